@@ -1,0 +1,90 @@
+"""Run skills in hardened, single-use containers.
+
+The public names are loaded on first use, so that importing this package costs next to nothing: no
+container engine, storage or database library is touched before it is needed.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from skillbox_core.cancel import CancelToken
+    from skillbox_core.errors import (
+        ExecutionCancelledError,
+        ExecutionFailedError,
+        ExecutionTimeoutError,
+        ImageNotAllowedError,
+        Reason,
+        RunnerNotImplementedError,
+        SkillboxError,
+        SkillNotFoundError,
+    )
+    from skillbox_core.models import RunOptions, RunRequest, RunResult, Status
+    from skillbox_core.runner import Runner
+    from skillbox_core.sandbox.allowlist import validate_image
+    from skillbox_core.sandbox.limits import parse_cpu_limit, parse_duration, parse_memory_limit
+    from skillbox_core.sandbox.orphans import cleanup_orphans
+    from skillbox_core.settings import Settings
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "CancelToken": "cancel",
+    "ExecutionCancelledError": "errors",
+    "ExecutionFailedError": "errors",
+    "ExecutionTimeoutError": "errors",
+    "ImageNotAllowedError": "errors",
+    "Reason": "errors",
+    "RunOptions": "models",
+    "RunRequest": "models",
+    "RunResult": "models",
+    "Runner": "runner",
+    "RunnerNotImplementedError": "errors",
+    "Settings": "settings",
+    "SkillNotFoundError": "errors",
+    "SkillboxError": "errors",
+    "Status": "models",
+    "cleanup_orphans": "sandbox.orphans",
+    "parse_cpu_limit": "sandbox.limits",
+    "parse_duration": "sandbox.limits",
+    "parse_memory_limit": "sandbox.limits",
+    "validate_image": "sandbox.allowlist",
+}
+
+__all__ = [
+    "CancelToken",
+    "ExecutionCancelledError",
+    "ExecutionFailedError",
+    "ExecutionTimeoutError",
+    "ImageNotAllowedError",
+    "Reason",
+    "RunOptions",
+    "RunRequest",
+    "RunResult",
+    "Runner",
+    "RunnerNotImplementedError",
+    "Settings",
+    "SkillNotFoundError",
+    "SkillboxError",
+    "Status",
+    "cleanup_orphans",
+    "parse_cpu_limit",
+    "parse_duration",
+    "parse_memory_limit",
+    "validate_image",
+]
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,172 @@
+"""Every error this package raises, as one tree.
+
+An error says what was wrong, where, and what to do next (`hint`). Three class attributes let callers
+decide without reading text: `reason` (why an execution failed, if this error ends one), `retryable`
+(trying the same step again may help; true only for infrastructure) and nothing else.
+
+Errors survive pickling: each takes one message, everything else lives in attributes.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, ClassVar
+
+if TYPE_CHECKING:
+    from skillbox_core.models import RunResult
+
+
+class Reason(StrEnum):
+    """Why an execution ended as `failed`. The values are a stable contract."""
+
+    EXIT = "exit"
+    """The skill ended with a non-zero exit code."""
+    OOM = "oom"
+    """The kernel killed the skill, or a part of it, for memory."""
+    DISK = "disk"
+    """The skill filled its scratch area."""
+    OUTPUT = "output"
+    """What the skill left behind is missing, malformed or over a limit."""
+    POLICY = "policy"
+    """The installation refuses this image or this request."""
+    INPUT = "input"
+    """The request or the skill itself is wrong."""
+    INFRASTRUCTURE = "infrastructure"
+    """The engine, the storage or the database failed; the skill is not to blame."""
+
+
+class SkillboxError(Exception):
+    """Base of the tree.
+
+    Args:
+        message: One sentence naming the field, the value and the limit.
+        hint: What the reader can do about it.
+    """
+
+    reason: ClassVar[Reason] = Reason.INFRASTRUCTURE
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+    @property
+    def message(self) -> str:
+        """The sentence without the hint."""
+        return str(self.args[0])
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class InputError(SkillboxError):
+    """The caller's request cannot be carried out as it is."""
+
+    reason = Reason.INPUT
+
+
+class InvalidRequestError(InputError):
+    """A name, limit, environment variable or input breaks its rule."""
+
+
+class InvalidSkillError(InputError):
+    """A SKILL.md or a skill archive breaks a rule; the message lists all faults found."""
+
+
+class SkillNotFoundError(InputError):
+    """No such skill, or no such version of it, for this tenant."""
+
+
+class VersionExistsError(InputError):
+    """This version is already stored with other content; versions are immutable."""
+
+
+class ExecutionNotFoundError(InputError):
+    """No such execution for this tenant."""
+
+
+class RunnerNotImplementedError(InputError):
+    """The skill can be stored and read, but has nothing that can be run."""
+
+
+class SettingsError(InputError):
+    """A setting is missing, malformed or contradicts another one."""
+
+
+class PolicyError(SkillboxError):
+    """The installation's policy forbids this."""
+
+    reason = Reason.POLICY
+
+
+class ImageNotAllowedError(PolicyError):
+    """The image is not on this installation's allowlist."""
+
+
+class OutputError(SkillboxError):
+    """What the skill left in `/sandbox/out` can't be accepted."""
+
+    reason = Reason.OUTPUT
+
+
+class InfrastructureError(SkillboxError):
+    """Something below the skill failed; the same step may succeed when it is tried again."""
+
+    retryable = True
+
+
+class EngineError(InfrastructureError):
+    """The container engine can't be reached, or failed to do what it was asked."""
+
+
+class StorageError(InfrastructureError):
+    """The object store can't be reached, or failed."""
+
+
+class DatabaseError(InfrastructureError):
+    """The database can't be reached, or failed."""
+
+
+class ImageUnavailableError(InfrastructureError):
+    """An allowed image is neither on the engine nor to be had from its registry."""
+
+    retryable = False
+
+
+class SandboxLostError(InfrastructureError):
+    """The container ended or disappeared without finishing its protocol.
+
+    Not retryable as a step: what the container held is gone, only a new attempt can help.
+    """
+
+    retryable = False
+
+
+class ExecutionError(SkillboxError):
+    """An execution did not end as `success`. Carries the whole result.
+
+    Raised by `RunResult.raise_for_status`.
+    """
+
+    result: RunResult
+
+    @classmethod
+    def of(cls, result: RunResult) -> ExecutionError:
+        """The error of the matching class for a result that is not a success."""
+        kinds = {"timeout": ExecutionTimeoutError, "cancelled": ExecutionCancelledError}
+        kind = kinds.get(result.status.value, ExecutionFailedError)
+        error = kind(result.error or f"the execution ended as {result.status.value}")
+        error.result = result
+        return error
+
+
+class ExecutionFailedError(ExecutionError):
+    """The execution ended as `failed`; `result.reason` says why."""
+
+
+class ExecutionTimeoutError(ExecutionError, TimeoutError):
+    """The skill was still running at its deadline. A builtin `TimeoutError` too, as schedulers expect."""
+
+
+class ExecutionCancelledError(ExecutionError):
+    """The execution was cancelled by its caller."""

@@ -1,0 +1,293 @@
+"""Values that pass between callers, steps and storage: small, immutable, picklable, free of live clients."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer
+from pydantic.functional_serializers import SerializerFunctionWrapHandler
+
+from skillbox_core.errors import ExecutionError, Reason
+
+DEFAULT_TENANT = "default"
+
+
+class Status(StrEnum):
+    """Where an execution stands. The values are a stable contract."""
+
+    RUNNING = "running"
+    SUCCESS = "success"
+    FAILED = "failed"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+
+
+class RunRequest(BaseModel):
+    """What to run. Its JSON is the original's; the tenant is never part of it.
+
+    Attributes:
+        skill: Name of the skill.
+        version: A version, or empty or `latest` for the highest.
+        input: Any JSON value; none becomes `{}` for the skill.
+        env: Additional environment variables.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    skill: str
+    version: str = ""
+    input: Any = None
+    env: Mapping[str, str] = Field(default_factory=dict, repr=False)
+
+    @field_validator("env", mode="before")
+    @classmethod
+    def _no_env(cls, value: Any) -> Any:
+        return {} if value is None else value
+
+    @model_serializer(mode="wrap")
+    def _wire(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = handler(self)
+        if not data["env"]:
+            del data["env"]
+        return data
+
+
+class RunOptions(BaseModel):
+    """How to run it: what the caller decides beside the request.
+
+    Attributes:
+        timeout, cpu, memory: As in SKILL.md; None leaves the skill's or the installation's word.
+        key: Idempotency key. The same key with the same request is the same execution, in any process.
+        owner: Who runs this, kept as a label on the container; the Prefect flow run's id, for instance.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    tenant: str = DEFAULT_TENANT
+    timeout: str | None = None
+    cpu: str | None = None
+    memory: str | None = None
+    key: str | None = Field(default=None, max_length=200)
+    owner: str | None = Field(default=None, max_length=200)
+
+
+class RunResult(BaseModel):
+    """How an execution ended. Its JSON is the original's.
+
+    Attributes:
+        output: What the skill wrote to output.json; left out of the JSON when there is none.
+        files_url: Address of the files' tar.gz, good for a limited time; empty when there are none.
+        files_list: Paths of the files inside it.
+        logs: What the skill printed, capped; left out of the JSON when empty.
+        error: What went wrong; None for a success.
+        reason: Why the status is `failed`; not part of the JSON.
+        usage: What the run used; not part of the JSON.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    execution_id: str
+    status: Status
+    output: Any = None
+    files_url: str = ""
+    files_list: tuple[str, ...] = ()
+    logs: str = ""
+    duration_ms: int = 0
+    error: str | None = None
+
+    reason: Reason | None = Field(default=None, exclude=True)
+    usage: Usage = Field(default_factory=lambda: Usage(), exclude=True)
+    skill: str = Field(default="", exclude=True)
+    version: str = Field(default="", exclude=True)
+    tenant: str = Field(default=DEFAULT_TENANT, exclude=True)
+
+    @model_serializer(mode="wrap")
+    def _wire(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = handler(self)
+        for name in ("output", "logs"):
+            if data[name] in (None, ""):
+                del data[name]
+        return data
+
+    @property
+    def ok(self) -> bool:
+        """Whether the skill succeeded."""
+        return self.status is Status.SUCCESS
+
+    def raise_for_status(self) -> Self:
+        """Returns the result of a success, and raises an `ExecutionError` that carries any other."""
+        if self.ok:
+            return self
+        raise ExecutionError.of(self)
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a run used, as the sandbox's own cgroup counted it; None where it could not be read.
+
+    Attributes:
+        exit_code: Of the skill; 128 + n when signal n ended it.
+        peak_memory: Bytes, files in `/sandbox` and `/tmp` included.
+        cpu_seconds: User and system time of everything in the sandbox.
+    """
+
+    exit_code: int | None = None
+    peak_memory: int | None = None
+    cpu_seconds: float | None = None
+
+
+RunResult.model_rebuild()
+
+
+@dataclass(frozen=True)
+class Execution:
+    """An execution as the record shows it when a run begins.
+
+    Attributes:
+        id: 32 hex digits.
+        attempt: 1, and one more each time a lost container was replaced.
+        result: Set when the record is finished already.
+    """
+
+    id: str
+    tenant: str
+    skill: str
+    version: str
+    attempt: int
+    created_at: datetime
+    result: RunResult | None = None
+
+
+@dataclass(frozen=True)
+class LoadedSkill:
+    """A skill in the local cache, checked and allowed to run.
+
+    Attributes:
+        path: The cached zip file.
+        digest: SHA-256 of it.
+        image: The image that will run it, after aliases.
+    """
+
+    name: str
+    version: str
+    digest: str
+    path: Path
+    lang: str
+    entrypoint: str
+    image: str
+    timeout: float
+    cpu_quota: int
+    memory: int
+    scratch: int
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A container in which the skill has started.
+
+    Attributes:
+        deadline: Seconds since the epoch when the skill must have ended, for other processes. The process
+            that waits measures with its own monotonic clock.
+    """
+
+    container_id: str
+    name: str
+    image_id: str
+    deadline: float
+
+
+class Ending(StrEnum):
+    """How a sandbox ended its work."""
+
+    EXITED = "exited"
+    DEADLINE = "deadline"
+    CANCELLED = "cancelled"
+    LOST = "lost"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What waiting for a sandbox gave.
+
+    Attributes:
+        logs: What the skill printed, capped, sanitised and marked where it was cut.
+        oom: The kernel killed something in the sandbox for memory.
+        scratch_full: `/sandbox` had no room left at the end.
+        collectable: The container is parked and its output can be read.
+    """
+
+    ending: Ending
+    logs: str = ""
+    usage: Usage = Usage()
+    oom: bool = False
+    scratch_full: bool = False
+    collectable: bool = False
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class OutputFile:
+    """A file that a skill left: path below `files/`, size in bytes, SHA-256."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a skill left behind, after checks.
+
+    Attributes:
+        document: Text of output.json; None when there is none that is valid.
+        problem: Why there is none.
+        spool: Local tar.gz of the files; None when there are no files.
+        skipped: Entries that were not taken, with the reason.
+    """
+
+    document: str | None = None
+    problem: str | None = None
+    spool: Path | None = None
+    files: tuple[OutputFile, ...] = ()
+    skipped: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """The stored files of an execution.
+
+    Attributes:
+        key: `{tenant}/{execution}/files.tar.gz`, or empty when there are none.
+        size: Bytes of the archive.
+        sha256: Of the archive.
+    """
+
+    key: str = ""
+    files: tuple[OutputFile, ...] = ()
+    size: int = 0
+    sha256: str = ""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The final word on an execution: what its record will say.
+
+    Attributes:
+        output: JSON text, or None.
+    """
+
+    status: Status
+    reason: Reason | None = None
+    error: str | None = None
+    output: str | None = None
+    logs: str = ""
+    artifacts: Artifacts = field(default_factory=Artifacts)
+    skipped: tuple[tuple[str, str], ...] = ()
+    usage: Usage = field(default_factory=Usage)
+
+

@@ -1,0 +1,84 @@
+"""The environment a skill sees, and which names a caller may add to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from skillbox_core.errors import InvalidRequestError
+
+MAX_ENV_STRING = 131_072
+"""The kernel's limit for one `NAME=value` with its NUL (MAX_ARG_STRLEN); beyond it exec fails."""
+MAX_ENV_TOTAL = 1024 * 1024
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_PREFIXES = ("SANDBOX_", "SKILL_", "LD_", "DYLD_", "PYTHON", "BASH_", "GIT_", "PERL5", "RUBY")
+_NAMES = frozenset(
+    """
+    PATH HOME NODE_PATH NODE_OPTIONS NODE_EXTRA_CA_CERTS NODE_REPL_EXTERNAL_MODULE
+    ENV BASHOPTS SHELLOPTS IFS PS4 PROMPT_COMMAND CDPATH GLOBIGNORE
+    HTTP_PROXY HTTPS_PROXY ALL_PROXY FTP_PROXY NO_PROXY
+    GCONV_PATH GETCONF_DIR GLIBC_TUNABLES HOSTALIASES LOCALDOMAIN LOCPATH NLSPATH
+    MALLOC_TRACE RESOLV_HOST_CONF RES_OPTIONS TMPDIR TZDIR
+    """.split()
+)
+
+
+def check_env(env: Mapping[str, str]) -> None:
+    """Refuses names that would change the loader, an interpreter or the contract, and oversized values.
+
+    Raises:
+        InvalidRequestError: Names the variable, never its value.
+    """
+    total = 0
+    for name, value in env.items():
+        shown = ascii(name if len(name) <= 64 else name[:61] + "...")
+        if not _NAME.match(name):
+            raise InvalidRequestError(f"environment name {shown} is not valid", hint="letters, digits and '_' only")
+        upper = name.upper()
+        if upper in _NAMES or upper.startswith(_PREFIXES):
+            raise InvalidRequestError(f"environment name {shown} may not be set by a caller")
+        if "\0" in value:
+            raise InvalidRequestError(f"the value of environment variable {shown} contains a NUL")
+        try:
+            size = len(name) + len(value.encode()) + 2
+        except UnicodeEncodeError:
+            raise InvalidRequestError(f"the value of environment variable {shown} is not valid Unicode") from None
+        if size > MAX_ENV_STRING:
+            raise InvalidRequestError(
+                f"the value of environment variable {shown} is over the kernel's limit of 128 KiB",
+                hint="pass it in the input",
+            )
+        total += size
+    if total > MAX_ENV_TOTAL:
+        raise InvalidRequestError("the environment is over 1 MiB in all", hint="pass it in the input")
+
+
+def skill_environment(input_json: bytes, instructions: str, caller: Mapping[str, str], vendored: str | None) -> dict[str, str]:
+    """All variables a skill starts with, the image's own apart.
+
+    Args:
+        input_json: What lies in `/sandbox/input.json`.
+        instructions: The body of SKILL.md.
+        caller: Variables from the request; already checked.
+        vendored: Folder of prepared Python dependencies inside the sandbox, if the skill has one.
+
+    Returns:
+        Names and values. `SANDBOX_INPUT` and `SKILL_INSTRUCTIONS` are left out when they are longer
+        than one environment string may be; the files are the contract.
+    """
+    env = {
+        "HOME": "/tmp",  # noqa: S108 - the sandbox's own tmpfs
+        "SANDBOX_OUTPUT": "/sandbox/out/output.json",
+        "SANDBOX_FILES_DIR": "/sandbox/out/files/",
+        # Without a terminal, Python would hold back what it prints until it ends: no live logs.
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    if vendored:
+        env["PYTHONPATH"] = vendored
+    optional = {"SANDBOX_INPUT": input_json.decode(), "SKILL_INSTRUCTIONS": instructions.replace("\0", "")}
+    for name, value in optional.items():
+        if len(name) + len(value.encode(errors="surrogatepass")) + 2 <= MAX_ENV_STRING:
+            env[name] = value
+    return {**env, **caller}

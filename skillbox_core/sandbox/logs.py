@@ -1,0 +1,227 @@
+"""From the engine's multiplexed stream to lines, announcements and a capped, readable log.
+
+The stream's frames have a header of eight bytes: stream (1 stdout, 2 stderr), three zero bytes, length
+(Docker Engine API, "Stream format"). Everything here is pure: bytes in, values out.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from skillbox_core.errors import EngineError
+
+Stream: TypeAlias = Literal["stdout", "stderr"]
+OnLog: TypeAlias = Callable[[Stream, str], None]
+"""Called with the stream and one line without its newline."""
+
+MAX_LINE = 16 * 1024
+"""A longer line is broken into several, as the engine itself does in its logs."""
+
+_HEADER = struct.Struct(">BxxxL")
+_STREAMS: dict[int, Stream] = {1: "stdout", 2: "stderr"}
+_MARK = b"\x1eskillbox "
+
+
+class Demultiplexer:
+    """Takes the stream apart, whatever pieces it comes in."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
+        """Whole frames: stream number and payload.
+
+        Raises:
+            EngineError: What came is not such a stream.
+        """
+        self._buffer += data
+        while len(self._buffer) >= _HEADER.size:
+            stream, length = _HEADER.unpack_from(self._buffer)
+            if stream > 2 or length > 64 * 1024 * 1024:
+                raise EngineError("the engine sent something that is not a container's output")
+            end = _HEADER.size + length
+            if len(self._buffer) < end:
+                return
+            payload = bytes(self._buffer[_HEADER.size : end])
+            del self._buffer[:end]
+            yield stream, payload
+
+
+def stdout_of(chunks: Iterable[bytes], errors: bytearray, max_errors: int = 4096) -> Iterator[bytes]:
+    """The stdout of a command's stream; the beginning of its stderr is kept in `errors`."""
+    frames = Demultiplexer()
+    for chunk in chunks:
+        for stream, payload in frames.feed(chunk):
+            if stream == 1:
+                yield payload
+            elif len(errors) < max_errors:
+                errors += payload[: max_errors - len(errors)]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line a skill printed."""
+
+    stream: Stream
+    text: str
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """A word from the supervisor: what happened, and its measurements."""
+
+    word: str
+    values: dict[str, str]
+
+    def number(self, name: str) -> int | None:
+        """A measurement, None when the sandbox could not read it."""
+        value = self.values.get(name, "")
+        return int(value) if value.isascii() and value.isdigit() and len(value) < 20 else None
+
+
+@dataclass
+class LineReader:
+    """Turns frames into lines and announcements.
+
+    Attributes:
+        token: The word that this sandbox's announcements carry. A skill can read and forge it, and so lie
+            about itself; data that a skill merely prints cannot, by accident.
+    """
+
+    token: str
+    _frames: Demultiplexer = field(default_factory=Demultiplexer)
+    _partial: dict[Stream, bytearray] = field(default_factory=lambda: {"stdout": bytearray(), "stderr": bytearray()})
+    _held_blank: bool = False
+
+    def feed(self, data: bytes) -> Iterator[Line | Announcement]:
+        """Lines as they are complete, and announcements."""
+        for number, payload in self._frames.feed(data):
+            stream = _STREAMS.get(number, "stdout")
+            partial = self._partial[stream]
+            partial += payload
+            yield from self._split(stream, partial)
+
+    def finish(self) -> Iterator[Line]:
+        """Unfinished lines, once the stream has ended."""
+        for stream, partial in self._partial.items():
+            if partial:
+                yield Line(stream, decode(bytes(partial)))
+                partial.clear()
+        self._held_blank = False
+
+    def _split(self, stream: Stream, partial: bytearray) -> Iterator[Line | Announcement]:
+        start = 0
+        while (end := partial.find(b"\n", start)) >= 0:
+            yield from self._line(stream, bytes(partial[start:end]))
+            start = end + 1
+        del partial[:start]
+        while len(partial) > MAX_LINE:
+            cut = _character_boundary(partial, MAX_LINE)
+            yield from self._line(stream, bytes(partial[:cut]))
+            del partial[:cut]
+
+    def _line(self, stream: Stream, line: bytes) -> Iterator[Line | Announcement]:
+        if stream == "stderr":
+            announcement = self._announcement(line)
+            if announcement:
+                # The supervisor begins with a newline of its own; an empty line just before is that one.
+                self._held_blank = False
+                yield from self.finish_stdout() if announcement.word == "ended" else ()
+                yield announcement
+                return
+            if self._held_blank:
+                self._held_blank = False
+                yield Line("stderr", "")
+            if not line:
+                self._held_blank = True
+                return
+        while len(line) > MAX_LINE:
+            cut = _character_boundary(line, MAX_LINE)
+            yield Line(stream, decode(line[:cut]))
+            line = line[cut:]
+        yield Line(stream, decode(line.removesuffix(b"\r")))
+
+    def finish_stdout(self) -> Iterator[Line]:
+        """The unfinished last line of stdout: nothing can follow it."""
+        partial = self._partial["stdout"]
+        if partial:
+            yield Line("stdout", decode(bytes(partial)))
+            partial.clear()
+
+    def _announcement(self, line: bytes) -> Announcement | None:
+        prefix = _MARK + self.token.encode() + b" "
+        if not line.startswith(prefix) or len(line) > 512:
+            return None
+        word, *pairs = decode(line.removeprefix(prefix)).split()[:16] or [""]
+        return Announcement(word, dict(pair.split("=", 1) for pair in pairs if "=" in pair))
+
+
+def decode(data: bytes) -> str:
+    """Text from any bytes: what is not UTF-8 and NULs, which no database takes, become U+FFFD."""
+    return data.decode("utf-8", errors="replace").replace("\0", "\ufffd")
+
+
+def _character_boundary(data: bytes | bytearray, at: int) -> int:
+    """The last place at or before `at` where UTF-8 text may be cut."""
+    for back in range(4):
+        if at - back <= 0 or data[at - back] & 0xC0 != 0x80:
+            return max(at - back, 1)
+    return at
+
+
+class CappedLog:
+    """Keeps the beginning and the end of a log, and says how much is missing between them.
+
+    The end is where the traceback is. Memory stays below the limit plus one line, however much is printed.
+
+    Args:
+        limit: Bytes of UTF-8 that the whole text may have.
+    """
+
+    _MARK_ROOM = 128
+
+    def __init__(self, limit: int) -> None:
+        room = max(limit - self._MARK_ROOM, 0)
+        self._head_room = room // 2
+        self._tail_room = room - self._head_room
+        self._head: list[bytes] = []
+        self._tail: deque[bytes] = deque()
+        self._tail_size = 0
+        self._missing = 0
+        self._in_head = True
+
+    def add(self, line: str) -> None:
+        """Appends one line."""
+        data = line.encode("utf-8", errors="replace") + b"\n"
+        if self._in_head:
+            if len(data) <= self._head_room:
+                self._head.append(data)
+                self._head_room -= len(data)
+                return
+            self._in_head = False
+        self._tail.append(data)
+        self._tail_size += len(data)
+        while self._tail_size > self._tail_room:
+            first = self._tail.popleft()
+            excess = self._tail_size - self._tail_room
+            dropped = min(_next_boundary(first, excess), len(first))
+            if dropped < len(first):
+                self._tail.appendleft(first[dropped:])
+            self._tail_size -= dropped
+            self._missing += dropped
+
+    def text(self) -> str:
+        """The log, with a mark where something is missing."""
+        head, tail = b"".join(self._head), b"".join(self._tail)
+        mark = f"[skillbox: {self._missing} bytes of log are missing here]\n".encode() if self._missing else b""
+        return (head + mark + tail).decode("utf-8", errors="replace")
+
+
+def _next_boundary(data: bytes, at: int) -> int:
+    while at < len(data) and data[at] & 0xC0 == 0x80:
+        at += 1
+    return at

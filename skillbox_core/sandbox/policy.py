@@ -1,0 +1,154 @@
+"""The engine's create call for a sandbox: every hardening in one pure function.
+
+None of it can be switched off by a caller or a skill; the only inputs are numbers, labels and an image id.
+Field names are those of the Docker Engine API, `POST /containers/create`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from skillbox_core.sandbox.limits import CPU_PERIOD_US
+
+UID = 65534
+SANDBOX = "/sandbox"
+PIDS = 128
+TMP_SIZE = 64 * 1024**2
+SHM_SIZE = 16 * 1024**2
+INODES = 16_384
+RESERVE = 16 * 1024**2
+"""Memory for PID 1 and for the tar that reads the output, beside a full scratch area and a full skill."""
+
+MANAGED_BY = "skillbox"
+
+MASKED_PATHS = (
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/config.gz",
+    "/proc/interrupts",
+    "/proc/kallsyms",
+    "/proc/kcore",
+    "/proc/key-users",
+    "/proc/keys",
+    "/proc/kmsg",
+    "/proc/latency_stats",
+    "/proc/modules",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/slabinfo",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+    "/sys/kernel/debug",
+    "/sys/kernel/security",
+)
+READONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
+
+
+@cache
+def _text(name: str) -> str:
+    return files("skillbox_core.sandbox").joinpath(name).read_text("utf-8")
+
+
+def supervisor_script() -> str:
+    """What PID 1 runs."""
+    return _text("supervisor.sh")
+
+
+def seccomp_profile() -> str:
+    """The system call filter, as the JSON that the engine's API takes inline."""
+    return _text("seccomp.json")
+
+
+def memory_ceiling(memory: int, scratch: int) -> int:
+    """Bytes for the whole container.
+
+    Files in a tmpfs are charged to the container that wrote them. The scratch areas come on top of the
+    skill's own memory, so that filling one ends in "no space" for the skill, and never in a container too
+    short of memory to be collected from.
+    """
+    return memory + scratch + TMP_SIZE + RESERVE
+
+
+def container_config(
+    *,
+    image_id: str,
+    memory: int,
+    scratch: int,
+    cpu_quota: int,
+    labels: Mapping[str, str],
+) -> dict[str, Any]:
+    """The body of the create call.
+
+    Args:
+        image_id: Digest of the image's configuration, `sha256:...`, so that no tag can move underneath.
+        memory: Bytes for the skill.
+        scratch: Bytes for `/sandbox`.
+        cpu_quota: Microseconds for each 100 ms.
+        labels: Who this container belongs to. Never a secret: labels can be read by anyone on the engine.
+
+    Returns:
+        JSON-ready values.
+    """
+    mount = "rw,nosuid,nodev,noexec"
+    owner = f"uid={UID},gid={UID},mode=0700"
+    ceiling = memory_ceiling(memory, scratch)
+    return {
+        "Image": image_id,
+        "Entrypoint": ["sh", "-c"],
+        "Cmd": [supervisor_script(), "skillbox"],
+        "User": f"{UID}:{UID}",
+        "WorkingDir": SANDBOX,
+        "Env": [],
+        "Labels": {"managed-by": MANAGED_BY, **labels},
+        "Hostname": "sandbox",
+        "NetworkDisabled": True,
+        "Tty": False,
+        "OpenStdin": True,
+        "StdinOnce": True,
+        "AttachStdin": True,
+        "AttachStdout": True,
+        "AttachStderr": True,
+        "Healthcheck": {"Test": ["NONE"]},
+        "StopSignal": "SIGKILL",
+        "HostConfig": {
+            "NetworkMode": "none",
+            "ReadonlyRootfs": True,
+            "CapDrop": ["ALL"],
+            "Privileged": False,
+            "SecurityOpt": ["no-new-privileges:true", f"seccomp={seccomp_profile()}"],
+            "PidsLimit": PIDS,
+            "Memory": ceiling,
+            "MemorySwap": ceiling,
+            "CpuPeriod": CPU_PERIOD_US,
+            "CpuQuota": cpu_quota,
+            "CgroupnsMode": "private",
+            "IpcMode": "private",
+            "ShmSize": SHM_SIZE,
+            "Tmpfs": {
+                SANDBOX: f"{mount},size={scratch},nr_inodes={INODES},{owner}",
+                "/tmp": f"{mount},size={TMP_SIZE},nr_inodes={INODES},{owner}",  # noqa: S108
+            },
+            "Ulimits": [
+                {"Name": name, "Soft": value, "Hard": value}
+                for name, value in (
+                    ("core", 0),
+                    ("nofile", 1024),
+                    ("fsize", scratch),
+                    ("msgqueue", 0),
+                    ("memlock", 0),
+                )
+            ],
+            "OomScoreAdj": 500,
+            "RestartPolicy": {"Name": "no"},
+            # A container that removes itself takes what was to be collected with it.
+            "AutoRemove": False,
+            "LogConfig": {"Type": "local", "Config": {"max-size": "1m", "max-file": "1", "compress": "false"}},
+            "MaskedPaths": list(MASKED_PATHS),
+            "ReadonlyPaths": list(READONLY_PATHS),
+        },
+    }

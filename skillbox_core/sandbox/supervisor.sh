@@ -1,0 +1,71 @@
+# PID 1 of every sandbox. POSIX sh and tar are all it needs of an image.
+#
+# One job for one container: take a tar from stdin, run it under a deadline, kill what it leaves behind, say
+# how it ended, and stay parked so that the output can be read. The container outlives every worker that
+# could have died meanwhile, and ends by itself.
+#
+# Standard input: a line "SIZE LIMIT GRACE TOKEN" (bytes, seconds, seconds, word), then a tar of SIZE bytes.
+# Standard error: the skill's own, and lines that begin with RS and the token, which are ours.
+
+umask 077
+sandbox=/sandbox
+
+announce() {
+    # The newline in front ends whatever unfinished line the skill left; the reader takes it back out.
+    printf '\n\036skillbox %s %s\n' "$token" "$*" >&2
+}
+
+field() { # FILE KEY: the value behind KEY in a file of "key value" lines
+    while read -r name value; do
+        if [ "$name" = "$2" ]; then echo "$value"; return; fi
+    done <"$1"
+}
+
+number() { # FILE: its first word
+    read -r value _ <"$1" && echo "$value"
+}
+
+usage() {
+    cg=/sys/fs/cgroup
+    if [ -r $cg/cgroup.controllers ]; then
+        echo "peak=$(number $cg/memory.peak) cpu_us=$(field $cg/cpu.stat usage_usec) oom=$(field $cg/memory.events oom_kill)"
+    else
+        echo "peak=$(number $cg/memory/memory.max_usage_in_bytes) cpu_ns=$(number $cg/cpuacct/cpuacct.usage)" \
+            "oom=$(field $cg/memory/memory.oom_control oom_kill)"
+    fi 2>/dev/null
+}
+
+token=- size='' limit='' grace=''
+read -r size limit grace token
+# The archive's size is its end: closing stdin does not travel through every proxy.
+if [ -z "$size" ] || ! head -c "$size" | tar -xf - -C $sandbox; then
+    announce refused
+    exit 70
+fi
+exec </dev/null
+mkdir -p $sandbox/out/files
+
+late=0
+trap 'late=1' USR1
+announce started
+sh $sandbox/.run &
+skill=$!
+{ sleep "$limit"; kill -USR1 1; } >/dev/null 2>&1 &
+
+# A trapped signal ends wait early; only the skill's end or the deadline count.
+while wait $skill; code=$?; [ $code -gt 128 ] && [ $late = 0 ] && kill -0 $skill 2>/dev/null; do :; done
+
+# Nothing may write while the output is read. PID 1 is the one process this does not reach.
+kill -9 -1 2>/dev/null
+wait
+
+chmod 700 $sandbox 2>/dev/null
+full=0
+{ printf x >$sandbox/.probe; } 2>/dev/null || full=1
+rm -f $sandbox/.probe
+announce "ended code=$code late=$late full=$full $(usage)"
+
+# Parked: exec reads the output from here.
+sleep "$grace" &
+wait $!
+exit 0

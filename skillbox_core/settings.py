@@ -1,0 +1,183 @@
+"""Settings, read from the environment as `SKILLBOX_*` and from the `.env` file of the installation.
+
+The names and defaults are the original's; what it required (database, object store) has a local default here.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from skillbox_core.errors import InvalidRequestError, SettingsError
+from skillbox_core.sandbox.limits import parse_cpu_limit, parse_duration, parse_memory_limit
+
+DEFAULT_IMAGES = {"python": "python:3.12-slim", "node": "node:20-slim", "bash": "bash:5"}
+DEFAULT_ALLOWLIST = ("python:3.12-slim", "python:3.11-slim", "node:20-slim", "node:18-slim", "bash:5")
+
+HOME_FOLDER = ".skillbox"
+
+
+def find_home(start: Path | None = None) -> Path:
+    """The folder where an installation keeps its state.
+
+    `SKILLBOX_HOME` if set; else the nearest `.skillbox` here or in a parent folder; else `~/.skillbox`.
+    """
+    if value := os.environ.get("SKILLBOX_HOME"):
+        return Path(value).expanduser().absolute()
+    here = (start or Path.cwd()).absolute()
+    for folder in (here, *here.parents):
+        if (folder / HOME_FOLDER).is_dir():
+            return folder / HOME_FOLDER
+    return Path.home() / HOME_FOLDER
+
+
+def load_env_file(path: Path | None = None) -> None:
+    """Puts the installation's `.env` into the process environment, where a variable is not set already.
+
+    Libraries with settings of their own (Prefect) then see the same values as this package does.
+    """
+    path = path or find_home() / ".env"
+    if not path.is_file():
+        return
+    from dotenv import dotenv_values
+
+    for name, value in dotenv_values(path, interpolate=False).items():
+        if value is not None:
+            os.environ.setdefault(name, value)
+
+
+class Settings(BaseSettings):
+    """One installation's settings.
+
+    Sizes are text with `Ki`, `Mi`, `Gi` or bytes, times are Go durations, CPU is a number of cores; the
+    `*_size` settings are bytes, as in the original.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="SKILLBOX_", frozen=True, extra="ignore")
+
+    home: Path = Field(default_factory=find_home)
+
+    db_dsn: str = Field(default="", repr=False)
+    """SQLAlchemy URL; empty means SQLite in the home folder."""
+    s3_endpoint: str = ""
+    """Host and port, or URL; empty means folders in the home folder."""
+    s3_public_endpoint: str = ""
+    """The address that signed URLs carry, where clients reach the store by another name."""
+    s3_access_key: str = ""
+    s3_secret_key: str = Field(default="", repr=False)
+    s3_region: str = "us-east-1"
+    s3_bucket_skills: str = "skills"
+    s3_bucket_executions: str = "executions"
+    s3_use_ssl: bool = False
+    url_expiry: int = Field(default=3600, ge=1, le=604800)
+    """Seconds for which a signed URL is good."""
+
+    docker_host: str = ""
+    """Engine address; empty means DOCKER_HOST, else the local socket."""
+    instance: str = Field(default="default", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
+    """Names this installation on an engine that several share; each cleans up only after itself."""
+    image_allowlist: Annotated[tuple[str, ...], NoDecode] = DEFAULT_ALLOWLIST
+    image_aliases: Annotated[Mapping[str, str], NoDecode] = Field(default_factory=dict)
+    default_images: Annotated[Mapping[str, str], NoDecode] = Field(default_factory=lambda: dict(DEFAULT_IMAGES))
+
+    default_timeout: str = "120s"
+    max_timeout: str = "10m"
+    default_memory: str = "256Mi"
+    max_memory: str = "4Gi"
+    default_cpu: str = "0.5"
+    max_cpu: str = "4"
+    default_scratch: str = "256Mi"
+    max_scratch: str = "1Gi"
+    max_input_size: int = Field(default=10 * 1024 * 1024, gt=0)
+    max_output_size: int = Field(default=1024 * 1024, ge=1024)
+    """Bytes of output.json, and bytes of logs that are stored."""
+    max_skill_size: int = Field(default=50 * 1024 * 1024, gt=0)
+    max_concurrent_execs: int = Field(default=10, ge=1)
+    collect_ttl: str = "10m"
+    """How long a finished container waits to be collected before it ends itself."""
+    log_level: str = "info"
+
+    @field_validator("image_allowlist", mode="before")
+    @classmethod
+    def _list(cls, value: Any) -> Any:
+        return tuple(item.strip() for item in value.split(",") if item.strip()) if isinstance(value, str) else value
+
+    @field_validator("image_aliases", "default_images", mode="before")
+    @classmethod
+    def _pairs(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        pairs = [item.strip().partition("=") for item in value.split(",") if item.strip()]
+        for name, sign, target in pairs:
+            if not (name and sign and target):
+                raise ValueError(f'"{name}{sign}{target}" is not of the form name=image')
+        return {name.strip(): target.strip() for name, _, target in pairs}
+
+    @field_validator("default_images")
+    @classmethod
+    def _every_language(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        return {**DEFAULT_IMAGES, **value}
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        try:
+            for field, parse in (
+                ("timeout", parse_duration),
+                ("memory", parse_memory_limit),
+                ("cpu", parse_cpu_limit),
+                ("scratch", parse_memory_limit),
+            ):
+                default, maximum = getattr(self, f"default_{field}"), getattr(self, f"max_{field}")
+                if parse(default, f"default_{field}") > parse(maximum, f"max_{field}"):
+                    raise ValueError(f"default_{field} {default} is above max_{field} {maximum}")
+            parse_duration(self.collect_ttl, "collect_ttl")
+        except InvalidRequestError as error:
+            raise ValueError(error.message) from None
+        if self.s3_endpoint and not (self.s3_access_key and self.s3_secret_key):
+            raise ValueError("s3_endpoint needs s3_access_key and s3_secret_key")
+        return self
+
+    @property
+    def database_url(self) -> str:
+        """The SQLAlchemy URL with its driver named."""
+        if not self.db_dsn:
+            return f"sqlite:///{self.home / 'skillbox.db'}"
+        scheme, sign, rest = self.db_dsn.partition("://")
+        return f"postgresql+psycopg{sign}{rest}" if scheme in ("postgres", "postgresql") else self.db_dsn
+
+    @property
+    def engine_url(self) -> str:
+        """Where the container engine listens."""
+        return self.docker_host or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+
+
+def load_settings() -> Settings:
+    """The settings of this process: its environment over the installation's `.env`.
+
+    Raises:
+        SettingsError: Names each wrong variable.
+    """
+    load_env_file()
+    return _load(tuple(sorted((k, v) for k, v in os.environ.items() if k.upper().startswith(("SKILLBOX_", "DOCKER_HOST")))))
+
+
+@lru_cache(maxsize=8)
+def _load(_environment: tuple[tuple[str, str], ...]) -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError(
+            "; ".join(_sentence(fault) for fault in error.errors()), hint="see the environment or the installation's .env"
+        ) from None
+
+
+def _sentence(fault: Any) -> str:
+    names = ".".join(str(part) for part in fault["loc"])
+    text = str(fault["msg"]).removeprefix("Value error, ")
+    return f"SKILLBOX_{names.upper()}: {text}" if names else text

@@ -1,0 +1,250 @@
+"""The intake: the one set of rules by which an archive becomes a skill, when it is pushed and when it is loaded.
+
+Limits are those that the original's later versions ask of an upload: 500 entries, a total size, a ratio of
+100:1. Inner archives are files like any other and never opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from skillbox_core.errors import InvalidSkillError
+from skillbox_core.sandbox.limits import format_bytes
+from skillbox_core.skills.manifest import MAX_SKILL_MD, Manifest, parse_manifest
+from skillbox_core.skills.zipindex import ZipEntry, read_entry, read_index, refuse
+
+MAX_ENTRIES = 500
+MAX_RATIO = 100
+RATIO_FLOOR = 1024 * 1024
+"""Entries under this are not judged by their ratio: a small table of zeros compresses like a bomb."""
+MAX_PATH_BYTES = 255
+MAX_PATH_DEPTH = 16
+
+SKILL_MD = "SKILL.md"
+VENDOR = "vendor"
+ENTRYPOINTS = {"python": ("main.py", "run.py"), "node": ("main.js",), "bash": ("main.sh",)}
+
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+
+
+@dataclass(frozen=True)
+class SkillFile:
+    """A file of a skill: its checked path inside the skill, and where its bytes are."""
+
+    path: str
+    mode: int
+    entry: ZipEntry
+
+    @property
+    def size(self) -> int:
+        return self.entry.size
+
+
+@dataclass(frozen=True)
+class SkillArchive:
+    """A skill archive that passed every rule.
+
+    Attributes:
+        path: The local zip file.
+        digest: SHA-256 of the zip file, hex.
+        files: Sorted by path; modes are 0o644 or 0o755.
+        lang: The manifest's language, or the one its entrypoint tells.
+        entrypoint: Path of the script inside the skill; None when there is nothing to run.
+    """
+
+    path: Path
+    digest: str
+    manifest: Manifest
+    files: tuple[SkillFile, ...]
+    lang: str
+    entrypoint: str | None
+    warnings: tuple[str, ...]
+
+    def read(self, file: SkillFile) -> Iterator[bytes]:
+        """The file's bytes in chunks."""
+        return read_entry(self.path, file.entry)
+
+    @property
+    def vendored(self) -> bool:
+        """Whether the skill brings prepared Python packages."""
+        return any(file.path.startswith(f"{VENDOR}/") for file in self.files)
+
+
+def inspect_archive(path: Path, max_size: int) -> SkillArchive:
+    """Checks a skill archive to the last byte.
+
+    Args:
+        path: A local zip file; it is read in chunks and not unpacked.
+        max_size: Limit in bytes for the file, and for its contents together.
+
+    Raises:
+        InvalidSkillError: Names the entry and the rule.
+    """
+    archive = open_archive(path, max_size)
+    for file in archive.files:
+        for _ in archive.read(file):
+            pass
+    return archive
+
+
+def open_archive(path: Path, max_size: int) -> SkillArchive:
+    """As `inspect_archive`, for a file whose contents were inspected before: reads the directory and SKILL.md.
+
+    Raises:
+        InvalidSkillError: Names the entry and the rule.
+    """
+    if path.stat().st_size > max_size:
+        raise InvalidSkillError(
+            f"invalid skill archive: over this installation's limit of {format_bytes(max_size)}",
+            hint="SKILLBOX_MAX_SKILL_SIZE",
+        )
+    files, warnings = _select(read_index(path, MAX_ENTRIES), max_size)
+    manifest = parse_manifest(_read_manifest(path, files))
+    lang, entrypoint = find_entrypoint(manifest.lang, {file.path for file in files})
+    if entrypoint is None and manifest.lang is not None:
+        wanted = " or ".join(ENTRYPOINTS[manifest.lang])
+        raise InvalidSkillError(
+            f"invalid skill: lang is {manifest.lang}, so it needs {wanted}, at its root or in scripts/"
+        )
+    if any(file.path == "requirements.txt" for file in files) and lang == "python":
+        vendored = any(file.path.startswith(f"{VENDOR}/") for file in files)
+        if not vendored:
+            warnings += (
+                "requirements.txt is not installed at run time: there is no network; "
+                "`skillbox skill package` prepares it, or use an image that has the packages",
+            )
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return SkillArchive(path, digest, manifest, files, lang, entrypoint, (*manifest.warnings, *warnings))
+
+
+def find_entrypoint(lang: str | None, paths: set[str]) -> tuple[str, str | None]:
+    """The language of a skill and the script that starts it.
+
+    Args:
+        lang: The manifest's word, which decides; None lets the entrypoint tell.
+        paths: Paths of the skill's files.
+
+    Returns:
+        Language and script; the script is None when the skill has nothing to run.
+    """
+    langs = (lang,) if lang else tuple(ENTRYPOINTS)
+    for folder in ("", "scripts/"):
+        for candidate in langs:
+            for name in ENTRYPOINTS[candidate]:
+                if folder + name in paths:
+                    return candidate, folder + name
+    return lang or "python", None
+
+
+def check_path(name: str) -> str:
+    """A path inside a skill or among its artifacts, or an error that names the rule it breaks.
+
+    Raises:
+        InvalidSkillError: Absolute, leading out, ambiguous, unprintable, too long or too deep.
+    """
+    problem = path_problem(name)
+    if problem:
+        raise refuse(problem, name)
+    return name
+
+
+def path_problem(name: str) -> str | None:
+    """The rule that a relative path breaks, or None for a good one."""
+    parts = name.split("/")
+    if name.startswith("/") or (len(name) > 1 and name[1] == ":"):
+        return "a path is absolute"
+    if "\\" in name:
+        return "a path has a backslash"
+    if any(part in ("", ".", "..") for part in parts):
+        return "a path has an empty, '.' or '..' part"
+    if any(unicodedata.category(char) in _INVISIBLE for char in name):
+        return "a path has control or invisible characters"
+    if len(name.encode(errors="surrogatepass")) > MAX_PATH_BYTES:
+        return f"a path is over {MAX_PATH_BYTES} bytes"
+    if len(parts) > MAX_PATH_DEPTH:
+        return f"a path is over {MAX_PATH_DEPTH} levels deep"
+    return None
+
+
+def path_key(path: str) -> str:
+    """Two paths with one key are one file on some file system."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
+
+
+def _is_litter(name: str) -> bool:
+    return name.startswith("__MACOSX/") or name.rsplit("/", 1)[-1] == ".DS_Store"
+
+
+def _select(entries: list[ZipEntry], max_size: int) -> tuple[tuple[SkillFile, ...], tuple[str, ...]]:
+    """The files of a skill, without folders, litter and a wrapping folder."""
+    taken: dict[str, bool] = {}
+    kept: list[ZipEntry] = []
+    litter = total = 0
+    for entry in entries:
+        path = check_path(entry.name.removesuffix("/"))
+        _check_kind(entry)
+        key = path_key(path)
+        if key in taken and not (taken[key] and entry.is_folder):
+            raise refuse("two entries have one name, or names that differ only in case or form", entry.name)
+        taken[key] = entry.is_folder
+        total += entry.size
+        if total > max_size:
+            raise refuse(f"unpacked it is over {format_bytes(max_size)}", entry.name)
+        if entry.size > max(RATIO_FLOOR, entry.compressed * MAX_RATIO):
+            raise refuse(f"compressed more than {MAX_RATIO}:1", entry.name)
+        if entry.is_folder:
+            continue
+        if _is_litter(entry.name):
+            litter += 1
+        else:
+            kept.append(entry)
+    for entry in kept:
+        for depth in range(1, entry.name.count("/") + 1):
+            parent = path_key("/".join(entry.name.split("/")[:depth]))
+            if taken.get(parent) is False:
+                raise refuse("a path leads through a file", entry.name)
+    prefix = _wrapping_folder(kept)
+    files = [
+        SkillFile(entry.name.removeprefix(prefix), 0o755 if entry.mode & 0o111 else 0o644, entry) for entry in kept
+    ]
+    warnings = (f"{litter} macOS metadata files are left out",) if litter else ()
+    return tuple(sorted(files, key=lambda file: file.path)), warnings
+
+
+def _check_kind(entry: ZipEntry) -> None:
+    kind = stat.S_IFMT(entry.mode)
+    expected = stat.S_IFDIR if entry.is_folder else stat.S_IFREG
+    if kind == stat.S_IFLNK:
+        raise refuse("symbolic links are not taken", entry.name)
+    if kind not in (0, expected):
+        raise refuse("only plain files and folders are taken", entry.name)
+    if entry.is_folder and entry.size:
+        raise refuse("a folder has contents of its own", entry.name)
+
+
+def _wrapping_folder(entries: list[ZipEntry]) -> str:
+    names = [entry.name for entry in entries]
+    if not names or SKILL_MD in names:
+        return ""
+    folder = names[0].split("/", 1)[0] + "/"
+    wrapped = folder + SKILL_MD in names and all(name.startswith(folder) for name in names)
+    return folder if wrapped else ""
+
+
+def _read_manifest(path: Path, files: tuple[SkillFile, ...]) -> bytes:
+    manifest = next((file for file in files if file.path == SKILL_MD), None)
+    if manifest is None:
+        near = next((file.path for file in files if file.path.lower().endswith("skill.md")), None)
+        raise InvalidSkillError(
+            "invalid skill archive: there is no SKILL.md at its root",
+            hint=f"found {ascii(near)}" if near else None,
+        )
+    if manifest.size > MAX_SKILL_MD:
+        raise refuse(f"SKILL.md is over {MAX_SKILL_MD // 1024} KiB", SKILL_MD)
+    return b"".join(read_entry(path, manifest.entry))

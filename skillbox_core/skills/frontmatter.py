@@ -1,0 +1,124 @@
+"""A strict reader for the YAML between the `---` lines of a SKILL.md.
+
+It takes the part of YAML that people mean when they write front matter: mappings, lists and scalars. Every
+scalar stays the text it is, so `1.10` is not 1.1, `on` is not true and `1:30` is not 90. What could surprise
+or harm is refused: anchors and aliases (bombs), tags (types), several documents, duplicate keys.
+
+The parser's events are read in a loop, not by recursion, so depth costs nothing before it is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+import yaml
+
+from skillbox_core.errors import InvalidSkillError
+
+MAX_FRONT_MATTER = 64 * 1024
+MAX_DEPTH = 16
+
+Node: TypeAlias = "str | list[Node] | dict[str, Node]"
+
+_FENCE = "---"
+
+
+def split(text: str) -> tuple[str, str]:
+    """Splits a SKILL.md into its front matter and its body.
+
+    Leading blank lines, CRLF and a byte-order mark are fine.
+
+    Raises:
+        InvalidSkillError: No front matter, or one that never ends.
+    """
+    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").lstrip("\n \t").split("\n")
+    if lines[0].rstrip() != _FENCE:
+        raise InvalidSkillError("invalid skill: SKILL.md must begin with front matter between '---' lines")
+    for number, line in enumerate(lines[1:], start=1):
+        if line.rstrip() == _FENCE:
+            return "\n".join(lines[1:number]), "\n".join(lines[number + 1 :]).strip("\n")
+    raise InvalidSkillError("invalid skill: the front matter of SKILL.md has no closing '---' line")
+
+
+def read(front_matter: str) -> dict[str, Node]:
+    """The front matter as a mapping of text, lists and mappings.
+
+    Raises:
+        InvalidSkillError: Not YAML, not a mapping, or more of YAML than is taken here.
+    """
+    if len(front_matter.encode(errors="surrogatepass")) > MAX_FRONT_MATTER:
+        raise InvalidSkillError(f"invalid skill: the front matter is over {MAX_FRONT_MATTER // 1024} KiB")
+    try:
+        root = _build(_events(front_matter))
+    except yaml.YAMLError as error:
+        raise InvalidSkillError(f"invalid skill: the front matter is not valid YAML: {_one_line(error)}") from None
+    if root == "":
+        root = {}
+    if not isinstance(root, dict):
+        raise InvalidSkillError("invalid skill: the front matter must be a mapping of keys to values")
+    return root
+
+
+def _events(text: str) -> Iterator[yaml.Event]:
+    documents = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.DocumentStartEvent):
+            documents += 1
+            if documents > 1:
+                raise InvalidSkillError("invalid skill: the front matter holds more than one YAML document")
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
+            raise InvalidSkillError(f"invalid skill: anchors and aliases are not taken ({_where(event)})")
+        if getattr(event, "tag", None) is not None:
+            raise InvalidSkillError(f"invalid skill: YAML tags are not taken ({_where(event)})")
+        yield event
+
+
+def _build(events: Iterator[yaml.Event]) -> Node:
+    root: list[Node] = []
+    open_nodes: list[list[Node] | dict[str, Node]] = [root]
+    pending_keys: list[str | None] = [None]
+
+    def add(value: Node, event: yaml.Event) -> None:
+        parent = open_nodes[-1]
+        if isinstance(parent, list):
+            parent.append(value)
+            return
+        key = pending_keys[-1]
+        if key is not None:
+            parent[key] = value
+            pending_keys[-1] = None
+        elif not isinstance(value, str):
+            raise InvalidSkillError(f"invalid skill: a key must be plain text ({_where(event)})")
+        elif value in parent:
+            raise InvalidSkillError(f"invalid skill: key {ascii(value[:80])} is given twice ({_where(event)})")
+        else:
+            pending_keys[-1] = value
+
+    for event in events:
+        match event:
+            case yaml.ScalarEvent():
+                # A plain `~` or `null` is how YAML writers say "nothing here".
+                nothing = event.style is None and event.value in ("~", "null")
+                add("" if nothing else event.value, event)
+            case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
+                if len(open_nodes) > MAX_DEPTH:
+                    raise InvalidSkillError(f"invalid skill: the front matter is more than {MAX_DEPTH} levels deep")
+                child: list[Node] | dict[str, Node] = {} if isinstance(event, yaml.MappingStartEvent) else []
+                add(child, event)
+                open_nodes.append(child)
+                pending_keys.append(None)
+            case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
+                open_nodes.pop()
+                pending_keys.pop()
+            case _:
+                pass
+    return root[0] if root else ""
+
+
+def _where(event: yaml.Event) -> str:
+    return f"line {event.start_mark.line + 2}, column {event.start_mark.column + 1}"
+
+
+def _one_line(error: yaml.YAMLError) -> str:
+    return ascii(" ".join(str(error).split())[:300])[1:-1]
