@@ -1,0 +1,128 @@
+"""The database connection: SQLite by default, Postgres by setting, one schema for both."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy import create_engine, event, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlmodel import Session
+
+from skillbox_core.errors import DatabaseError, SettingsError
+
+HEAD = "0001"
+"""The newest migration; a test compares it with the folder."""
+
+_MIGRATION_LOCK = 0x5B1_11B0
+BUSY_SECONDS = 30
+
+
+class Database:
+    """A pool of connections to a schema that is up to date.
+
+    Args:
+        url: SQLAlchemy URL.
+    """
+
+    def __init__(self, url: str) -> None:
+        try:
+            self._url = make_url(url)
+            sqlite = self._url.get_backend_name() == "sqlite"
+            if sqlite and self._url.database:
+                Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+            self._engine = create_engine(
+                self._url,
+                pool_pre_ping=not sqlite,
+                connect_args={"timeout": BUSY_SECONDS} if sqlite else {"connect_timeout": 10},
+            )
+        except (ArgumentError, ImportError, SQLAlchemyError, OSError) as error:
+            raise SettingsError(
+                f"the database URL can't be used: {_brief(error)}", hint="SKILLBOX_DB_DSN, for example postgresql://user@host/db"
+            ) from error
+        if sqlite:
+            event.listen(self._engine, "connect", _prepare_sqlite)
+        self._ready = False
+
+    @property
+    def description(self) -> str:
+        """Where the database is, without its password."""
+        return self._url.render_as_string(hide_password=True)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """A session that commits at its end, on a schema that is up to date.
+
+        Raises:
+            DatabaseError: The database can't be reached or failed.
+        """
+        try:
+            self._migrate()
+            with Session(self._engine, expire_on_commit=False) as session, session.begin():
+                yield session
+        except sqlalchemy.exc.IntegrityError:
+            raise
+        except (SQLAlchemyError, OSError) as error:
+            raise DatabaseError(f"the database failed: {_brief(error)}") from error
+
+    def _migrate(self) -> None:
+        if self._ready:
+            return
+        if self._revision() != HEAD:
+            self._upgrade()
+        self._ready = True
+
+    def _revision(self) -> str | None:
+        with self._engine.connect() as connection:
+            if not sqlalchemy.inspect(connection).has_table("alembic_version"):
+                return None
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+    def _upgrade(self) -> None:
+        """Brings the schema up to date; several processes may try at once, one does it."""
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        with self._alone():
+            if self._revision() == HEAD:
+                return
+            with self._engine.begin() as connection:
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if self._url.get_backend_name() == "sqlite":
+            if not self._url.database:
+                yield
+                return
+            with Path(f"{self._url.database}.lock").open("w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield
+        else:
+            with self._engine.connect() as connection:
+                connection.execute(text(f"SELECT pg_advisory_lock({_MIGRATION_LOCK})"))
+                try:
+                    yield
+                finally:
+                    connection.execute(text(f"SELECT pg_advisory_unlock({_MIGRATION_LOCK})"))
+
+
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
+    cursor = connection.cursor()
+    # Readers and one writer at a time then don't block each other.
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.close()
+
+
+def _brief(error: BaseException) -> str:
+    lines = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return lines[0][:300] if lines else type(error).__name__

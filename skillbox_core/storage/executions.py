@@ -1,0 +1,208 @@
+"""Execution records: opened once, closed once, readable whatever a skill printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select
+
+from skillbox_core.errors import ExecutionNotFoundError, InvalidRequestError, Reason
+from skillbox_core.models import Execution, RunResult, Status, Usage, Verdict
+from skillbox_core.storage.database import Database
+from skillbox_core.storage.objects import Bucket
+from skillbox_core.storage.tables import ExecutionRow, aware, now
+
+
+@dataclass(frozen=True)
+class NewExecution:
+    """What is known when a record is opened."""
+
+    id: str
+    tenant: str
+    skill: str
+    version: str
+    input: str
+    key: str
+    request_digest: str
+    owner: str | None
+    instance: str
+
+
+class ExecutionStore:
+    """The `executions` table.
+
+    Args:
+        files: The bucket that signs addresses of artifacts when a record is read.
+    """
+
+    def __init__(self, database: Database, files: Bucket) -> None:
+        self._database = database
+        self._files = files
+
+    def open(self, new: NewExecution) -> Execution:
+        """Opens a record, or finds the one that this key opened before.
+
+        Raises:
+            InvalidRequestError: The key belongs to another request.
+            DatabaseError: The database failed; calling again is safe.
+        """
+        row = ExecutionRow(
+            id=new.id,
+            skill_name=new.skill,
+            skill_version=new.version,
+            tenant_id=new.tenant,
+            status=Status.RUNNING,
+            input=new.input,
+            idempotency_key=new.key,
+            request_digest=new.request_digest,
+            owner=new.owner,
+            instance=new.instance,
+            created_at=now(),
+        )
+        try:
+            with self._database.session() as session:
+                session.add(row)
+                session.flush()
+                return self._execution(row)
+        except IntegrityError:
+            return self._reopen(new)
+
+    def _reopen(self, new: NewExecution) -> Execution:
+        with self._database.session() as session:
+            row = session.exec(select(ExecutionRow).where(ExecutionRow.idempotency_key == new.key)).one()
+            if row.request_digest != new.request_digest:
+                raise InvalidRequestError("this idempotency key was used for another request")
+            return self._execution(row)
+
+    def note_launch(self, execution: Execution, *, digest: str, image: str, image_id: str, deadline: float) -> None:
+        """Writes down what is about to run, for whoever must find it after a crash."""
+        with self._database.session() as session:
+            session.execute(
+                update(ExecutionRow)
+                .where(col(ExecutionRow.id) == execution.id, col(ExecutionRow.status) == Status.RUNNING)
+                .values(
+                    skill_digest=digest,
+                    image=image,
+                    image_id=image_id,
+                    deadline_at=datetime.fromtimestamp(deadline, UTC),
+                )
+            )
+
+    def next_attempt(self, execution: Execution) -> int:
+        """Counts a new attempt, after the container of the last one was lost."""
+        with self._database.session() as session:
+            session.execute(
+                update(ExecutionRow)
+                .where(
+                    col(ExecutionRow.id) == execution.id,
+                    col(ExecutionRow.attempt) == execution.attempt,
+                    col(ExecutionRow.status) == Status.RUNNING,
+                )
+                .values(attempt=execution.attempt + 1)
+            )
+            row = session.get(ExecutionRow, execution.id)
+            return row.attempt if row else execution.attempt + 1
+
+    def close(self, execution: Execution, verdict: Verdict) -> RunResult:
+        """Closes a record, and returns what it says. A closed record never changes: the first word stands."""
+        finished = now()
+        duration = finished - aware(execution.created_at)
+        with self._database.session() as session:
+            session.execute(
+                update(ExecutionRow)
+                .where(
+                    col(ExecutionRow.id) == execution.id,
+                    col(ExecutionRow.status) == Status.RUNNING,
+                    col(ExecutionRow.attempt) == execution.attempt,
+                )
+                .values(
+                    status=verdict.status,
+                    reason=verdict.reason,
+                    output=verdict.output,
+                    logs=verdict.logs,
+                    files_key=verdict.artifacts.key,
+                    files_list=json.dumps([file.path for file in verdict.artifacts.files]),
+                    files_skipped=json.dumps(verdict.skipped),
+                    exit_code=verdict.usage.exit_code,
+                    peak_memory=verdict.usage.peak_memory,
+                    cpu_seconds=verdict.usage.cpu_seconds,
+                    duration_ms=max(int(duration.total_seconds() * 1000), 0),
+                    error=verdict.error,
+                    finished_at=finished,
+                )
+            )
+            return self._result(session.get_one(ExecutionRow, execution.id))
+
+    def get(self, tenant: str, execution_id: str) -> ExecutionRow:
+        """A record of this tenant.
+
+        Raises:
+            ExecutionNotFoundError: There is none, or it is another tenant's.
+        """
+        with self._database.session() as session:
+            row = session.get(ExecutionRow, execution_id)
+            if row is None or row.tenant_id != tenant:
+                raise ExecutionNotFoundError(f"there is no execution {execution_id}", hint="`skillbox exec list` shows them")
+            return row
+
+    def result(self, tenant: str, execution_id: str) -> RunResult:
+        """What a record says, as a result with a freshly signed address."""
+        return self._result(self.get(tenant, execution_id))
+
+    def list(
+        self, tenant: str, *, status: Status | None = None, skill: str | None = None, limit: int = 20
+    ) -> Sequence[ExecutionRow]:
+        """The newest records of a tenant."""
+        query = select(ExecutionRow).where(ExecutionRow.tenant_id == tenant)
+        if status:
+            query = query.where(ExecutionRow.status == status)
+        if skill:
+            query = query.where(ExecutionRow.skill_name == skill)
+        with self._database.session() as session:
+            return session.exec(query.order_by(col(ExecutionRow.created_at).desc()).limit(limit)).all()
+
+    def find(self, execution_ids: Sequence[str]) -> dict[str, ExecutionRow]:
+        """Records by id, of any tenant; for the reconciler."""
+        with self._database.session() as session:
+            rows = session.exec(select(ExecutionRow).where(col(ExecutionRow.id).in_(execution_ids))).all()
+        return {row.id: row for row in rows}
+
+    def running(self, instance: str) -> Sequence[ExecutionRow]:
+        """Open records of an installation; for the reconciler."""
+        query = select(ExecutionRow).where(ExecutionRow.status == Status.RUNNING, ExecutionRow.instance == instance)
+        with self._database.session() as session:
+            return session.exec(query).all()
+
+    def _execution(self, row: ExecutionRow) -> Execution:
+        finished = row.status != Status.RUNNING
+        return Execution(
+            id=row.id,
+            tenant=row.tenant_id,
+            skill=row.skill_name,
+            version=row.skill_version,
+            attempt=row.attempt,
+            created_at=aware(row.created_at),
+            result=self._result(row) if finished else None,
+        )
+
+    def _result(self, row: ExecutionRow) -> RunResult:
+        return RunResult(
+            execution_id=row.id,
+            status=Status(row.status),
+            output=json.loads(row.output) if row.output is not None else None,
+            files_url=self._files.url(row.files_key) if row.files_key else "",
+            files_list=tuple(json.loads(row.files_list)),
+            logs=row.logs,
+            duration_ms=row.duration_ms,
+            error=row.error,
+            reason=Reason(row.reason) if row.reason else None,
+            usage=Usage(row.exit_code, row.peak_memory, row.cpu_seconds),
+            skill=row.skill_name,
+            version=row.skill_version,
+            tenant=row.tenant_id,
+        )

@@ -1,0 +1,146 @@
+"""Buckets of objects, by fsspec: S3 through s3fs where an endpoint is set, else folders in the home folder.
+
+Keys are joined from checked names only (`skillbox_core.names`), so none can leave its bucket.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from skillbox_core.errors import SkillboxError, StorageError
+from skillbox_core.settings import Settings
+
+
+@contextmanager
+def _storage_faults(action: str) -> Iterator[None]:
+    try:
+        yield
+    except (SkillboxError, FileNotFoundError):
+        raise
+    except Exception as error:  # each fsspec backend has exceptions of its own, with no base in common
+        text = " ".join(str(error).split())[:300] or type(error).__name__
+        raise StorageError(f"the object store failed to {action}: {text}") from error
+
+
+class Bucket:
+    """One bucket: files by key, streamed to and from local paths."""
+
+    def __init__(self, settings: Settings, name: str) -> None:
+        self._settings = settings
+        self.name = name
+
+    @property
+    def local(self) -> bool:
+        """Whether this is a folder on this machine."""
+        return not self._settings.s3_endpoint
+
+    @cached_property
+    def _root(self) -> str:
+        return str(self._settings.home / "store" / self.name) if self.local else self.name
+
+    @cached_property
+    def _fs(self) -> Any:
+        import fsspec
+
+        if self.local:
+            return fsspec.filesystem("file", auto_mkdir=True)
+        return self._s3(self._settings.s3_endpoint)
+
+    def _s3(self, endpoint: str) -> Any:
+        import fsspec
+
+        settings = self._settings
+        scheme = "https" if settings.s3_use_ssl else "http"
+        return fsspec.filesystem(
+            "s3",
+            key=settings.s3_access_key,
+            secret=settings.s3_secret_key,
+            endpoint_url=endpoint if "://" in endpoint else f"{scheme}://{endpoint}",
+            client_kwargs={"region_name": settings.s3_region},
+            # The old scheme is what s3fs would sign URLs with; path style is what a host without DNS needs.
+            config_kwargs={"signature_version": "s3v4", "s3": {"addressing_style": "path"}},
+            use_listings_cache=False,
+        )
+
+    def _path(self, key: str) -> str:
+        return f"{self._root}/{key}"
+
+    def put(self, source: Path, key: str) -> None:
+        """Stores a local file. It becomes visible whole or not at all; the same key is replaced."""
+        with _storage_faults(f"store {key}"):
+            if self.local:
+                target = Path(self._path(key))
+                target.parent.mkdir(parents=True, exist_ok=True)
+                draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+                try:
+                    self._fs.put_file(str(source), str(draft))
+                    draft.replace(target)
+                finally:
+                    draft.unlink(missing_ok=True)
+                return
+            if not self._fs.exists(self._root):
+                self._fs.mkdir(self._root)
+            self._fs.put_file(str(source), self._path(key))
+
+    def get(self, key: str, target: Path) -> None:
+        """Fetches an object into a local file; raises `FileNotFoundError` when there is none."""
+        with _storage_faults(f"fetch {key}"):
+            self._fs.get_file(self._path(key), str(target))
+
+    def size(self, key: str) -> int | None:
+        """Bytes of an object, None when there is none."""
+        with _storage_faults(f"look up {key}"):
+            try:
+                return int(self._fs.info(self._path(key))["size"])
+            except FileNotFoundError:
+                return None
+
+    def names(self, prefix: str) -> list[str]:
+        """The names directly below a prefix, sorted."""
+        with _storage_faults(f"list {prefix or self.name}"):
+            try:
+                found = self._fs.ls(self._path(prefix).rstrip("/"), detail=False)
+            except FileNotFoundError:
+                return []
+        names = {str(path).rstrip("/").rsplit("/", 1)[-1] for path in found}
+        return sorted(name for name in names if not name.startswith("."))
+
+    def delete(self, key: str) -> None:
+        """Removes an object; one that is gone is fine."""
+        with _storage_faults(f"delete {key}"):
+            try:
+                self._fs.rm_file(self._path(key))
+            except FileNotFoundError:
+                return
+            if self.local:
+                parent = Path(self._path(key)).parent
+                while parent != Path(self._root) and parent.is_dir() and not any(parent.iterdir()):
+                    parent.rmdir()
+                    parent = parent.parent
+
+    def url(self, key: str) -> str:
+        """An address for an object: signed and short-lived on S3, a file URL for a folder."""
+        with _storage_faults(f"sign {key}"):
+            if self.local:
+                return Path(self._path(key)).as_uri()
+            public = self._settings.s3_public_endpoint
+            fs = self._s3(public) if public else self._fs
+            return str(fs.sign(self._path(key), expiration=self._settings.url_expiry))
+
+    def check(self) -> str:
+        """Proves that the bucket can be written and read, and says where it is."""
+        from tempfile import TemporaryDirectory
+
+        key = f".skillbox-check-{uuid.uuid4().hex}"
+        with TemporaryDirectory() as folder:
+            probe = Path(folder) / "probe"
+            probe.write_bytes(b"skillbox")
+            self.put(probe, key)
+            self.get(key, Path(folder) / "back")
+            self.delete(key)
+        return self._root if self.local else f"s3://{self.name} at {self._settings.s3_endpoint}"

@@ -1,0 +1,69 @@
+"""The tables, as SQLModel classes. JSON is kept as text: any database takes it, with any character in it."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import BigInteger, Column, DateTime, Index, Text
+from sqlmodel import Field, SQLModel
+
+
+def now() -> datetime:
+    """The present, with its time zone."""
+    return datetime.now(UTC)
+
+
+def aware(moment: datetime) -> datetime:
+    """SQLite gives times back without their zone; they were written in UTC."""
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+class ExecutionRow(SQLModel, table=True):
+    """One execution: the original's columns, and what crash-proof runs need beside them."""
+
+    __tablename__ = "executions"
+    __table_args__ = (
+        Index("ix_executions_tenant_created", "tenant_id", "created_at"),
+        Index("ix_executions_status", "status"),
+    )
+
+    id: str = Field(primary_key=True, max_length=32)
+    skill_name: str = Field(max_length=64)
+    skill_version: str = Field(max_length=64)
+    skill_digest: str | None = Field(default=None, max_length=64)
+    tenant_id: str = Field(max_length=64)
+    status: str = Field(max_length=16)
+    reason: str | None = Field(default=None, max_length=16)
+    attempt: int = 1
+    input: str = Field(sa_column=Column(Text, nullable=False))
+    output: str | None = Field(default=None, sa_column=Column(Text))
+    logs: str = Field(default="", sa_column=Column(Text, nullable=False))
+    files_key: str = Field(default="", max_length=255)
+    files_list: str = Field(default="[]", sa_column=Column(Text, nullable=False))
+    files_skipped: str = Field(default="[]", sa_column=Column(Text, nullable=False))
+    image: str | None = Field(default=None, max_length=255)
+    image_id: str | None = Field(default=None, max_length=80)
+    exit_code: int | None = None
+    peak_memory: int | None = Field(default=None, sa_column=Column(BigInteger))
+    cpu_seconds: float | None = None
+    duration_ms: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
+    error: str | None = Field(default=None, sa_column=Column(Text))
+    idempotency_key: str = Field(max_length=300, unique=True)
+    request_digest: str = Field(max_length=64)
+    owner: str | None = Field(default=None, max_length=200, index=True)
+    instance: str = Field(max_length=64)
+    created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    deadline_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+    finished_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+
+
+class SkillDigestRow(SQLModel, table=True):
+    """What the bytes of a stored version must be: the first that were seen, for ever."""
+
+    __tablename__ = "skill_digests"
+
+    tenant_id: str = Field(primary_key=True, max_length=64)
+    skill_name: str = Field(primary_key=True, max_length=64)
+    version: str = Field(primary_key=True, max_length=64)
+    digest: str = Field(max_length=64)
+    created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
