@@ -1,0 +1,45 @@
+"""From a folder to a skill archive: the same folder always gives the same bytes."""
+
+from __future__ import annotations
+
+import os
+import stat
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from skillbox_core.errors import InvalidSkillError
+from skillbox_core.skills.archive import SKILL_MD, SkillArchive, inspect_archive
+
+_LEFT_OUT = frozenset({".git", ".hg", ".venv", "venv", "__pycache__", ".pytest_cache", ".mypy_cache", ".DS_Store", ".idea"})
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def package(folder: Path, target: Path, max_size: int) -> SkillArchive:
+    """Zips a skill's folder and checks the result as a push would.
+
+    Raises:
+        InvalidSkillError: The folder is no skill, or breaks a rule.
+    """
+    if not (folder / SKILL_MD).is_file():
+        raise InvalidSkillError(f"{folder} is not a skill: it has no {SKILL_MD}", hint="`skillbox init NAME` makes one")
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
+        for path in _files(folder):
+            info = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _EPOCH)
+            info.create_system = 3
+            executable = path.stat().st_mode & stat.S_IXUSR
+            info.external_attr = (stat.S_IFREG | (0o755 if executable else 0o644)) << 16
+            info.compress_type = zipfile.ZIP_DEFLATED
+            archive.writestr(info, path.read_bytes())
+    return inspect_archive(target, max_size)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for root, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in _LEFT_OUT)
+        for name in sorted([*names, *(f for f in folders if (Path(root) / f).is_symlink())]):
+            path = Path(root) / name
+            if path.is_symlink():
+                raise InvalidSkillError(f"{path.relative_to(folder)} is a symbolic link; skills hold plain files only")
+            if name not in _LEFT_OUT and not name.endswith(".pyc") and path.is_file():
+                yield path
