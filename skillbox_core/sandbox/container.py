@@ -204,12 +204,12 @@ def wait(
 def _outcome(ended: Announcement, logs: str) -> Outcome:
     cpu_ns, cpu_us = ended.number("cpu_ns"), ended.number("cpu_us")
     nanoseconds = cpu_ns if cpu_ns is not None else cpu_us * 1000 if cpu_us is not None else None
+    late = ended.values.get("late") == "1"
     usage = Usage(
-        exit_code=ended.number("code"),
+        exit_code=None if late else ended.number("code"),
         peak_memory=ended.number("peak"),
         cpu_seconds=nanoseconds / 1e9 if nanoseconds is not None else None,
     )
-    late = ended.values.get("late") == "1"
     return Outcome(
         Ending.DEADLINE if late else Ending.EXITED,
         logs,

@@ -1,0 +1,133 @@
+"""The commands at the top level, and the groups below it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from skillbox_core import __version__
+from skillbox_core.cli import executions, skills
+from skillbox_core.cli.output import EXIT_FAILED, fail, note, print_json, table
+
+app = typer.Typer(
+    name="skillbox",
+    help="Run versioned skills in hardened, single-use containers.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(skills.app, name="skill")
+app.add_typer(executions.app, name="exec")
+
+Tenant = Annotated[str, typer.Option(help="Whose skills and executions.", envvar="SKILLBOX_TENANT")]
+
+
+@app.command()
+def run(
+    skill: Annotated[str, typer.Argument(metavar="NAME[@VERSION]")],
+    input_: Annotated[str, typer.Option("--input", "-i", help="JSON, @FILE, or - for stdin.", metavar="JSON|@FILE|-")] = "",
+    env: Annotated[list[str] | None, typer.Option("--env", "-e", help="K=V; can be given several times.")] = None,
+    timeout: Annotated[str | None, typer.Option(help="For example 90s; instead of the skill's own.")] = None,
+    cpu: Annotated[str | None, typer.Option(help="Cores, for example 0.5.")] = None,
+    memory: Annotated[str | None, typer.Option(help="For example 512Mi.")] = None,
+    download: Annotated[Path | None, typer.Option(help="Folder to put the skill's files in.")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document on stdout.")] = False,
+    version: Annotated[str, typer.Option(help="Same as NAME@VERSION.")] = "",
+    tenant: Tenant = "default",
+) -> None:
+    """Run a skill and show its logs as they come, then its output."""
+    from skillbox_core.cli.run import run_skill
+
+    code = run_skill(
+        skill, version, input_, env or [], timeout=timeout, cpu=cpu, memory=memory,
+        download=download, as_json=json_, tenant=tenant,
+    )  # fmt: skip
+    raise typer.Exit(code)
+
+
+@app.command()
+def init(
+    name: str,
+    lang: Annotated[str, typer.Option(help="python, node or bash.")] = "python",
+    folder: Annotated[Path | None, typer.Option(help="Where; by default ./NAME.")] = None,
+) -> None:
+    """Write a new skill that runs as it is."""
+    from skillbox_core.skills.scaffold import scaffold
+
+    target = folder or Path(name)
+    for path in scaffold(target, name, lang):
+        print(path)
+    note(f"next: skillbox skill push {target} && skillbox run {name} --input @{target / 'input.json'}")
+
+
+@app.command()
+def cleanup(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Remove containers and close records that a killed worker left behind."""
+    from dataclasses import asdict
+
+    from skillbox_core.runner import Runner
+    from skillbox_core.sandbox.orphans import cleanup_orphans
+
+    found = cleanup_orphans(Runner.from_settings(), dry_run=dry_run)
+    if json_:
+        print_json([asdict(orphan) for orphan in found])
+    elif not found:
+        print("nothing to clean up")
+    else:
+        outcome = {True: "would go"} if dry_run else {}
+        table(
+            ["KIND", "NAME", "OUTCOME", "WHY"],
+            [
+                [o.kind, o.name, outcome.get(True) or ("gone" if o.done else f"failed: {o.error}"), o.why]
+                for o in found
+            ],
+        )
+    if any(orphan.error for orphan in found):
+        raise typer.Exit(EXIT_FAILED)
+
+
+@app.command()
+def health() -> None:
+    """Say in one line whether skills can run here; for probes."""
+    from skillbox_core.doctor import essential
+
+    problems = [check for check in essential() if check.level == "FAIL"]
+    if problems:
+        for problem in problems:
+            fail(f"{problem.part}: {problem.found}")
+        raise typer.Exit(4)
+    print("ok")
+
+
+@app.command()
+def doctor(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """Look at each part of the installation: what was found, whether that is good, what to do."""
+    from dataclasses import asdict
+
+    from skillbox_core.doctor import examine
+
+    checks = []
+    for check in examine():
+        checks.append(check)
+        if not json_:
+            print(f"{check.level:<4}  {check.part:<22} {check.found}")
+            if check.advice:
+                print(f"{'':<28} -> {check.advice}")
+            sys.stdout.flush()
+    if json_:
+        print_json([asdict(check) for check in checks])
+    if any(check.level == "FAIL" for check in checks):
+        raise typer.Exit(4)
+
+
+@app.command()
+def version() -> None:
+    """Show the version."""
+    print(__version__)

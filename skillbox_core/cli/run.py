@@ -1,0 +1,144 @@
+"""`skillbox run`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from skillbox_core.cancel import CancelToken
+from skillbox_core.cli.output import exit_code, fail, harmless, note
+from skillbox_core.errors import InvalidRequestError
+from skillbox_core.models import RunOptions, RunRequest, RunResult
+from skillbox_core.names import split_reference
+from skillbox_core.runner import Runner
+from skillbox_core.sandbox.limits import format_bytes
+
+
+def run_skill(
+    reference: str,
+    version: str,
+    input_text: str,
+    env: list[str],
+    *,
+    timeout: str | None,
+    cpu: str | None,
+    memory: str | None,
+    download: Path | None,
+    as_json: bool,
+    tenant: str,
+) -> int:
+    """Runs a skill for a person or a script, and returns the exit code."""
+    name, of_reference = split_reference(reference)
+    request = RunRequest(
+        skill=name, version=of_reference or version, input=read_input(input_text), env=dict(map(_pair, env))
+    )
+    options = RunOptions(tenant=tenant, timeout=timeout, cpu=cpu, memory=memory)
+    runner = Runner.from_settings()
+    token = CancelToken()
+    with _interrupts(token), _spinner(f"running {harmless(reference)}", as_json) as show:
+        result = runner.run(request, options, on_log=show, cancel=token)
+    if download and result.files_list:
+        row = runner.executions.get(tenant, result.execution_id)
+        for path in runner.artifacts.extract(row.files_key, download):
+            note(f"saved {path}")
+    if as_json:
+        print(json.dumps(result.model_dump(mode="json"), ensure_ascii=True))
+    else:
+        _report(result)
+    return exit_code(result)
+
+
+def read_input(text: str) -> Any:
+    """The value of `--input`: JSON, `@file`, `-` for stdin; empty for none.
+
+    Raises:
+        InvalidRequestError: No such file, or not JSON; says where.
+    """
+    source = "--input"
+    if text == "-":
+        source, text = "stdin", sys.stdin.read()
+    elif text.startswith("@"):
+        source = text[1:]
+        try:
+            text = Path(source).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise InvalidRequestError(f"the input file {source} can't be read: {reason}") from None
+    elif not text:
+        return None
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise InvalidRequestError(f"{source} is not JSON: {error}", hint="a file is given as --input @FILE") from None
+    except RecursionError:
+        raise InvalidRequestError(f"{source} is nested too deeply") from None
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, sign, value = text.partition("=")
+    if not sign:
+        # Not shown in full: somebody may have typed a secret alone.
+        raise InvalidRequestError("--env takes NAME=VALUE, and one of them has no '='")
+    return name, value
+
+
+@contextmanager
+def _interrupts(token: CancelToken) -> Iterator[None]:
+    """Ctrl-C and SIGTERM cancel the run; a second Ctrl-C interrupts as usual."""
+
+    def stop(number: int, _frame: object) -> None:
+        if token.cancelled and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        token.cancel()
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _spinner(title: str, as_json: bool) -> Iterator[Callable[[str, str], None]]:
+    """Shows logs live: above a spinner on a terminal, plain when piped; on stderr when stdout is for JSON."""
+
+    def plain(stream: str, line: str) -> None:
+        out = sys.stderr if as_json or stream == "stderr" else sys.stdout
+        print(harmless(line), file=out, flush=True)
+
+    if not sys.stderr.isatty():
+        with nullcontext():
+            yield plain
+        return
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True)
+
+    def above(stream: str, line: str) -> None:
+        console.print(Text(harmless(line), style="yellow" if stream == "stderr" else ""))
+
+    with console.status(Text(title)):
+        yield above
+
+
+def _report(result: RunResult) -> None:
+    if result.output is not None:
+        print(json.dumps(result.output, indent=2, ensure_ascii=True))
+    for path in result.files_list:
+        note(f"file {path}")
+    usage = result.usage
+    parts = [f"{result.skill}@{result.version}", result.status.value, f"{result.duration_ms / 1000:.2f} s"]
+    if usage.peak_memory:
+        parts.append(f"peak {format_bytes(usage.peak_memory)}")
+    if usage.cpu_seconds is not None:
+        parts.append(f"cpu {usage.cpu_seconds:.2f} s")
+    note(" · ".join([*parts, f"execution {result.execution_id}"]))
+    if result.error:
+        fail(result.error)

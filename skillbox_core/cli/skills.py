@@ -1,0 +1,177 @@
+"""`skillbox skill ...`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from skillbox_core.cli.output import EXIT_INPUT, fail, harmless, note, print_json, table
+from skillbox_core.errors import SkillboxError
+
+if TYPE_CHECKING:
+    from skillbox_core.skills.archive import SkillArchive
+
+app = typer.Typer(help="Package, store and look at skills.", no_args_is_help=True, rich_markup_mode=None)
+
+Tenant = Annotated[str, typer.Option(help="Whose skills.", envvar="SKILLBOX_TENANT")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def package(
+    folder: Path, out: Annotated[Path | None, typer.Option(help="The zip; by default NAME-VERSION.zip.")] = None
+) -> None:
+    """Make a skill archive of a folder, the same bytes each time."""
+    from skillbox_core.settings import load_settings
+    from skillbox_core.skills.package import package as make
+
+    with TemporaryDirectory() as scratch:
+        draft = Path(scratch) / "skill.zip"
+        archive = make(folder, draft, load_settings().max_skill_size)
+        target = out or Path(f"{archive.manifest.name}-{archive.manifest.version}.zip")
+        target.write_bytes(draft.read_bytes())
+    _warn(archive)
+    print(target)
+
+
+@app.command()
+def lint(paths: list[Path]) -> None:
+    """Check folders or archives by the rules of a push, without storing anything."""
+    failed = False
+    for path in paths:
+        try:
+            with TemporaryDirectory() as scratch:
+                archive = _archive(path, Path(scratch))
+        except SkillboxError as error:
+            failed = True
+            fail(f"{path}: {error}")
+        else:
+            _warn(archive)
+            print(harmless(f"{path}: ok, {archive.manifest.name}@{archive.manifest.version}"))
+    if failed:
+        raise typer.Exit(EXIT_INPUT)
+
+
+@app.command()
+def push(paths: list[Path], tenant: Tenant = "default") -> None:
+    """Store folders or archives as versions; pushing the same contents again is fine."""
+    from skillbox_core.runner import Runner
+
+    registry = Runner.from_settings().registry
+    failed = 0
+    for path in paths:
+        try:
+            with TemporaryDirectory() as scratch:
+                pushed = registry.push(tenant, _archive(path, Path(scratch)).path)
+        except SkillboxError as error:
+            if error.retryable:
+                raise
+            failed += 1
+            fail(f"{path}: {error}")
+            continue
+        _warn(pushed.archive)
+        manifest = pushed.archive.manifest
+        print(f"{manifest.name}@{manifest.version} {'stored' if pushed.new else 'is there already'}")
+    if failed:
+        raise typer.Exit(EXIT_INPUT)
+
+
+@app.command("list")
+def list_(tenant: Tenant = "default", json_: Json = False) -> None:
+    """List a tenant's skills with their highest version."""
+    from skillbox_core.runner import Runner
+
+    registry = Runner.from_settings().registry
+    found = []
+    for name in registry.skills(tenant):
+        versions = registry.versions(tenant, name)
+        if versions:
+            archive = registry.load(tenant, name, registry.resolve(tenant, name, ""))
+            found.append((archive, versions))
+    if json_:
+        print_json([{**_summary(archive), "versions": versions} for archive, versions in found])
+        return
+    table(
+        ["NAME", "VERSION", "LANG", "DESCRIPTION"],
+        [
+            [a.manifest.name, a.manifest.version, a.lang if a.entrypoint else "-", a.manifest.description]
+            for a, _ in found
+        ],
+    )
+
+
+@app.command()
+def show(
+    skill: Annotated[str, typer.Argument(metavar="NAME[@VERSION]")], tenant: Tenant = "default", json_: Json = False
+) -> None:
+    """Show what a skill says of itself, and its instructions."""
+    from skillbox_core.names import split_reference
+    from skillbox_core.runner import Runner
+
+    registry = Runner.from_settings().registry
+    name, version = split_reference(skill)
+    archive = registry.load(tenant, name, registry.resolve(tenant, name, version))
+    if json_:
+        print_json({**_summary(archive), "instructions": archive.manifest.instructions})
+        return
+    for key, value in {**_summary(archive), "versions": ", ".join(registry.versions(tenant, name))}.items():
+        if value:
+            print(harmless(f"{key + ':':<13}{', '.join(value) if isinstance(value, list) else value}"))
+    print()
+    print(harmless(archive.manifest.instructions))
+
+
+@app.command()
+def delete(
+    skill: Annotated[str, typer.Argument(metavar="NAME@VERSION")], tenant: Tenant = "default"
+) -> None:
+    """Delete one version of a skill."""
+    from skillbox_core.errors import InvalidRequestError
+    from skillbox_core.names import split_reference
+    from skillbox_core.runner import Runner
+
+    name, version = split_reference(skill)
+    if not version:
+        raise InvalidRequestError("which version is to be deleted must be said", hint="skillbox skill delete NAME@VERSION")
+    Runner.from_settings().registry.delete(tenant, name, version)
+    print(f"{name}@{version} deleted")
+
+
+def _archive(path: Path, scratch: Path) -> SkillArchive:
+    from skillbox_core.errors import InvalidRequestError
+    from skillbox_core.settings import load_settings
+    from skillbox_core.skills.archive import inspect_archive
+    from skillbox_core.skills.package import package as make
+
+    limit = load_settings().max_skill_size
+    if path.is_dir():
+        return make(path, scratch / "skill.zip", limit)
+    if not path.is_file():
+        raise InvalidRequestError(f"{path} is neither a skill's folder nor an archive")
+    return inspect_archive(path, limit)
+
+
+def _summary(archive: SkillArchive) -> dict[str, object]:
+    manifest = archive.manifest
+    return {
+        "name": manifest.name,
+        "version": manifest.version,
+        "description": manifest.description,
+        "lang": archive.lang,
+        "entrypoint": archive.entrypoint or "none: instructions only",
+        "image": manifest.image or "",
+        "timeout": manifest.timeout or "",
+        "cpu": manifest.resources.cpu or "",
+        "memory": manifest.resources.memory or "",
+        "license": manifest.license or "",
+        "digest": archive.digest,
+        "files": [file.path for file in archive.files],
+    }
+
+
+def _warn(archive: SkillArchive) -> None:
+    for warning in archive.warnings:
+        note(f"warning: {archive.manifest.name}: {warning}")
