@@ -1,0 +1,31 @@
+"""Skills in Prefect: `skill("name@1.2.0")` gives a task, `run_skill` is the flow for deployments.
+
+The installation's `.env` is read before Prefect is imported, so that both see the same server.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from skillbox_core.settings import load_env_file
+
+if TYPE_CHECKING:
+    from flows.compose import skill
+    from flows.run_skill import run_skill
+
+load_env_file()
+
+_HOMES = {"skill": "flows.compose", "run_skill": "flows.run_skill"}
+
+__all__ = ["run_skill", "skill"]
+
+
+def __getattr__(name: str) -> Any:
+    # Importing the submodule `flows.run_skill` would otherwise leave the module where the flow is meant.
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(home), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,101 @@
+"""`skill("chart@1.0.0")`: a skill as a Prefect task, to be called, submitted and mapped like any other."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from prefect import Task, get_run_logger, task
+from prefect.cache_policies import NO_CACHE
+from prefect.context import TaskRunContext
+
+from flows.reporting import report
+from flows.tasks import TaskSteps
+from skillbox_core.lifecycle import run_lifecycle
+from skillbox_core.models import DEFAULT_TENANT, RunOptions, RunRequest, RunResult
+from skillbox_core.names import split_reference
+from skillbox_core.runner import Runner
+from skillbox_core.settings import Settings, load_settings
+
+
+def skill(
+    reference: str,
+    *,
+    tenant: str = DEFAULT_TENANT,
+    timeout: str | None = None,
+    cpu: str | None = None,
+    memory: str | None = None,
+    env: Mapping[str, str] | None = None,
+    raise_on_failure: bool = True,
+    **task_options: Any,
+) -> Task[[Any], RunResult]:
+    """A Prefect task that runs a skill.
+
+    Args:
+        reference: `name` for the highest version, or `name@version`.
+        timeout, cpu, memory: As in SKILL.md, instead of the skill's own.
+        env: Environment variables for the skill.
+        raise_on_failure: Raise an `ExecutionError` that carries the result when the skill does not succeed;
+            otherwise the result is returned whatever it is.
+        task_options: For Prefect's `@task`, such as `retries` or `tags`.
+
+    Returns:
+        A task of one argument, the skill's input: any JSON value. Results of other skills may stand in it;
+        the skill then gets their output.
+    """
+    name, version = split_reference(reference)
+    options = {"name": name, "task_run_name": name, "cache_policy": NO_CACHE, "persist_result": False, **task_options}
+
+    @task(**options)
+    def run(input: Any = None) -> RunResult:
+        request = RunRequest(skill=name, version=version, input=outputs(input), env=dict(env or {}))
+        run_options = RunOptions(tenant=tenant, timeout=timeout, cpu=cpu, memory=memory)
+        result = execute(request, run_options)
+        return result.raise_for_status() if raise_on_failure else result
+
+    return run
+
+
+def execute(request: RunRequest, options: RunOptions) -> RunResult:
+    """Runs a skill inside a Prefect task run: its steps become nested tasks, its logs the run's logs."""
+    logger = get_run_logger()
+
+    def on_log(stream: str, line: str) -> None:
+        (logger.warning if stream == "stderr" else logger.info)("%s", line)
+
+    context = TaskRunContext.get()
+    if context is not None:
+        run = context.task_run
+        # One attempt of one task run is one execution, however often its steps are repeated.
+        options = options.model_copy(
+            update={
+                "key": f"{run.id}/{run.run_count}",
+                "owner": str(run.flow_run_id) if run.flow_run_id else None,
+            }
+        )
+    runner = runner_for(load_settings())
+    result = run_lifecycle(TaskSteps(runner.steps(on_log), request.skill), request, options)
+    report(result)
+    return result
+
+
+@lru_cache(maxsize=4)
+def _cached_runner(settings: str) -> Runner:
+    return Runner.from_settings(load_settings())
+
+
+def runner_for(settings: Settings) -> Runner:
+    """One runner for each installation in this process: connections and admission are shared."""
+    return _cached_runner(repr(settings) + settings.db_dsn + settings.s3_secret_key)
+
+
+def outputs(value: Any) -> Any:
+    """A value with each `RunResult` in it replaced by its output."""
+    if isinstance(value, RunResult):
+        return value.output
+    if isinstance(value, Mapping):
+        return {key: outputs(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [outputs(item) for item in value]
+    return value

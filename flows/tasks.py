@@ -1,0 +1,131 @@
+"""The lifecycle's steps as Prefect tasks: one task for each, with its retries, time limit and name.
+
+Nothing about the order of the steps is here; `skillbox_core.lifecycle.run_lifecycle` drives these as it
+drives the core's own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar
+
+from prefect import Task, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.tasks import exponential_backoff
+from prefect.utilities.annotations import quote
+
+from skillbox_core.errors import SkillboxError
+from skillbox_core.lifecycle import Steps
+from skillbox_core.models import (
+    Artifacts,
+    Execution,
+    LoadedSkill,
+    Outcome,
+    Output,
+    RunOptions,
+    RunRequest,
+    RunResult,
+    Sandbox,
+    Status,
+    Verdict,
+)
+
+T = TypeVar("T")
+
+STEP_TIMEOUT = 900.0
+"""Seconds for a step: a backstop behind the limits that the core keeps on everything it waits for."""
+
+
+def is_retryable(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Infrastructure may be tried again; what a skill did is an answer.
+
+    A plain function, because Prefect takes a callable object here and then never retries.
+    """
+    try:
+        state.result()
+    except SkillboxError as error:
+        return error.retryable
+    except Exception:
+        return False
+    return False
+
+
+def _step(name: str, *, retries: int) -> Task[..., Any]:
+    # The call is quoted where it is made: Prefect would otherwise search its every argument for futures.
+    @task(
+        name=name,
+        retries=retries,
+        retry_delay_seconds=exponential_backoff(1),
+        retry_jitter_factor=0.5,
+        retry_condition_fn=is_retryable,
+        cache_policy=NO_CACHE,
+        persist_result=False,
+    )
+    def step(call: Callable[[], Any]) -> Any:
+        return call()
+
+    return step
+
+
+create_record = _step("create-record", retries=3)
+load_skill = _step("load-skill", retries=3)
+create_container = _step("create-container", retries=3)
+wait = _step("wait", retries=5)
+collect_output = _step("collect-output", retries=3)
+upload_artifacts = _step("upload-artifacts", retries=4)
+cleanup = _step("cleanup", retries=5)
+
+
+class TaskSteps:
+    """Steps that run as Prefect tasks (`skillbox_core.lifecycle.Steps`).
+
+    Args:
+        inner: The core's steps, which do the work.
+        title: How the run is called in the UI; the tasks are named after it.
+    """
+
+    def __init__(self, inner: Steps, title: str) -> None:
+        self._inner = inner
+        self._title = title
+
+    def _run(self, step: Task[..., Any], call: Callable[[], T], *, timeout: float = STEP_TIMEOUT) -> T:
+        options: dict[str, Any] = {"task_run_name": f"{self._title} · {step.name}"}
+        if threading.current_thread() is threading.main_thread():
+            # Elsewhere Prefect could not interrupt anything, and would warn of it at every step.
+            options["timeout_seconds"] = timeout
+        result: T = step.with_options(**options)(quote(call))
+        return result
+
+    def create_record(self, request: RunRequest, options: RunOptions) -> Execution:
+        """See `skillbox_core.runner.Steps`; so for each below."""
+        execution = self._run(create_record, partial(self._inner.create_record, request, options))
+        self._title = f"{execution.skill}@{execution.version}"
+        return execution
+
+    def load_skill(self, execution: Execution, options: RunOptions) -> LoadedSkill:
+        return self._run(load_skill, partial(self._inner.load_skill, execution, options))
+
+    def create_container(
+        self, execution: Execution, skill: LoadedSkill, request: RunRequest, options: RunOptions
+    ) -> Sandbox:
+        return self._run(create_container, partial(self._inner.create_container, execution, skill, request, options))
+
+    def wait(self, execution: Execution, skill: LoadedSkill, sandbox: Sandbox) -> Outcome:
+        return self._run(
+            wait, partial(self._inner.wait, execution, skill, sandbox), timeout=skill.timeout + STEP_TIMEOUT
+        )
+
+    def collect_output(self, execution: Execution, skill: LoadedSkill, sandbox: Sandbox) -> Output:
+        return self._run(collect_output, partial(self._inner.collect_output, execution, skill, sandbox))
+
+    def upload_artifacts(self, execution: Execution, output: Output) -> Artifacts:
+        return self._run(upload_artifacts, partial(self._inner.upload_artifacts, execution, output))
+
+    def cleanup(self, execution: Execution, verdict: Verdict) -> RunResult:
+        if verdict.status is Status.CANCELLED:
+            # Prefect may be on its way out already; it would not start another task run for us.
+            return self._inner.cleanup(execution, verdict)
+        return self._run(cleanup, partial(self._inner.cleanup, execution, verdict))
