@@ -1,0 +1,43 @@
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format setup stop status clean lock
+
+bootstrap := ./deployments/local/bootstrap.sh
+bin := .venv/bin
+
+help: ## show this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+run: setup ## set everything up, then run the example pipeline on real data
+	@$(bin)/skillbox skill push examples/skills/*/
+	@$(bin)/python examples/pipeline.py
+
+test: setup ## set everything up, then run all tests (ARGS="-k name" for some)
+	@$(bin)/python -m pytest $(ARGS)
+
+setup: ## packages, container engine, images and Prefect server
+	@$(bootstrap) up
+
+lint: ## style, types and the lock file; needs the packages only
+	@$(bootstrap) venv
+	@$(bin)/ruff check .
+	@$(bin)/ruff format --check .
+	@$(bin)/mypy
+	@! grep -n '://' requirements.lock
+
+format: ## put the code in order
+	@$(bootstrap) venv
+	@$(bin)/ruff check --fix .
+	@$(bin)/ruff format .
+
+stop: ## end the engine and the server that the set-up started
+	@$(bootstrap) down
+
+status: ## say what answers
+	@$(bootstrap) status
+
+clean: ## stop, and delete everything the set-up made
+	@$(bootstrap) clean
+
+lock: ## write requirements.lock anew from pyproject.toml
+	@$(bin)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-annotate --no-header \
+		--no-emit-index-url --all-extras pyproject.toml -o requirements.lock

@@ -1,0 +1,180 @@
+"""A container engine: one that answers is used as it is; else a private one is installed and started."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import shutil
+import socket
+import subprocess
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from urllib.parse import quote
+
+from deployments.local.common import (
+    ENV_FILE,
+    LOGS,
+    STATE,
+    SetupError,
+    apt_install,
+    is_root,
+    parse_env,
+    running_daemon,
+    short_folder,
+    start_daemon,
+    stop_daemon,
+    tail,
+)
+
+SYSTEM_SOCKET = "unix:///var/run/docker.sock"
+NAME = "engine"
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    def __init__(self, path: str, timeout: float) -> None:
+        super().__init__("localhost", timeout=timeout)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)
+
+
+def connection(url: str, timeout: float = 10.0) -> http.client.HTTPConnection:
+    """A connection to an engine at unix:// or plain tcp://."""
+    if url.startswith("unix://"):
+        return _UnixConnection(url.removeprefix("unix://"), timeout)
+    return http.client.HTTPConnection(url.removeprefix("tcp://"), timeout=timeout)
+
+
+def answers(url: str) -> bool:
+    """Whether an engine is there."""
+    try:
+        link = connection(url, 3.0)
+        link.request("GET", "/_ping")
+        return link.getresponse().read().strip() == b"OK"
+    except (OSError, http.client.HTTPException):
+        return False
+
+
+def private_folder() -> Path:
+    """Where the private engine keeps its sockets."""
+    return short_folder(STATE / "engine")
+
+
+def private_url() -> str:
+    """Address of the private engine."""
+    return f"unix://{private_folder() / 'docker.sock'}"
+
+
+def candidates() -> list[str]:
+    """Where an engine may be, in the order of preference."""
+    known = parse_env(ENV_FILE.read_text()).get("SKILLBOX_DOCKER_HOST", "") if ENV_FILE.is_file() else ""
+    asked = os.environ.get("SKILLBOX_DOCKER_HOST", "")
+    urls = [asked, os.environ.get("DOCKER_HOST", ""), known, SYSTEM_SOCKET, private_url()]
+    return [url for url in dict.fromkeys(urls) if url]
+
+
+def ensure_engine() -> tuple[str, str]:
+    """The address of an engine that answers, and a word on where it came from.
+
+    Raises:
+        SetupError: There is none, and none can be installed.
+    """
+    asked = os.environ.get("SKILLBOX_DOCKER_HOST")
+    if asked and not answers(asked):
+        raise SetupError(f"no container engine answers at SKILLBOX_DOCKER_HOST={asked}")
+    for url in candidates():
+        if answers(url):
+            return url, "private" if url == private_url() else "found"
+    if not is_root() or not shutil.which("apt-get"):
+        raise SetupError(
+            "no container engine answers. Install Docker Engine (https://docs.docker.com/engine/install/) and see that "
+            "you may use its socket, or set SKILLBOX_DOCKER_HOST; as root on Debian or Ubuntu this set-up installs one"
+        )
+    missing = [p for p, program in (("docker.io", "dockerd"), ("mmdebstrap", "mmdebstrap")) if not shutil.which(program)]
+    if missing:
+        apt_install(missing)
+        # Where an init system runs, installing the engine may have started it.
+        for _ in range(20 if Path("/run/systemd/system").is_dir() else 1):
+            if answers(SYSTEM_SOCKET):
+                return SYSTEM_SOCKET, "installed"
+            time.sleep(0.25)
+    return start_private(), "started"
+
+
+def start_private() -> str:
+    """Starts the private engine and waits until it answers."""
+    url, folder = private_url(), private_folder()
+    if running_daemon(NAME) is None:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        start_daemon(
+            NAME,
+            [
+                # Skills have no network, so the engine needs none.
+                *("dockerd", "--bridge=none", "--iptables=false", "--ip6tables=false"),
+                *("--data-root", str(STATE / "engine" / "data"), "--exec-root", str(folder / "exec")),
+                *("--host", url, "--pidfile", str(folder / "docker.pid")),
+            ],
+        )
+    give_up = time.monotonic() + 60
+    while not answers(url):
+        if running_daemon(NAME) is None or time.monotonic() > give_up:
+            log = LOGS / f"{NAME}.log"
+            raise SetupError(f"the container engine did not start; the log is {log}:\n{tail(log)}")
+        time.sleep(0.1)
+    return url
+
+
+def stop_private() -> bool:
+    """Removes the sandboxes of the private engine and stops it, if it was started here."""
+    if running_daemon(NAME) is None:
+        return stop_daemon(NAME)
+    url = private_url()
+    try:
+        for container in call(url, "GET", "/containers/json?all=1&filters=" + quote('{"label":["managed-by=skillbox"]}')):
+            call(url, "DELETE", f"/containers/{container['Id']}?force=1&v=1")
+    except (OSError, http.client.HTTPException, SetupError):
+        pass
+    return stop_daemon(NAME)
+
+
+def unmount_leftovers() -> None:
+    """Takes down mounts that a killed engine left below its data folder, so that it can be deleted."""
+    below = (str(STATE / "engine"), str(private_folder()))
+    points = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    for point in sorted((p for p in points if p.startswith(below)), reverse=True):
+        subprocess.run(["umount", "--lazy", point], stderr=subprocess.DEVNULL)
+
+
+def call(url: str, method: str, path: str, body: object = None, timeout: float = 60.0) -> list[dict[str, object]]:
+    """One call of the engine's API; the answer's JSON documents, a progress stream's included.
+
+    Raises:
+        SetupError: The engine refused, or its progress stream reports an error.
+    """
+    link = connection(url, timeout)
+    headers = {"Content-Type": "application/x-tar"} if body is not None else {}
+    link.request(method, path, body=body, headers=headers, encode_chunked=False)  # type: ignore[arg-type]
+    answer = link.getresponse()
+    data = answer.read().decode()
+    if answer.status >= 400:
+        raise SetupError(f"the engine answered {answer.status}: {data.strip()[:300]}")
+    documents = list(_documents(data))
+    for document in documents:
+        if "error" in document:
+            raise SetupError(str(document["error"]))
+    return documents
+
+
+def _documents(data: str) -> Iterable[dict[str, object]]:
+    decoder, at = json.JSONDecoder(), 0
+    while at < len(data):
+        if data[at].isspace():
+            at += 1
+            continue
+        value, at = decoder.raw_decode(data, at)
+        yield from value if isinstance(value, list) else [value]

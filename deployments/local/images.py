@@ -1,0 +1,150 @@
+"""The images of the three languages: there already, or pulled, or built from the host's own packages."""
+
+from __future__ import annotations
+
+import http.client
+import shutil
+import subprocess
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+from deployments.local.common import LOGS, STATE, SetupError, apt_install, is_root, tail
+from deployments.local.engine import call
+
+WANTED = {"python": "python:3.12-slim", "node": "node:20-slim", "bash": "bash:5"}
+STANDS_FOR = {
+    "python": ("python:3.12-slim", "python:3.11-slim"),
+    "node": ("node:20-slim", "node:18-slim"),
+    "bash": ("bash:5",),
+}
+PULL_STALL = 15.0
+"""Seconds without a word from the registry after which the images are built instead."""
+_PATH = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def ensure_images(engine: str) -> tuple[dict[str, str], str]:
+    """Makes sure that each language has an image.
+
+    Returns:
+        Aliases from the images that skills name to those that stand in for them, and a word on what was done.
+
+    Raises:
+        SetupError: They can be neither pulled nor built.
+    """
+    if all(_has(engine, image) for image in WANTED.values()):
+        return {}, "python, node and bash are there"
+    built = _built(engine)
+    if built:
+        return aliases(built), ", ".join(sorted(built.values())) + " are there"
+    problem = _pull(engine)
+    if problem is None:
+        return {}, "pulled"
+    built = _build(engine, problem)
+    return aliases(built), "built " + ", ".join(sorted(built.values()))
+
+
+def aliases(built: dict[str, str]) -> dict[str, str]:
+    """Which built image stands for which official one.
+
+    Args:
+        built: Image by language.
+    """
+    return {official: built[lang] for lang, names in STANDS_FOR.items() for official in names}
+
+
+def _has(engine: str, image: str) -> bool:
+    try:
+        return bool(call(engine, "GET", f"/images/{quote(image, safe='')}/json"))
+    except SetupError:
+        return False
+
+
+def _built(engine: str) -> dict[str, str]:
+    """Images of an earlier build, by language; empty unless all are there."""
+    found: dict[str, str] = {}
+    for image in call(engine, "GET", "/images/json"):
+        tags = image.get("RepoTags") or []
+        assert isinstance(tags, list)
+        for tag in map(str, tags):
+            for lang in WANTED:
+                if tag.startswith(f"skillbox/{lang}:"):
+                    found[lang] = tag
+    return found if len(found) == len(WANTED) else {}
+
+
+def _pull(engine: str) -> str | None:
+    """Pulls what is missing; the problem when that is not possible."""
+    for image in WANTED.values():
+        if _has(engine, image):
+            continue
+        name, _, tag = image.partition(":")
+        query = urlencode({"fromImage": name, "tag": tag})
+        try:
+            call(engine, "POST", f"/images/create?{query}", timeout=PULL_STALL)
+        except (SetupError, OSError, http.client.HTTPException) as error:
+            return str(error) or type(error).__name__
+    return None
+
+
+def _build(engine: str, problem: str) -> dict[str, str]:
+    """One root file system with all three languages, under three honest names."""
+    if not is_root() or not shutil.which("apt-get"):
+        raise SetupError(
+            f"the images can't be pulled ({problem[:200]}), and building them needs root on Debian or Ubuntu. "
+            f"Load {', '.join(WANTED.values())} into the engine, or set SKILLBOX_IMAGE_ALIASES"
+        )
+    if not shutil.which("mmdebstrap"):
+        apt_install(["mmdebstrap"])
+    folder = STATE / "images"
+    folder.mkdir(parents=True, exist_ok=True)
+    root, versions = folder / "root.tar", folder / "versions"
+    log = LOGS / "images.log"
+    # Debian and Ubuntu have no `python`; skills written for python:slim call it.
+    link = 'ln -s python3 "$1/usr/bin/python"'
+    ask = f'chroot "$1" dpkg-query -W -f "\\${{Package}} \\${{Version}}\\n" python3 nodejs bash > "{versions}"'
+    lean = 'rm -rf "$1"/usr/share/doc/* "$1"/usr/share/man/* "$1"/usr/share/locale/* "$1"/var/log/*'
+    command = ["mmdebstrap", "--variant=minbase", "--include=python3,nodejs"]
+    command += [f"--customize-hook={hook}" for hook in (link, ask, lean)]
+    with log.open("ab") as out:
+        if subprocess.run([*command, _suite(), str(root)], stdout=out, stderr=out, stdin=subprocess.DEVNULL).returncode:
+            raise SetupError(f"the images could not be built; the log is {log}:\n{tail(log)}")
+    tags = image_tags(versions.read_text())
+    for number, tag in enumerate(tags.values()):
+        repository, _, version = tag.partition(":")
+        if number == 0:
+            query = urlencode({"fromSrc": "-", "repo": repository, "tag": version, "changes": _PATH})
+            with root.open("rb") as data:
+                call(engine, "POST", f"/images/create?{query}", body=data, timeout=300)
+            first = tag
+        else:
+            call(engine, "POST", f"/images/{quote(first, safe='')}/tag?{urlencode({'repo': repository, 'tag': version})}")
+    root.unlink()
+    return tags
+
+
+def image_tags(versions: str) -> dict[str, str]:
+    """Names for the built images that say what is inside.
+
+    Args:
+        versions: Lines of package and Debian version.
+    """
+    found = dict(line.split(maxsplit=1) for line in versions.splitlines() if line.strip())
+
+    def short(package: str, parts: int) -> str:
+        upstream = found[package].rpartition(":")[2].partition("-")[0].partition("+")[0].partition("~")[0]
+        return ".".join(upstream.split(".")[:parts])
+
+    return {
+        "python": f"skillbox/python:{short('python3', 2)}",
+        "node": f"skillbox/node:{short('nodejs', 1)}",
+        "bash": f"skillbox/bash:{short('bash', 2)}",
+    }
+
+
+def _suite() -> str:
+    """The host's own release, whose mirrors and keys are at hand."""
+    for line in Path("/etc/os-release").read_text().splitlines():
+        name, _, value = line.partition("=")
+        if name == "VERSION_CODENAME":
+            return value.strip('"')
+    raise SetupError("/etc/os-release names no release to build images from")

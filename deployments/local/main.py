@@ -1,0 +1,115 @@
+"""`up`, `venv`, `down`, `status` and `clean`: what the Makefile calls."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+from deployments.local import engine, images, prefect_server, venv
+from deployments.local.common import LOGS, STATE, VENV, SetupError, project_hash, say, step, stop_daemon, write_env
+
+MANAGED = (
+    "SKILLBOX_DOCKER_HOST",
+    "SKILLBOX_IMAGE_ALIASES",
+    "SKILLBOX_INSTANCE",
+    "PREFECT_API_URL",
+    "PREFECT_HOME",
+    *prefect_server.QUIET,
+)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """One set-up at a time in a checkout."""
+    LOGS.mkdir(parents=True, exist_ok=True)
+    (STATE / "run").mkdir(exist_ok=True)
+    with (STATE / "run" / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def up() -> None:
+    """Brings everything up; what does not depend on each other, side by side."""
+    with _alone(), ThreadPoolExecutor(2) as pool:
+        server = pool.submit(_python_side)
+        containers = pool.submit(_container_side)
+        url, aliases = containers.result()
+        values = {"SKILLBOX_DOCKER_HOST": url, "SKILLBOX_INSTANCE": f"local-{project_hash()}"}
+        if aliases:
+            values["SKILLBOX_IMAGE_ALIASES"] = ",".join(f"{asked}={used}" for asked, used in aliases.items())
+        write_env({**values, **server.result()}, MANAGED)
+
+
+def _python_side() -> dict[str, str]:
+    with step("packages") as found:
+        found.append(venv.ensure_venv())
+    with step("prefect") as found:
+        values, word = prefect_server.ensure_server()
+        found.append(word)
+    return values
+
+
+def _container_side() -> tuple[str, dict[str, str]]:
+    with step("engine") as found:
+        url, word = engine.ensure_engine()
+        found += [word, url]
+    with step("images") as found:
+        aliases, word = images.ensure_images(url)
+        found.append(word)
+    return url, aliases
+
+
+def only_venv() -> None:
+    """Makes the virtual environment only."""
+    with _alone(), step("packages") as found:
+        found.append(venv.ensure_venv())
+
+
+def down() -> None:
+    """Ends what `up` started, and nothing else; data stays."""
+    with _alone():
+        for name, stopped in (("prefect", stop_daemon(prefect_server.NAME)), ("engine", engine.stop_private())):
+            say(f"{name}: {'stopped' if stopped else 'was not started here'}")
+
+
+def status() -> None:
+    """Says what answers."""
+    url = next((url for url in engine.candidates() if engine.answers(url)), None)
+    try:
+        api = prefect_server.existing_server()
+    except SetupError:
+        api = None
+    current = venv.STAMP.is_file() and venv.STAMP.read_text() == venv.wanted_stamp()
+    say(f"packages: {'current' if current else 'not installed'}")
+    say(f"engine:   {url or 'none answers'}")
+    say(f"prefect:  {api or 'none answers'}")
+
+
+def clean() -> None:
+    """`down`, and away with everything the set-up made."""
+    down()
+    engine.unmount_leftovers()
+    for folder in (VENV, engine.private_folder(), STATE):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main() -> int:
+    """Runs one command."""
+    commands = {"up": up, "venv": only_venv, "down": down, "status": status, "clean": clean}
+    if len(sys.argv) != 2 or sys.argv[1] not in commands:
+        print(f"usage: bootstrap.sh {'|'.join(commands)}", file=sys.stderr)
+        return 2
+    try:
+        commands[sys.argv[1]]()
+    except SetupError as error:
+        print(f"set-up: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,44 @@
+"""The virtual environment, from the committed lock."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+
+from deployments.local.common import LOGS, ROOT, VENV, SetupError, tail
+
+LOCK = ROOT / "requirements.lock"
+STAMP = VENV / ".skillbox-stamp"
+
+
+def wanted_stamp() -> str:
+    """What the environment must have been made from."""
+    parts = [LOCK.read_bytes(), (ROOT / "pyproject.toml").read_bytes(), str(ROOT).encode(), sys.version.encode()]
+    return hashlib.sha256(b"\0".join(parts)).hexdigest()
+
+
+def ensure_venv() -> str:
+    """Makes the virtual environment unless it is current; a word on what was done.
+
+    Raises:
+        SetupError: With the end of pip's log.
+    """
+    if STAMP.is_file() and STAMP.read_text() == wanted_stamp():
+        return "current"
+    log = LOGS / "venv.log"
+    STAMP.unlink(missing_ok=True)
+    # An environment that was left half way is not worth mending.
+    shutil.rmtree(VENV, ignore_errors=True)
+    pip = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    with log.open("wb") as out:
+        for command in (
+            [sys.executable, "-m", "venv", str(VENV)],
+            [*pip, "--require-hashes", "-r", str(LOCK)],
+            [*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)],
+        ):
+            if subprocess.run(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=ROOT).returncode:
+                raise SetupError(f"the virtual environment could not be made; the log is {log}:\n{tail(log)}")
+    STAMP.write_text(wanted_stamp())
+    return "installed from requirements.lock"
