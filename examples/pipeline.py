@@ -40,14 +40,20 @@ def main() -> int:
     from rich.table import Table
 
     results = penguins(
-        (EXAMPLES / "data" / "penguins.csv").read_text("utf-8"), (EXAMPLES / "data" / "gettysburg.txt").read_text("utf-8")
+        (EXAMPLES / "data" / "penguins.csv").read_text("utf-8"),
+        (EXAMPLES / "data" / "gettysburg.txt").read_text("utf-8"),
     )
     runner = Runner.from_settings()
     shown = Table("skill", "version", "status", "seconds", "files", "execution", title="What ran")
     for result in results:
         files = ", ".join(result.files_list)
         shown.add_row(
-            result.skill, result.version, result.status.value, f"{result.duration_ms / 1000:.2f}", files, result.execution_id
+            result.skill,
+            result.version,
+            result.status.value,
+            f"{result.duration_ms / 1000:.2f}",
+            files,
+            result.execution_id,
         )
     console = Console(width=None if sys.stdout.isatty() else 110)
     console.print(shown)

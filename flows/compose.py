@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from prefect import Task, get_run_logger, task
@@ -45,7 +44,13 @@ def skill(
         the skill then gets their output.
     """
     name, version = split_reference(reference)
-    options = {"name": name, "task_run_name": name, "cache_policy": NO_CACHE, "persist_result": False, **task_options}
+    options = {
+        "name": name,
+        "task_run_name": name,
+        "cache_policy": NO_CACHE,
+        "persist_result": False,
+        **task_options,
+    }
 
     @task(**options)
     def run(input: Any = None) -> RunResult:
@@ -80,14 +85,14 @@ def execute(request: RunRequest, options: RunOptions) -> RunResult:
     return result
 
 
-@lru_cache(maxsize=4)
-def _cached_runner(settings: str) -> Runner:
-    return Runner.from_settings(load_settings())
+_runners: dict[str, Runner] = {}
 
 
 def runner_for(settings: Settings) -> Runner:
-    """One runner for each installation in this process: connections and admission are shared."""
-    return _cached_runner(repr(settings) + settings.db_dsn + settings.s3_secret_key)
+    """One runner for each installation in this process: its connections and its admission are shared."""
+    # setdefault is atomic: of two threads that make one at once, both get the same.
+    key = settings.model_dump_json()
+    return _runners.get(key) or _runners.setdefault(key, Runner.from_settings(settings))
 
 
 def outputs(value: Any) -> Any:

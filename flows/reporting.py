@@ -56,9 +56,19 @@ def summary(result: RunResult) -> str:
         lines += ["", f"`skillbox exec files {result.execution_id} --download DIR`"]
     if result.output is not None:
         text = json.dumps(result.output, indent=2, ensure_ascii=False)
-        lines += ["", "## Output", "", _block(text if len(text) <= OUTPUT_HEAD else text[:OUTPUT_HEAD] + "\n...")]
+        lines += [
+            "",
+            "## Output",
+            "",
+            _block(text if len(text) <= OUTPUT_HEAD else text[:OUTPUT_HEAD] + "\n..."),
+        ]
     if result.logs:
-        lines += ["", "## Logs", "", _block(result.logs if len(result.logs) <= LOG_TAIL else "...\n" + result.logs[-LOG_TAIL:])]
+        lines += [
+            "",
+            "## Logs",
+            "",
+            _block(result.logs if len(result.logs) <= LOG_TAIL else "...\n" + result.logs[-LOG_TAIL:]),
+        ]
     return "\n".join(lines) + "\n"
 
 

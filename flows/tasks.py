@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
@@ -96,8 +96,7 @@ class TaskSteps:
         if threading.current_thread() is threading.main_thread():
             # Elsewhere Prefect could not interrupt anything, and would warn of it at every step.
             options["timeout_seconds"] = timeout
-        result: T = step.with_options(**options)(quote(call))
-        return result
+        return cast(T, step.with_options(**options)(quote(call)))
 
     def create_record(self, request: RunRequest, options: RunOptions) -> Execution:
         """See `skillbox_core.runner.Steps`; so for each below."""

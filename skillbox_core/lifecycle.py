@@ -124,7 +124,11 @@ def _ending(outcome: Outcome, output: Output, skill: LoadedSkill) -> tuple[Statu
     if outcome.ending is Ending.CANCELLED:
         return Status.CANCELLED, None, "cancelled by the caller"
     if outcome.ending is Ending.DEADLINE:
-        return Status.TIMEOUT, None, f"the skill was still running at its deadline, {skill.timeout:g} s after its start"
+        return (
+            Status.TIMEOUT,
+            None,
+            f"the skill was still running at its deadline, {skill.timeout:g} s after its start",
+        )
     if outcome.oom and (outcome.ending is Ending.LOST or code != 0):
         peak = outcome.usage.peak_memory
         used = f"; its peak was {format_bytes(peak)}" if peak else ""
@@ -150,5 +154,3 @@ def _ending(outcome: Outcome, output: Output, skill: LoadedSkill) -> tuple[Statu
 
 def _notes(output: Output) -> str:
     return "".join(f"[skillbox: not collected: {path}: {why}]\n" for path, why in output.skipped)
-
-

@@ -9,8 +9,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_serializer
-from pydantic.functional_serializers import SerializerFunctionWrapHandler
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+)
 
 from skillbox_core.errors import ExecutionError, Reason
 
@@ -289,5 +295,3 @@ class Verdict:
     artifacts: Artifacts = field(default_factory=Artifacts)
     skipped: tuple[tuple[str, str], ...] = ()
     usage: Usage = field(default_factory=Usage)
-
-

@@ -58,7 +58,8 @@ def check_execution_id(value: str) -> str:
     if _EXECUTION.match(canonical):
         return canonical
     raise InvalidRequestError(
-        f"execution id {_shown(value)} is not valid", hint="32 hexadecimal digits, as `skillbox exec list` shows them"
+        f"execution id {_shown(value)} is not valid",
+        hint="32 hexadecimal digits, as `skillbox exec list` shows them",
     )
 
 

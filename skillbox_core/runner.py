@@ -32,7 +32,13 @@ from skillbox_core.sandbox import container
 from skillbox_core.sandbox.allowlist import resolve_alias, validate_image
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.environment import check_env, skill_environment
-from skillbox_core.sandbox.limits import format_bytes, parse_cpu_limit, parse_duration, parse_memory_limit, resolve_limits
+from skillbox_core.sandbox.limits import (
+    format_bytes,
+    parse_cpu_limit,
+    parse_duration,
+    parse_memory_limit,
+    resolve_limits,
+)
 from skillbox_core.sandbox.logs import OnLog
 from skillbox_core.sandbox.policy import container_config
 from skillbox_core.sandbox.transfer import SCRIPTS, plan_delivery, start_script
@@ -141,7 +147,11 @@ class Steps:
         check_tenant(options.tenant)
         check_skill(request.skill)
         check_env(request.env)
-        for field, parse in (("timeout", parse_duration), ("cpu", parse_cpu_limit), ("memory", parse_memory_limit)):
+        for field, parse in (
+            ("timeout", parse_duration),
+            ("cpu", parse_cpu_limit),
+            ("memory", parse_memory_limit),
+        ):
             if value := getattr(options, field):
                 parse(value, field)
         document = canonical_input(request.input, self._settings.max_input_size)
@@ -200,7 +210,8 @@ class Steps:
         plan = plan_delivery(archive, document, start_script(skill.lang, skill.entrypoint, env))
         if plan.size > skill.scratch:
             raise InvalidRequestError(
-                f"the skill and its input are {format_bytes(plan.size)}, its scratch area is {format_bytes(skill.scratch)}",
+                f"the skill and its input are {format_bytes(plan.size)}, "
+                f"its scratch area is {format_bytes(skill.scratch)}",
                 hint="raise resources.scratch in SKILL.md",
             )
         deadline = _wall_deadline(skill.timeout)
@@ -213,7 +224,11 @@ class Steps:
             **({container.LABEL_OWNER: options.owner} if options.owner else {}),
         }
         config = container_config(
-            image_id=image.id, memory=skill.memory, scratch=skill.scratch, cpu_quota=skill.cpu_quota, labels=labels
+            image_id=image.id,
+            memory=skill.memory,
+            scratch=skill.scratch,
+            cpu_quota=skill.cpu_quota,
+            labels=labels,
         )
         runner.executions.note_launch(
             execution, digest=skill.digest, image=skill.image, image_id=image.id, deadline=deadline
@@ -307,7 +322,11 @@ def canonical_input(value: Any, limit: int) -> str:
     """
     try:
         text = json.dumps(
-            {} if value is None else value, allow_nan=False, sort_keys=True, separators=(",", ":"), ensure_ascii=True
+            {} if value is None else value,
+            allow_nan=False,
+            sort_keys=True,
+            separators=(",", ":"),
+            ensure_ascii=True,
         )
     except RecursionError:
         raise InvalidRequestError("the input is nested too deeply") from None
@@ -323,5 +342,13 @@ def canonical_input(value: Any, limit: int) -> str:
 
 def request_digest(request: RunRequest, version: str, document: str, options: RunOptions) -> str:
     """What makes two requests the same: skill, resolved version, input, environment names, limits."""
-    parts = [request.skill, version, document, sorted(request.env), options.timeout, options.cpu, options.memory]
+    parts = [
+        request.skill,
+        version,
+        document,
+        sorted(request.env),
+        options.timeout,
+        options.cpu,
+        options.memory,
+    ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -164,7 +164,9 @@ def load_settings() -> Settings:
         SettingsError: Names each wrong variable.
     """
     load_env_file()
-    return _load(tuple(sorted((k, v) for k, v in os.environ.items() if k.upper().startswith(("SKILLBOX_", "DOCKER_HOST")))))
+    return _load(
+        tuple(sorted((k, v) for k, v in os.environ.items() if k.upper().startswith(("SKILLBOX_", "DOCKER_HOST"))))
+    )
 
 
 @lru_cache(maxsize=8)
@@ -173,7 +175,8 @@ def _load(_environment: tuple[tuple[str, str], ...]) -> Settings:
         return Settings()
     except ValidationError as error:
         raise SettingsError(
-            "; ".join(_sentence(fault) for fault in error.errors()), hint="see the environment or the installation's .env"
+            "; ".join(_sentence(fault) for fault in error.errors()),
+            hint="see the environment or the installation's .env",
         ) from None
 
 

@@ -79,7 +79,10 @@ def apt_install(packages: Sequence[str]) -> None:
     log = LOGS / "apt.log"
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     with log.open("ab") as out:
-        for command in (["apt-get", "update", "-q"], ["apt-get", "install", "-qy", "--no-install-recommends", *packages]):
+        for command in (
+            ["apt-get", "update", "-q"],
+            ["apt-get", "install", "-qy", "--no-install-recommends", *packages],
+        ):
             if subprocess.run(command, stdout=out, stderr=out, env=environment, stdin=subprocess.DEVNULL).returncode:
                 raise SetupError(f"{' '.join(command)} failed; the log is {log}:\n{tail(log)}")
 

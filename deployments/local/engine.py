@@ -95,7 +95,9 @@ def ensure_engine() -> tuple[str, str]:
             "no container engine answers. Install Docker Engine (https://docs.docker.com/engine/install/) and see that "
             "you may use its socket, or set SKILLBOX_DOCKER_HOST; as root on Debian or Ubuntu this set-up installs one"
         )
-    missing = [p for p, program in (("docker.io", "dockerd"), ("mmdebstrap", "mmdebstrap")) if not shutil.which(program)]
+    missing = [
+        p for p, program in (("docker.io", "dockerd"), ("mmdebstrap", "mmdebstrap")) if not shutil.which(program)
+    ]
     if missing:
         apt_install(missing)
         # Where an init system runs, installing the engine may have started it.
@@ -135,7 +137,9 @@ def stop_private() -> bool:
         return stop_daemon(NAME)
     url = private_url()
     try:
-        for container in call(url, "GET", "/containers/json?all=1&filters=" + quote('{"label":["managed-by=skillbox"]}')):
+        for container in call(
+            url, "GET", "/containers/json?all=1&filters=" + quote('{"label":["managed-by=skillbox"]}')
+        ):
             call(url, "DELETE", f"/containers/{container['Id']}?force=1&v=1")
     except (OSError, http.client.HTTPException, SetupError):
         pass

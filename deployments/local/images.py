@@ -117,7 +117,11 @@ def _build(engine: str, problem: str) -> dict[str, str]:
                 call(engine, "POST", f"/images/create?{query}", body=data, timeout=300)
             first = tag
         else:
-            call(engine, "POST", f"/images/{quote(first, safe='')}/tag?{urlencode({'repo': repository, 'tag': version})}")
+            call(
+                engine,
+                "POST",
+                f"/images/{quote(first, safe='')}/tag?{urlencode({'repo': repository, 'tag': version})}",
+            )
     root.unlink()
     return tags
 

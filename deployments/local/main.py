@@ -10,7 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 from deployments.local import engine, images, prefect_server, venv
-from deployments.local.common import LOGS, STATE, VENV, SetupError, project_hash, say, step, stop_daemon, write_env
+from deployments.local.common import (
+    LOGS,
+    STATE,
+    VENV,
+    SetupError,
+    project_hash,
+    say,
+    step,
+    stop_daemon,
+    write_env,
+)
 
 MANAGED = (
     "SKILLBOX_DOCKER_HOST",
@@ -72,7 +82,10 @@ def only_venv() -> None:
 def down() -> None:
     """Ends what `up` started, and nothing else; data stays."""
     with _alone():
-        for name, stopped in (("prefect", stop_daemon(prefect_server.NAME)), ("engine", engine.stop_private())):
+        for name, stopped in (
+            ("prefect", stop_daemon(prefect_server.NAME)),
+            ("engine", engine.stop_private()),
+        ):
             say(f"{name}: {'stopped' if stopped else 'was not started here'}")
 
 

@@ -29,7 +29,9 @@ Tenant = Annotated[str, typer.Option(help="Whose skills and executions.", envvar
 @app.command()
 def run(
     skill: Annotated[str, typer.Argument(metavar="NAME[@VERSION]")],
-    input_: Annotated[str, typer.Option("--input", "-i", help="JSON, @FILE, or - for stdin.", metavar="JSON|@FILE|-")] = "",
+    input_: Annotated[
+        str, typer.Option("--input", "-i", help="JSON, @FILE, or - for stdin.", metavar="JSON|@FILE|-")
+    ] = "",
     env: Annotated[list[str] | None, typer.Option("--env", "-e", help="K=V; can be given several times.")] = None,
     timeout: Annotated[str | None, typer.Option(help="For example 90s; instead of the skill's own.")] = None,
     cpu: Annotated[str | None, typer.Option(help="Cores, for example 0.5.")] = None,
@@ -84,10 +86,7 @@ def cleanup(
         outcome = {True: "would go"} if dry_run else {}
         table(
             ["KIND", "NAME", "OUTCOME", "WHY"],
-            [
-                [o.kind, o.name, outcome.get(True) or ("gone" if o.done else f"failed: {o.error}"), o.why]
-                for o in found
-            ],
+            [[o.kind, o.name, outcome.get(True) or ("gone" if o.done else f"failed: {o.error}"), o.why] for o in found],
         )
     if any(orphan.error for orphan in found):
         raise typer.Exit(EXIT_FAILED)

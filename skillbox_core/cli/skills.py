@@ -22,7 +22,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 @app.command()
 def package(
-    folder: Path, out: Annotated[Path | None, typer.Option(help="The zip; by default NAME-VERSION.zip.")] = None
+    folder: Path,
+    out: Annotated[Path | None, typer.Option(help="The zip; by default NAME-VERSION.zip.")] = None,
 ) -> None:
     """Make a skill archive of a folder, the same bytes each time."""
     from skillbox_core.settings import load_settings
@@ -105,7 +106,9 @@ def list_(tenant: Tenant = "default", json_: Json = False) -> None:
 
 @app.command()
 def show(
-    skill: Annotated[str, typer.Argument(metavar="NAME[@VERSION]")], tenant: Tenant = "default", json_: Json = False
+    skill: Annotated[str, typer.Argument(metavar="NAME[@VERSION]")],
+    tenant: Tenant = "default",
+    json_: Json = False,
 ) -> None:
     """Show what a skill says of itself, and its instructions."""
     from skillbox_core.names import split_reference
@@ -125,9 +128,7 @@ def show(
 
 
 @app.command()
-def delete(
-    skill: Annotated[str, typer.Argument(metavar="NAME@VERSION")], tenant: Tenant = "default"
-) -> None:
+def delete(skill: Annotated[str, typer.Argument(metavar="NAME@VERSION")], tenant: Tenant = "default") -> None:
     """Delete one version of a skill."""
     from skillbox_core.errors import InvalidRequestError
     from skillbox_core.names import split_reference
@@ -135,7 +136,9 @@ def delete(
 
     name, version = split_reference(skill)
     if not version:
-        raise InvalidRequestError("which version is to be deleted must be said", hint="skillbox skill delete NAME@VERSION")
+        raise InvalidRequestError(
+            "which version is to be deleted must be said", hint="skillbox skill delete NAME@VERSION"
+        )
     Runner.from_settings().registry.delete(tenant, name, version)
     print(f"{name}@{version} deleted")
 

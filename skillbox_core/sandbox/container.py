@@ -230,7 +230,9 @@ def _post_mortem(engine: Engine, sandbox: Sandbox, logs: str, refused: bool) -> 
         raise EngineError("the connection to the sandbox ended while it was running")
     if refused:
         return Outcome(
-            Ending.LOST, logs, detail="it could not take the skill in; does the skill fit its scratch area (resources.scratch)?"
+            Ending.LOST,
+            logs,
+            detail="it could not take the skill in; does the skill fit its scratch area (resources.scratch)?",
         )
     code = state.get("ExitCode")
     if code in (126, 127):

@@ -62,7 +62,12 @@ def _engine_faults(action: str) -> Iterator[None]:
             raise NameTakenError(text) from error
         failure = EngineError(f"the engine could not {action}: {text}")
         raise failure from error
-    except (docker.errors.DockerException, requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
+    except (
+        docker.errors.DockerException,
+        requests.RequestException,
+        urllib3.exceptions.HTTPError,
+        OSError,
+    ) as error:
         raise EngineError(
             f"the container engine did not answer while asked to {action}: {_brief(error)}",
             hint="is it running, and is SKILLBOX_DOCKER_HOST right? `skillbox doctor` tells",
@@ -106,7 +111,7 @@ class Engine:
         """The image by name or digest, None when the engine has none."""
         try:
             with _engine_faults(f"look up image {name}"):
-                data = self._api.inspect_image(name)
+                data = self._api.inspect_image(name)  # type: ignore[no-untyped-call]
         except ContainerGoneError:
             return None
         config = data.get("Config") or {}
@@ -152,7 +157,8 @@ class Engine:
             NameTakenError: The name is in use.
         """
         with _engine_faults("create the container"):
-            return str(self._api.create_container_from_config(dict(config), name)["Id"])
+            created = self._api.create_container_from_config(dict(config), name)  # type: ignore[no-untyped-call]
+            return str(created["Id"])
 
     def start(self, container: str) -> None:
         """Starts a container; one that runs already is fine."""
@@ -195,9 +201,7 @@ class Engine:
     def attach(self, container: str) -> Attachment:
         """A live connection to the container's stdin, stdout and stderr. Attach before the start: nothing is lost."""
         with _engine_faults("attach to the container"):
-            stream = self._api.attach_socket(
-                container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-            )
+            stream = self._api.attach_socket(container, params={"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1})
         return Attachment(stream)
 
     def logs(self, container: str, *, follow: bool) -> Iterator[bytes]:

@@ -14,13 +14,14 @@ MAX_ENV_TOTAL = 1024 * 1024
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _PREFIXES = ("SANDBOX_", "SKILL_", "LD_", "DYLD_", "PYTHON", "BASH_", "GIT_", "PERL5", "RUBY")
 _NAMES = frozenset(
-    """
-    PATH HOME NODE_PATH NODE_OPTIONS NODE_EXTRA_CA_CERTS NODE_REPL_EXTERNAL_MODULE
-    ENV BASHOPTS SHELLOPTS IFS PS4 PROMPT_COMMAND CDPATH GLOBIGNORE
-    HTTP_PROXY HTTPS_PROXY ALL_PROXY FTP_PROXY NO_PROXY
-    GCONV_PATH GETCONF_DIR GLIBC_TUNABLES HOSTALIASES LOCALDOMAIN LOCPATH NLSPATH
-    MALLOC_TRACE RESOLV_HOST_CONF RES_OPTIONS TMPDIR TZDIR
-    """.split()
+    {
+        *("PATH", "HOME", "TMPDIR", "TZDIR"),
+        *("NODE_PATH", "NODE_OPTIONS", "NODE_EXTRA_CA_CERTS", "NODE_REPL_EXTERNAL_MODULE"),
+        *("ENV", "BASHOPTS", "SHELLOPTS", "IFS", "PS4", "PROMPT_COMMAND", "CDPATH", "GLOBIGNORE"),
+        *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "FTP_PROXY", "NO_PROXY"),
+        *("GCONV_PATH", "GETCONF_DIR", "GLIBC_TUNABLES", "LOCPATH", "NLSPATH", "MALLOC_TRACE"),
+        *("HOSTALIASES", "LOCALDOMAIN", "RESOLV_HOST_CONF", "RES_OPTIONS"),
+    }
 )
 
 
@@ -54,7 +55,9 @@ def check_env(env: Mapping[str, str]) -> None:
         raise InvalidRequestError("the environment is over 1 MiB in all", hint="pass it in the input")
 
 
-def skill_environment(input_json: bytes, instructions: str, caller: Mapping[str, str], vendored: str | None) -> dict[str, str]:
+def skill_environment(
+    input_json: bytes, instructions: str, caller: Mapping[str, str], vendored: str | None
+) -> dict[str, str]:
     """All variables a skill starts with, the image's own apart.
 
     Args:

@@ -45,7 +45,7 @@ _MAX_TEXT = 64
 
 def _refused(field: str, value: str, rule: str) -> InvalidRequestError:
     shown = value if len(value) <= _MAX_TEXT else value[: _MAX_TEXT - 3] + "..."
-    return InvalidRequestError(f"{field} {ascii(shown)} is not valid: {rule}")
+    return InvalidRequestError(f"{field} {shown!a} is not valid: {rule}")
 
 
 def parse_cpu_limit(value: str, field: str = "cpu") -> int:

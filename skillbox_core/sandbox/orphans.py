@@ -61,9 +61,7 @@ def cleanup_orphans(runner: Runner, *, dry_run: bool = False) -> list[Orphan]:
     records = runner.executions.find(ids)
     found = [orphan for c in containers if (orphan := judge_container(c, records, time.time()))]
     going = {orphan.name for orphan in found}
-    held = {
-        str(c["Labels"].get(LABEL_EXECUTION)) for c in containers if _container_name(c) not in going
-    }
+    held = {str(c["Labels"].get(LABEL_EXECUTION)) for c in containers if _container_name(c) not in going}
     rows = {row.id: row for row in runner.executions.running(runner.settings.instance)}
     found += [orphan for row in rows.values() if (orphan := judge_record(row, held))]
     if dry_run:

@@ -147,7 +147,10 @@ def container_config(
             "RestartPolicy": {"Name": "no"},
             # A container that removes itself takes what was to be collected with it.
             "AutoRemove": False,
-            "LogConfig": {"Type": "local", "Config": {"max-size": "1m", "max-file": "1", "compress": "false"}},
+            "LogConfig": {
+                "Type": "local",
+                "Config": {"max-size": "1m", "max-file": "1", "compress": "false"},
+            },
             "MaskedPaths": list(MASKED_PATHS),
             "ReadonlyPaths": list(READONLY_PATHS),
         },

@@ -14,6 +14,7 @@ import shlex
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,7 @@ def plan_delivery(archive: SkillArchive, input_json: bytes, start: bytes) -> Tar
     plan.add_bytes(START, start, 0o600)
     plan.add_bytes("input.json", input_json)
     for file in archive.files:
-        plan.add(f"{SCRIPTS}/{file.path}", file.size, file.mode, lambda file=file: archive.read(file))  # type: ignore[misc]
+        plan.add(f"{SCRIPTS}/{file.path}", file.size, file.mode, partial(archive.read, file))
     return plan
 
 
@@ -271,7 +272,7 @@ def read_output(chunks: Iterable[bytes], spool: Path, *, limit: int, max_documen
     with (
         spool.open("wb") as raw,
         gzip.GzipFile("", "wb", compresslevel=3, fileobj=raw, mtime=0) as packed,
-        tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,  # type: ignore[arg-type]
+        tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
     ):
         for entry in reader:
             path = entry.path.decode("utf-8", errors="surrogateescape").removeprefix("out").strip("/")
@@ -300,12 +301,16 @@ def read_output(chunks: Iterable[bytes], spool: Path, *, limit: int, max_documen
         skip(folder, "an empty folder")
     if not files:
         spool.unlink()
-    return Output(document, problem, spool if files else None, tuple(sorted(files, key=lambda f: f.path)), tuple(skipped))
+    return Output(
+        document,
+        problem,
+        spool if files else None,
+        tuple(sorted(files, key=lambda f: f.path)),
+        tuple(skipped),
+    )
 
 
-def _take_document(
-    reader: TarReader, entry: TarEntry, plain: bool, max_document: int
-) -> tuple[str | None, str | None]:
+def _take_document(reader: TarReader, entry: TarEntry, plain: bool, max_document: int) -> tuple[str | None, str | None]:
     if not plain:
         kind = "a folder" if entry.kind == b"5" else _KINDS.get(entry.kind, "not a plain file")
         return None, f"output.json is {kind}"

@@ -243,7 +243,7 @@ def _read_manifest(path: Path, files: tuple[SkillFile, ...]) -> bytes:
         near = next((file.path for file in files if file.path.lower().endswith("skill.md")), None)
         raise InvalidSkillError(
             "invalid skill archive: there is no SKILL.md at its root",
-            hint=f"found {ascii(near)}" if near else None,
+            hint=f"found {near!a}" if near else None,
         )
     if manifest.size > MAX_SKILL_MD:
         raise refuse(f"SKILL.md is over {MAX_SKILL_MD // 1024} KiB", SKILL_MD)

@@ -91,7 +91,7 @@ def _build(events: Iterator[yaml.Event]) -> Node:
         elif not isinstance(value, str):
             raise InvalidSkillError(f"invalid skill: a key must be plain text ({_where(event)})")
         elif value in parent:
-            raise InvalidSkillError(f"invalid skill: key {ascii(value[:80])} is given twice ({_where(event)})")
+            raise InvalidSkillError(f"invalid skill: key {value[:80]!a} is given twice ({_where(event)})")
         else:
             pending_keys[-1] = value
 
@@ -117,7 +117,8 @@ def _build(events: Iterator[yaml.Event]) -> Node:
 
 
 def _where(event: yaml.Event) -> str:
-    return f"line {event.start_mark.line + 2}, column {event.start_mark.column + 1}"
+    mark = event.start_mark
+    return f"line {mark.line + 2}, column {mark.column + 1}" if mark else "somewhere"
 
 
 def _one_line(error: yaml.YAMLError) -> str:

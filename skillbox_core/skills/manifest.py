@@ -22,7 +22,10 @@ MAX_DESCRIPTION = 1024
 DEFAULT_VERSION = "1.0.0"
 
 _KNOWN = frozenset(
-    "name version description lang image timeout resources license compatibility metadata allowed-tools".split()
+    {
+        *("name", "version", "description", "lang", "image", "timeout", "resources"),
+        *("license", "compatibility", "metadata", "allowed-tools"),
+    }
 )
 _KNOWN_RESOURCES = frozenset(["cpu", "memory", "scratch"])
 
@@ -138,7 +141,9 @@ class _Reader:
         version = self.text("version")
         if version is not None:
             if Version.parse(version) is None:
-                self.faults.append(f"version {_quoted(version)} must be semver, MAJOR.MINOR.PATCH or MAJOR.MINOR.PATCH-pre")
+                self.faults.append(
+                    f"version {_quoted(version)} must be semver, MAJOR.MINOR.PATCH or MAJOR.MINOR.PATCH-pre"
+                )
             return version
         version = metadata.get("version")
         if version is None:

@@ -11,7 +11,9 @@ from pathlib import Path
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.skills.archive import SKILL_MD, SkillArchive, inspect_archive
 
-_LEFT_OUT = frozenset({".git", ".hg", ".venv", "venv", "__pycache__", ".pytest_cache", ".mypy_cache", ".DS_Store", ".idea"})
+_LEFT_OUT = frozenset(
+    {".git", ".hg", ".venv", "venv", "__pycache__", ".pytest_cache", ".mypy_cache", ".DS_Store", ".idea"}
+)
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 

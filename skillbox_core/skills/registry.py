@@ -63,7 +63,7 @@ class Registry:
             abandoned = not stored and now() - aware(taken.created_at) > _PUSH_ABANDONED
             if not abandoned:
                 raise VersionExistsError(
-                    f"{manifest.name}@{manifest.version} is already there with other contents, and versions never change",
+                    f"{manifest.name}@{manifest.version} is there already with other contents; versions don't change",
                     hint="raise the version in SKILL.md",
                 )
             self._forget(tenant, manifest.name, manifest.version)
@@ -95,7 +95,9 @@ class Registry:
                 there = ", ".join(self.versions(tenant, name)[:5])
                 raise SkillNotFoundError(
                     f"there is no version {text} of skill {name}",
-                    hint=f"there is {there}" if there else "there is no skill of this name; `skillbox skill list` shows what there is",
+                    hint=f"there is {there}"
+                    if there
+                    else "there is no skill of this name; `skillbox skill list` shows what there is",
                 )
             return text
         versions = self.versions(tenant, name)
@@ -143,7 +145,9 @@ class Registry:
             archive = inspect_archive(draft, self._max_size)
             manifest = archive.manifest
             if (manifest.name, manifest.version) != (name, version):
-                raise StorageError(f"the object stored as {name}@{version} says it is {manifest.name}@{manifest.version}")
+                raise StorageError(
+                    f"the object stored as {name}@{version} says it is {manifest.name}@{manifest.version}"
+                )
             row = self._claim(tenant, name, version, archive.digest)
             if row.digest != archive.digest:
                 raise StorageError(f"the stored {name}@{version} is not what was pushed: its digest has changed")

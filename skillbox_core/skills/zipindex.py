@@ -56,7 +56,7 @@ class ZipEntry:
 
 def refuse(rule: str, name: str | None = None) -> InvalidSkillError:
     """The error for a broken archive, naming the entry and the rule."""
-    where = f" (entry {ascii(name if len(name) <= 120 else name[:117] + '...')})" if name is not None else ""
+    where = f" (entry {name if len(name) <= 120 else name[:117] + '...'!a})" if name is not None else ""
     return InvalidSkillError(f"invalid skill archive: {rule}{where}")
 
 
@@ -133,9 +133,25 @@ def _read_directory(data: bytes, count: int) -> list[ZipEntry]:
     for _ in range(count):
         if data[at : at + 4] != _CENTRAL_MAGIC or at + _CENTRAL.size > len(data):
             raise refuse("its directory is cut or has fewer entries than it says")
-        (_, _, _, flags, method, _, _, crc, compressed, size, name_length, extra, comment, disk, _, attributes, offset) = (
-            _CENTRAL.unpack_from(data, at)
-        )
+        (
+            _,
+            _,
+            _,
+            flags,
+            method,
+            _,
+            _,
+            crc,
+            compressed,
+            size,
+            name_length,
+            extra,
+            comment,
+            disk,
+            _,
+            attributes,
+            offset,
+        ) = _CENTRAL.unpack_from(data, at)
         at += _CENTRAL.size
         raw = data[at : at + name_length]
         at += name_length + extra + comment
@@ -160,7 +176,11 @@ def _decode(raw: bytes, flags: int) -> str:
     try:
         return raw.decode("utf-8" if flags & _UTF8 else "ascii")
     except UnicodeDecodeError:
-        rule = "a name is not the UTF-8 it claims to be" if flags & _UTF8 else "a name is neither ASCII nor marked as UTF-8"
+        rule = (
+            "a name is not the UTF-8 it claims to be"
+            if flags & _UTF8
+            else "a name is neither ASCII nor marked as UTF-8"
+        )
         raise refuse(rule, raw.decode("latin-1")) from None
 
 

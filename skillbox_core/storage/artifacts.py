@@ -64,7 +64,7 @@ def _unpack(archive: Path, target: Path) -> Iterator[Path]:
             path = root / member.name
             # The names were checked when the archive was written; the bucket may have changed since.
             if not member.isreg() or path_problem(member.name) or not path.parent.resolve().is_relative_to(root):
-                raise StorageError(f"the stored archive has an entry that does not belong there: {ascii(member.name)}")
+                raise StorageError(f"the stored archive has an entry that does not belong there: {member.name!a}")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.unlink(missing_ok=True)
             source = tar.extractfile(member)

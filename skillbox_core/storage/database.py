@@ -43,7 +43,8 @@ class Database:
             )
         except (ArgumentError, ImportError, SQLAlchemyError, OSError) as error:
             raise SettingsError(
-                f"the database URL can't be used: {_brief(error)}", hint="SKILLBOX_DB_DSN, for example postgresql://user@host/db"
+                f"the database URL can't be used: {_brief(error)}",
+                hint="SKILLBOX_DB_DSN, for example postgresql://user@host/db",
             ) from error
         if sqlite:
             event.listen(self._engine, "connect", _prepare_sqlite)

@@ -147,7 +147,9 @@ class ExecutionStore:
         with self._database.session() as session:
             row = session.get(ExecutionRow, execution_id)
             if row is None or row.tenant_id != tenant:
-                raise ExecutionNotFoundError(f"there is no execution {execution_id}", hint="`skillbox exec list` shows them")
+                raise ExecutionNotFoundError(
+                    f"there is no execution {execution_id}", hint="`skillbox exec list` shows them"
+                )
             return row
 
     def result(self, tenant: str, execution_id: str) -> RunResult:

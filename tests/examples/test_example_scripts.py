@@ -224,8 +224,7 @@ def test_clean_csv_agrees_with_the_csv_module_on_the_penguins(answer):
     expected = [row for row in csv.DictReader(text.splitlines()) if "NA" not in row.values()]
     result = answer("clean-csv", {"csv": text})
     assert [{k: str(v) for k, v in row.items()} for row in result["rows"]] == [
-        {k: str(float(v)).removesuffix(".0") if v[0].isdigit() else v for k, v in row.items()}
-        for row in expected
+        {k: str(float(v)).removesuffix(".0") if v[0].isdigit() else v for k, v in row.items()} for row in expected
     ]
     assert (result["dropped"], result["missing"]["sex"]) == (11, 11)
 
@@ -329,9 +328,7 @@ def test_chart_bars_are_as_long_as_their_means(run):
 
 def test_chart_text_from_the_input_can_not_become_markup(run):
     evil = '</text><script>"&\x00\ud800'
-    ran = run(
-        "chart", {"rows": [{evil: 1, "y": 1, "c": evil}], "x": evil, "y": "y", "color": "c", "title": evil}
-    )
+    ran = run("chart", {"rows": [{evil: 1, "y": 1, "c": evil}], "x": evil, "y": "y", "color": "c", "title": evil})
     assert ran.code == 0, ran.stderr
     assert not list(ran.svg().iter(f"{SVG}script"))
     assert ran.svg().findtext(f"{SVG}title") == '</text><script>"&\ufffd\ufffd'

@@ -1,0 +1,152 @@
+"""Looks at each part of an installation: what was found, whether that is good, what to do."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from skillbox_core.errors import SkillboxError
+from skillbox_core.runner import Runner
+from skillbox_core.sandbox import canary
+from skillbox_core.sandbox.allowlist import resolve_alias
+from skillbox_core.sandbox.holes import is_distribution_build, open_holes
+from skillbox_core.storage.database import Database
+from skillbox_core.storage.objects import Bucket
+
+Level = Literal["OK", "WARN", "FAIL"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding. `advice` says what to do when it is not OK."""
+
+    part: str
+    level: Level
+    found: str
+    advice: str = ""
+
+
+def essential(runner: Runner | None = None) -> Iterator[Check]:
+    """The quick checks: what must answer for any skill to run."""
+    runner = runner or Runner.from_settings()
+    settings = runner.settings
+    yield _guarded("engine", lambda: _engine(runner), "start it, or set SKILLBOX_DOCKER_HOST")
+    yield _guarded("database", lambda: _database(settings.database_url), "see SKILLBOX_DB_DSN")
+    for name in (settings.s3_bucket_skills, settings.s3_bucket_executions):
+        yield _guarded(f"storage {name}", lambda name=name: _storage(Bucket(settings, name)), "see SKILLBOX_S3_*")  # type: ignore[misc]
+
+
+def examine(runner: Runner | None = None) -> Iterator[Check]:
+    """All checks, each as soon as it is made; ends with a canary in a real sandbox."""
+    runner = runner or Runner.from_settings()
+    checks = []
+    for check in essential(runner):
+        checks.append(check)
+        yield check
+    yield _prefect()
+    if checks[0].level == "FAIL":
+        return
+    yield from _components(runner)
+    usable = None
+    for lang, image in runner.settings.default_images.items():
+        check = _guarded(f"image {lang}", lambda image=image: _image(runner, image), "load or alias it")  # type: ignore[misc]
+        usable = usable or (image if check.level == "OK" else None)
+        yield check
+    if usable:
+        yield from _canary(runner, usable)
+
+
+def _guarded(part: str, look: Callable[[], Check], advice: str) -> Check:
+    try:
+        return look()
+    except SkillboxError as error:
+        return Check(part, "FAIL", error.message, error.hint or advice)
+
+
+def _engine(runner: Runner) -> Check:
+    version = runner.engine.version()
+    return Check("engine", "OK", f"{version.get('Version', '?')} at {runner.engine.url}")
+
+
+def _database(url: str) -> Check:
+    database = Database(url)
+    with database.session():
+        pass
+    return Check("database", "OK", database.description)
+
+
+def _storage(bucket: Bucket) -> Check:
+    return Check(f"storage {bucket.name}", "OK", bucket.check())
+
+
+def _prefect() -> Check:
+    api = os.environ.get("PREFECT_API_URL", "")
+    if not api:
+        return Check(
+            "prefect", "WARN", "PREFECT_API_URL is not set", "`make setup` starts a server; skills run without"
+        )
+    if not api.startswith(("http://", "https://")):
+        return Check("prefect", "FAIL", f"PREFECT_API_URL={api} is no http address", "http://HOST:4200/api")
+    try:
+        with urllib.request.urlopen(f"{api}/admin/version", timeout=5) as answer:  # noqa: S310 - checked above
+            return Check("prefect", "OK", f"server {answer.read(64).decode().strip(chr(34))} at {api}")
+    except OSError as error:
+        return Check("prefect", "FAIL", f"no server answers at {api}: {error}", "`make setup`, or see PREFECT_API_URL")
+
+
+def _components(runner: Runner) -> Iterator[Check]:
+    version: dict[str, Any] = runner.engine.version()
+    info = runner.engine.info()
+    versions = {str(c["Name"]).lower(): str(c["Version"]) for c in version.get("Components") or []}
+    for component, name in (("engine", "engine"), ("containerd", "containerd"), ("runc", "runc")):
+        found = versions.get(name) or str(version.get("Version", "")) if component == "engine" else versions.get(name)
+        if not found:
+            yield Check(f"holes in {component}", "WARN", "the engine does not say its version")
+            continue
+        holes = open_holes(component, found)
+        if not holes:
+            yield Check(f"holes in {component}", "OK", f"{found}: none known")
+            continue
+        ids = ", ".join(identifier for hole in holes for identifier in hole.ids)
+        unknown = " (a distribution's build: back-ports unknown)" if is_distribution_build(found) else ""
+        yield Check(f"holes in {component}", "WARN", f"{found}: {ids}{unknown}", f"update {component}")
+    options = " ".join(map(str, info.get("SecurityOptions") or []))
+    if "seccomp" in options:
+        yield Check("seccomp", "OK", "the engine filters system calls")
+    else:
+        yield Check("seccomp", "FAIL", "the engine does not filter system calls", "use an engine built with seccomp")
+
+
+def _image(runner: Runner, asked: str) -> Check:
+    used = resolve_alias(asked, runner.settings.image_aliases)
+    part = f"image {asked}"
+    image = runner.engine.image(used)
+    if image is None:
+        return Check(part, "WARN", f"{used} is not on the engine yet", "it is pulled at its first run, if it can be")
+    stands = "" if used == asked else f", {used} stands in for it"
+    return Check(part, "OK", f"{image.id[7:19]}{stands}")
+
+
+def _canary(runner: Runner, image: str) -> Iterator[Check]:
+    began = time.monotonic()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            findings = canary.probe(runner, resolve_alias(image, runner.settings.image_aliases), Path(folder))
+    except SkillboxError as error:
+        yield Check("sandbox", "FAIL", f"the canary could not run: {error.message}", error.hint or "")
+        return
+    broken = [name for name, held in findings.items() if not held]
+    if broken or not findings:
+        found = f"not confined: {', '.join(broken)}" if broken else "the canary said nothing"
+        yield Check("sandbox", "FAIL", found, "do not run strangers' skills on this engine")
+    else:
+        seconds = time.monotonic() - began
+        yield Check(
+            "sandbox", "OK", f"a canary found {len(findings)} of {len(findings)} walls standing ({seconds:.2f} s)"
+        )

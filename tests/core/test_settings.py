@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from skillbox_core.errors import SettingsError
+from skillbox_core.settings import Settings, find_home, load_env_file, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in list(os.environ):
+        if name.startswith("SKILLBOX_") or name == "DOCKER_HOST":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("SKILLBOX_HOME", str(tmp_path / "home"))
+
+
+def test_the_defaults_are_the_originals() -> None:
+    settings = load_settings()
+    assert settings.image_allowlist == (
+        "python:3.12-slim",
+        "python:3.11-slim",
+        "node:20-slim",
+        "node:18-slim",
+        "bash:5",
+    )
+    assert (settings.default_timeout, settings.max_timeout) == ("120s", "10m")
+    assert (settings.default_memory, settings.default_cpu) == ("256Mi", "0.5")
+    assert (settings.max_output_size, settings.max_skill_size) == (1_048_576, 52_428_800)
+    assert (settings.s3_bucket_skills, settings.s3_bucket_executions) == ("skills", "executions")
+    assert (settings.s3_use_ssl, settings.max_concurrent_execs, settings.log_level) == (False, 10, "info")
+    assert settings.database_url.startswith("sqlite:///")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "field", "wanted"),
+    [
+        ("IMAGE_ALLOWLIST", " a:1 , b:2,", "image_allowlist", ("a:1", "b:2")),
+        ("IMAGE_ALLOWLIST", "", "image_allowlist", ()),
+        ("IMAGE_ALIASES", "bash:5=local:1, a=b", "image_aliases", {"bash:5": "local:1", "a": "b"}),
+        ("DB_DSN", "postgres://u@h/d", "database_url", "postgresql+psycopg://u@h/d"),
+        ("DB_DSN", "postgresql://u@h/d", "database_url", "postgresql+psycopg://u@h/d"),
+        ("DB_DSN", "sqlite:///x.db", "database_url", "sqlite:///x.db"),
+        ("DOCKER_HOST", "tcp://engine:1", "engine_url", "tcp://engine:1"),
+    ],
+)
+def test_a_variable_sets_its_setting(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, field: str, wanted: object
+) -> None:
+    monkeypatch.setenv(f"SKILLBOX_{name}", value)
+    assert getattr(load_settings(), field) == wanted
+
+
+def test_a_language_without_its_own_default_image_keeps_the_usual_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SKILLBOX_DEFAULT_IMAGES", "python=py:1")
+    assert load_settings().default_images == {"python": "py:1", "node": "node:20-slim", "bash": "bash:5"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SKILLBOX_MAX_OUTPUT_SIZE", "lots"),
+        ("SKILLBOX_MAX_CONCURRENT_EXECS", "0"),
+        ("SKILLBOX_IMAGE_ALIASES", "a"),
+        ("SKILLBOX_INSTANCE", "../x"),
+        ("SKILLBOX_S3_USE_SSL", "perhaps"),
+        ("SKILLBOX_DEFAULT_TIMEOUT", "11m"),
+        ("SKILLBOX_DEFAULT_TIMEOUT", "soon"),
+        ("SKILLBOX_MAX_TIMEOUT", "-1s"),
+        ("SKILLBOX_DEFAULT_MEMORY", "5Gi"),
+        ("SKILLBOX_MAX_MEMORY", "17179869184Gi"),
+        ("SKILLBOX_DEFAULT_CPU", "5"),
+        ("SKILLBOX_MAX_CPU", "nan"),
+        ("SKILLBOX_DEFAULT_SCRATCH", "2Gi"),
+        ("SKILLBOX_COLLECT_TTL", "1"),
+        ("SKILLBOX_S3_ENDPOINT", "store:9000"),
+    ],
+)
+def test_a_wrong_setting_is_an_error_that_names_the_variable(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert name in str(caught.value)
+
+
+def test_all_wrong_settings_are_named_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKILLBOX_MAX_INPUT_SIZE", "x")
+    monkeypatch.setenv("SKILLBOX_URL_EXPIRY", "y")
+    with pytest.raises(SettingsError, match=r"(?s)MAX_INPUT_SIZE.*URL_EXPIRY|URL_EXPIRY.*MAX_INPUT_SIZE"):
+        load_settings()
+
+
+def test_secrets_are_not_shown() -> None:
+    settings = Settings(db_dsn="postgres://u:hunter2@h/d", s3_endpoint="e", s3_access_key="a", s3_secret_key="hunter3")
+    assert "hunter" not in repr(settings)
+
+
+def test_the_environment_goes_before_the_env_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    file.write_text("SKILLBOX_LOG_LEVEL=debug\nSKILLBOX_S3_REGION=from-$file\n")
+    monkeypatch.setenv("SKILLBOX_LOG_LEVEL", "error")
+    monkeypatch.setenv("SKILLBOX_S3_REGION", "")
+    monkeypatch.delenv("SKILLBOX_S3_REGION")
+    load_env_file(file)
+    settings = load_settings()
+    monkeypatch.delenv("SKILLBOX_S3_REGION")
+    assert (settings.log_level, settings.s3_region) == ("error", "from-$file")
+
+
+def test_the_home_is_the_nearest_one_upwards(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("SKILLBOX_HOME")
+    (tmp_path / ".skillbox").mkdir()
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    assert find_home(below) == tmp_path / ".skillbox"
