@@ -1,0 +1,96 @@
+"""Real parts for every test: the installation's engine and images, a home of its own, skills made on the spot."""
+
+from __future__ import annotations
+
+import os
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings
+from skillbox_core.settings import load_env_file
+from skillbox_core.skills.package import package
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+
+load_env_file()
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+    """Settings of a fresh installation on the engine that `make setup` found; nothing of it may be left."""
+    settings = Settings(
+        home=tmp_path_factory.mktemp("home"), instance=f"test-{uuid.uuid4().hex[:12]}", db_dsn="", s3_endpoint=""
+    )
+    yield settings
+    runner = Runner.from_settings(settings)
+    left = runner.engine.containers({"managed-by": "skillbox", "skillbox.instance": settings.instance})
+    for container in left:
+        runner.engine.remove(container["Id"])
+    assert [container["Names"] for container in left] == [], "containers were left behind"
+    assert list((settings.home / "spool").glob("*")) == [], "spooled files were left behind"
+
+
+@pytest.fixture(scope="session")
+def runner(installation: Settings) -> Runner:
+    """A runner with all example skills pushed."""
+    runner = Runner.from_settings(installation)
+    for folder in sorted((EXAMPLES / "skills").iterdir()):
+        target = installation.home / "example.zip"
+        package(folder, target, installation.max_skill_size)
+        runner.registry.push("default", target)
+        target.unlink()
+    return runner
+
+
+Run = Callable[..., RunResult]
+MakeSkill = Callable[..., str]
+
+
+@pytest.fixture
+def make_skill(runner: Runner, tmp_path: Path) -> MakeSkill:
+    """Pushes a skill with this script and returns its name; each call makes a new one."""
+
+    def make(script: str, *, lang: str = "python", front: str = "", files: dict[str, str] | None = None) -> str:
+        name = f"t-{uuid.uuid4().hex[:12]}"
+        main = {"python": "main.py", "node": "main.js", "bash": "main.sh"}[lang]
+        path = tmp_path / f"{name}.zip"
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("SKILL.md", f"---\nname: {name}\ndescription: A test.\nlang: {lang}\n{front}\n---\nDo it.\n")
+            archive.writestr(main, script)
+            for other, text in (files or {}).items():
+                archive.writestr(other, text)
+        runner.registry.push("default", path)
+        return name
+
+    return make
+
+
+@pytest.fixture
+def run(runner: Runner, make_skill: MakeSkill) -> Run:
+    """Runs a script as a skill: `run(script, input, lang=..., front=..., env=..., **options)`."""
+
+    def run_script(
+        script: str, input: Any = None, *, lang: str = "python", front: str = "", env: dict[str, str] | None = None,
+        files: dict[str, str] | None = None, on_log: Any = None, cancel: Any = None, **options: Any,
+    ) -> RunResult:  # fmt: skip
+        name = make_skill(script, lang=lang, front=front, files=files)
+        request = RunRequest(skill=name, input=input, env=env or {})
+        return runner.run(request, RunOptions(**options), on_log=on_log, cancel=cancel)
+
+    return run_script
+
+
+@pytest.fixture(scope="session")
+def cli_environment(installation: Settings) -> dict[str, str]:
+    """The environment in which the command line uses the test installation."""
+    return {
+        **os.environ,
+        "SKILLBOX_HOME": str(installation.home),
+        "SKILLBOX_INSTANCE": installation.instance,
+        "NO_COLOR": "1",
+    }

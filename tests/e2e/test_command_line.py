@@ -1,0 +1,159 @@
+"""The command line as a person and a script use it: output, exit codes, one sentence for bad input."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from skillbox_core import Runner
+from tests.conftest import EXAMPLES
+
+SKILLBOX = str(Path(sys.executable).parent / "skillbox")
+
+
+@pytest.fixture
+def cli(cli_environment: dict[str, str], runner: Runner):
+    def call(*arguments: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [SKILLBOX, *arguments], env={**cli_environment, **more}, input=stdin, capture_output=True, text=True, timeout=120
+        )
+
+    return call
+
+
+def test_json_prints_one_run_result_of_the_original_and_nothing_else_on_stdout(cli) -> None:
+    done = cli("run", "stats", "--input", f"@{EXAMPLES / 'inputs' / 'stats.json'}", "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert list(result) == ["execution_id", "status", "output", "files_url", "files_list", "logs", "duration_ms", "error"]
+    assert (result["status"], result["error"]) == ("success", None)
+    assert "stats.csv" in result["files_list"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["run", "always-fails"], 1, "exit code 3"),
+        (["run", "no-such-skill"], 2, "there is no skill no-such-skill"),
+        (["run", "stats@9.9.9"], 2, "there is 1.0.0"),
+        (["run", "stats", "--input", "{oops"], 2, "not JSON"),
+        (["run", "stats", "--input", "@/no/such/file"], 2, "can't be read"),
+        (["run", "../x"], 2, "not a valid name"),
+        (["run", "stats", "--env", "PATH=/x"], 2, "may not be set"),
+        (["run", "stats", "--env", "novalue"], 2, "NAME=VALUE"),
+        (["run", "stats", "--timeout", "soon"], 2, "for example 60s"),
+        (["run", "stats", "--memory", "99Gi"], 2, "SKILLBOX_MAX_MEMORY"),
+        (["run", "slow", "--timeout", "1s"], 3, "deadline"),
+        (["skill", "push", "/no/such/folder"], 2, "neither"),
+        (["skill", "show", "nothing-here"], 2, "there is no skill"),
+        (["skill", "delete", "stats"], 2, "which version"),
+        (["exec", "show", "zz"], 2, "not valid"),
+        (["exec", "show", "0" * 32], 2, "there is no execution"),
+        (["frobnicate"], 2, "No such command"),
+    ],
+)
+def test_each_ending_has_its_exit_code_and_one_clear_sentence(cli, arguments: list[str], code: int, said: str) -> None:
+    done = cli(*arguments)
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
+    assert said in done.stderr
+
+
+def test_infrastructure_is_exit_code_4(cli) -> None:
+    done = cli("run", "word-count", "--input", '{"text": "x"}', SKILLBOX_DOCKER_HOST="unix:///no/such.sock")
+    assert done.returncode == 4
+    assert "skillbox doctor" in done.stderr
+    assert cli("health", SKILLBOX_DOCKER_HOST="unix:///no/such.sock").returncode == 4
+    wrong = cli("exec", "list", SKILLBOX_DB_DSN="postgresql://nobody@127.0.0.1:1/none")
+    assert wrong.returncode == 4
+    assert "Traceback" not in wrong.stderr
+
+
+def test_a_wrong_setting_is_named(cli) -> None:
+    done = cli("exec", "list", SKILLBOX_DEFAULT_TIMEOUT="1h")
+    assert done.returncode == 2
+    assert "default_timeout 1h is above max_timeout 10m" in done.stderr
+
+
+def test_ctrl_c_cancels_the_run(cli_environment: dict[str, str], runner: Runner) -> None:
+    process = subprocess.Popen(
+        [SKILLBOX, "run", "slow", "--json"], env=cli_environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr
+    assert "second 1" in process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert json.loads(out)["status"] == "cancelled"
+
+
+def test_a_skill_written_by_init_runs_as_it_is(cli, tmp_path: Path) -> None:
+    for lang in ("python", "node", "bash"):
+        folder = tmp_path / f"new-{lang}"
+        assert cli("init", f"new-{lang}", "--lang", lang, "--folder", str(folder)).returncode == 0
+        assert cli("skill", "lint", str(folder)).returncode == 0
+        pushed = cli("skill", "push", str(folder))
+        assert "stored" in pushed.stdout, pushed.stderr
+        assert "is there already" in cli("skill", "push", str(folder)).stdout
+        done = cli("run", f"new-{lang}", "--input", f"@{folder / 'input.json'}", "--download", str(tmp_path / lang))
+        assert done.returncode == 0, done.stderr
+        assert any((tmp_path / lang).rglob("*"))
+        again = cli("init", f"new-{lang}", "--lang", lang, "--folder", str(folder))
+        assert again.returncode == 2
+
+
+def test_a_version_never_changes(cli, tmp_path: Path) -> None:
+    folder = tmp_path / "fixed"
+    cli("init", "fixed", "--folder", str(folder))
+    assert cli("skill", "push", str(folder)).returncode == 0
+    (folder / "main.py").write_text("print('other')")
+    changed = cli("skill", "push", str(folder))
+    assert changed.returncode == 2
+    assert "raise the version" in changed.stderr
+    assert cli("skill", "delete", "fixed@1.0.0").returncode in (0, 2)
+
+
+def test_packages_are_the_same_bytes_each_time(cli, tmp_path: Path) -> None:
+    outs = [tmp_path / "a.zip", tmp_path / "b.zip"]
+    for out in outs:
+        assert cli("skill", "package", str(EXAMPLES / "skills" / "chart"), "--out", str(out)).returncode == 0
+    assert outs[0].read_bytes() == outs[1].read_bytes()
+
+
+def test_records_logs_and_files_can_be_read_later(cli, tmp_path: Path) -> None:
+    run = json.loads(cli("run", "split-table", "-i", f"@{EXAMPLES / 'inputs' / 'split-table.json'}", "--json").stdout)
+    listed = cli("exec", "list", "--skill", "split-table", "--json")
+    assert json.loads(listed.stdout)[0]["id"] == run["execution_id"]
+    assert cli("exec", "logs", run["execution_id"]).stdout == run["logs"]
+    assert cli("exec", "files", run["execution_id"]).stdout.split() == run["files_list"]
+    assert json.loads(cli("exec", "show", run["execution_id"], "--json").stdout) == run
+    cli("exec", "files", run["execution_id"], "--download", str(tmp_path))
+    assert sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()) == run["files_list"]
+    assert cli("exec", "show", run["execution_id"], "--tenant", "other").returncode == 2
+
+
+def test_input_from_stdin_and_control_characters_are_shown_harmless(cli, tmp_path: Path) -> None:
+    folder = tmp_path / "shout"
+    cli("init", "shout", "--lang", "bash", "--folder", str(folder))
+    (folder / "main.sh").write_text("printf '\\033[31mred\\n'; cat /sandbox/input.json >$SANDBOX_OUTPUT")
+    cli("skill", "push", str(folder))
+    done = cli("run", "shout", "--input", "-", stdin='{"a": [1]}')
+    assert done.returncode == 0, done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "\\x1b[31mred" in done.stdout
+
+
+def test_cleanup_and_doctor_and_version(cli) -> None:
+    assert cli("cleanup", "--dry-run").stdout == "nothing to clean up\n"
+    doctor = cli("doctor")
+    assert doctor.returncode == 0, doctor.stdout
+    assert "walls standing" in doctor.stdout
+    assert cli("health").stdout == "ok\n"
+    assert cli("version").stdout.strip().count(".") == 2
+    assert "NAME[@VERSION]" in cli("run", "--help", COLUMNS="100").stdout
+    assert os.environ.get("SKILLBOX_DOCKER_HOST")

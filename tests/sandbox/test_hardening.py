@@ -1,0 +1,233 @@
+"""Each hardening, seen from inside a running sandbox and from the engine's own account of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skillbox_core import CancelToken, Runner, RunRequest, Status
+from skillbox_core.doctor import examine
+from skillbox_core.sandbox.policy import READONLY_PATHS, memory_ceiling
+from tests.conftest import MakeSkill, Run
+
+SECRET = "canary-3f9c-not-a-real-secret"
+INPUT_SECRET = "canary-77aa-not-a-real-secret"
+
+INSIDE = """
+import ctypes, errno, json, os, socket, sys
+libc = ctypes.CDLL(None, use_errno=True)
+def syscall(number, *args):
+    return errno.errorcode.get(ctypes.get_errno(), "?") if libc.syscall(number, *args) == -1 else "allowed"
+def refused(action):
+    try: action(); return False
+    except OSError: return True
+status = dict(line.split(":", 1) for line in open("/proc/self/status").read().splitlines())
+writable = []
+for top, folders, files in os.walk("/"):
+    if top in ("/proc", "/sys"): folders.clear(); continue
+    for name in folders + files:
+        path = os.path.join(top, name)
+        if not os.path.islink(path) and os.access(path, os.W_OK): writable.append(path)
+x86 = os.uname().machine == "x86_64"
+import resource
+mounts = {l.split()[1]: l.split()[3] for l in open("/proc/mounts")}
+json.dump({
+    "uid": [os.getuid(), os.geteuid(), os.getgid(), os.getegid(), os.getgroups()],
+    "caps": [status[k].strip() for k in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")],
+    "nnp": status["NoNewPrivs"].strip(), "seccomp": status["Seccomp"].strip(),
+    "writable": sorted(p for p in writable if not p.startswith(("/sandbox/", "/tmp/", "/dev/shm/"))),
+    "routes": open("/proc/net/route").read().count("\\n") - 1,
+    "interfaces": sorted(os.listdir("/sys/class/net")),
+    "pid 1": open("/proc/1/comm").read().strip(),
+    "core": resource.getrlimit(resource.RLIMIT_CORE), "fsize": resource.getrlimit(resource.RLIMIT_FSIZE)[1],
+    "sandbox": mounts["/sandbox"], "tmp": mounts["/tmp"], "root": mounts["/"].split(",")[0],
+    "sysctl": refused(lambda: open("/proc/sys/kernel/core_pattern", "w")),
+    "sysrq": refused(lambda: open("/proc/sysrq-trigger", "w")),
+    "setuid": refused(lambda: os.setuid(0)),
+    "raw": refused(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)),
+    "packet": refused(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW)),
+    "alg": refused(lambda: socket.socket(38, socket.SOCK_SEQPACKET)),
+    "vsock": refused(lambda: socket.socket(40, socket.SOCK_STREAM)),
+    "calls": {name: syscall(number, 0, 0, 0, 0, 0) for name, number in {
+        "ptrace": 101, "mount": 165, "chroot": 161, "unshare": 272, "setns": 308, "bpf": 321, "perf_event_open": 298,
+        "userfaultfd": 323, "keyctl": 250, "io_uring_setup": 425, "process_vm_readv": 310, "init_module": 175,
+        "pivot_root": 155, "reboot": 169, "clone3": 435}.items()} if x86 else {},
+    "docker": os.path.exists("/var/run/docker.sock"),
+}, open("/sandbox/out/output.json", "w"))
+"""
+
+
+@pytest.fixture(scope="module")
+def inside(request: pytest.FixtureRequest, runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    import zipfile
+
+    path = tmp_path_factory.mktemp("inside") / "inside.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("SKILL.md", "---\nname: inside\ndescription: Looks around.\nlang: python\n---\n")
+        archive.writestr("main.py", INSIDE)
+    runner.registry.push("default", path)
+    result = runner.run(RunRequest(skill="inside"))
+    assert result.status is Status.SUCCESS, result
+    found: dict[str, Any] = result.output
+    return found
+
+
+def test_the_skill_is_nobody_without_any_capability(inside: dict[str, Any]) -> None:
+    assert inside["uid"][:4] == [65534] * 4
+    assert set(inside["uid"][4]) <= {65534}
+    assert set(inside["caps"]) == {"0000000000000000"}
+    assert (inside["nnp"], inside["seccomp"]) == ("1", "2")
+    assert inside["setuid"]
+
+
+def test_only_the_scratch_areas_can_be_written(inside: dict[str, Any]) -> None:
+    assert inside["root"] == "ro"
+    writable = {p for p in inside["writable"] if not p.startswith("/dev/")}
+    assert writable <= {"/sandbox", "/tmp"}, inside["writable"]
+    devices = {p for p in inside["writable"] if p.startswith("/dev/")}
+    harmless = {"/dev/shm", "/dev/mqueue", "/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom",
+                "/dev/tty", "/dev/ptmx", "/dev/pts/ptmx", "/dev/core"}  # fmt: skip
+    assert devices <= harmless, devices
+    for mount in (inside["sandbox"], inside["tmp"]):
+        assert {"noexec", "nosuid", "nodev", "rw"} <= set(mount.split(","))
+
+
+def test_there_is_no_network_but_loopback(inside: dict[str, Any]) -> None:
+    assert inside["routes"] == 0
+    assert inside["interfaces"] == ["lo"]
+    assert not inside["docker"]
+
+
+@pytest.mark.parametrize("wall", ["sysctl", "sysrq", "raw", "packet", "alg", "vsock"])
+def test_the_kernel_refuses(inside: dict[str, Any], wall: str) -> None:
+    assert inside[wall]
+
+
+def test_dangerous_system_calls_are_refused(inside: dict[str, Any]) -> None:
+    if not inside["calls"]:
+        pytest.skip("the numbers in this test are those of x86_64")
+    assert inside["calls"].pop("clone3") == "ENOSYS"
+    assert set(inside["calls"].values()) == {"EPERM"}, inside["calls"]
+
+
+def test_limits_are_set_and_pid_1_reaps(inside: dict[str, Any], runner: Runner) -> None:
+    assert inside["core"] == [0, 0]
+    assert inside["fsize"] == 256 * 1024**2
+    assert inside["pid 1"] in {"sh", "dash", "bash", "busybox"}
+
+
+@pytest.fixture(scope="module")
+def seen_by_engine(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    import zipfile
+
+    path = tmp_path_factory.mktemp("waits") / "waits.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("SKILL.md", "---\nname: waits\ndescription: Waits.\nlang: python\n---\n")
+        archive.writestr("main.py", "import time; print('on', flush=True); time.sleep(60)")
+    runner.registry.push("default", path)
+    token, seen = CancelToken(), {}
+
+    def look(_stream: str, _line: str) -> None:
+        (container,) = runner.engine.containers({"skillbox.skill": "waits@1.0.0"})
+        seen.update(runner.engine.inspect(container["Id"]))
+        token.cancel()
+
+    request = RunRequest(skill="waits", input={"secret": INPUT_SECRET}, env={"API_KEY": SECRET})
+    runner.run(request, on_log=look, cancel=token)
+    return seen
+
+
+def test_the_engine_reports_each_hardening(seen_by_engine: dict[str, Any], runner: Runner) -> None:
+    host, config = seen_by_engine["HostConfig"], seen_by_engine["Config"]
+    assert config["User"] == "65534:65534"
+    assert host["NetworkMode"] == "none"
+    assert host["ReadonlyRootfs"] is True
+    assert host["CapDrop"] == ["ALL"]
+    assert not host["CapAdd"]
+    assert host["Privileged"] is False
+    assert host["PidsLimit"] == 128
+    assert host["Memory"] == host["MemorySwap"] == memory_ceiling(256 * 1024**2, 256 * 1024**2)
+    assert (host["CpuQuota"], host["CpuPeriod"]) == (50_000, 100_000)
+    assert host["IpcMode"] == "private"
+    assert not host["AutoRemove"]
+    assert host["RestartPolicy"]["Name"] == "no"
+    assert not host["Binds"]
+    assert seen_by_engine["Mounts"] == []
+    assert host["LogConfig"]["Type"] == "local"
+    assert set(READONLY_PATHS) <= set(host["ReadonlyPaths"])
+    options = " ".join(host["SecurityOpt"])
+    assert "no-new-privileges" in options
+    assert '"SCMP_ACT_ERRNO"' in options
+    assert config["Labels"]["managed-by"] == "skillbox"
+    assert config["Labels"]["skillbox.instance"] == runner.settings.instance
+
+
+def test_inspect_shows_neither_input_nor_environment(seen_by_engine: dict[str, Any]) -> None:
+    shown = json.dumps(seen_by_engine)
+    assert SECRET not in shown
+    assert INPUT_SECRET not in shown
+
+
+def test_a_secret_is_nowhere_but_in_the_skills_own_environment(run: Run, runner: Runner) -> None:
+    script = (
+        "import json,os; found=[p for p in ('/proc/1/environ','/proc/1/cmdline','/proc/self/cmdline') "
+        "if os.environ['API_KEY'].encode() in open(p,'rb').read()]\n"
+        "json.dump({'found': found, 'left': os.path.exists('/sandbox/.run')}, open('/sandbox/out/output.json','w'))"
+    )
+    result = run(script, env={"API_KEY": SECRET})
+    assert result.output == {"found": [], "left": False}
+    for path in Path(runner.settings.home).rglob("*"):
+        if path.is_file():
+            assert SECRET.encode() not in path.read_bytes(), path
+
+
+def test_an_image_with_a_volume_is_refused(runner: Runner, make_skill: MakeSkill) -> None:
+    api = runner.engine._api
+    container = api.create_container_from_config(
+        {"Image": runner.settings.image_aliases.get("bash:5", "bash:5"), "Cmd": ["true"], "Volumes": {"/data": {}}}, "t-volume"
+    )["Id"]
+    try:
+        image = api.commit(container, repository="skillbox-test/volume", tag="1")["Id"]
+    finally:
+        api.remove_container(container, v=True)
+    try:
+        other = Runner.from_settings(
+            runner.settings.model_copy(update={"image_aliases": {"bash:5": "skillbox-test/volume:1"}})
+        )
+        result = other.run(RunRequest(skill="fingerprint"))
+        assert (result.status, result.reason) == (Status.FAILED, "policy")
+        assert "/data" in (result.error or "")
+    finally:
+        api.remove_image(image, force=True)
+
+
+def test_two_runs_at_once_see_nothing_of_each_other(runner: Runner, make_skill: MakeSkill) -> None:
+    script = (
+        "import json,os,time; open('/tmp/mark','w'); time.sleep(1)\n"
+        "json.dump([sorted(os.listdir('/tmp')), len([p for p in os.listdir('/proc') if p.isdigit()])], "
+        "open('/sandbox/out/output.json','w'))"
+    )
+    name, outputs = make_skill(script), []
+    threads = [
+        threading.Thread(target=lambda: outputs.append(runner.run(RunRequest(skill=name)).output)) for _ in range(2)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(outputs) == 2
+    for listing, processes in outputs:
+        assert listing == ["mark"]
+        assert processes <= 5
+
+
+def test_the_doctor_finds_the_walls_standing(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    checks = {check.part: check for check in examine(runner)}
+    assert checks["sandbox"].level == "OK", checks["sandbox"]
+    assert {check.level for check in checks.values()} <= {"OK", "WARN"}, checks
+    assert os.environ.get("PREFECT_API_URL")

@@ -1,0 +1,303 @@
+"""Runs on a real engine: every status, every reason, from the skill's and from the caller's side."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from skillbox_core import (
+    CancelToken,
+    ExecutionTimeoutError,
+    Reason,
+    Runner,
+    RunOptions,
+    RunRequest,
+    SkillNotFoundError,
+    Status,
+)
+from skillbox_core.errors import InvalidRequestError
+from skillbox_core.sandbox.container import LABEL_INSTANCE
+from tests.conftest import EXAMPLES, MakeSkill, Run
+
+ANSWER = "import json; json.dump({}, open('/sandbox/out/output.json', 'w'))\n"
+
+
+@pytest.mark.parametrize("name", sorted(p.stem for p in (EXAMPLES / "inputs").glob("*.json")))
+def test_each_example_skill_ends_as_it_says(runner: Runner, name: str) -> None:
+    document = json.loads((EXAMPLES / "inputs" / f"{name}.json").read_text())
+    if name == "slow":
+        document = {"seconds": 1}
+    result = runner.run(RunRequest(skill=name, input=document))
+    expected = Status.FAILED if name == "always-fails" else Status.SUCCESS
+    assert result.status is expected, result
+
+
+@pytest.mark.parametrize(
+    ("lang", "script"),
+    [
+        ("python", "import json,os; d=json.load(open('/sandbox/input.json')); json.dump({'n': d['n']+1, 'same': "
+                   "json.loads(os.environ['SANDBOX_INPUT'])==d}, open(os.environ['SANDBOX_OUTPUT'],'w'))"),
+        ("node", "const fs=require('fs');const d=JSON.parse(fs.readFileSync('/sandbox/input.json'));fs.writeFileSync("
+                 "process.env.SANDBOX_OUTPUT,JSON.stringify({n:d.n+1,same:process.env.SANDBOX_INPUT===JSON.stringify(d)}))"),
+        ("bash", """[ "$SANDBOX_INPUT" = "$(cat /sandbox/input.json)" ] && echo '{"n": 42, "same": true}' >"$SANDBOX_OUTPUT" """),
+    ],
+)  # fmt: skip
+def test_three_languages_get_their_input_and_give_output(run: Run, lang: str, script: str) -> None:
+    result = run(script, {"n": 41}, lang=lang)
+    assert (result.status, result.output) == (Status.SUCCESS, {"n": 42, "same": True}), result
+
+
+def test_the_contract_of_the_original_holds_inside(run: Run) -> None:
+    script = """
+import json, os, sys
+json.dump({
+    "cwd": os.getcwd(), "home": os.environ["HOME"], "files": os.environ["SANDBOX_FILES_DIR"],
+    "output": os.environ["SANDBOX_OUTPUT"], "instructions": os.environ["SKILL_INSTRUCTIONS"],
+    "script": os.path.abspath(sys.argv[0]), "env": os.environ["CITY"], "helper": open("/sandbox/scripts/lib/a.txt").read(),
+    "no input": json.load(open("/sandbox/input.json")),
+}, open("/sandbox/out/output.json", "w"))
+"""
+    result = run(script, env={"CITY": "Zürich 'x' $(id)"}, files={"lib/a.txt": "hello"})
+    assert result.output == {
+        "cwd": "/sandbox",
+        "home": "/tmp",
+        "files": "/sandbox/out/files/",
+        "output": "/sandbox/out/output.json",
+        "instructions": "Do it.",
+        "script": "/sandbox/scripts/main.py",
+        "env": "Zürich 'x' $(id)",
+        "helper": "hello",
+        "no input": {},
+    }
+
+
+@pytest.mark.parametrize(
+    ("script", "front", "status", "reason", "said"),
+    [
+        ("raise SystemExit(7)", "", Status.FAILED, Reason.EXIT, "exit code 7"),
+        ("import os; os.kill(os.getpid(), 9)", "", Status.FAILED, Reason.EXIT, "exit code 137"),
+        ("pass", "", Status.FAILED, Reason.OUTPUT, "output.json is missing"),
+        ("open('/sandbox/out/output.json','w').write('{')", "", Status.FAILED, Reason.OUTPUT, "not JSON"),
+        ("open('/sandbox/out/output.json','w').write('[NaN]')", "", Status.FAILED, Reason.OUTPUT, "NaN"),
+        ("import os; os.symlink('/etc/passwd','/sandbox/out/output.json')", "", Status.FAILED, Reason.OUTPUT, "symbolic"),
+        ("import os; os.mkdir('/sandbox/out/output.json')", "", Status.FAILED, Reason.OUTPUT, "a folder"),
+        ("open('/sandbox/out/output.json','w').write('1'*1100000)", "", Status.FAILED, Reason.OUTPUT, "limit"),
+        ("x = bytearray(900*1024*1024)", "", Status.FAILED, Reason.OOM, "memory"),
+        ("import subprocess,sys; subprocess.run([sys.executable,'-c','x=bytearray(900<<20)'],check=True)", "",
+         Status.FAILED, Reason.OOM, "memory"),
+        ("f=open('/sandbox/big','wb')\nwhile True: f.write(bytes(1<<20))", "", Status.FAILED, Reason.DISK, "scratch"),
+        ("i=0\nwhile True: open(f'/sandbox/{i}','w'); i+=1", "", Status.FAILED, Reason.DISK, "scratch"),
+        ("import time; time.sleep(60)", "timeout: 1s", Status.TIMEOUT, None, "deadline"),
+        ("import signal,time\nfor s in (1,2,3,10,12,13,15): signal.signal(s, signal.SIG_IGN)\ntime.sleep(60)",
+         "timeout: 1s", Status.TIMEOUT, None, "deadline"),
+        ("import os,time\nif os.fork(): time.sleep(60)\nos.setsid()\nif os.fork(): os._exit(0)\ntime.sleep(60)",
+         "timeout: 1s", Status.TIMEOUT, None, "deadline"),
+        # PID 1 can't be killed from inside, and what ends the supervisor's clock does not end the deadline.
+        ("import os; os.kill(1, 9); os.kill(1, 15); os.kill(-1, 9)", "", Status.FAILED, Reason.OUTPUT, "missing"),
+        ("import os,time; os.kill(-1, 9); time.sleep(60)", "timeout: 1s", Status.TIMEOUT, None, "deadline"),
+    ],
+)  # fmt: skip
+def test_each_way_to_fail_has_its_name(
+    run: Run, script: str, front: str, status: Status, reason: Reason | None, said: str
+) -> None:
+    began = time.monotonic()
+    result = run(script, front=front)
+    assert (result.status, result.reason) == (status, reason), result
+    assert said in (result.error or "")
+    assert time.monotonic() - began < 60
+
+
+def test_a_fork_bomb_stops_at_the_pid_limit_and_is_collected(run: Run) -> None:
+    script = ANSWER + "import os,time\ntry:\n  while True: os.fork()\nexcept OSError as e: print(e); raise SystemExit(5)"
+    result = run(script, timeout="20s")
+    assert (result.status, result.reason) in {(Status.FAILED, Reason.EXIT), (Status.FAILED, Reason.OOM)}, result
+    assert "temporarily unavailable" in result.logs
+
+
+def test_a_full_tmp_and_shm_end_in_no_space(run: Run) -> None:
+    script = """
+import json
+out = {}
+for place in ("/tmp", "/dev/shm"):
+    try:
+        with open(place + "/big", "wb") as f:
+            while True: f.write(bytes(1 << 20))
+    except OSError as error: out[place] = error.strerror
+json.dump(out, open("/sandbox/out/output.json", "w"))
+"""
+    result = run(script)
+    assert result.output == {"/tmp": "No space left on device", "/dev/shm": "No space left on device"}, result
+
+
+def test_logs_come_live_and_both_streams_are_told_apart(run: Run) -> None:
+    seen: list[tuple[float, str, str]] = []
+    script = ANSWER + "import sys,time\nprint('one'); print('oops', file=sys.stderr)\ntime.sleep(2)\nprint('two')"
+    began = time.monotonic()
+    result = run(script, on_log=lambda stream, line: seen.append((time.monotonic() - began, stream, line)))
+    ended = time.monotonic() - began
+    assert sorted((stream, line) for _, stream, line in seen) == [("stderr", "oops"), ("stdout", "one"), ("stdout", "two")]
+    first = next(at for at, _, line in seen if line == "one")
+    assert ended - first > 1.5, "the first line came only with the last"
+    assert sorted(result.logs.splitlines()) == ["one", "oops", "two"]
+
+
+def test_any_bytes_a_skill_prints_end_in_a_readable_finished_record(run: Run, runner: Runner) -> None:
+    script = ANSWER + "import sys; sys.stdout.buffer.write(b'a\\0b\\xff\\xc3\\x1b[31m\\n' + '\\u4e16'.encode()[:2])"
+    result = run(script)
+    again = runner.executions.result("default", result.execution_id)
+    assert again.status is Status.SUCCESS
+    assert again.logs == result.logs == "a\ufffdb\ufffd\ufffd\x1b[31m\n\ufffd\n"
+
+
+def test_a_flood_of_output_is_capped_and_the_cut_is_marked(run: Run, runner: Runner) -> None:
+    script = ANSWER + "print('first')\nfor i in range(400000): print('é' * 20, i)\nprint('last')"
+    result = run(script, timeout="60s")
+    assert result.status is Status.SUCCESS
+    assert len(result.logs.encode()) <= runner.settings.max_output_size
+    assert result.logs.startswith("first\n")
+    assert result.logs.endswith("last\n")
+    assert "bytes of log are missing here" in result.logs
+
+
+def test_files_are_kept_and_what_is_not_collected_is_said(run: Run, runner: Runner, tmp_path: Path) -> None:
+    script = ANSWER + """
+import os
+d = "/sandbox/out/files/"
+os.makedirs(d + "deep/er"); os.makedirs(d + "empty")
+open(d + "deep/er/a.txt", "w").write("hello"); open(d + "b.bin", "wb").write(bytes(300000))
+os.symlink("/etc/passwd", d + "link"); os.link(d + "b.bin", d + "hard"); os.mkfifo(d + "pipe")
+open(d + "new\\nline", "w"); open(d + "secret", "w").write("x"); os.chmod(d + "secret", 0)
+"""
+    result = run(script)
+    assert result.status is Status.SUCCESS, result
+    names = set(result.files_list)
+    assert {"deep/er/a.txt", "secret"} <= names
+    assert len(names & {"b.bin", "hard"}) == 1
+    for said in ("symbolic link", "hard link", "named pipe", "empty folder", "control or invisible"):
+        assert said in result.logs
+    row = runner.executions.get("default", result.execution_id)
+    runner.artifacts.extract(row.files_key, tmp_path / "out")
+    assert (tmp_path / "out/deep/er/a.txt").read_text() == "hello"
+    assert result.files_url.endswith(f"default/{result.execution_id}/files.tar.gz")
+
+
+def test_a_large_input_goes_by_file(run: Run) -> None:
+    script = (
+        "import json,os; d=json.load(open('/sandbox/input.json')); "
+        "json.dump([len(d['x']), 'SANDBOX_INPUT' in os.environ], open('/sandbox/out/output.json','w'))"
+    )
+    assert run(script, {"x": "y" * 3_000_000}).output == [3_000_000, False]
+    assert run(script, {"x": "y" * 1000}).output == [1000, True]
+
+
+def test_a_cancel_kills_the_container_and_is_not_a_timeout(run: Run, runner: Runner) -> None:
+    token = CancelToken()
+    threading.Timer(1.0, token.cancel).start()
+    began = time.monotonic()
+    result = run("import time; print('on', flush=True); time.sleep(60)", cancel=token)
+    assert time.monotonic() - began < 10
+    assert (result.status, result.reason) == (Status.CANCELLED, None)
+    assert result.logs == "on\n"
+    assert runner.engine.containers({LABEL_INSTANCE: runner.settings.instance}) == []
+
+
+def test_an_interrupt_ends_the_record_as_cancelled_and_passes_on(runner: Runner, make_skill: MakeSkill) -> None:
+    name = make_skill("import time; print('on', flush=True); time.sleep(60)")
+
+    def interrupt(_stream: str, _line: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(RunRequest(skill=name), on_log=interrupt)
+    row = runner.executions.list("default", skill=name)[0]
+    assert row.status == "cancelled"
+    assert runner.engine.containers({LABEL_INSTANCE: runner.settings.instance}) == []
+
+
+def test_a_skill_of_the_original_runs_unchanged_through_an_alias(run: Run, runner: Runner) -> None:
+    result = run(ANSWER, front="image: python:3.12-slim\nversion: 2.1.0\ntimeout: 1m")
+    assert (result.status, result.version) == (Status.SUCCESS, "2.1.0")
+    row = runner.executions.get("default", result.execution_id)
+    assert row.image == runner.settings.image_aliases.get("python:3.12-slim", "python:3.12-slim")
+    assert (row.image_id or "").startswith("sha256:")
+
+
+@pytest.mark.parametrize(
+    ("front", "reason", "said"),
+    [
+        ("image: evil:1", Reason.POLICY, "evil:1"),
+        ("resources: {memory: 99Gi}", Reason.INPUT, "SKILLBOX_MAX_MEMORY"),
+        ("resources: {cpu: 64}", Reason.INPUT, "SKILLBOX_MAX_CPU"),
+        ("timeout: 5h", Reason.INPUT, "SKILLBOX_MAX_TIMEOUT"),
+    ],
+)
+def test_what_the_installation_refuses_ends_the_record_with_the_way_out(
+    run: Run, front: str, reason: Reason, said: str
+) -> None:
+    result = run(ANSWER, front=front)
+    assert (result.status, result.reason) == (Status.FAILED, reason)
+    assert said in (result.error or "")
+
+
+def test_errors_before_the_record_are_raised(runner: Runner) -> None:
+    for request, error in (
+        (RunRequest(skill="nope"), SkillNotFoundError),
+        (RunRequest(skill="stats", version="9.9.9"), SkillNotFoundError),
+        (RunRequest(skill="../x"), InvalidRequestError),
+        (RunRequest(skill="stats", env={"LD_PRELOAD": "x"}), InvalidRequestError),
+        (RunRequest(skill="stats", input=float("nan")), InvalidRequestError),
+        (RunRequest(skill="stats", input="x" * 10_485_760), InvalidRequestError),
+    ):
+        with pytest.raises(error):
+            runner.run(request)
+    with pytest.raises(SkillNotFoundError):
+        runner.run(RunRequest(skill="stats"), RunOptions(tenant="other"))
+
+
+def test_one_key_is_one_execution_and_a_finished_one_needs_no_container(runner: Runner, make_skill: MakeSkill) -> None:
+    name = make_skill("import json,time; json.dump(time.time_ns(), open('/sandbox/out/output.json','w'))")
+    first = runner.run(RunRequest(skill=name), RunOptions(key="k-" + name))
+    second = runner.run(RunRequest(skill=name), RunOptions(key="k-" + name))
+    assert second == first
+    with pytest.raises(InvalidRequestError, match="another request"):
+        runner.run(RunRequest(skill=name, input=1), RunOptions(key="k-" + name))
+
+
+def test_a_container_made_by_a_lost_worker_is_adopted_with_its_logs_from_the_first_line(
+    runner: Runner, make_skill: MakeSkill
+) -> None:
+    name = make_skill("import json,time,uuid\nu=uuid.uuid4().hex\nprint('first',u)\ntime.sleep(2)\n"
+                      "json.dump(u, open('/sandbox/out/output.json','w'))")  # fmt: skip
+    request, options = RunRequest(skill=name), RunOptions(key="lost-" + name)
+    lost = Runner.from_settings(runner.settings).steps()
+    execution = lost.create_record(request, options)
+    skill = lost.load_skill(execution, options)
+    sandbox = lost.create_container(execution, skill, request, options)
+
+    # Another process: none of the first one's connections, the same key.
+    result = Runner.from_settings(runner.settings).run(request, options)
+    assert result.execution_id == execution.id
+    assert result.status is Status.SUCCESS, result
+    assert result.logs == f"first {result.output}\n"
+    assert runner.engine.containers({"skillbox.execution": execution.id}) == [], sandbox
+
+
+def test_a_container_removed_by_somebody_else_is_said_to_be_lost(runner: Runner, make_skill: MakeSkill) -> None:
+    name = make_skill("import time; print('on', flush=True); time.sleep(60)")
+
+    def remove(_stream: str, _line: str) -> None:
+        for container in runner.engine.containers({"skillbox.skill": f"{name}@1.0.0"}):
+            runner.engine.remove(container["Id"])
+
+    result = runner.run(RunRequest(skill=name), on_log=remove)
+    assert (result.status, result.reason) == (Status.FAILED, Reason.INFRASTRUCTURE), result
+
+
+def test_a_result_that_is_no_success_raises_on_request(run: Run) -> None:
+    with pytest.raises(ExecutionTimeoutError) as caught:
+        run("import time; time.sleep(9)", timeout="1s").raise_for_status()
+    assert caught.value.result.status is Status.TIMEOUT
