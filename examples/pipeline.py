@@ -8,11 +8,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from flows import skill
-
-from prefect import flow  # isort: skip - flows reads the installation's .env before Prefect does
+from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from flows import skill
 from skillbox_core import Runner, RunResult
 
 EXAMPLES = Path(__file__).parent

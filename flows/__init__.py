@@ -1,10 +1,11 @@
 """Skills in Prefect: `skill("name@1.2.0")` gives a task, `run_skill` is the flow for deployments.
 
-The installation's `.env` is read before Prefect is imported, so that both see the same server.
+The installation's `.env` is put into the environment first, so that Prefect sees the same server.
 """
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
     from flows.run_skill import run_skill
 
 load_env_file()
+if "prefect" in sys.modules:
+    # It read its settings when it was imported, before ours were there.
+    from prefect.context import refresh_global_settings_context
+
+    refresh_global_settings_context()
 
 _HOMES = {"skill": "flows.compose", "run_skill": "flows.run_skill"}
 

@@ -115,9 +115,10 @@ class RunResult(BaseModel):
     @model_serializer(mode="wrap")
     def _wire(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         data: dict[str, Any] = handler(self)
-        for name in ("output", "logs"):
-            if data[name] in (None, ""):
-                del data[name]
+        if data["output"] is None:
+            del data["output"]
+        if not data["logs"]:
+            del data["logs"]
         return data
 
     @property

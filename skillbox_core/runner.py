@@ -152,7 +152,7 @@ class Steps:
             ("cpu", parse_cpu_limit),
             ("memory", parse_memory_limit),
         ):
-            if value := getattr(options, field):
+            if (value := getattr(options, field)) is not None:
                 parse(value, field)
         document = canonical_input(request.input, self._settings.max_input_size)
         version = self._runner.registry.resolve(options.tenant, request.skill, request.version)

@@ -126,6 +126,7 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        """Faults that a single field can't show; each names its variables."""
         try:
             for field, parse in (
                 ("timeout", parse_duration),
@@ -134,13 +135,14 @@ class Settings(BaseSettings):
                 ("scratch", parse_memory_limit),
             ):
                 default, maximum = getattr(self, f"default_{field}"), getattr(self, f"max_{field}")
-                if parse(default, f"default_{field}") > parse(maximum, f"max_{field}"):
-                    raise ValueError(f"default_{field} {default} is above max_{field} {maximum}")
-            parse_duration(self.collect_ttl, "collect_ttl")
+                names = f"SKILLBOX_DEFAULT_{field.upper()}", f"SKILLBOX_MAX_{field.upper()}"
+                if parse(default, names[0]) > parse(maximum, names[1]):
+                    raise ValueError(f"{names[0]} {default} is above {names[1]} {maximum}")
+            parse_duration(self.collect_ttl, "SKILLBOX_COLLECT_TTL")
         except InvalidRequestError as error:
             raise ValueError(error.message) from None
         if self.s3_endpoint and not (self.s3_access_key and self.s3_secret_key):
-            raise ValueError("s3_endpoint needs s3_access_key and s3_secret_key")
+            raise ValueError("SKILLBOX_S3_ENDPOINT needs SKILLBOX_S3_ACCESS_KEY and SKILLBOX_S3_SECRET_KEY")
         return self
 
     @property

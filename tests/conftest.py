@@ -60,7 +60,9 @@ def make_skill(runner: Runner, tmp_path: Path) -> MakeSkill:
         main = {"python": "main.py", "node": "main.js", "bash": "main.sh"}[lang]
         path = tmp_path / f"{name}.zip"
         with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr("SKILL.md", f"---\nname: {name}\ndescription: A test.\nlang: {lang}\n{front}\n---\nDo it.\n")
+            archive.writestr(
+                "SKILL.md", f"---\nname: {name}\ndescription: A test.\nlang: {lang}\n{front}\n---\nDo it.\n"
+            )
             archive.writestr(main, script)
             for other, text in (files or {}).items():
                 archive.writestr(other, text)

@@ -97,7 +97,7 @@ def status() -> None:
     except SetupError:
         api = None
     current = venv.STAMP.is_file() and venv.STAMP.read_text() == venv.wanted_stamp()
-    say(f"packages: {'current' if current else 'not installed'}")
+    say(f"packages: {'current' if current else 'not installed from this lock'}")
     say(f"engine:   {url or 'none answers'}")
     say(f"prefect:  {api or 'none answers'}")
 

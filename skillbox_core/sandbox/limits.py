@@ -147,6 +147,11 @@ class Limits:
     scratch: int
 
 
+def _first(*words: str | None) -> str:
+    """The first that was said. An empty word was said, and is refused where it is parsed."""
+    return next(word for word in words if word is not None)
+
+
 def resolve_limits(settings: Settings, manifest: Manifest, options: RunOptions) -> Limits:
     """The limits of a run: the caller's word, else the skill's, else the installation's default.
 
@@ -168,21 +173,21 @@ def resolve_limits(settings: Settings, manifest: Manifest, options: RunOptions) 
             raise over(field, value, sizes[field])
         return parsed
 
-    timeout_text = options.timeout or manifest.timeout or settings.default_timeout
+    timeout_text = _first(options.timeout, manifest.timeout, settings.default_timeout)
     timeout = parse_duration(timeout_text)
     if timeout > parse_duration(settings.max_timeout, "max_timeout"):
         raise over("timeout", timeout_text, settings.max_timeout)
 
-    cpu_text = options.cpu or manifest.resources.cpu or settings.default_cpu
+    cpu_text = _first(options.cpu, manifest.resources.cpu, settings.default_cpu)
     cpu_quota = parse_cpu_limit(cpu_text)
     if cpu_quota > parse_cpu_limit(cores["cpu"], "max_cpu"):
         raise over("cpu", cpu_text, cores["cpu"])
 
-    memory_text = options.memory or manifest.resources.memory or settings.default_memory
+    memory_text = _first(options.memory, manifest.resources.memory, settings.default_memory)
     memory = size("memory", memory_text)
     if memory < MIN_MEMORY:
         raise InvalidRequestError(
             f'memory "{memory_text}" is under the smallest that can work, {format_bytes(MIN_MEMORY)}'
         )
-    scratch = size("scratch", manifest.resources.scratch or settings.default_scratch)
+    scratch = size("scratch", _first(manifest.resources.scratch, settings.default_scratch))
     return Limits(timeout, cpu_quota, memory, scratch)

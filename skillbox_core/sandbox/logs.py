@@ -121,10 +121,10 @@ class LineReader:
         del partial[:start]
         while len(partial) > MAX_LINE:
             cut = _character_boundary(partial, MAX_LINE)
-            yield from self._line(stream, bytes(partial[:cut]))
+            yield from self._line(stream, bytes(partial[:cut]), ended=False)
             del partial[:cut]
 
-    def _line(self, stream: Stream, line: bytes) -> Iterator[Line | Announcement]:
+    def _line(self, stream: Stream, line: bytes, *, ended: bool = True) -> Iterator[Line | Announcement]:
         if stream == "stderr":
             announcement = self._announcement(line)
             if announcement:
@@ -143,7 +143,7 @@ class LineReader:
             cut = _character_boundary(line, MAX_LINE)
             yield Line(stream, decode(line[:cut]))
             line = line[cut:]
-        yield Line(stream, decode(line.removesuffix(b"\r")))
+        yield Line(stream, decode(line.removesuffix(b"\r") if ended else line))
 
     def finish_stdout(self) -> Iterator[Line]:
         """The unfinished last line of stdout: nothing can follow it."""

@@ -191,15 +191,17 @@ def _number(field_: bytes) -> int:
 
 
 def _pax_path(data: bytes) -> bytes:
-    path = b""
-    while data:
-        length, space, _ = data.partition(b" ")
-        if not space or not length.isdigit() or not 0 < (size := int(length[:9])) <= len(data):
+    """The `path` record of a pax header, empty when there is none or the header is malformed."""
+    path, at = b"", 0
+    while at < len(data):
+        space = data.find(b" ", at, at + 12)
+        length = data[at:space] if space > at else b""
+        if not length.isdigit() or not 0 < int(length) <= len(data) - at:
             break
-        key, _, value = data[len(length) + 1 : size].rstrip(b"\n").partition(b"=")
+        key, _, value = data[space + 1 : at + int(length)].rstrip(b"\n").partition(b"=")
         if key == b"path":
             path = value
-        data = data[size:]
+        at += int(length)
     return path
 
 
@@ -233,6 +235,7 @@ def parse_output_document(data: bytes) -> str:
     return text
 
 
+_PLAIN = (b"0", b"\0", b"7")
 _KINDS = {
     b"1": "a hard link",
     b"2": "a symbolic link",
@@ -258,60 +261,72 @@ def read_output(chunks: Iterable[bytes], spool: Path, *, limit: int, max_documen
         OutputError: The stream is over a limit or no tar.
         EngineError: It was cut off.
     """
-    reader = TarReader(chunks, limit)
-    document: str | None = None
-    problem: str | None = "output.json is missing: the skill must write its result to /sandbox/out/output.json"
-    files: list[OutputFile] = []
-    skipped: list[tuple[str, str]] = []
-    folders: set[str] = set()
-
-    def skip(path: str, why: str) -> None:
-        if len(skipped) < _SKIPPED_SHOWN:
-            skipped.append((ascii(path)[1:-1], why))
-
-    with (
-        spool.open("wb") as raw,
-        gzip.GzipFile("", "wb", compresslevel=3, fileobj=raw, mtime=0) as packed,
-        tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
-    ):
-        for entry in reader:
-            path = entry.path.decode("utf-8", errors="surrogateescape").removeprefix("out").strip("/")
-            plain = entry.kind in (b"0", b"\0", b"7")
-            if path == "output.json":
-                document, problem = _take_document(reader, entry, plain, max_document)
-                continue
-            if path in ("", "files") and entry.kind == b"5":
-                continue
-            if not path.startswith("files/"):
-                skip(path, "only files/ and output.json are collected")
-                continue
-            name = path.removeprefix("files/")
-            if fault := path_problem(name):
-                skip(name, fault)
-            elif entry.kind == b"5":
-                folders.add(name)
-            elif not plain:
-                skip(name, _KINDS.get(entry.kind, "not a plain file"))
-            elif len(files) >= MAX_FILES:
-                raise OutputError(f"the skill left more than {MAX_FILES} files")
-            else:
-                files.append(_copy(reader, entry, name, tar))
-    used = {"/".join(f.path.split("/")[:n]) for f in files for n in range(1, f.path.count("/") + 1)}
-    for folder in sorted(folders - used):
-        skip(folder, "an empty folder")
-    if not files:
+    found = _Collector(TarReader(chunks, limit), max_document)
+    try:
+        with (
+            spool.open("wb") as raw,
+            gzip.GzipFile("", "wb", compresslevel=3, fileobj=raw, mtime=0) as packed,
+            tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
+        ):
+            found.collect(tar)
+    except BaseException:
+        spool.unlink(missing_ok=True)
+        raise
+    if not found.files:
         spool.unlink()
-    return Output(
-        document,
-        problem,
-        spool if files else None,
-        tuple(sorted(files, key=lambda f: f.path)),
-        tuple(skipped),
-    )
+    files = tuple(sorted(found.files.values(), key=lambda file: file.path))
+    return Output(found.document, found.problem, spool if files else None, files, tuple(found.skipped))
 
 
-def _take_document(reader: TarReader, entry: TarEntry, plain: bool, max_document: int) -> tuple[str | None, str | None]:
-    if not plain:
+class _Collector:
+    """Sorts the entries of an output tar: the document, files to keep, and the rest with the reason."""
+
+    def __init__(self, reader: TarReader, max_document: int) -> None:
+        self._reader = reader
+        self._max_document = max_document
+        self._folders: set[str] = set()
+        self.document: str | None = None
+        self.problem: str | None = "output.json is missing: the skill must write its result to /sandbox/out/output.json"
+        self.files: dict[str, OutputFile] = {}
+        self.skipped: list[tuple[str, str]] = []
+
+    def collect(self, tar: tarfile.TarFile) -> None:
+        """Reads the whole stream; files to keep go into `tar`."""
+        for entry in self._reader:
+            path = entry.path.decode("utf-8", errors="surrogateescape").removeprefix("out").strip("/")
+            if path == "output.json":
+                self.document, self.problem = _take_document(self._reader, entry, self._max_document)
+            elif path.startswith("files/"):
+                self._file(entry, path.removeprefix("files/"), tar)
+            elif path == "files" and entry.kind != b"5":
+                self._skip(path, _KINDS.get(entry.kind, "not a folder"))
+            elif path not in ("", "files"):
+                self._skip(path, "only files/ and output.json are collected")
+        used = {"/".join(path.split("/")[:n]) for path in self.files for n in range(1, path.count("/") + 1)}
+        for folder in sorted(self._folders - used):
+            self._skip(folder, "an empty folder")
+
+    def _file(self, entry: TarEntry, name: str, tar: tarfile.TarFile) -> None:
+        if fault := path_problem(name):
+            self._skip(name, fault)
+        elif entry.kind == b"5":
+            self._folders.add(name)
+        elif entry.kind not in _PLAIN:
+            self._skip(name, _KINDS.get(entry.kind, "not a plain file"))
+        elif name in self.files:
+            self._skip(name, "a second file of this name")
+        elif len(self.files) >= MAX_FILES:
+            raise OutputError(f"the skill left more than {MAX_FILES} files")
+        else:
+            self.files[name] = _copy(self._reader, entry, name, tar)
+
+    def _skip(self, path: str, why: str) -> None:
+        if len(self.skipped) < _SKIPPED_SHOWN:
+            self.skipped.append((ascii(path)[1:-1], why))
+
+
+def _take_document(reader: TarReader, entry: TarEntry, max_document: int) -> tuple[str | None, str | None]:
+    if entry.kind not in _PLAIN:
         kind = "a folder" if entry.kind == b"5" else _KINDS.get(entry.kind, "not a plain file")
         return None, f"output.json is {kind}"
     if entry.size > max_document:

@@ -51,7 +51,8 @@ def read(front_matter: str) -> dict[str, Node]:
         raise InvalidSkillError(f"invalid skill: the front matter is over {MAX_FRONT_MATTER // 1024} KiB")
     try:
         root = _build(_events(front_matter))
-    except yaml.YAMLError as error:
+    # The parser lets numbers in escapes and directives run into Python's own limits.
+    except (yaml.YAMLError, ValueError, OverflowError) as error:
         raise InvalidSkillError(f"invalid skill: the front matter is not valid YAML: {_one_line(error)}") from None
     if root == "":
         root = {}
@@ -98,6 +99,8 @@ def _build(events: Iterator[yaml.Event]) -> Node:
     for event in events:
         match event:
             case yaml.ScalarEvent():
+                if any(char == "\0" or "\ud800" <= char <= "\udfff" for char in event.value):
+                    raise InvalidSkillError(f"invalid skill: a value holds a NUL or half a character ({_where(event)})")
                 # A plain `~` or `null` is how YAML writers say "nothing here".
                 nothing = event.style is None and event.value in ("~", "null")
                 add("" if nothing else event.value, event)
@@ -121,5 +124,5 @@ def _where(event: yaml.Event) -> str:
     return f"line {mark.line + 2}, column {mark.column + 1}" if mark else "somewhere"
 
 
-def _one_line(error: yaml.YAMLError) -> str:
+def _one_line(error: Exception) -> str:
     return ascii(" ".join(str(error).split())[:300])[1:-1]

@@ -177,7 +177,7 @@ def test_any_document_is_json_or_refused(data: bytes) -> None:
         (file("out/files/" + "x" * 256), "x" * 256, "255"),
         (file("out/files/" + "a/" * 20 + "b"), "a/" * 20 + "b", "deep"),
         (file("out/other"), "other", "only files/"),
-        (("out/files", None, tarfile.SYMTYPE), "files", "only files/"),
+        (("out/files", None, tarfile.SYMTYPE), "files", "symbolic link"),
     ],
 )
 def test_what_cannot_be_kept_is_listed_with_the_reason(member: Member, name: str, why: str) -> None:

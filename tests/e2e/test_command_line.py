@@ -21,7 +21,12 @@ SKILLBOX = str(Path(sys.executable).parent / "skillbox")
 def cli(cli_environment: dict[str, str], runner: Runner):
     def call(*arguments: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [SKILLBOX, *arguments], env={**cli_environment, **more}, input=stdin, capture_output=True, text=True, timeout=120
+            [SKILLBOX, *arguments],
+            env={**cli_environment, **more},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
         )
 
     return call
@@ -31,7 +36,16 @@ def test_json_prints_one_run_result_of_the_original_and_nothing_else_on_stdout(c
     done = cli("run", "stats", "--input", f"@{EXAMPLES / 'inputs' / 'stats.json'}", "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
-    assert list(result) == ["execution_id", "status", "output", "files_url", "files_list", "logs", "duration_ms", "error"]
+    assert list(result) == [
+        "execution_id",
+        "status",
+        "output",
+        "files_url",
+        "files_list",
+        "logs",
+        "duration_ms",
+        "error",
+    ]
     assert (result["status"], result["error"]) == ("success", None)
     assert "stats.csv" in result["files_list"]
 
@@ -77,12 +91,16 @@ def test_infrastructure_is_exit_code_4(cli) -> None:
 def test_a_wrong_setting_is_named(cli) -> None:
     done = cli("exec", "list", SKILLBOX_DEFAULT_TIMEOUT="1h")
     assert done.returncode == 2
-    assert "default_timeout 1h is above max_timeout 10m" in done.stderr
+    assert "SKILLBOX_DEFAULT_TIMEOUT 1h is above SKILLBOX_MAX_TIMEOUT 10m" in done.stderr
 
 
 def test_ctrl_c_cancels_the_run(cli_environment: dict[str, str], runner: Runner) -> None:
     process = subprocess.Popen(
-        [SKILLBOX, "run", "slow", "--json"], env=cli_environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [SKILLBOX, "run", "slow", "--json"],
+        env=cli_environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     assert process.stderr
     assert "second 1" in process.stderr.readline()

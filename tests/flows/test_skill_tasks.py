@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 import uuid
-from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
-
-from flows import run_skill, skill
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
@@ -24,17 +24,25 @@ from prefect.client.schemas.filters import (
 from prefect.states import State
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from skillbox_core import ExecutionFailedError, ExecutionTimeoutError, Reason, Runner, RunResult, Settings, SkillNotFoundError
+from flows import run_skill, skill
+from skillbox_core import (
+    ExecutionFailedError,
+    ExecutionTimeoutError,
+    Reason,
+    Runner,
+    RunResult,
+    Settings,
+    SkillNotFoundError,
+)
 from skillbox_core.errors import DatabaseError, EngineError, InvalidRequestError, StorageError
 from tests.conftest import MakeSkill
 
 
 @pytest.fixture(autouse=True)
-def _this_installation(installation: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _this_installation(installation: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     assert os.environ.get("PREFECT_API_URL"), "`make test` starts the server that these tests need"
     monkeypatch.setenv("SKILLBOX_HOME", str(installation.home))
     monkeypatch.setenv("SKILLBOX_INSTANCE", installation.instance)
-    yield
 
 
 def _flow_run_id(state: State[Any]) -> uuid.UUID:
@@ -168,7 +176,9 @@ def test_logs_and_a_summary_are_in_the_ui(runner: Runner, make_skill: MakeSkill)
             levels = {log.message: log.level for log in logs}
             time.sleep(0.2)
         assert (levels["to out"], levels["to err"]) == (20, 30)
-        (artifact,) = client.read_artifacts(artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[f"skill-{name}"])))
+        (artifact,) = client.read_artifacts(
+            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[f"skill-{name}"]))
+        )
     text = str(artifact.data)
     assert "| status | success |" in text
     assert "to out" in text
@@ -177,8 +187,9 @@ def test_logs_and_a_summary_are_in_the_ui(runner: Runner, make_skill: MakeSkill)
 
 @pytest.mark.parametrize("fault", [EngineError("x"), StorageError("x"), DatabaseError("x")])
 def test_infrastructure_is_retried_and_answers_are_not(fault: Exception) -> None:
-    from flows.tasks import is_retryable
     from prefect.states import Failed
+
+    from flows.tasks import is_retryable
 
     def verdict(error: Exception) -> bool:
         return is_retryable(None, None, Failed(data=error))  # type: ignore[arg-type]
@@ -186,3 +197,13 @@ def test_infrastructure_is_retried_and_answers_are_not(fault: Exception) -> None
     assert verdict(fault)
     assert not verdict(InvalidRequestError("x"))
     assert not verdict(ValueError("x"))
+
+
+@pytest.mark.parametrize("imports", ["import prefect, flows", "import flows, prefect"])
+def test_the_installations_server_is_used_whichever_is_imported_first(imports: str, tmp_path: Path) -> None:
+    (tmp_path / ".skillbox").mkdir()
+    (tmp_path / ".skillbox" / ".env").write_text("PREFECT_API_URL=http://127.0.0.1:1/api\n")
+    clean = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "SKILLBOX_"))}
+    code = f"{imports}; print(prefect.settings.get_current_settings().api.url)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=clean, capture_output=True, text=True)
+    assert done.stdout.strip() == "http://127.0.0.1:1/api", done.stderr

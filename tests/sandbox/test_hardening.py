@@ -189,7 +189,8 @@ def test_a_secret_is_nowhere_but_in_the_skills_own_environment(run: Run, runner:
 def test_an_image_with_a_volume_is_refused(runner: Runner, make_skill: MakeSkill) -> None:
     api = runner.engine._api
     container = api.create_container_from_config(
-        {"Image": runner.settings.image_aliases.get("bash:5", "bash:5"), "Cmd": ["true"], "Volumes": {"/data": {}}}, "t-volume"
+        {"Image": runner.settings.image_aliases.get("bash:5", "bash:5"), "Cmd": ["true"], "Volumes": {"/data": {}}},
+        "t-volume",
     )["Id"]
     try:
         image = api.commit(container, repository="skillbox-test/volume", tag="1")["Id"]
