@@ -29,9 +29,9 @@ from skillbox_core.models import (
     RunRequest,
     RunResult,
     Sandbox,
-    Status,
     Verdict,
 )
+from skillbox_core.status import Status
 
 T = TypeVar("T")
 

@@ -16,17 +16,17 @@ if TYPE_CHECKING:
         ExecutionFailedError,
         ExecutionTimeoutError,
         ImageNotAllowedError,
-        Reason,
         RunnerNotImplementedError,
         SkillboxError,
         SkillNotFoundError,
     )
-    from skillbox_core.models import RunOptions, RunRequest, RunResult, Status
+    from skillbox_core.models import RunOptions, RunRequest, RunResult
     from skillbox_core.runner import Runner
     from skillbox_core.sandbox.allowlist import validate_image
     from skillbox_core.sandbox.limits import parse_cpu_limit, parse_duration, parse_memory_limit
     from skillbox_core.sandbox.orphans import cleanup_orphans
     from skillbox_core.settings import Settings
+    from skillbox_core.status import Reason, Status
 
 __version__ = "0.1.0"
 
@@ -36,7 +36,7 @@ _HOMES = {
     "ExecutionFailedError": "errors",
     "ExecutionTimeoutError": "errors",
     "ImageNotAllowedError": "errors",
-    "Reason": "errors",
+    "Reason": "status",
     "RunOptions": "models",
     "RunRequest": "models",
     "RunResult": "models",
@@ -45,7 +45,7 @@ _HOMES = {
     "Settings": "settings",
     "SkillNotFoundError": "errors",
     "SkillboxError": "errors",
-    "Status": "models",
+    "Status": "status",
     "cleanup_orphans": "sandbox.orphans",
     "parse_cpu_limit": "sandbox.limits",
     "parse_duration": "sandbox.limits",

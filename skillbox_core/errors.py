@@ -9,30 +9,12 @@ Errors survive pickling: each takes one message, everything else lives in attrib
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import TYPE_CHECKING, ClassVar
+
+from skillbox_core.status import Reason
 
 if TYPE_CHECKING:
     from skillbox_core.models import RunResult
-
-
-class Reason(StrEnum):
-    """Why an execution ended as `failed`. The values are a stable contract."""
-
-    EXIT = "exit"
-    """The skill ended with a non-zero exit code."""
-    OOM = "oom"
-    """The kernel killed the skill, or a part of it, for memory."""
-    DISK = "disk"
-    """The skill filled its scratch area."""
-    OUTPUT = "output"
-    """What the skill left behind is missing, malformed or over a limit."""
-    POLICY = "policy"
-    """The installation refuses this image or this request."""
-    INPUT = "input"
-    """The request or the skill itself is wrong."""
-    INFRASTRUCTURE = "infrastructure"
-    """The engine, the storage or the database failed; the skill is not to blame."""
 
 
 class SkillboxError(Exception):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
-from skillbox_core.errors import Reason, SkillboxError
+from skillbox_core.errors import SkillboxError
 from skillbox_core.models import (
     Artifacts,
     Ending,
@@ -21,10 +21,10 @@ from skillbox_core.models import (
     RunRequest,
     RunResult,
     Sandbox,
-    Status,
     Verdict,
 )
 from skillbox_core.sandbox.limits import format_bytes
+from skillbox_core.status import Reason, Status
 
 logger = logging.getLogger(__name__)
 

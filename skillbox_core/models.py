@@ -18,19 +18,10 @@ from pydantic import (
     model_serializer,
 )
 
-from skillbox_core.errors import ExecutionError, Reason
+from skillbox_core.errors import ExecutionError
+from skillbox_core.status import Reason, Status
 
 DEFAULT_TENANT = "default"
-
-
-class Status(StrEnum):
-    """Where an execution stands. The values are a stable contract."""
-
-    RUNNING = "running"
-    SUCCESS = "success"
-    FAILED = "failed"
-    TIMEOUT = "timeout"
-    CANCELLED = "cancelled"
 
 
 class RunRequest(BaseModel):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from skillbox_core.cli.output import harmless, note, print_json, table
-from skillbox_core.models import Status
+from skillbox_core.status import Status
 
 if TYPE_CHECKING:
     from skillbox_core.storage.tables import ExecutionRow

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import unicodedata
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from skillbox_core.errors import Reason
-from skillbox_core.models import RunResult, Status
+from skillbox_core.status import Reason, Status
+
+if TYPE_CHECKING:
+    from skillbox_core.models import RunResult
 
 EXIT_FAILED = 1
 EXIT_INPUT = 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -33,7 +34,7 @@ def package(
         draft = Path(scratch) / "skill.zip"
         archive = make(folder, draft, load_settings().max_skill_size)
         target = out or Path(f"{archive.manifest.name}-{archive.manifest.version}.zip")
-        target.write_bytes(draft.read_bytes())
+        shutil.copyfile(draft, target)
     _warn(archive)
     print(target)
 

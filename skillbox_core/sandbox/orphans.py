@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from skillbox_core.errors import Reason, SkillboxError
-from skillbox_core.models import Execution, Status, Verdict
+from skillbox_core.errors import SkillboxError
+from skillbox_core.models import Execution, Verdict
 from skillbox_core.sandbox.container import LABEL_DEADLINE, LABEL_EXECUTION, LABEL_INSTANCE
 from skillbox_core.sandbox.policy import MANAGED_BY
+from skillbox_core.status import Reason, Status
 from skillbox_core.storage.tables import ExecutionRow, aware, now
 
 if TYPE_CHECKING:

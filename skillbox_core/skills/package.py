@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from skillbox_core.errors import InvalidSkillError
+from skillbox_core.skills import dependencies
 from skillbox_core.skills.archive import SKILL_MD, SkillArchive, inspect_archive
 
 _LEFT_OUT = frozenset(
@@ -18,22 +20,32 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
 def package(folder: Path, target: Path, max_size: int) -> SkillArchive:
-    """Zips a skill's folder and checks the result as a push would.
+    """Zips a skill's folder, with its dependencies prepared, and checks the result as a push would.
 
     Raises:
-        InvalidSkillError: The folder is no skill, or breaks a rule.
+        InvalidSkillError: The folder is no skill, breaks a rule, or needs what can't be prepared.
     """
     if not (folder / SKILL_MD).is_file():
         raise InvalidSkillError(f"{folder} is not a skill: it has no {SKILL_MD}", hint="`skillbox init NAME` makes one")
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for path in _files(folder):
-            info = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _EPOCH)
-            info.create_system = 3
-            executable = path.stat().st_mode & stat.S_IXUSR
-            info.external_attr = (stat.S_IFREG | (0o755 if executable else 0o644)) << 16
-            info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, path.read_bytes())
+            _add(archive, path, path.relative_to(folder).as_posix())
+        with dependencies.prepared(folder) as ready:
+            if ready:
+                for path in _files(ready):
+                    _add(archive, path, path.relative_to(ready).as_posix())
     return inspect_archive(target, max_size)
+
+
+def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:
+    info = zipfile.ZipInfo(name, _EPOCH)
+    info.create_system = 3
+    executable = path.stat().st_mode & stat.S_IXUSR
+    info.external_attr = (stat.S_IFREG | (0o755 if executable else 0o644)) << 16
+    info.compress_type = zipfile.ZIP_DEFLATED
+    info.file_size = path.stat().st_size
+    with path.open("rb") as source, archive.open(info, "w") as packed:
+        shutil.copyfileobj(source, packed)
 
 
 def _files(folder: Path) -> Iterator[Path]:

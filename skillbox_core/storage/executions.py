@@ -11,8 +11,9 @@ from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
-from skillbox_core.errors import ExecutionNotFoundError, InvalidRequestError, Reason
-from skillbox_core.models import Execution, RunResult, Status, Usage, Verdict
+from skillbox_core.errors import ExecutionNotFoundError, InvalidRequestError
+from skillbox_core.models import Execution, RunResult, Usage, Verdict
+from skillbox_core.status import Reason, Status
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket
 from skillbox_core.storage.tables import ExecutionRow, aware, now

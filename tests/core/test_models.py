@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from skillbox_core import errors
-from skillbox_core.errors import ExecutionError, InfrastructureError, Reason, SkillboxError
-from skillbox_core.models import RunRequest, RunResult, Status, Usage
+from skillbox_core.errors import ExecutionError, InfrastructureError, SkillboxError
+from skillbox_core.models import RunRequest, RunResult, Usage
+from skillbox_core.status import Reason, Status
 
 JSON = st.recursive(
     st.none()

@@ -313,3 +313,9 @@ def test_a_result_that_is_no_success_raises_on_request(run: Run) -> None:
     with pytest.raises(ExecutionTimeoutError) as caught:
         run("import time; time.sleep(9)", timeout="1s").raise_for_status()
     assert caught.value.result.status is Status.TIMEOUT
+
+
+def test_prepared_python_packages_can_be_imported(run: Run) -> None:
+    script = "import greeter, json; json.dump(greeter.greet(), open('/sandbox/out/output.json', 'w'))"
+    result = run(script, files={"vendor/greeter.py": "def greet(): return 'hello'\n", "requirements.txt": "greeter\n"})
+    assert result.output == "hello", result
