@@ -57,8 +57,8 @@ def _prepare_python(requirements: Path, target: Path) -> None:
     # "any" is the platform of wheels without compiled code; pip then refuses all others.
     platform = ("--only-binary", ":all:", "--platform", "any", "--implementation", "py", "--abi", "none")
     command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
-    command += ["--target", str(target), *platform, "--requirement", str(requirements)]
-    _run(command, requirements.parent, "requirements.txt")
+    command += ["--target", str(target), *platform, "--requirement", str(requirements.resolve())]
+    _run(command, target.parent, "requirements.txt")
     target.mkdir(exist_ok=True)
     # Console scripts have this machine's paths in them and are of no use in a sandbox.
     shutil.rmtree(target / "bin", ignore_errors=True)
