@@ -28,7 +28,8 @@ def penguins(table: str, article: str) -> list[RunResult]:
     """From a CSV text to statistics for each species and a chart of them; a text is summarised beside it."""
     summary = summarise.submit({"text": article, "sentences": 2})
     cleaned = clean({"csv": table, "required": ["species", *MEASURES, "body_mass_g"]})
-    described = stats({"rows": cleaned.output["rows"], "group_by": "species", "columns": MEASURES})
+    # A whole result inside an input draws its own arrow in the UI; a part of one needs `wait_for` to do so.
+    described = stats({"rows": cleaned.output["rows"], "group_by": "species", "columns": MEASURES}, wait_for=[cleaned])
     drawn = chart({"stats": described, "columns": MEASURES, "title": "Palmer penguins, mean and standard deviation"})
     return [cleaned, described, drawn, summary.result()]
 

@@ -23,7 +23,7 @@ def report(result: RunResult) -> None:
         create_markdown_artifact(
             key=f"skill-{result.skill.replace('_', '-')}",
             markdown=summary(result),
-            description=f"{result.skill}@{result.version}: {result.status.value}",
+            description=f"{result.skill} {result.version}: {result.status.value}",
         )
     except Exception as error:
         logger.warning("the run's artifact could not be made: %s", error)
@@ -42,8 +42,10 @@ def summary(result: RunResult) -> str:
         "execution": result.execution_id,
         "tenant": result.tenant,
     }
-    lines = [f"# {result.skill}@{result.version}", "", "| | |", "|---|---|"]
-    lines += [f"| {name} | {value} |" for name, value in facts.items() if value]
+    # In a code span: bare, name@version would become a mail address.
+    (first, value), *rest = ((name, value) for name, value in facts.items() if value)
+    lines = [f"# `{result.skill}@{result.version}`", "", f"| {first} | {value} |", "|---|---|"]
+    lines += [f"| {name} | {value} |" for name, value in rest]
     if result.error:
         lines += ["", "## Error", "", _block(result.error)]
     if result.files_list:
