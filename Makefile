@@ -12,6 +12,7 @@ run: setup ## set everything up, then run the example pipeline on real data
 	@$(bin)/python examples/pipeline.py
 
 test: setup ## set everything up, then run all tests (ARGS="-k name" for some)
+	@$(bootstrap) services
 	@$(bin)/python -m pytest $(ARGS)
 
 setup: ## packages, container engine, images and Prefect server

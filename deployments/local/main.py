@@ -1,4 +1,4 @@
-"""`up`, `venv`, `down`, `status` and `clean`: what the Makefile calls."""
+"""`up`, `venv`, `services`, `down`, `status` and `clean`: what the Makefile calls."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
-from deployments.local import engine, images, prefect_server, venv
+from deployments.local import engine, images, prefect_server, services, venv
 from deployments.local.common import (
     LOGS,
     STATE,
@@ -79,6 +79,12 @@ def only_venv() -> None:
         found.append(venv.ensure_venv())
 
 
+def service_packages() -> None:
+    """Installs what the tests need beside the installation."""
+    with _alone(), step("services") as found:
+        found.append(services.ensure_services())
+
+
 def down() -> None:
     """Ends what `up` started, and nothing else; data stays."""
     with _alone():
@@ -112,7 +118,14 @@ def clean() -> None:
 
 def main() -> int:
     """Runs one command."""
-    commands = {"up": up, "venv": only_venv, "down": down, "status": status, "clean": clean}
+    commands = {
+        "up": up,
+        "venv": only_venv,
+        "services": service_packages,
+        "down": down,
+        "status": status,
+        "clean": clean,
+    }
     if len(sys.argv) != 2 or sys.argv[1] not in commands:
         print(f"usage: bootstrap.sh {'|'.join(commands)}", file=sys.stderr)
         return 2

@@ -1,0 +1,52 @@
+"""What the tests need beside the installation: Postgres, and Swift as a real S3 service."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from deployments.local.common import LOGS, ROOT, STATE, SetupError, apt_install, is_root, tail
+
+LOCK = ROOT / "tests" / "services" / "swift.lock"
+FOLDER = STATE / "services" / "swift"
+
+
+def ensure_services() -> str:
+    """Installs what is missing; a word on what was found. Without root, tests that need it are skipped."""
+    words = []
+    missing = [package for package, there in _system_packages().items() if not there]
+    if missing and is_root() and shutil.which("apt-get"):
+        # The tests make clusters of their own; a machine that had none shall not get one that runs for ever.
+        switch = Path("/etc/postgresql-common/createcluster.conf")
+        if "postgresql" in missing and not switch.exists():
+            switch.parent.mkdir(exist_ok=True)
+            switch.write_text("create_main_cluster = false\n")
+        apt_install(missing)
+        words.append("installed " + ", ".join(missing))
+    elif missing:
+        words.append(f"without {', '.join(missing)}: their tests are skipped")
+    words.append(_ensure_swift())
+    return "; ".join(words)
+
+
+def _system_packages() -> dict[str, bool]:
+    postgres = shutil.which("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return {"postgresql": bool(postgres), "memcached": bool(shutil.which("memcached"))}
+
+
+def _ensure_swift() -> str:
+    stamp, wanted = FOLDER / ".stamp", hashlib.sha256(LOCK.read_bytes()).hexdigest()
+    if stamp.is_file() and stamp.read_text() == wanted:
+        return "swift is there"
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    log = LOGS / "services.log"
+    pip = [str(FOLDER / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    with log.open("wb") as out:
+        for command in ([sys.executable, "-m", "venv", str(FOLDER)], [*pip, "--require-hashes", "-r", str(LOCK)]):
+            if subprocess.run(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL).returncode:
+                raise SetupError(f"Swift could not be installed; the log is {log}:\n{tail(log)}")
+    stamp.write_text(wanted)
+    return "swift installed"

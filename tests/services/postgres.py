@@ -1,0 +1,60 @@
+"""A throw-away Postgres cluster on loopback."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.services.process import free_port, running
+
+
+def _program(name: str) -> str | None:
+    versions = sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"), key=lambda p: int(p.parts[-3]))
+    return str(versions[-1]) if versions else shutil.which(name)
+
+
+def missing() -> str | None:
+    """Why it can't run here."""
+    if not _program("initdb"):
+        return "Postgres is not installed; `make test` as root installs it"
+    if os.getuid() == 0:
+        try:
+            pwd.getpwnam("postgres")
+        except KeyError:
+            return "Postgres does not run as root, and there is no user postgres"
+    return None
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[str]:
+    """Starts a cluster with its data below `folder`; gives the URL of an empty database."""
+    user = "postgres" if os.getuid() == 0 else None
+    port, data = free_port(), folder / "data"
+    if user:
+        shutil.chown(folder, user)
+        # The cluster's own user must be able to come by.
+        for parent in folder.parents:
+            if parent.stat().st_uid == os.getuid() and parent != Path("/") and not parent.stat().st_mode & 0o001:
+                parent.chmod(parent.stat().st_mode | 0o011)
+    initdb = [_program("initdb") or "initdb", "-D", str(data), "-U", "skillbox", "--auth=trust", "-E", "UTF8", "-N"]
+    subprocess.run(initdb, check=True, capture_output=True, user=user, cwd=folder)
+    server = [_program("postgres") or "postgres", "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", "", "-F"]
+    url = f"postgresql://skillbox@127.0.0.1:{port}/postgres"
+    with running(server, folder / "postgres.log", user=user):
+        import psycopg
+
+        give_up = time.monotonic() + 60
+        while True:
+            try:
+                psycopg.connect(url).close()
+                break
+            except psycopg.OperationalError:
+                assert time.monotonic() < give_up, (folder / "postgres.log").read_text()
+                time.sleep(0.05)
+        yield url

@@ -1,0 +1,199 @@
+"""What is kept, on both kinds of storage."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import threading
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from skillbox_core import Reason, Runner, RunOptions, RunRequest, SkillNotFoundError, Status
+from skillbox_core.errors import SkillboxError, StorageError, VersionExistsError
+from skillbox_core.models import Verdict
+from skillbox_core.sandbox.orphans import cleanup_orphans
+from skillbox_core.storage.database import HEAD, Database
+from tests.storage.conftest import fresh_database
+
+SCRIPT = (
+    "import json; print('a\\0b \\x00 raw'); d=json.load(open('/sandbox/input.json'))\n"
+    "open('/sandbox/out/files/é.txt','w').write('kept'); json.dump(d, open('/sandbox/out/output.json','w'))"
+)
+
+
+def archive(folder: Path, name: str = "echo", version: str = "1.0.0", script: str = SCRIPT) -> Path:
+    path = folder / f"{name}-{version}.zip"
+    with zipfile.ZipFile(path, "w") as packed:
+        packed.writestr("SKILL.md", f"---\nname: {name}\nversion: {version}\ndescription: d\nlang: python\n---\n")
+        packed.writestr("main.py", script)
+    return path
+
+
+def test_a_run_is_kept_whole_and_its_files_can_be_fetched(store: Runner, tmp_path: Path) -> None:
+    store.registry.push("default", archive(tmp_path))
+    document = {"text": "NUL \0, half \ud800, é, 😀", "n": [1, 2.5, None, True]}
+    result = store.run(RunRequest(skill="echo", input=document))
+    assert (result.status, result.output) == (Status.SUCCESS, document), result
+    again = store.executions.result("default", result.execution_id)
+    assert (again.output, again.logs, again.files_list) == (document, result.logs, ("é.txt",))
+    with urllib.request.urlopen(again.files_url) as answer:
+        packed = answer.read()
+    with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+        member = tar.extractfile("é.txt")
+        assert member is not None
+        assert member.read() == b"kept"
+    if store.settings.s3_endpoint:
+        assert "X-Amz-Algorithm=AWS4-HMAC-SHA256" in again.files_url
+        assert store.settings.s3_secret_key not in again.files_url
+
+
+def test_versions_are_ordered_as_semver_and_latest_is_the_highest_release(store: Runner, tmp_path: Path) -> None:
+    for version in ("1.9.0", "1.10.0", "2.0.0-rc.1", "1.2.0"):
+        store.registry.push("default", archive(tmp_path, version=version))
+    assert store.registry.skills("default") == ["echo"]
+    assert store.registry.versions("default", "echo") == ["2.0.0-rc.1", "1.10.0", "1.9.0", "1.2.0"]
+    assert store.registry.resolve("default", "echo", "latest") == "1.10.0"
+    assert store.registry.skills("other") == []
+    with pytest.raises(SkillNotFoundError):
+        store.registry.resolve("other", "echo", "")
+    store.registry.delete("default", "echo", "1.10.0")
+    assert store.registry.resolve("default", "echo", "") == "1.9.0"
+
+
+def test_of_two_pushes_at_once_one_wins(store: Runner, tmp_path: Path) -> None:
+    paths = []
+    for number in range(4):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        paths.append(archive(folder, script=f"print({number})"))
+    store.registry.skills("default")
+    outcomes: list[object] = []
+
+    def push(path: Path) -> None:
+        try:
+            outcomes.append(store.registry.push("default", path).archive.digest)
+        except SkillboxError as error:
+            outcomes.append(type(error))
+
+    threads = [threading.Thread(target=push, args=(path,)) for path in paths]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    winners = [outcome for outcome in outcomes if isinstance(outcome, str)]
+    assert len(outcomes) == 4
+    assert len(winners) == 1
+    assert outcomes.count(VersionExistsError) == 3
+    assert store.registry.load("default", "echo", "1.0.0").digest == winners[0]
+
+
+def test_an_object_that_was_swapped_is_noticed(store: Runner, tmp_path: Path) -> None:
+    store.registry.push("default", archive(tmp_path))
+    (tmp_path / "evil").mkdir()
+    store.registry._bucket.put(archive(tmp_path / "evil", script="evil()"), "default/echo/1.0.0/skill.zip")
+    with pytest.raises(StorageError, match="not what was pushed"):
+        store.registry.load("default", "echo", "1.0.0")
+
+
+def test_a_bucket_of_the_original_keeps_working(store: Runner, tmp_path: Path) -> None:
+    store.registry._bucket.put(archive(tmp_path), "default/echo/1.0.0/skill.zip")
+    assert store.run(RunRequest(skill="echo")).status is Status.SUCCESS
+
+
+def test_an_object_under_another_name_is_refused(store: Runner, tmp_path: Path) -> None:
+    store.registry._bucket.put(archive(tmp_path, name="other"), "default/echo/1.0.0/skill.zip")
+    result = store.run(RunRequest(skill="echo"))
+    assert (result.status, result.reason) == (Status.FAILED, Reason.INFRASTRUCTURE)
+    assert "says it is other@1.0.0" in (result.error or "")
+
+
+def test_a_closed_record_never_changes_and_late_writers_are_refused(store: Runner, tmp_path: Path) -> None:
+    store.registry.push("default", archive(tmp_path))
+    request, options = RunRequest(skill="echo"), RunOptions(key="late")
+    late = store.steps().create_record(request, options)
+    assert store.executions.next_attempt(late) == 2
+    assert store.executions.close(late, Verdict(Status.SUCCESS)).status is Status.RUNNING, "another attempt has it now"
+    current = store.steps().create_record(request, options)
+    assert current.attempt == 2
+    assert store.executions.close(current, Verdict(Status.FAILED, Reason.EXIT, "x")).status is Status.FAILED
+    assert store.executions.close(current, Verdict(Status.SUCCESS)).status is Status.FAILED
+
+
+def test_one_key_used_by_many_at_once_opens_one_record(store: Runner, tmp_path: Path) -> None:
+    store.registry.push("default", archive(tmp_path))
+    ids: list[str] = []
+    steps = store.steps()
+
+    def open_record() -> None:
+        ids.append(steps.create_record(RunRequest(skill="echo"), RunOptions(key="same")).id)
+
+    threads = [threading.Thread(target=open_record) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(ids) == 6
+    assert len(set(ids)) == 1
+
+
+def test_the_reconciler_closes_what_nobody_looks_after_and_leaves_the_living(
+    store: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.registry.push("default", archive(tmp_path, script="import time; time.sleep(60)"))
+    steps, request, options = store.steps(), RunRequest(skill="echo"), RunOptions(key="orphan", timeout="30s")
+    execution = steps.create_record(request, options)
+    skill = steps.load_skill(execution, options)
+    sandbox = steps.create_container(execution, skill, request, options)
+    assert cleanup_orphans(store) == []
+
+    from skillbox_core.sandbox import orphans
+
+    monkeypatch.setattr(orphans, "GRACE", -1_000_000.0)
+    found = cleanup_orphans(store, dry_run=True)
+    assert [(o.kind, o.done) for o in found] == [("container", False), ("record", False)]
+    assert [(o.kind, o.done, o.name) for o in cleanup_orphans(store)] == [
+        ("container", True, sandbox.name),
+        ("record", True, execution.id),
+    ]
+    assert store.executions.result("default", execution.id).reason is Reason.INFRASTRUCTURE
+    assert cleanup_orphans(store) == []
+
+
+def test_many_processes_may_meet_an_empty_database(database_url: str, tmp_path: Path) -> None:
+    for url in (fresh_database(database_url), f"sqlite:///{tmp_path / 'new.db'}"):
+        full = url.replace("postgresql://", "postgresql+psycopg://")
+        errors: list[BaseException] = []
+
+        def use(full: str = full, errors: list[BaseException] = errors) -> None:
+            try:
+                with Database(full).session():
+                    pass
+            except BaseException as error:
+                errors.append(error)
+
+        threads = [threading.Thread(target=use) for _ in range(5)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert errors == []
+        assert Database(full)._revision() == HEAD
+
+
+def test_the_head_is_the_newest_migration_and_makes_the_tables_of_the_models(tmp_path: Path) -> None:
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+
+    from skillbox_core.storage import tables
+    from skillbox_core.storage.database import __file__ as home
+
+    assert ScriptDirectory(str(Path(home).parent / "migrations")).get_current_head() == HEAD
+    database = Database(f"sqlite:///{tmp_path / 'x.db'}")
+    with database.session():
+        pass
+    with database._engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), tables.ExecutionRow.metadata) == []
