@@ -60,7 +60,9 @@ class RunOptions(BaseModel):
     Attributes:
         timeout, cpu, memory: As in SKILL.md; None leaves the skill's or the installation's word.
         key: Idempotency key. The same key with the same request is the same execution, in any process.
-        owner: Who runs this, kept as a label on the container; the Prefect flow run's id, for instance.
+        owner: On whose behalf this runs, such as a Prefect flow run; a label on the container.
+        owner_attempt: Which try of the owner this is. A later try with the same request takes over an
+            execution of an earlier one that is running or was a success, instead of beginning anew.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -71,6 +73,7 @@ class RunOptions(BaseModel):
     memory: str | None = None
     key: str | None = Field(default=None, max_length=200)
     owner: str | None = Field(default=None, max_length=200)
+    owner_attempt: int = Field(default=0, ge=0)
 
 
 class RunResult(BaseModel):
@@ -149,6 +152,7 @@ class Execution:
     Attributes:
         id: 32 hex digits.
         attempt: 1, and one more each time a lost container was replaced.
+        launched: A container was made for this attempt, so its skill may have started.
         result: Set when the record is finished already.
     """
 
@@ -158,6 +162,7 @@ class Execution:
     version: str
     attempt: int
     created_at: datetime
+    launched: bool = False
     result: RunResult | None = None
 
 

@@ -30,7 +30,7 @@ from skillbox_core.models import (
 from skillbox_core.names import check_skill, check_tenant
 from skillbox_core.sandbox import container
 from skillbox_core.sandbox.allowlist import resolve_alias, validate_image
-from skillbox_core.sandbox.engine import Engine
+from skillbox_core.sandbox.engine import ContainerGoneError, Engine
 from skillbox_core.sandbox.environment import check_env, skill_environment
 from skillbox_core.sandbox.limits import (
     format_bytes,
@@ -157,7 +157,7 @@ class Steps:
         document = canonical_input(request.input, self._settings.max_input_size)
         version = self._runner.registry.resolve(options.tenant, request.skill, request.version)
         key = options.key or uuid.uuid4().hex
-        return self._runner.executions.open(
+        execution = self._runner.executions.open(
             NewExecution(
                 id=uuid.uuid4().hex,
                 tenant=options.tenant,
@@ -167,9 +167,22 @@ class Steps:
                 key=f"{options.tenant}/{key}",
                 request_digest=request_digest(request, version, document, options),
                 owner=options.owner,
+                owner_attempt=options.owner_attempt,
                 instance=self._settings.instance,
             )
         )
+        if execution.result is None and execution.launched and not self._holds(execution):
+            # Its skill may have run, and what it left is gone: this is a new attempt, and says so.
+            execution = self._runner.executions.next_attempt(execution)
+        return execution
+
+    def _holds(self, execution: Execution) -> bool:
+        """Whether the attempt's container is there and can still be waited for or collected from."""
+        try:
+            found = self._runner.engine.inspect(container.container_name(execution.id, execution.attempt))
+        except ContainerGoneError:
+            return False
+        return str(found["State"].get("Status")) in ("created", "running", "paused")
 
     def load_skill(self, execution: Execution, options: RunOptions) -> LoadedSkill:
         """Fetches the skill into the cache, and checks its image and its limits."""

@@ -28,6 +28,8 @@ DELIVERY_TIMEOUT = 60.0
 COLLECT_TIMEOUT = 120.0
 DEADLINE_GRACE = 1.0
 """The supervisor ends the skill at its deadline; this much later the engine is asked to kill the container."""
+REPLAY_GRACE = 10.0
+"""Seconds to read the log of a container that another process made, before it is said to be late."""
 _SLICE = 0.25
 
 LABEL_EXECUTION = "skillbox.execution"
@@ -117,10 +119,27 @@ def _adopt(engine: Engine, name: str, token: str, config: dict[str, Any]) -> San
     if labels.get(LABEL_EXECUTION) != wanted[LABEL_EXECUTION] or labels.get(LABEL_INSTANCE) != wanted[LABEL_INSTANCE]:
         raise EngineError(f"the container {name} belongs to somebody else")
     container_id = str(found["Id"])
-    if found["State"].get("Running") and _has_started(engine, container_id, token):
+    if _settle(engine, container_id, token):
         return Sandbox(container_id, name, str(found["Image"]), float(labels.get(LABEL_DEADLINE) or time.time()))
     engine.remove(container_id)
     return None
+
+
+def _settle(engine: Engine, container_id: str, token: str) -> bool:
+    """Whether the skill has started in a container that somebody else made; waits until that is certain.
+
+    Whoever made it may be gone, which closes its stdin and ends it soon, or may be delivering right now. A
+    container in which the skill can still start must not be taken for one in which it did not.
+    """
+    give_up = time.monotonic() + DELIVERY_TIMEOUT
+    while not _has_started(engine, container_id, token):
+        if engine.inspect(container_id)["State"].get("Status") != "running":
+            return _has_started(engine, container_id, token)
+        if time.monotonic() > give_up:
+            engine.kill(container_id)
+            return _has_started(engine, container_id, token)
+        time.sleep(_SLICE)
+    return True
 
 
 def _has_started(engine: Engine, container_id: str, token: str) -> bool:
@@ -155,7 +174,8 @@ def wait(
     if attachment:
         ends_at = time.monotonic() + timeout + DEADLINE_GRACE
     else:
-        ends_at = time.monotonic() + min(timeout, max(sandbox.deadline - time.time(), 0)) + DEADLINE_GRACE
+        # What was said already has to be read first, also when the deadline is long over.
+        ends_at = time.monotonic() + max(min(timeout, sandbox.deadline - time.time()), REPLAY_GRACE)
     source = _Live(attachment) if attachment else _Replay(engine, sandbox.container_id)
     reader, log = LineReader(token), CappedLog(max_log)
     ended: Announcement | None = None

@@ -60,8 +60,9 @@ def _engine_faults(action: str) -> Iterator[None]:
         text = str(error.explanation or error)
         if error.status_code == 409 and "already in use" in text:
             raise NameTakenError(text) from error
-        failure = EngineError(f"the engine could not {action}: {text}")
-        raise failure from error
+        if error.status_code == 409 and "is not running" in text:
+            raise ContainerGoneError(f"the engine could not {action}: the container has ended") from error
+        raise EngineError(f"the engine could not {action}: {text}") from error
     except (
         docker.errors.DockerException,
         requests.RequestException,

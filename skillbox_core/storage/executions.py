@@ -31,6 +31,7 @@ class NewExecution:
     key: str
     request_digest: str
     owner: str | None
+    owner_attempt: int
     instance: str
 
 
@@ -46,12 +47,56 @@ class ExecutionStore:
         self._files = files
 
     def open(self, new: NewExecution) -> Execution:
-        """Opens a record, or finds the one that this key opened before.
+        """Opens a record, or finds the one that this key, or an earlier try of this owner, opened before.
 
         Raises:
             InvalidRequestError: The key belongs to another request.
             DatabaseError: The database failed; calling again is safe.
         """
+        return self._by_key(new) or self._take_over(new) or self._insert(new)
+
+    def _by_key(self, new: NewExecution) -> Execution | None:
+        with self._database.session() as session:
+            row = session.exec(select(ExecutionRow).where(ExecutionRow.idempotency_key == new.key)).one_or_none()
+            if row is not None and row.request_digest != new.request_digest:
+                raise InvalidRequestError("this idempotency key was used for another request")
+            return self._execution(row) if row is not None else None
+
+    def _take_over(self, new: NewExecution) -> Execution | None:
+        """Claims one execution that an earlier try of the same owner made for the same request.
+
+        Calls that ask for the same are interchangeable, so their order does not matter. A failure is not
+        taken over: trying it again is what the later try is for.
+        """
+        if new.owner is None or new.owner_attempt == 0:
+            return None
+        theirs = (
+            select(ExecutionRow.id)
+            .where(
+                ExecutionRow.owner == new.owner,
+                ExecutionRow.tenant_id == new.tenant,
+                ExecutionRow.request_digest == new.request_digest,
+                col(ExecutionRow.owner_attempt) < new.owner_attempt,
+                col(ExecutionRow.status).in_([Status.RUNNING, Status.SUCCESS]),
+            )
+            .order_by(col(ExecutionRow.created_at))
+            .limit(1)
+        )
+        while True:
+            with self._database.session() as session:
+                found = session.exec(theirs).first()
+                if found is None:
+                    return None
+                claimed = session.execute(
+                    update(ExecutionRow)
+                    .where(col(ExecutionRow.id) == found, col(ExecutionRow.owner_attempt) < new.owner_attempt)
+                    .values(owner_attempt=new.owner_attempt, idempotency_key=new.key)
+                )
+                # Somebody else may have been quicker; there may be another one.
+                if claimed.rowcount:  # type: ignore[attr-defined]
+                    return self._execution(session.get_one(ExecutionRow, found, populate_existing=True))
+
+    def _insert(self, new: NewExecution) -> Execution:
         row = ExecutionRow(
             id=new.id,
             skill_name=new.skill,
@@ -62,6 +107,7 @@ class ExecutionStore:
             idempotency_key=new.key,
             request_digest=new.request_digest,
             owner=new.owner,
+            owner_attempt=new.owner_attempt,
             instance=new.instance,
             created_at=now(),
         )
@@ -71,14 +117,10 @@ class ExecutionStore:
                 session.flush()
                 return self._execution(row)
         except IntegrityError:
-            return self._reopen(new)
-
-    def _reopen(self, new: NewExecution) -> Execution:
-        with self._database.session() as session:
-            row = session.exec(select(ExecutionRow).where(ExecutionRow.idempotency_key == new.key)).one()
-            if row.request_digest != new.request_digest:
-                raise InvalidRequestError("this idempotency key was used for another request")
-            return self._execution(row)
+            found = self._by_key(new)
+            if found is None:
+                raise
+            return found
 
     def note_launch(self, execution: Execution, *, digest: str, image: str, image_id: str, deadline: float) -> None:
         """Writes down what is about to run, for whoever must find it after a crash."""
@@ -94,8 +136,8 @@ class ExecutionStore:
                 )
             )
 
-    def next_attempt(self, execution: Execution) -> int:
-        """Counts a new attempt, after the container of the last one was lost."""
+    def next_attempt(self, execution: Execution) -> Execution:
+        """Counts a new attempt, after the container of the last one was lost; who counted is the same to all."""
         with self._database.session() as session:
             session.execute(
                 update(ExecutionRow)
@@ -104,10 +146,9 @@ class ExecutionStore:
                     col(ExecutionRow.attempt) == execution.attempt,
                     col(ExecutionRow.status) == Status.RUNNING,
                 )
-                .values(attempt=execution.attempt + 1)
+                .values(attempt=execution.attempt + 1, deadline_at=None)
             )
-            row = session.get(ExecutionRow, execution.id)
-            return row.attempt if row else execution.attempt + 1
+            return self._execution(session.get_one(ExecutionRow, execution.id))
 
     def close(self, execution: Execution, verdict: Verdict) -> RunResult:
         """Closes a record, and returns what it says. A closed record never changes: the first word stands."""
@@ -190,6 +231,7 @@ class ExecutionStore:
             version=row.skill_version,
             attempt=row.attempt,
             created_at=aware(row.created_at),
+            launched=row.deadline_at is not None,
             result=self._result(row) if finished else None,
         )
 

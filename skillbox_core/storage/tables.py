@@ -51,6 +51,7 @@ class ExecutionRow(SQLModel, table=True):
     idempotency_key: str = Field(max_length=300, unique=True)
     request_digest: str = Field(max_length=64)
     owner: str | None = Field(default=None, max_length=200, index=True)
+    owner_attempt: int = 0
     instance: str = Field(max_length=64)
     created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     deadline_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))

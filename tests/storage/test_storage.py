@@ -114,7 +114,7 @@ def test_a_closed_record_never_changes_and_late_writers_are_refused(store: Runne
     store.registry.push("default", archive(tmp_path))
     request, options = RunRequest(skill="echo"), RunOptions(key="late")
     late = store.steps().create_record(request, options)
-    assert store.executions.next_attempt(late) == 2
+    assert store.executions.next_attempt(late).attempt == 2
     assert store.executions.close(late, Verdict(Status.SUCCESS)).status is Status.RUNNING, "another attempt has it now"
     current = store.steps().create_record(request, options)
     assert current.attempt == 2

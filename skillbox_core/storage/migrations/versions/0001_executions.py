@@ -38,6 +38,7 @@ def upgrade() -> None:
         sa.Column("idempotency_key", sa.String(300), nullable=False, unique=True),
         sa.Column("request_digest", sa.String(64), nullable=False),
         sa.Column("owner", sa.String(200)),
+        sa.Column("owner_attempt", sa.Integer, nullable=False),
         sa.Column("instance", sa.String(64), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("deadline_at", sa.DateTime(timezone=True)),
