@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from skillbox_core.errors import EngineError
 from skillbox_core.models import Ending
-from skillbox_core.sandbox import container
+from skillbox_core.sandbox import container, follow
+from skillbox_core.sandbox.delivery import plan_delivery, start_script
 from skillbox_core.sandbox.limits import MIN_MEMORY
 from skillbox_core.sandbox.policy import SANDBOX, UID, container_config
-from skillbox_core.sandbox.transfer import plan_delivery, start_script
 from skillbox_core.skills.archive import open_archive
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def probe(runner: Runner, image: str, folder: Path) -> dict[str, bool]:
         sandbox = container.launch(
             engine, connections, name=name, token=token, config=config, plan=plan, timeout=timeout, parked_for=60
         )
-        outcome = container.wait(engine, connections, sandbox, token=token, timeout=timeout, max_log=4096)
+        outcome = follow.wait(engine, connections, sandbox, token=token, timeout=timeout, max_log=4096)
         if outcome.ending is not Ending.EXITED:
             raise EngineError(f"the canary ended as {outcome.ending.value}: {outcome.detail or outcome.logs[-300:]}")
         output = container.collect(engine, sandbox, folder / "out.tar.gz", scratch=scratch, max_document=65536)

@@ -15,7 +15,9 @@ from hypothesis import strategies as st
 
 from skillbox_core.errors import EngineError, OutputError, SkillboxError
 from skillbox_core.models import Output
-from skillbox_core.sandbox.transfer import TarPlan, TarReader, parse_output_document, read_output, start_script
+from skillbox_core.sandbox.delivery import TarPlan, start_script
+from skillbox_core.sandbox.output import parse_output_document, read_output
+from skillbox_core.sandbox.tarstream import TarReader
 
 Member = tuple[str, bytes | None, bytes]
 """Path, contents, kind."""

@@ -1,0 +1,50 @@
+"""What a caller asked for, made canonical: the text a skill gets, and what makes two requests the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from skillbox_core.errors import InvalidRequestError
+from skillbox_core.models import RunOptions, RunRequest
+
+
+def canonical_input(value: Any, limit: int) -> str:
+    """The JSON text that a skill gets: `{}` for none, keys sorted, no blanks.
+
+    Raises:
+        InvalidRequestError: Not JSON, too deep, or over the limit in bytes.
+    """
+    try:
+        text = json.dumps(
+            {} if value is None else value,
+            allow_nan=False,
+            sort_keys=True,
+            separators=(",", ":"),
+            ensure_ascii=True,
+        )
+    except RecursionError:
+        raise InvalidRequestError("the input is nested too deeply") from None
+    except (TypeError, ValueError) as error:
+        raise InvalidRequestError(f"the input is not JSON: {error}") from None
+    if len(text) > limit:
+        raise InvalidRequestError(
+            f"the input is {len(text)} bytes, this installation's limit is {limit}",
+            hint="SKILLBOX_MAX_INPUT_SIZE",
+        )
+    return text
+
+
+def request_digest(request: RunRequest, version: str, document: str, options: RunOptions) -> str:
+    """What makes two requests the same: skill, resolved version, input, environment names, limits."""
+    parts = [
+        request.skill,
+        version,
+        document,
+        sorted(request.env),
+        options.timeout,
+        options.cpu,
+        options.memory,
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -1,0 +1,188 @@
+"""What comes out of a sandbox: checked, and written anew.
+
+What is stored are plain files with checked names, whatever came.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+import tarfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from skillbox_core.errors import OutputError
+from skillbox_core.models import Output, OutputFile
+from skillbox_core.sandbox.limits import format_bytes
+from skillbox_core.sandbox.tarstream import TarEntry, TarReader
+from skillbox_core.skills.archive import path_problem
+
+MAX_FILES = 10_000
+_SKIPPED_SHOWN = 100
+
+
+def parse_output_document(data: bytes) -> str:
+    """Text of a valid output.json.
+
+    Raises:
+        OutputError: Not UTF-8, or not JSON as RFC 8259 has it: NaN, Infinity and duplicate keys are refused.
+    """
+
+    def constant(name: str) -> Any:
+        raise OutputError(f"output.json contains {name}, which is not JSON")
+
+    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(items)
+        if len(found) != len(items):
+            raise OutputError("output.json has an object with a duplicate key")
+        return found
+
+    if not data.strip():
+        raise OutputError("output.json is empty")
+    try:
+        text = data.decode("utf-8-sig")
+        json.loads(text, parse_constant=constant, object_pairs_hook=pairs)
+    except UnicodeDecodeError as error:
+        raise OutputError(f"output.json is not UTF-8 (byte {error.start})") from None
+    except RecursionError:
+        raise OutputError("output.json is nested too deeply") from None
+    except ValueError as error:
+        raise OutputError(f"output.json is not JSON: {error}") from None
+    return text
+
+
+_PLAIN = (b"0", b"\0", b"7")
+_KINDS = {
+    b"1": "a hard link",
+    b"2": "a symbolic link",
+    b"3": "a device",
+    b"4": "a device",
+    b"6": "a named pipe",
+}
+
+
+def read_output(chunks: Iterable[bytes], spool: Path, *, limit: int, max_document: int) -> Output:
+    """Reads the tar of `/sandbox/out` into a checked document and a tar.gz of plain files.
+
+    Args:
+        chunks: The tar stream; its first path part is `out`.
+        spool: Where the tar.gz is written; it is removed again when there are no files.
+        limit: Bytes of the stream.
+        max_document: Bytes of output.json.
+
+    Returns:
+        What was found; faults of output.json are in `problem`, left-out entries in `skipped`.
+
+    Raises:
+        OutputError: The stream is over a limit or no tar.
+        EngineError: It was cut off.
+    """
+    found = _Collector(TarReader(chunks, limit), max_document)
+    try:
+        with (
+            spool.open("wb") as raw,
+            gzip.GzipFile("", "wb", compresslevel=3, fileobj=raw, mtime=0) as packed,
+            tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
+        ):
+            found.collect(tar)
+    except BaseException:
+        spool.unlink(missing_ok=True)
+        raise
+    if not found.files:
+        spool.unlink()
+    files = tuple(sorted(found.files.values(), key=lambda file: file.path))
+    return Output(found.document, found.problem, spool if files else None, files, tuple(found.skipped))
+
+
+class _Collector:
+    """Sorts the entries of an output tar: the document, files to keep, and the rest with the reason."""
+
+    def __init__(self, reader: TarReader, max_document: int) -> None:
+        self._reader = reader
+        self._max_document = max_document
+        self._folders: set[str] = set()
+        self.document: str | None = None
+        self.problem: str | None = "output.json is missing: the skill must write its result to /sandbox/out/output.json"
+        self.files: dict[str, OutputFile] = {}
+        self.skipped: list[tuple[str, str]] = []
+
+    def collect(self, tar: tarfile.TarFile) -> None:
+        """Reads the whole stream; files to keep go into `tar`."""
+        for entry in self._reader:
+            path = entry.path.decode("utf-8", errors="surrogateescape").removeprefix("out").strip("/")
+            if path == "output.json":
+                self.document, self.problem = _take_document(self._reader, entry, self._max_document)
+            elif path.startswith("files/"):
+                self._file(entry, path.removeprefix("files/"), tar)
+            elif path == "files" and entry.kind != b"5":
+                self._skip(path, _KINDS.get(entry.kind, "not a folder"))
+            elif path not in ("", "files"):
+                self._skip(path, "only files/ and output.json are collected")
+        used = {"/".join(path.split("/")[:n]) for path in self.files for n in range(1, path.count("/") + 1)}
+        for folder in sorted(self._folders - used):
+            self._skip(folder, "an empty folder")
+
+    def _file(self, entry: TarEntry, name: str, tar: tarfile.TarFile) -> None:
+        if fault := path_problem(name):
+            self._skip(name, fault)
+        elif entry.kind == b"5":
+            self._folders.add(name)
+        elif entry.kind not in _PLAIN:
+            self._skip(name, _KINDS.get(entry.kind, "not a plain file"))
+        elif name in self.files:
+            self._skip(name, "a second file of this name")
+        elif len(self.files) >= MAX_FILES:
+            raise OutputError(f"the skill left more than {MAX_FILES} files")
+        else:
+            self.files[name] = _copy(self._reader, entry, name, tar)
+
+    def _skip(self, path: str, why: str) -> None:
+        if len(self.skipped) < _SKIPPED_SHOWN:
+            self.skipped.append((ascii(path)[1:-1], why))
+
+
+def _take_document(reader: TarReader, entry: TarEntry, max_document: int) -> tuple[str | None, str | None]:
+    if entry.kind not in _PLAIN:
+        kind = "a folder" if entry.kind == b"5" else _KINDS.get(entry.kind, "not a plain file")
+        return None, f"output.json is {kind}"
+    if entry.size > max_document:
+        return None, (
+            f"output.json has {entry.size} bytes, the limit is {format_bytes(max_document)} "
+            "(SKILLBOX_MAX_OUTPUT_SIZE); write large results to files"
+        )
+    try:
+        return parse_output_document(b"".join(reader.body())), None
+    except OutputError as error:
+        return None, error.message
+
+
+class _Hashing:
+    """A file-like view of an entry's contents that hashes what passes."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = b""
+        self.sha256 = hashlib.sha256()
+
+    def read(self, size: int) -> bytes:
+        parts: list[bytes] = []
+        while size:
+            if not self._rest:
+                self._rest = next(self._chunks, b"")
+                if not self._rest:
+                    break
+            part, self._rest = self._rest[:size], self._rest[size:]
+            self.sha256.update(part)
+            parts.append(part)
+            size -= len(part)
+        return b"".join(parts)
+
+
+def _copy(reader: TarReader, entry: TarEntry, name: str, tar: tarfile.TarFile) -> OutputFile:
+    info = tarfile.TarInfo(name)
+    info.size, info.mode = entry.size, 0o644
+    body = _Hashing(reader.body())
+    tar.addfile(info, body)  # type: ignore[arg-type]
+    return OutputFile(name, entry.size, body.sha256.hexdigest())

@@ -1,0 +1,219 @@
+"""The steps of a run on real parts, each repeatable."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from skillbox_core.cancel import CancelToken
+from skillbox_core.errors import InvalidRequestError, RunnerNotImplementedError, SkillboxError
+from skillbox_core.models import (
+    Artifacts,
+    Execution,
+    LoadedSkill,
+    Outcome,
+    Output,
+    RunOptions,
+    RunRequest,
+    RunResult,
+    Sandbox,
+    Verdict,
+)
+from skillbox_core.names import check_skill, check_tenant
+from skillbox_core.request import canonical_input, request_digest
+from skillbox_core.sandbox import container, follow
+from skillbox_core.sandbox.allowlist import resolve_alias, validate_image
+from skillbox_core.sandbox.delivery import SCRIPTS, plan_delivery, start_script
+from skillbox_core.sandbox.engine import ContainerGoneError
+from skillbox_core.sandbox.environment import check_env, skill_environment
+from skillbox_core.sandbox.limits import (
+    format_bytes,
+    parse_cpu_limit,
+    parse_duration,
+    parse_memory_limit,
+    resolve_limits,
+)
+from skillbox_core.sandbox.logs import OnLog
+from skillbox_core.sandbox.policy import container_config
+from skillbox_core.skills.archive import VENDOR, open_archive
+from skillbox_core.storage.executions import NewExecution
+
+if TYPE_CHECKING:
+    from skillbox_core.runner import Runner
+
+logger = logging.getLogger(__name__)
+
+
+class Steps:
+    """The lifecycle's steps (`skillbox_core.lifecycle.Steps`), each repeatable."""
+
+    def __init__(self, runner: Runner, on_log: OnLog | None, cancel: CancelToken | None) -> None:
+        self._runner = runner
+        self._settings = runner.settings
+        self._on_log = on_log
+        self._cancel = cancel
+
+    def create_record(self, request: RunRequest, options: RunOptions) -> Execution:
+        """Checks the request, resolves the version and opens the record; one key opens one record."""
+        check_tenant(options.tenant)
+        check_skill(request.skill)
+        check_env(request.env)
+        for field, parse in (
+            ("timeout", parse_duration),
+            ("cpu", parse_cpu_limit),
+            ("memory", parse_memory_limit),
+        ):
+            if (value := getattr(options, field)) is not None:
+                parse(value, field)
+        document = canonical_input(request.input, self._settings.max_input_size)
+        version = self._runner.registry.resolve(options.tenant, request.skill, request.version)
+        key = options.key or uuid.uuid4().hex
+        execution = self._runner.executions.open(
+            NewExecution(
+                id=uuid.uuid4().hex,
+                tenant=options.tenant,
+                skill=request.skill,
+                version=version,
+                input=document,
+                key=f"{options.tenant}/{key}",
+                request_digest=request_digest(request, version, document, options),
+                owner=options.owner,
+                owner_attempt=options.owner_attempt,
+                instance=self._settings.instance,
+            )
+        )
+        if execution.result is None and execution.launched and not self._holds(execution):
+            # Its skill may have run, and what it left is gone: this is a new attempt, and says so.
+            execution = self._runner.executions.next_attempt(execution)
+        return execution
+
+    def _holds(self, execution: Execution) -> bool:
+        """Whether the attempt's container is there and can still be waited for or collected from."""
+        try:
+            found = self._runner.engine.inspect(container.container_name(execution.id, execution.attempt))
+        except ContainerGoneError:
+            return False
+        return str(found["State"].get("Status")) in ("created", "running", "paused")
+
+    def load_skill(self, execution: Execution, options: RunOptions) -> LoadedSkill:
+        """Fetches the skill into the cache, and checks its image and its limits."""
+        archive = self._runner.registry.load(execution.tenant, execution.skill, execution.version)
+        if archive.entrypoint is None:
+            raise RunnerNotImplementedError(
+                f"skill {execution.skill} has instructions only, nothing that can be run",
+                hint="add main.py, run.py, main.js or main.sh",
+            )
+        limits = resolve_limits(self._settings, archive.manifest, options)
+        image = archive.manifest.image or self._settings.default_images[archive.lang]
+        validate_image(image, self._settings.image_allowlist)
+        return LoadedSkill(
+            name=execution.skill,
+            version=execution.version,
+            digest=archive.digest,
+            path=archive.path,
+            lang=archive.lang,
+            entrypoint=archive.entrypoint,
+            image=resolve_alias(image, self._settings.image_aliases),
+            timeout=limits.timeout,
+            cpu_quota=limits.cpu_quota,
+            memory=limits.memory,
+            scratch=limits.scratch,
+        )
+
+    def create_container(
+        self, execution: Execution, skill: LoadedSkill, request: RunRequest, options: RunOptions
+    ) -> Sandbox:
+        """Makes the sandbox and starts the skill in it; adopts the one a former call made."""
+        runner = self._runner
+        runner.admission.enter(execution.id, self._cancel)
+        image = runner.engine.ready_image(skill.image)
+        archive = open_archive(skill.path, self._settings.max_skill_size)
+        document = canonical_input(request.input, self._settings.max_input_size).encode()
+        vendored = f"/sandbox/{SCRIPTS}/{VENDOR}" if skill.lang == "python" and archive.vendored else None
+        env = skill_environment(document, archive.manifest.instructions, request.env, vendored)
+        plan = plan_delivery(archive, document, start_script(skill.lang, skill.entrypoint, env))
+        if plan.size > skill.scratch:
+            raise InvalidRequestError(
+                f"the skill and its input are {format_bytes(plan.size)}, "
+                f"its scratch area is {format_bytes(skill.scratch)}",
+                hint="raise resources.scratch in SKILL.md",
+            )
+        deadline = _wall_deadline(skill.timeout)
+        labels = {
+            container.LABEL_EXECUTION: execution.id,
+            container.LABEL_INSTANCE: self._settings.instance,
+            container.LABEL_TENANT: execution.tenant,
+            container.LABEL_SKILL: f"{skill.name}@{skill.version}",
+            container.LABEL_DEADLINE: f"{deadline:.0f}",
+            **({container.LABEL_OWNER: options.owner} if options.owner else {}),
+        }
+        config = container_config(
+            image_id=image.id,
+            memory=skill.memory,
+            scratch=skill.scratch,
+            cpu_quota=skill.cpu_quota,
+            labels=labels,
+        )
+        runner.executions.note_launch(
+            execution, digest=skill.digest, image=skill.image, image_id=image.id, deadline=deadline
+        )
+        return container.launch(
+            runner.engine,
+            runner.connections,
+            name=container.container_name(execution.id, execution.attempt),
+            token=execution.id,
+            config=config,
+            plan=plan,
+            timeout=skill.timeout,
+            parked_for=parse_duration(self._settings.collect_ttl),
+        )
+
+    def wait(self, execution: Execution, skill: LoadedSkill, sandbox: Sandbox) -> Outcome:
+        """Follows the sandbox to its end, its deadline or its cancellation."""
+        return follow.wait(
+            self._runner.engine,
+            self._runner.connections,
+            sandbox,
+            token=execution.id,
+            timeout=skill.timeout,
+            max_log=self._settings.max_output_size,
+            on_log=self._on_log,
+            cancel=self._cancel,
+        )
+
+    def collect_output(self, execution: Execution, skill: LoadedSkill, sandbox: Sandbox) -> Output:
+        """Reads output.json and the files out of the parked sandbox."""
+        return container.collect(
+            self._runner.engine,
+            sandbox,
+            self._spool(execution),
+            scratch=skill.scratch,
+            max_document=self._settings.max_output_size,
+        )
+
+    def upload_artifacts(self, execution: Execution, output: Output) -> Artifacts:
+        """Stores the files."""
+        return self._runner.artifacts.upload(execution, output)
+
+    def cleanup(self, execution: Execution, verdict: Verdict) -> RunResult:
+        """Closes the record, then removes the container: in this order a crash between them runs nothing twice."""
+        try:
+            return self._runner.executions.close(execution, verdict)
+        finally:
+            self._runner.admission.leave(execution.id)
+            self._spool(execution).unlink(missing_ok=True)
+            try:
+                self._runner.engine.remove(container.container_name(execution.id, execution.attempt))
+            except SkillboxError as error:
+                # The record is right and the container will end by itself; the reconciler removes it.
+                logger.warning("the container of execution %s is left for cleanup: %s", execution.id, error)
+
+    def _spool(self, execution: Execution) -> Path:
+        return self._runner.spool / f"{execution.id}-{execution.attempt}.tar.gz"
+
+
+def _wall_deadline(timeout: float) -> float:
+    return time.time() + container.DELIVERY_TIMEOUT + timeout
