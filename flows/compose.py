@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from prefect import Task, get_run_logger, task
+from prefect import Task, get_run_logger
 from prefect.cache_policies import NO_CACHE
 from prefect.context import TaskRunContext
+from prefect.runtime import flow_run
+from prefect.states import Cancelled
 
+from flows import cancellation
 from flows.reporting import report
 from flows.tasks import TaskSteps
 from skillbox_core.lifecycle import run_lifecycle
@@ -16,6 +19,7 @@ from skillbox_core.models import DEFAULT_TENANT, RunOptions, RunRequest, RunResu
 from skillbox_core.names import split_reference
 from skillbox_core.runner import Runner
 from skillbox_core.settings import Settings, load_settings
+from skillbox_core.status import Status
 
 
 def skill(
@@ -28,7 +32,7 @@ def skill(
     env: Mapping[str, str] | None = None,
     raise_on_failure: bool = True,
     **task_options: Any,
-) -> Task[[Any], RunResult]:
+) -> SkillTask:
     """A Prefect task that runs a skill.
 
     Args:
@@ -52,14 +56,42 @@ def skill(
         **task_options,
     }
 
-    @task(**options)
-    def run(input: Any = None) -> RunResult:
+    def run(input: Any = None) -> Any:
         request = RunRequest(skill=name, version=version, input=outputs(input), env=dict(env or {}))
         run_options = RunOptions(tenant=tenant, timeout=timeout, cpu=cpu, memory=memory)
         result = execute(request, run_options)
-        return result.raise_for_status() if raise_on_failure else result
+        if not raise_on_failure:
+            return result
+        if result.status is Status.CANCELLED:
+            return Cancelled(message=f"{name}: {result.error}")
+        return result.raise_for_status()
 
-    return run
+    return SkillTask(run, **options)
+
+
+class SkillTask(Task[..., RunResult]):
+    """A skill as a Prefect task. Where it is called may be the main thread, so there it listens for signals."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        cancellation.listen()
+        return super().__call__(*args, **kwargs)
+
+    def submit(self, *args: Any, **kwargs: Any) -> Any:
+        """See `prefect.Task.submit`."""
+        cancellation.listen()
+        return super().submit(*args, **kwargs)
+
+    def map(self, *args: Any, **kwargs: Any) -> Any:
+        """See `prefect.Task.map`."""
+        cancellation.listen()
+        return super().map(*args, **kwargs)
+
+    def with_options(self, *args: Any, **kwargs: Any) -> SkillTask:
+        """See `prefect.Task.with_options`, which makes a plain task."""
+        changed = super().with_options(*args, **kwargs)
+        changed.__class__ = SkillTask
+        assert isinstance(changed, SkillTask)
+        return changed
 
 
 def execute(request: RunRequest, options: RunOptions) -> RunResult:
@@ -69,18 +101,20 @@ def execute(request: RunRequest, options: RunOptions) -> RunResult:
     def on_log(stream: str, line: str) -> None:
         (logger.warning if stream == "stderr" else logger.info)("%s", line)
 
+    owner = flow_run.get_id()
     context = TaskRunContext.get()
     if context is not None:
-        run = context.task_run
-        # One attempt of one task run is one execution, however often its steps are repeated.
-        options = options.model_copy(
-            update={
-                "key": f"{run.id}/{run.run_count}",
-                "owner": str(run.flow_run_id) if run.flow_run_id else None,
-            }
-        )
+        # One attempt of one task run is one execution, however often its steps are repeated. When the flow
+        # run is run again its task runs have new ids; then the owner's next attempt finds the execution.
+        update = {
+            "key": f"{context.task_run.id}/{context.task_run.run_count}",
+            "owner": owner,
+            "owner_attempt": flow_run.get_run_count(),
+        }
+        options = options.model_copy(update=update)
     runner = runner_for(load_settings())
-    result = run_lifecycle(TaskSteps(runner.steps(on_log), request.skill), request, options)
+    with cancellation.token(owner) as token:
+        result = run_lifecycle(TaskSteps(runner.steps(on_log, token), request.skill), request, options)
     report(result)
     return result
 

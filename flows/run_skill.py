@@ -7,7 +7,7 @@ from typing import Any
 from prefect import flow
 
 from flows.compose import skill as skill_task
-from skillbox_core.models import DEFAULT_TENANT
+from skillbox_core.models import DEFAULT_TENANT, RunResult
 
 
 @flow(name="run-skill", flow_run_name="{skill}", persist_result=False)
@@ -35,5 +35,5 @@ def run_skill(
     Raises:
         ExecutionError: The skill did not succeed.
     """
-    result = skill_task(skill, tenant=tenant, timeout=timeout, cpu=cpu, memory=memory)(input)
+    result: RunResult = skill_task(skill, tenant=tenant, timeout=timeout, cpu=cpu, memory=memory)(input)
     return result.model_dump(mode="json")

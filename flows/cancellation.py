@@ -1,0 +1,83 @@
+"""Cancelling: how skills in worker threads hear of a signal that only the main thread gets.
+
+Prefect turns SIGTERM into an exception in the main thread. A skill that was called there unwinds with it;
+skills that were submitted to threads would run on. Each waits with a token, and the tokens are tripped here.
+
+The signal is heard through Python's wakeup file descriptor, not through a handler: Prefect acknowledges a
+cancellation only while its own handler is the one installed, so none may be put in its place.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from skillbox_core.cancel import CancelToken
+
+_STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
+
+
+class _Watch:
+    """The tokens of this process, by flow run, and the ear for signals."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tokens: dict[CancelToken, str | None] = {}
+        self._stopped: set[str] = set()
+        self._write_end: int | None = None
+        self._next: int = -1
+        self._pid = 0
+
+    def listen(self) -> None:
+        """Makes sure that signals are heard. Only the main thread can; elsewhere this does nothing."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        if self._write_end is None or self._pid != os.getpid():
+            read_end, self._write_end = os.pipe()
+            os.set_blocking(self._write_end, False)
+            self._pid, self._next = os.getpid(), -1
+            threading.Thread(target=self._hear, args=(read_end,), name="skillbox-signals", daemon=True).start()
+        before = signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
+        if before != self._write_end:
+            # Somebody else listens too, an event loop for instance: pass on what comes.
+            self._next = before
+
+    def _hear(self, read_end: int) -> None:
+        while numbers := os.read(read_end, 64):
+            if self._next >= 0:
+                try:
+                    os.write(self._next, numbers)
+                except OSError:
+                    self._next = -1
+            if _STOPPING.intersection(numbers):
+                self.stop()
+
+    def stop(self) -> None:
+        """Trips every token there is, and those that runs of the same flow runs will ask for."""
+        with self._lock:
+            tokens = dict(self._tokens)
+            self._stopped.update(run for run in tokens.values() if run is not None)
+        for token in tokens:
+            token.cancel()
+
+    @contextmanager
+    def token(self, flow_run_id: str | None) -> Iterator[CancelToken]:
+        """A token for one skill run, tripped from the start if its flow run is being stopped."""
+        token = CancelToken()
+        with self._lock:
+            self._tokens[token] = flow_run_id
+            if flow_run_id in self._stopped:
+                token.cancel()
+        try:
+            yield token
+        finally:
+            with self._lock:
+                self._tokens.pop(token, None)
+
+
+_watch = _Watch()
+listen = _watch.listen
+token = _watch.token
