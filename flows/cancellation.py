@@ -14,6 +14,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import cast
 
 from skillbox_core.cancel import CancelToken
 
@@ -28,7 +29,7 @@ class _Watch:
         self._tokens: dict[CancelToken, str | None] = {}
         self._stopped: set[str] = set()
         self._write_end: int | None = None
-        self._next: int = -1
+        self._next: int | None = None
         self._pid = 0
 
     def listen(self) -> None:
@@ -38,20 +39,29 @@ class _Watch:
         if self._write_end is None or self._pid != os.getpid():
             read_end, self._write_end = os.pipe()
             os.set_blocking(self._write_end, False)
-            self._pid, self._next = os.getpid(), -1
+            self._pid, self._next = os.getpid(), None
             threading.Thread(target=self._hear, args=(read_end,), name="skillbox-signals", daemon=True).start()
         before = signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
-        if before != self._write_end:
-            # Somebody else listens too, an event loop for instance: pass on what comes.
-            self._next = before
+        if before not in (self._write_end, -1):
+            # Somebody else listens too, an event loop for instance: pass on what comes. Through a descriptor of
+            # our own, because theirs may be closed, and its number be given to a file.
+            self._pass_on_to(os.dup(before))
+
+    def _pass_on_to(self, descriptor: int) -> None:
+        with self._lock:
+            before, self._next = self._next, descriptor
+        if before is not None:
+            os.close(before)
 
     def _hear(self, read_end: int) -> None:
         while numbers := os.read(read_end, 64):
-            if self._next >= 0:
+            with self._lock:
                 try:
-                    os.write(self._next, numbers)
+                    if self._next is not None:
+                        os.write(self._next, numbers)
                 except OSError:
-                    self._next = -1
+                    os.close(cast(int, self._next))
+                    self._next = None
             if _STOPPING.intersection(numbers):
                 self.stop()
 

@@ -14,6 +14,7 @@ from prefect.states import Cancelled
 from flows import cancellation
 from flows.reporting import report
 from flows.tasks import TaskSteps
+from skillbox_core.errors import RunCancelledError
 from skillbox_core.lifecycle import run_lifecycle
 from skillbox_core.models import DEFAULT_TENANT, RunOptions, RunRequest, RunResult
 from skillbox_core.names import split_reference
@@ -40,7 +41,7 @@ def skill(
         timeout, cpu, memory: As in SKILL.md, instead of the skill's own.
         env: Environment variables for the skill.
         raise_on_failure: Raise an `ExecutionError` that carries the result when the skill does not succeed;
-            otherwise the result is returned whatever it is.
+            otherwise the result is returned. A cancelled run is Prefect's *Cancelled* either way.
         task_options: For Prefect's `@task`, such as `retries` or `tags`.
 
     Returns:
@@ -59,12 +60,13 @@ def skill(
     def run(input: Any = None) -> Any:
         request = RunRequest(skill=name, version=version, input=outputs(input), env=dict(env or {}))
         run_options = RunOptions(tenant=tenant, timeout=timeout, cpu=cpu, memory=memory)
-        result = execute(request, run_options)
-        if not raise_on_failure:
-            return result
+        try:
+            result = execute(request, run_options)
+        except RunCancelledError as cancelled:
+            return Cancelled(message=f"{name}: {cancelled}")
         if result.status is Status.CANCELLED:
             return Cancelled(message=f"{name}: {result.error}")
-        return result.raise_for_status()
+        return result.raise_for_status() if raise_on_failure else result
 
     return SkillTask(run, **options)
 
@@ -114,6 +116,8 @@ def execute(request: RunRequest, options: RunOptions) -> RunResult:
         options = options.model_copy(update=update)
     runner = runner_for(load_settings())
     with cancellation.token(owner) as token:
+        if token.cancelled:
+            raise RunCancelledError("cancelled before it began")
         result = run_lifecycle(TaskSteps(runner.steps(on_log, token), request.skill), request, options)
     report(result)
     return result

@@ -124,6 +124,10 @@ class SandboxLostError(InfrastructureError):
     retryable = False
 
 
+class RunCancelledError(SkillboxError):
+    """The caller asked for the end before the skill was started."""
+
+
 class ExecutionError(SkillboxError):
     """An execution did not end as `success`. Carries the whole result.
 

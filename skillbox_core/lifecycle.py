@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
-from skillbox_core.errors import SkillboxError
+from skillbox_core.errors import RunCancelledError, SkillboxError
 from skillbox_core.models import (
     Artifacts,
     Ending,
@@ -63,14 +63,14 @@ def run_lifecycle(steps: Steps, request: RunRequest, options: RunOptions) -> Run
     execution = steps.create_record(request, options)
     if execution.result is not None:
         return execution.result
-    outcome, output = Outcome(Ending.LOST), Output()
+    outcome, output, artifacts = Outcome(Ending.LOST), Output(), Artifacts()
     try:
         skill = steps.load_skill(execution, options)
         sandbox = steps.create_container(execution, skill, request, options)
         outcome = steps.wait(execution, skill, sandbox)
         if outcome.collectable:
             output = steps.collect_output(execution, skill, sandbox)
-        artifacts = steps.upload_artifacts(execution, output)
+            artifacts = steps.upload_artifacts(execution, output)
         verdict = judge(outcome, output, artifacts, skill)
     except SkillboxError as error:
         verdict = failure(error, outcome, output)
@@ -93,9 +93,10 @@ def interrupted(cause: BaseException, outcome: Outcome) -> Verdict:
 
 def failure(error: SkillboxError, outcome: Outcome, output: Output) -> Verdict:
     """The verdict on a run that one of our own errors ended."""
+    cancelled = isinstance(error, RunCancelledError)
     return Verdict(
-        Status.FAILED,
-        error.reason,
+        Status.CANCELLED if cancelled else Status.FAILED,
+        None if cancelled else error.reason,
         str(error),
         output=output.document,
         logs=outcome.logs,

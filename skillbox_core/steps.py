@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skillbox_core.cancel import CancelToken
-from skillbox_core.errors import InvalidRequestError, RunnerNotImplementedError, SkillboxError
+from skillbox_core.errors import InvalidRequestError, RunCancelledError, RunnerNotImplementedError, SkillboxError
 from skillbox_core.models import (
     Artifacts,
     Execution,
@@ -129,6 +129,8 @@ class Steps:
         """Makes the sandbox and starts the skill in it; adopts the one a former call made."""
         runner = self._runner
         runner.admission.enter(execution.id, self._cancel)
+        if self._cancel and self._cancel.cancelled:
+            raise RunCancelledError("cancelled by the caller before the skill was started")
         image = runner.engine.ready_image(skill.image)
         archive = open_archive(skill.path, self._settings.max_skill_size)
         document = canonical_input(request.input, self._settings.max_input_size).encode()

@@ -80,13 +80,9 @@ def launch(
         EngineError: The engine failed; calling again is safe.
     """
     image_id = str(config["Image"])
-    try:
-        container_id = engine.create(name, config)
-    except NameTakenError:
-        adopted = _adopt(engine, name, token, config)
-        if adopted:
-            return adopted
-        container_id = engine.create(name, config)
+    container_id = _create(engine, name, token, config)
+    if isinstance(container_id, Sandbox):
+        return container_id
     attachment = engine.attach(container_id)
     try:
         engine.start(container_id)
@@ -100,6 +96,21 @@ def launch(
         raise
     connections.put(container_id, attachment)
     return Sandbox(container_id, name, image_id, time.time() + timeout)
+
+
+def _create(engine: Engine, name: str, token: str, config: dict[str, Any]) -> str | Sandbox:
+    """The id of a new container, or the sandbox that a former call made under this name."""
+    give_up = time.monotonic() + DELIVERY_TIMEOUT
+    while True:
+        try:
+            return engine.create(name, config)
+        except NameTakenError:
+            if adopted := _adopt(engine, name, token, config):
+                return adopted
+            if time.monotonic() > give_up:
+                raise
+            # The engine reserves a name some time before it knows the container: another worker is at it.
+            time.sleep(SLICE)
 
 
 def _adopt(engine: Engine, name: str, token: str, config: dict[str, Any]) -> Sandbox | None:

@@ -1,0 +1,75 @@
+"""Flows that run until they are cancelled.
+
+cancelling.py script FLOW          runs one as a plain script
+cancelling.py serve NAME           serves all as deployments of this name
+cancelling.py worker NAME          the same on a work pool of this name, and becomes its worker
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, serve
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows import skill
+
+slow = skill("slow")
+LONG = {"seconds": 100}
+
+
+@flow
+def direct() -> None:
+    slow(LONG)
+
+
+@flow(task_runner=ThreadPoolTaskRunner(max_workers=4))
+def submitted() -> None:
+    for future in [slow.submit(LONG), slow.with_options(name="other").submit(LONG)]:
+        future.result()
+
+
+@flow(task_runner=ThreadPoolTaskRunner(max_workers=2))
+def mapped() -> None:
+    # More than there are workers: those that wait must never begin.
+    slow.map([LONG] * 6).result()
+
+
+@flow(task_runner=ThreadPoolTaskRunner(max_workers=2))
+async def asynchronous() -> None:
+    futures = [slow.submit(LONG), slow.submit(LONG)]
+    await asyncio.gather(*(asyncio.to_thread(future.result) for future in futures))
+
+
+@flow
+def in_a_subflow() -> None:
+    submitted()
+
+
+FLOWS: dict[str, Any] = {f.fn.__name__: f for f in (direct, submitted, mapped, asynchronous, in_a_subflow)}
+
+
+def deploy_to_a_pool(name: str) -> None:
+    subprocess.run(["prefect", "work-pool", "create", name, "--type", "process"], check=True)
+    here = Path(__file__)
+    for which in FLOWS:
+        source: Any = flow.from_source(str(here.parent), f"{here.name}:{which}")
+        source.deploy(name=name, work_pool_name=name)
+
+
+if __name__ == "__main__":
+    how, which = sys.argv[1:]
+    if how == "serve":
+        serve(*[each.to_deployment(name=which) for each in FLOWS.values()])
+    elif how == "worker":
+        deploy_to_a_pool(which)
+        os.execvp("prefect", ["prefect", "worker", "start", "--pool", which, "--type", "process"])
+    elif which == "asynchronous":
+        asyncio.run(asynchronous())
+    else:
+        FLOWS[which]()

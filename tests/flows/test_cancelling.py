@@ -1,0 +1,154 @@
+"""Cancelling: however a flow is run and told to stop, its containers die and its records say so."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.exceptions import ObjectNotFound
+from prefect.states import Cancelling
+
+from skillbox_core import Runner, Settings, Status
+from skillbox_core.sandbox.engine import ContainerGoneError
+from tests.services.process import running
+
+PROGRAM = Path(__file__).parent / "programs" / "cancelling.py"
+SIGNAL_BOUND = 2.0
+"""Seconds from the signal to the end of the containers, as promised."""
+REQUEST_BOUND = 10.0
+"""Seconds from the request to the server, as promised."""
+
+
+@pytest.fixture
+def alone(installation: Settings, runner: Runner) -> Runner:
+    """The runner under an instance of the test's own: what is counted is only what the test started."""
+    return _alone(installation)
+
+
+def _alone(installation: Settings) -> Runner:
+    return Runner.from_settings(installation.model_copy(update={"instance": f"test-{uuid.uuid4().hex[:12]}"}))
+
+
+def _environment(runner: Runner) -> dict[str, str]:
+    return {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "SKILLBOX_HOME": str(runner.settings.home),
+        "SKILLBOX_INSTANCE": runner.settings.instance,
+    }
+
+
+def _containers(runner: Runner) -> int:
+    return len(runner.engine.containers({"skillbox.instance": runner.settings.instance}))
+
+
+def _started(runner: Runner) -> int:
+    """Containers in which the skill runs: what they printed has reached the engine."""
+    found = runner.engine.containers({"skillbox.instance": runner.settings.instance})
+
+    def says(container_id: str) -> bytes:
+        with suppress(ContainerGoneError):
+            # A container is listed a moment before it can be asked.
+            return b"".join(runner.engine.logs(container_id, follow=False))
+        return b""
+
+    return sum(b"started" in says(container["Id"]) for container in found)
+
+
+def _until(condition: Callable[[], bool], seconds: float, what: str) -> float:
+    """Seconds until the condition held."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds, f"{what}: not within {seconds} s"
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+def _statuses(runner: Runner) -> list[str]:
+    rows = runner.executions.list("default", limit=1000)
+    return [row.status for row in rows if row.instance == runner.settings.instance]
+
+
+CONTAINERS = {"direct": 1, "submitted": 2, "mapped": 2, "asynchronous": 2, "in_a_subflow": 2}
+
+
+@pytest.mark.parametrize(
+    ("which", "number"),
+    [*((which, signal.SIGTERM) for which in CONTAINERS), ("direct", signal.SIGINT), ("mapped", signal.SIGINT)],
+)
+def test_a_signal_to_a_script_ends_its_skills(
+    alone: Runner, tmp_path: Path, which: str, number: signal.Signals
+) -> None:
+    containers = CONTAINERS[which]
+    command = [sys.executable, str(PROGRAM), "script", which]
+    with running(command, tmp_path / "log", env=_environment(alone)) as script:
+        _until(lambda: _started(alone) == containers, 60, f"{containers} containers")
+        script.send_signal(number)
+        _until(lambda: _containers(alone) == 0, SIGNAL_BOUND, "the containers' end")
+        assert script.wait(20) != 0
+    assert _statuses(alone) == [Status.CANCELLED] * containers, (tmp_path / "log").read_text()[-4000:]
+
+
+@pytest.fixture(scope="module")
+def deployed(
+    installation: Settings, runner: Runner, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Runner]]:
+    """Gives, for `serve` or `worker`, the flows as deployments named like the instance, with that to run them."""
+    started: dict[str, Runner] = {}
+    with ExitStack() as processes:
+
+        def by(how: str) -> Runner:
+            if how not in started:
+                alone = started[how] = _alone(installation)
+                command = [sys.executable, str(PROGRAM), how, alone.settings.instance]
+                # A worker asks for work every 10 s; that is not what is looked at here.
+                environment = {**_environment(alone), "PREFECT_WORKER_QUERY_SECONDS": "1"}
+                processes.enter_context(running(command, tmp_path_factory.mktemp(how) / "log", env=environment))
+            return started[how]
+
+        yield by
+
+
+@pytest.mark.parametrize(
+    ("how", "which"),
+    [*(("serve", which) for which in CONTAINERS), ("worker", "direct"), ("worker", "mapped")],
+)
+def test_a_cancel_at_the_server_ends_the_skills_of_a_deployed_flow(
+    deployed: Callable[[str], Runner], how: str, which: str
+) -> None:
+    alone, containers = deployed(how), CONTAINERS[which]
+    before = len(_statuses(alone))
+    with get_client(sync_client=True) as client:
+        deployment = _deployment(client, f"{which.replace('_', '-')}/{alone.settings.instance}")
+        run_id = client.create_flow_run_from_deployment(deployment).id
+        _until(lambda: _started(alone) == containers, 90, "the containers")
+        client.set_flow_run_state(run_id, Cancelling())
+        _until(lambda: _containers(alone) == 0, REQUEST_BOUND, "the containers' end")
+        _until(lambda: _final(client, run_id), 60, "the flow run's end")
+        assert client.read_flow_run(run_id).state_name == "Cancelled"
+    assert _statuses(alone) == [Status.CANCELLED] * (before + containers)
+
+
+def _final(client: SyncPrefectClient, run_id: uuid.UUID) -> bool:
+    state = client.read_flow_run(run_id).state
+    return state is not None and state.is_final()
+
+
+def _deployment(client: SyncPrefectClient, name: str) -> uuid.UUID:
+    found: list[uuid.UUID] = []
+
+    def there() -> bool:
+        with suppress(ObjectNotFound):
+            found.append(client.read_deployment_by_name(name).id)
+        return bool(found)
+
+    _until(there, 60, f"the deployment {name}")
+    return found[0]
