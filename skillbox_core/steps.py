@@ -85,8 +85,12 @@ class Steps:
                 instance=self._settings.instance,
             )
         )
-        if execution.result is None and execution.launched and not self._holds(execution):
+        if execution.result is not None:
+            # Who closed the record may have died before the container was removed.
+            self._remove(execution)
+        elif execution.launched and not self._holds(execution):
             # Its skill may have run, and what it left is gone: this is a new attempt, and says so.
+            self._remove(execution)
             execution = self._runner.executions.next_attempt(execution)
         return execution
 
@@ -206,12 +210,15 @@ class Steps:
             return self._runner.executions.close(execution, verdict)
         finally:
             self._runner.admission.leave(execution.id)
-            self._spool(execution).unlink(missing_ok=True)
-            try:
-                self._runner.engine.remove(container.container_name(execution.id, execution.attempt))
-            except SkillboxError as error:
-                # The record is right and the container will end by itself; the reconciler removes it.
-                logger.warning("the container of execution %s is left for cleanup: %s", execution.id, error)
+            self._remove(execution)
+
+    def _remove(self, execution: Execution) -> None:
+        self._spool(execution).unlink(missing_ok=True)
+        try:
+            self._runner.engine.remove(container.container_name(execution.id, execution.attempt))
+        except SkillboxError as error:
+            # The record is right and the container will end by itself; the reconciler removes it.
+            logger.warning("the container of execution %s is left for cleanup: %s", execution.id, error)
 
     def _spool(self, execution: Execution) -> Path:
         return self._runner.spool / f"{execution.id}-{execution.attempt}.tar.gz"

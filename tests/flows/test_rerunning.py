@@ -1,0 +1,90 @@
+"""A worker is killed, and its flow run is run again: one result, one start, nothing left."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import docker
+import pytest
+from prefect.client.orchestration import get_client
+
+from skillbox_core import Runner, Status
+from skillbox_core.sandbox.container import LABEL_OWNER
+from tests.conftest import MakeSkill
+from tests.flows.programs.rerunning import WITHIN, one
+
+PROGRAM = Path(__file__).parent / "programs" / "rerunning.py"
+STEPS = ("create_record", "load_skill", "create_container", "wait", "collect_output", "upload_artifacts", "cleanup")
+POINTS = [*(f"before {step}" for step in STEPS), f"after {STEPS[-1]}", *(f"within {name}" for name in WITHIN)]
+
+REFUSED = "70"
+"""How the supervisor ends when whoever brought the skill was gone before it was all there."""
+
+SCRIPT = """
+import json, time, uuid
+for n in range(3):
+    print("line", n)
+    time.sleep(0.3)
+open("/sandbox/out/files/start-" + uuid.uuid4().hex, "w").write("x" * 200_000)
+json.dump(json.load(open("/sandbox/input.json")), open("/sandbox/out/output.json", "w"))
+"""
+
+
+def _try(runner: Runner, *arguments: str) -> subprocess.CompletedProcess[str]:
+    home = {"SKILLBOX_HOME": str(runner.settings.home), "SKILLBOX_INSTANCE": runner.settings.instance}
+    return subprocess.run(
+        [sys.executable, str(PROGRAM), *arguments], env={**os.environ, **home}, capture_output=True, text=True
+    )
+
+
+@contextmanager
+def _starts(runner: Runner, owner: str) -> Iterator[Counter[str]]:
+    """How often the engine started a sandbox for an owner, and how often one ended before it took a skill in."""
+    seen: Counter[str] = Counter()
+    events = docker.APIClient(runner.engine.url, version="auto").events(
+        decode=True, filters={"event": ["start", "die"], "label": f"{LABEL_OWNER}={owner}"}
+    )
+
+    def watch() -> None:
+        for event in events:
+            refused = event["Action"] == "die" and event["Actor"]["Attributes"]["exitCode"] == REFUSED
+            seen["refused" if refused else event["Action"]] += 1
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        events.close()
+        thread.join(10)
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_flow_run_whose_worker_was_killed_ends_in_one_result(
+    runner: Runner, make_skill: MakeSkill, point: str
+) -> None:
+    name = make_skill(SCRIPT)
+    with get_client(sync_client=True) as client:
+        run_id = str(client.create_flow_run(one, parameters={"name": name}).id)
+        with _starts(runner, run_id) as starts:
+            first = _try(runner, run_id, name, point)
+            assert first.returncode == -9, first.stderr
+            second = _try(runner, run_id, name)
+            assert second.returncode == 0, second.stderr
+        state = client.read_flow_run(uuid.UUID(run_id)).state
+        assert state is not None
+        assert state.is_completed()
+    (row,) = runner.executions.list("default", skill=name)
+    assert row.status == Status.SUCCESS
+    assert row.logs == "line 0\nline 1\nline 2\n"
+    assert row.files_list.count("start-") == 1
+    assert starts["start"] - starts["refused"] == 1
+    assert runner.engine.containers({LABEL_OWNER: run_id}) == []
