@@ -1,4 +1,4 @@
-"""Skills in Prefect: `skill("name@1.2.0")` gives a task, `run_skill` is the flow for deployments.
+"""Skills in Prefect: `skill("name@1.2.0")` gives a task, `run_skill` and `cleanup_orphans` are flows for deployments.
 
 The installation's `.env` is put into the environment first, so that Prefect sees the same server.
 """
@@ -13,6 +13,8 @@ from skillbox_core.settings import load_env_file
 
 if TYPE_CHECKING:
     from flows.compose import skill
+    from flows.hooks import stop_skills
+    from flows.reconciler import cleanup_orphans
     from flows.run_skill import run_skill
 
 load_env_file()
@@ -22,9 +24,14 @@ if "prefect" in sys.modules:
 
     refresh_global_settings_context()
 
-_HOMES = {"skill": "flows.compose", "run_skill": "flows.run_skill"}
+_HOMES = {
+    "cleanup_orphans": "flows.reconciler",
+    "run_skill": "flows.run_skill",
+    "skill": "flows.compose",
+    "stop_skills": "flows.hooks",
+}
 
-__all__ = ["run_skill", "skill"]
+__all__ = ["cleanup_orphans", "run_skill", "skill", "stop_skills"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Sequence
 
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from skillbox_core.models import RunResult
 from skillbox_core.sandbox.limits import format_bytes
+from skillbox_core.sandbox.orphans import Orphan
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +29,30 @@ def report(result: RunResult) -> None:
         )
     except Exception as error:
         logger.warning("the run's artifact could not be made: %s", error)
+
+
+def report_orphans(orphans: Sequence[Orphan], *, dry_run: bool) -> None:
+    """Makes the table artifact of a clean-up, where there was something to clean up."""
+    if not orphans:
+        return
+    outcome = "would go" if dry_run else "gone"
+    try:
+        create_table_artifact(
+            key="skillbox-orphans",
+            table=[
+                {
+                    "kind": orphan.kind,
+                    "name": orphan.name,
+                    "execution": orphan.execution_id,
+                    "why": orphan.why,
+                    "outcome": f"failed: {orphan.error}" if orphan.error else outcome,
+                }
+                for orphan in orphans
+            ],
+            description="What killed workers left behind" + (" (dry run)" if dry_run else ""),
+        )
+    except Exception as error:
+        logger.warning("the clean-up's artifact could not be made: %s", error)
 
 
 def summary(result: RunResult) -> str:

@@ -7,10 +7,17 @@ from typing import Any
 from prefect import flow
 
 from flows.compose import skill as skill_task
+from flows.hooks import stop_skills
 from skillbox_core.models import DEFAULT_TENANT, RunResult
 
 
-@flow(name="run-skill", flow_run_name="{skill}", persist_result=False)
+@flow(
+    name="run-skill",
+    flow_run_name="{skill}",
+    persist_result=False,
+    on_cancellation=[stop_skills],
+    on_crashed=[stop_skills],
+)
 def run_skill(
     skill: str,
     input: Any = None,

@@ -1,22 +1,24 @@
 """Recovery: what a killed worker left behind, found by labels and records, never harming the living.
 
-A container of this installation is removed only if its execution is finished, or its deadline and a grace
-are over. A record that still says `running` is closed when its deadline is over and no container of it is
-left. Two reconcilers at once are harmless: removing what is gone, and closing what is closed, do nothing.
+A container of this installation goes only if its execution is finished, if whoever it ran for is over, or if
+nobody can want it any more: its deadline is over, and so is the time for which its output is kept. A record
+that still says `running` is closed when its container is gone and the same holds. Two reconcilers at once are
+harmless: removing what is gone, and closing what is closed, do nothing.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from skillbox_core.errors import SkillboxError
 from skillbox_core.models import Execution, Verdict
-from skillbox_core.sandbox.container import LABEL_DEADLINE, LABEL_EXECUTION, LABEL_INSTANCE
+from skillbox_core.sandbox.container import LABEL_DEADLINE, LABEL_EXECUTION, LABEL_INSTANCE, LABEL_OWNER
+from skillbox_core.sandbox.limits import parse_duration
 from skillbox_core.sandbox.policy import MANAGED_BY
 from skillbox_core.status import Reason, Status
 from skillbox_core.storage.tables import ExecutionRow, aware, now
@@ -27,99 +29,182 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 GRACE = 120.0
-"""Seconds after a deadline within which the run's own worker is still expected to clean up."""
-UNLAUNCHED = timedelta(hours=1)
-"""A record without a container ever noted is given this long, for queues and slow pulls."""
+"""Seconds beyond the last moment at which a run's own worker, or a re-run of it, could still need something."""
+UNLAUNCHED = timedelta(hours=24)
+"""A record without a container is given this long, for queues and slow pulls, where its owner says nothing."""
+
+EndedOwners: TypeAlias = Callable[[Collection[str]], Mapping[str, Status]]
+"""Tells of these owners which are over, and as what their executions end: `cancelled` or `failed`."""
 
 
 @dataclass(frozen=True)
 class Orphan:
-    """One thing to clean up, why, and once it was tried, whether it went."""
+    """One thing to clean up.
+
+    Attributes:
+        name: The container's name, or the execution's id.
+        why: What makes it an orphan.
+        ends_as: What its record becomes, if it is closed.
+        done: It was carried out.
+        error: Why it could not be.
+    """
 
     kind: Literal["container", "record"]
     name: str
     execution_id: str
     why: str
+    ends_as: Status | None = None
     done: bool = False
     error: str | None = None
 
 
-def cleanup_orphans(runner: Runner, *, dry_run: bool = False) -> list[Orphan]:
+def cleanup_orphans(runner: Runner, *, dry_run: bool = False, ended_owners: EndedOwners | None = None) -> list[Orphan]:
     """Removes containers and closes records that nobody looks after any more.
 
     Args:
         dry_run: Only say what would be done.
+        ended_owners: Asks a scheduler about its runs; without it, deadlines alone decide.
 
     Returns:
         Each orphan with what became of it; one that fails does not stop the others.
 
     Raises:
-        SkillboxError: The engine or the database can't be asked at all.
+        SkillboxError: The engine or the database can't be asked at all; nothing was touched.
     """
-    labels = {"managed-by": MANAGED_BY, LABEL_INSTANCE: runner.settings.instance}
-    containers = runner.engine.containers(labels)
-    ids = [str(c["Labels"].get(LABEL_EXECUTION, "")) for c in containers]
-    records = runner.executions.find(ids)
-    found = [orphan for c in containers if (orphan := judge_container(c, records, time.time()))]
+    found = find_orphans(runner, ended_owners)
+    return found if dry_run else carry_out(runner, found)
+
+
+def find_orphans(runner: Runner, ended_owners: EndedOwners | None = None) -> list[Orphan]:
+    """The plan of a clean-up; see `cleanup_orphans`."""
+    containers = _containers(runner)
+    records = runner.executions.find([_execution_id(container) for container in containers])
+    running = runner.executions.running(runner.settings.instance)
+    owners = {row.owner for row in running if row.owner} | {owner for c in containers if (owner := _owner(c))}
+    over = ended_owners(owners) if ended_owners and owners else {}
+    patience = GRACE + parse_duration(runner.settings.collect_ttl)
+    found = [o for c in containers if (o := judge_container(c, records, over, time.time(), patience))]
     going = {orphan.name for orphan in found}
-    held = {str(c["Labels"].get(LABEL_EXECUTION)) for c in containers if _container_name(c) not in going}
-    rows = {row.id: row for row in runner.executions.running(runner.settings.instance)}
-    found += [orphan for row in rows.values() if (orphan := judge_record(row, held))]
-    if dry_run:
-        return found
-    return [_carry_out(runner, orphan, rows) for orphan in found]
+    held = {_execution_id(c) for c in containers if _container_name(c) not in going}
+    return found + [o for row in running if (o := judge_record(row, held, over, patience))]
+
+
+def carry_out(runner: Runner, orphans: Sequence[Orphan]) -> list[Orphan]:
+    """Does what a plan says; records first, so that a worker that wakes up late changes none of them."""
+    records = runner.executions.find([orphan.execution_id for orphan in orphans if orphan.kind == "record"])
+    return [
+        _carry_out(runner, orphan, records) for orphan in sorted(orphans, key=lambda orphan: orphan.kind == "container")
+    ]
+
+
+def end_owner(runner: Runner, owner: str, status: Status) -> list[Orphan]:
+    """Ends whatever runs for an owner that was cancelled or lost, without waiting for anything.
+
+    Args:
+        owner: As in `RunOptions.owner`.
+        status: What its open records become: `cancelled` or `failed`.
+
+    Returns:
+        What was found and what became of it.
+
+    Raises:
+        SkillboxError: The engine or the database can't be asked.
+    """
+    rows = [row for row in runner.executions.running(runner.settings.instance) if row.owner == owner]
+    why = f"the run that it belonged to is over ({status.value})"
+    orphans = [Orphan("record", row.id, row.id, why, status) for row in rows]
+    orphans += [
+        Orphan("container", _container_name(c), _execution_id(c), why)
+        for c in _containers(runner, {LABEL_OWNER: owner})
+    ]
+    return carry_out(runner, orphans)
 
 
 def judge_container(
-    container: Mapping[str, Any], records: Mapping[str, ExecutionRow], wall_clock: float
+    container: Mapping[str, Any],
+    records: Mapping[str, ExecutionRow],
+    over: Mapping[str, Status],
+    wall_clock: float,
+    patience: float,
 ) -> Orphan | None:
-    """Whether a container is an orphan. Pure."""
+    """Whether a container is an orphan. Pure.
+
+    Args:
+        over: Owners that have ended.
+        wall_clock: Seconds since the epoch.
+        patience: Seconds after its deadline for which a container is left alone.
+    """
     labels = container["Labels"]
-    execution_id = str(labels.get(LABEL_EXECUTION, ""))
-    record = records.get(execution_id)
+    record = records.get(_execution_id(container))
 
     def orphan(why: str) -> Orphan:
-        return Orphan("container", _container_name(container), execution_id, why)
+        return Orphan("container", _container_name(container), _execution_id(container), why)
 
     if record is not None and record.status != Status.RUNNING:
         return orphan(f"its execution is finished ({record.status})")
+    if (status := over.get(_owner(container))) is not None:
+        return orphan(f"the run that it belonged to is over ({status.value})")
     try:
         deadline = float(labels.get(LABEL_DEADLINE, ""))
     except ValueError:
         return orphan("it says no deadline")
-    if wall_clock > deadline + GRACE:
+    if wall_clock > deadline + patience:
         return orphan(f"its deadline is over since {wall_clock - deadline:.0f} s")
     return None
 
 
-def judge_record(row: ExecutionRow, held: set[str]) -> Orphan | None:
-    """Whether a `running` record is an orphan. Pure but for the clock."""
+def judge_record(row: ExecutionRow, held: set[str], over: Mapping[str, Status], patience: float) -> Orphan | None:
+    """Whether a `running` record is an orphan. Pure but for the clock.
+
+    Args:
+        held: Executions whose container stays.
+    """
     if row.id in held:
         return None
+    if (status := over.get(row.owner or "")) is not None:
+        return Orphan("record", row.id, row.id, f"the run that it belonged to is over ({status.value})", status)
     if row.deadline_at is None:
         lost = now() - aware(row.created_at) > UNLAUNCHED
         why = "no container was ever made for it"
     else:
-        lost = now() - aware(row.deadline_at) > timedelta(seconds=GRACE)
+        lost = now() - aware(row.deadline_at) > timedelta(seconds=patience)
         why = "its deadline is over and its container is gone"
-    return Orphan("record", row.id, row.id, why) if lost else None
+    return Orphan("record", row.id, row.id, why, Status.FAILED) if lost else None
 
 
-def _carry_out(runner: Runner, orphan: Orphan, rows: Mapping[str, ExecutionRow]) -> Orphan:
+def _carry_out(runner: Runner, orphan: Orphan, records: Mapping[str, ExecutionRow]) -> Orphan:
     try:
         if orphan.kind == "container":
             runner.engine.remove(orphan.name)
-        else:
-            row = rows[orphan.execution_id]
-            verdict = Verdict(Status.FAILED, Reason.INFRASTRUCTURE, f"the worker was lost: {orphan.why}")
-            execution = Execution(
-                row.id, row.tenant_id, row.skill_name, row.skill_version, row.attempt, aware(row.created_at)
-            )
-            runner.executions.close(execution, verdict)
+        elif row := records.get(orphan.execution_id):
+            runner.executions.close(_execution(row), _verdict(orphan))
     except SkillboxError as error:
         logger.warning("could not clean up %s %s: %s", orphan.kind, orphan.name, error)
-        return Orphan(orphan.kind, orphan.name, orphan.execution_id, orphan.why, error=str(error))
-    return Orphan(orphan.kind, orphan.name, orphan.execution_id, orphan.why, done=True)
+        return replace(orphan, error=str(error))
+    return replace(orphan, done=True)
+
+
+def _verdict(orphan: Orphan) -> Verdict:
+    if orphan.ends_as is Status.CANCELLED:
+        return Verdict(Status.CANCELLED, error=f"cancelled: {orphan.why}")
+    return Verdict(Status.FAILED, Reason.INFRASTRUCTURE, f"the worker was lost: {orphan.why}")
+
+
+def _execution(row: ExecutionRow) -> Execution:
+    return Execution(row.id, row.tenant_id, row.skill_name, row.skill_version, row.attempt, aware(row.created_at))
+
+
+def _containers(runner: Runner, labels: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    ours = {"managed-by": MANAGED_BY, LABEL_INSTANCE: runner.settings.instance}
+    return runner.engine.containers({**ours, **(labels or {})})
+
+
+def _execution_id(container: Mapping[str, Any]) -> str:
+    return str(container["Labels"].get(LABEL_EXECUTION, ""))
+
+
+def _owner(container: Mapping[str, Any]) -> str:
+    return str(container["Labels"].get(LABEL_OWNER, ""))
 
 
 def _container_name(container: Mapping[str, Any]) -> str:

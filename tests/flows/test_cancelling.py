@@ -16,7 +16,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 
-from skillbox_core import Runner, Settings, Status
+from skillbox_core import Reason, Runner, Settings, Status
 from skillbox_core.sandbox.engine import ContainerGoneError
 from tests.services.process import running
 
@@ -77,12 +77,16 @@ def _statuses(runner: Runner) -> list[str]:
     return [row.status for row in rows if row.instance == runner.settings.instance]
 
 
-CONTAINERS = {"direct": 1, "submitted": 2, "mapped": 2, "asynchronous": 2, "in_a_subflow": 2}
+CONTAINERS = {"direct": 1, "submitted": 2, "mapped": 2, "asynchronous": 2, "in_a_subflow": 2, "hooked": 1}
 
 
 @pytest.mark.parametrize(
     ("which", "number"),
-    [*((which, signal.SIGTERM) for which in CONTAINERS), ("direct", signal.SIGINT), ("mapped", signal.SIGINT)],
+    [
+        *((which, signal.SIGTERM) for which in CONTAINERS if which != "hooked"),
+        ("direct", signal.SIGINT),
+        ("mapped", signal.SIGINT),
+    ],
 )
 def test_a_signal_to_a_script_ends_its_skills(
     alone: Runner, tmp_path: Path, which: str, number: signal.Signals
@@ -134,7 +138,24 @@ def test_a_cancel_at_the_server_ends_the_skills_of_a_deployed_flow(
         _until(lambda: _containers(alone) == 0, REQUEST_BOUND, "the containers' end")
         _until(lambda: _final(client, run_id), 60, "the flow run's end")
         assert client.read_flow_run(run_id).state_name == "Cancelled"
-    assert _statuses(alone) == [Status.CANCELLED] * (before + containers)
+    assert _statuses(alone)[:containers] == [Status.CANCELLED] * containers
+    assert len(_statuses(alone)) == before + containers
+
+
+def test_a_flow_run_whose_process_is_killed_ends_its_skills_by_its_hook(
+    deployed: Callable[[str], Runner], tmp_path: Path
+) -> None:
+    alone, pid_file = deployed("serve"), tmp_path / "pid"
+    with get_client(sync_client=True) as client:
+        deployment = _deployment(client, f"hooked/{alone.settings.instance}")
+        run = client.create_flow_run_from_deployment(deployment, parameters={"pid_file": str(pid_file)})
+        _until(lambda: _started(alone) == 1, 90, "the container")
+        os.kill(int(pid_file.read_text()), signal.SIGKILL)
+        _until(lambda: _containers(alone) == 0, 60, "the container's end")
+        _until(lambda: _final(client, run.id), 60, "the flow run's end")
+        assert client.read_flow_run(run.id).state_name == "Crashed"
+    newest = next(row for row in alone.executions.list("default", limit=50) if row.owner == str(run.id))
+    assert (newest.status, newest.reason) == (Status.FAILED, Reason.INFRASTRUCTURE)
 
 
 def _final(client: SyncPrefectClient, run_id: uuid.UUID) -> bool:

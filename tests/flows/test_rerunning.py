@@ -14,12 +14,14 @@ from pathlib import Path
 
 import docker
 import pytest
+from prefect import flow
 from prefect.client.orchestration import get_client
 
+from flows import skill
 from skillbox_core import Runner, Status
 from skillbox_core.sandbox.container import LABEL_OWNER
 from tests.conftest import MakeSkill
-from tests.flows.programs.rerunning import WITHIN, one
+from tests.flows.programs.rerunning import FLOWS, WITHIN
 
 PROGRAM = Path(__file__).parent / "programs" / "rerunning.py"
 STEPS = ("create_record", "load_skill", "create_container", "wait", "collect_output", "upload_artifacts", "cleanup")
@@ -67,17 +69,19 @@ def _starts(runner: Runner, owner: str) -> Iterator[Counter[str]]:
         thread.join(10)
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize(
+    ("which", "point"), [*(("one", point) for point in POINTS), ("nested", "within wait"), ("nested", "before cleanup")]
+)
 def test_a_flow_run_whose_worker_was_killed_ends_in_one_result(
-    runner: Runner, make_skill: MakeSkill, point: str
+    runner: Runner, make_skill: MakeSkill, which: str, point: str
 ) -> None:
     name = make_skill(SCRIPT)
     with get_client(sync_client=True) as client:
-        run_id = str(client.create_flow_run(one, parameters={"name": name}).id)
+        run_id = str(client.create_flow_run(FLOWS[which], parameters={"name": name}).id)
         with _starts(runner, run_id) as starts:
-            first = _try(runner, run_id, name, point)
+            first = _try(runner, which, run_id, name, point)
             assert first.returncode == -9, first.stderr
-            second = _try(runner, run_id, name)
+            second = _try(runner, which, run_id, name)
             assert second.returncode == 0, second.stderr
         state = client.read_flow_run(uuid.UUID(run_id)).state
         assert state is not None
@@ -88,3 +92,19 @@ def test_a_flow_run_whose_worker_was_killed_ends_in_one_result(
     assert row.files_list.count("start-") == 1
     assert starts["start"] - starts["refused"] == 1
     assert runner.engine.containers({LABEL_OWNER: run_id}) == []
+
+
+def test_a_flow_that_retries_keeps_what_its_skills_have_done(runner: Runner, make_skill: MakeSkill) -> None:
+    name, tries = make_skill(SCRIPT), []
+
+    @flow(retries=1)
+    def second_time_lucky() -> list[str]:
+        results = [skill(name)({"n": n}) for n in (1, 1, 2)]
+        tries.append([result.execution_id for result in results])
+        assert len(tries) == 2
+        return tries[-1]
+
+    second_time_lucky()
+    assert tries[0] == tries[1]
+    assert len(set(tries[0])) == 3
+    assert len(runner.executions.list("default", skill=name)) == 3

@@ -31,18 +31,10 @@ from skillbox_core import (
     Reason,
     Runner,
     RunResult,
-    Settings,
     SkillNotFoundError,
 )
 from skillbox_core.errors import DatabaseError, EngineError, InvalidRequestError, StorageError
 from tests.conftest import MakeSkill
-
-
-@pytest.fixture(autouse=True)
-def _this_installation(installation: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert os.environ.get("PREFECT_API_URL"), "`make test` starts the server that these tests need"
-    monkeypatch.setenv("SKILLBOX_HOME", str(installation.home))
-    monkeypatch.setenv("SKILLBOX_INSTANCE", installation.instance)
 
 
 def _flow_run_id(state: State[Any]) -> uuid.UUID:

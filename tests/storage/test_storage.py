@@ -155,8 +155,8 @@ def test_the_reconciler_closes_what_nobody_looks_after_and_leaves_the_living(
     found = cleanup_orphans(store, dry_run=True)
     assert [(o.kind, o.done) for o in found] == [("container", False), ("record", False)]
     assert [(o.kind, o.done, o.name) for o in cleanup_orphans(store)] == [
-        ("container", True, sandbox.name),
         ("record", True, execution.id),
+        ("container", True, sandbox.name),
     ]
     assert store.executions.result("default", execution.id).reason is Reason.INFRASTRUCTURE
     assert cleanup_orphans(store) == []

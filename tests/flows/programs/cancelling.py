@@ -17,7 +17,7 @@ from typing import Any
 from prefect import flow, serve
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import skill
+from flows import skill, stop_skills
 
 slow = skill("slow")
 LONG = {"seconds": 100}
@@ -51,7 +51,14 @@ def in_a_subflow() -> None:
     submitted()
 
 
-FLOWS: dict[str, Any] = {f.fn.__name__: f for f in (direct, submitted, mapped, asynchronous, in_a_subflow)}
+@flow(on_cancellation=[stop_skills], on_crashed=[stop_skills])
+def hooked(pid_file: str = "") -> None:
+    if pid_file:
+        Path(pid_file).write_text(str(os.getpid()))
+    slow(LONG)
+
+
+FLOWS: dict[str, Any] = {f.fn.__name__: f for f in (direct, submitted, mapped, asynchronous, in_a_subflow, hooked)}
 
 
 def deploy_to_a_pool(name: str) -> None:

@@ -1,6 +1,6 @@
 """One try of a flow run, which kills its own process at a chosen point.
 
-    rerunning.py FLOW_RUN_ID SKILL [POINT]
+    rerunning.py FLOW FLOW_RUN_ID SKILL [POINT]
 
 A point is `before STEP`, `after STEP`, or `within NAME`, one of the calls below that a step makes.
 """
@@ -82,7 +82,15 @@ def one(name: str) -> None:
     assert result.output == {"n": 7}
 
 
-def main(run_id: str, name: str, point: str = "") -> None:
+@flow
+def nested(name: str) -> None:
+    one(name)
+
+
+FLOWS: dict[str, Any] = {"one": one, "nested": nested}
+
+
+def main(which: str, run_id: str, name: str, point: str = "") -> None:
     when, _, where = point.partition(" ")
     if when == "before":
         before(Steps, where)
@@ -92,7 +100,7 @@ def main(run_id: str, name: str, point: str = "") -> None:
         WITHIN[where]()
     with get_client(sync_client=True) as client:
         flow_run = client.read_flow_run(uuid.UUID(run_id))
-    run_flow(one, flow_run=flow_run, parameters={"name": name})
+    run_flow(FLOWS[which], flow_run=flow_run, parameters={"name": name})
 
 
 if __name__ == "__main__":

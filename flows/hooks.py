@@ -1,0 +1,36 @@
+"""Hooks for flows that use skills: when a flow run is cancelled or lost, its containers go and its records end.
+
+A skill that is still looked after ends by itself when its process is told to stop. These are for the rest:
+they may run in another process than the skills did, so they find everything by the flow run's label.
+
+    @flow(on_cancellation=[stop_skills], on_crashed=[stop_skills])
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import Flow
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.logging.loggers import flow_run_logger
+
+from skillbox_core.errors import SkillboxError
+from skillbox_core.runner import Runner
+from skillbox_core.sandbox.orphans import end_owner
+from skillbox_core.status import Status
+
+
+def stop_skills(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """Ends the skills of a flow run; a hook for `on_cancellation` and `on_crashed`.
+
+    Trouble is logged and left to the next clean-up: a hook's error would hide why the flow run ended.
+    """
+    logger = flow_run_logger(flow_run, flow)
+    status = Status.CANCELLED if state.is_cancelled() or state.is_cancelling() else Status.FAILED
+    try:
+        ended = end_owner(Runner.from_settings(), str(flow_run.id), status)
+    except SkillboxError as error:
+        logger.warning("the skills of this flow run could not be ended: %s", error)
+        return
+    for orphan in ended:
+        logger.info("ended %s %s%s", orphan.kind, orphan.name, f": {orphan.error}" if orphan.error else "")
