@@ -19,6 +19,8 @@ from skillbox_core.errors import DatabaseError, SettingsError
 HEAD = "0001"
 """The newest migration; a test compares it with the folder."""
 
+VERSION_TABLE = "skillbox_version"
+"""A table of our own, so that Skillbox and Prefect, which uses Alembic too, can share a database."""
 _MIGRATION_LOCK = 0x5B1_11B0
 BUSY_SECONDS = 30
 
@@ -80,9 +82,9 @@ class Database:
 
     def _revision(self) -> str | None:
         with self._engine.connect() as connection:
-            if not sqlalchemy.inspect(connection).has_table("alembic_version"):
+            if not sqlalchemy.inspect(connection).has_table(VERSION_TABLE):
                 return None
-            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+            return connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
 
     def _upgrade(self) -> None:
         """Brings the schema up to date; several processes may try at once, one does it."""
