@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format setup stop status clean lock
+.PHONY: help run test bench lint format setup stop status clean lock
 
 bootstrap := ./deployments/local/bootstrap.sh
 bin := .venv/bin
@@ -14,6 +14,11 @@ run: setup ## set everything up, then run the example pipeline on real data
 test: setup ## set everything up, then run all tests (ARGS="-k name" for some)
 	@$(bootstrap) services
 	@$(bin)/python -m pytest $(ARGS)
+	@$(if $(ARGS),,SKILLBOX_TEST_POSTGRES=1 $(bin)/python -m pytest tests/flows)
+
+bench: setup ## what Prefect costs for each skill, measured (ARGS="--skills 100")
+	@$(bootstrap) services
+	@$(bin)/python -m tests.benchmarks.mapped $(ARGS)
 
 setup: ## packages, container engine, images and Prefect server
 	@$(bootstrap) up

@@ -21,10 +21,19 @@ load_env_file()
 
 
 @pytest.fixture(scope="session")
-def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
+def database_dsn() -> str:
+    """The installation's database; empty for SQLite in its home."""
+    return ""
+
+
+@pytest.fixture(scope="session")
+def installation(tmp_path_factory: pytest.TempPathFactory, database_dsn: str) -> Iterator[Settings]:
     """Settings of a fresh installation on the engine that `make setup` found; nothing of it may be left."""
     settings = Settings(
-        home=tmp_path_factory.mktemp("home"), instance=f"test-{uuid.uuid4().hex[:12]}", db_dsn="", s3_endpoint=""
+        home=tmp_path_factory.mktemp("home"),
+        instance=f"test-{uuid.uuid4().hex[:12]}",
+        db_dsn=database_dsn,
+        s3_endpoint="",
     )
     yield settings
     runner = Runner.from_settings(settings)

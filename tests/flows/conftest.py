@@ -1,16 +1,44 @@
-"""The Prefect server that `make setup` found, and the test installation in this process's environment."""
+"""The Prefect server of these tests: the one that `make setup` found, or with SKILLBOX_TEST_POSTGRES=1 one on Postgres.
+
+With Postgres, the test installation keeps its records there too.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import pytest
+from prefect.context import refresh_global_settings_context
 
 from skillbox_core import Settings
+from tests.services import postgres
+from tests.services.prefect import prefect_server
+
+ON_POSTGRES = os.environ.get("SKILLBOX_TEST_POSTGRES") == "1"
+
+
+@pytest.fixture(scope="session")
+def database_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Starts Postgres and a Prefect server on it, where they are asked for."""
+    if not ON_POSTGRES:
+        assert os.environ.get("PREFECT_API_URL"), "`make test` starts the server that these tests need"
+        yield ""
+        return
+    if missing := postgres.missing():
+        pytest.skip(missing)
+    with (
+        postgres.postgres(tmp_path_factory.mktemp("postgres")) as url,
+        prefect_server(tmp_path_factory.mktemp("prefect"), url) as server,
+    ):
+        os.environ["PREFECT_API_URL"] = server.api
+        refresh_global_settings_context()
+        yield url
+        assert server.complaints() == []
 
 
 @pytest.fixture(autouse=True)
 def _this_installation(installation: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert os.environ.get("PREFECT_API_URL"), "`make test` starts the server that these tests need"
     monkeypatch.setenv("SKILLBOX_HOME", str(installation.home))
     monkeypatch.setenv("SKILLBOX_INSTANCE", installation.instance)
+    monkeypatch.setenv("SKILLBOX_DB_DSN", installation.db_dsn)

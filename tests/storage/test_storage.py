@@ -15,7 +15,7 @@ from skillbox_core import Reason, Runner, RunOptions, RunRequest, SkillNotFoundE
 from skillbox_core.errors import SkillboxError, StorageError, VersionExistsError
 from skillbox_core.models import Verdict
 from skillbox_core.sandbox.orphans import cleanup_orphans
-from skillbox_core.storage.database import HEAD, Database
+from skillbox_core.storage.database import HEAD, VERSION_TABLE, Database
 from tests.storage.conftest import fresh_database
 
 SCRIPT = (
@@ -196,4 +196,5 @@ def test_the_head_is_the_newest_migration_and_makes_the_tables_of_the_models(tmp
     with database.session():
         pass
     with database._engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), tables.ExecutionRow.metadata) == []
+        context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
+        assert compare_metadata(context, tables.ExecutionRow.metadata) == []
