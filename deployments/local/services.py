@@ -1,4 +1,4 @@
-"""What the tests need beside the installation: Postgres, and Swift as a real S3 service."""
+"""What the tests need beside the installation: Postgres, a browser, and Swift as a real S3 service."""
 
 from __future__ import annotations
 
@@ -34,7 +34,11 @@ def ensure_services() -> str:
 
 def _system_packages() -> dict[str, bool]:
     postgres = shutil.which("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    return {"postgresql": bool(postgres), "memcached": bool(shutil.which("memcached"))}
+    return {
+        "postgresql": bool(postgres),
+        "memcached": bool(shutil.which("memcached")),
+        "chromium": any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
+    }
 
 
 def _ensure_swift() -> str:

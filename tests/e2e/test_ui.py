@@ -1,0 +1,78 @@
+"""What a person sees: the Prefect UI in a real browser, after the example pipeline has run."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from playwright.sync_api import Page, expect, sync_playwright
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+
+from skillbox_core import Runner
+from tests.conftest import EXAMPLES
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium; `make test` as root installs it")
+
+UI = os.environ.get("PREFECT_API_URL", "").removesuffix("/api")
+
+
+@pytest.fixture(scope="module")
+def run_id(runner: Runner, cli_environment: dict[str, str]) -> str:
+    """The flow run of the example pipeline."""
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLES / "pipeline.py")], env=cli_environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    found = re.search(r"/runs/flow-run/([0-9a-f-]{36})", done.stderr + done.stdout)
+    assert found, done.stderr
+    return found[1]
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
+    """A page of a browser that talks to this machine only."""
+    flags = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", *flags])
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.route(lambda url: not url.startswith((UI, "data:")), lambda route: route.abort())
+        yield page
+        browser.close()
+
+
+def test_the_flow_run_shows_a_box_for_each_skill_with_its_arrows(page: Page, run_id: str, tmp_path: Path) -> None:
+    with page.expect_response(re.compile("graph-v2")) as graph:
+        page.goto(f"{UI}/runs/flow-run/{run_id}")
+    answer: dict[str, Any] = graph.value.json()
+    nodes = dict(answer["nodes"])
+    # What lies inside another box is drawn when that one is opened.
+    skills = {node["label"]: node for node in nodes.values() if not node["encapsulating"]}
+    assert set(skills) == {"clean-csv", "stats", "chart", "text-summary"}
+    arrows = {(nodes[parent["id"]]["label"], name) for name, box in skills.items() for parent in box["parents"]}
+    assert arrows >= {("clean-csv", "stats"), ("stats", "chart")}
+    inside = [nodes[node["encapsulating"][0]["id"]]["label"] for node in nodes.values() if node["encapsulating"]]
+    assert Counter(inside) == dict.fromkeys(skills, 7)
+    expect(page.locator("canvas").first).to_be_visible()
+    expect(page.get_by_text("Completed").first).to_be_visible()
+    page.screenshot(path=tmp_path / "flow-run.png")
+
+
+def test_the_artifacts_render(page: Page, run_id: str, tmp_path: Path) -> None:
+    of_the_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(run_id)]))
+    with get_client(sync_client=True) as client:
+        found = {artifact.key: artifact.id for artifact in client.read_artifacts(artifact_filter=of_the_run)}
+    page.goto(f"{UI}/artifacts/artifact/{found['skill-chart']}")
+    expect(page.get_by_role("heading", name="chart@1.0.0")).to_be_visible()
+    expect(page.get_by_role("row", name="status success")).to_be_visible()
+    page.screenshot(path=tmp_path / "artifact.png")
