@@ -105,6 +105,12 @@ class StorageError(InfrastructureError):
     """The object store can't be reached, or failed."""
 
 
+class ChangedObjectError(StorageError):
+    """What is stored is not what was stored once: its digest has changed. Fetching it again gives the same."""
+
+    retryable = False
+
+
 class DatabaseError(InfrastructureError):
     """The database can't be reached, or failed."""
 

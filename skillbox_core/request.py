@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from skillbox_core.errors import InvalidRequestError
-from skillbox_core.models import RunOptions, RunRequest
+from skillbox_core.models import PlannedFile, RunOptions, RunRequest
 
 
 def canonical_input(value: Any, limit: int) -> str:
@@ -36,8 +37,10 @@ def canonical_input(value: Any, limit: int) -> str:
     return text
 
 
-def request_digest(request: RunRequest, version: str, document: str, options: RunOptions) -> str:
-    """What makes two requests the same: skill, resolved version, input, environment names, limits."""
+def request_digest(
+    request: RunRequest, version: str, document: str, options: RunOptions, files: Sequence[PlannedFile] = ()
+) -> str:
+    """What makes two requests the same: skill, resolved version, input, files, environment names, limits."""
     parts = [
         request.skill,
         version,
@@ -46,5 +49,6 @@ def request_digest(request: RunRequest, version: str, document: str, options: Ru
         options.timeout,
         options.cpu,
         options.memory,
+        [(file.path, file.identity) for file in files],
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -19,6 +19,7 @@ from skillbox_core.steps import Steps
 from skillbox_core.storage.artifacts import ArtifactStore
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.executions import ExecutionStore
+from skillbox_core.storage.inputs import InputStore
 from skillbox_core.storage.objects import Bucket
 
 
@@ -47,6 +48,7 @@ class Runner:
         self.artifacts = artifacts
         self.connections = Connections()
         self.admission = Admission(settings.max_concurrent_execs)
+        self.inputs = InputStore(settings, executions, artifacts)
 
     @classmethod
     def from_settings(cls, settings: Settings | None = None) -> Runner:
@@ -96,7 +98,7 @@ class Runner:
 
     @cached_property
     def spool(self) -> Path:
-        """Where collected files wait for their upload."""
+        """See `skillbox_core.spool`."""
         folder = self.settings.home / "spool"
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder

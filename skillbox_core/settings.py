@@ -95,6 +95,7 @@ class Settings(BaseSettings):
     default_scratch: str = "256Mi"
     max_scratch: str = "1Gi"
     max_input_size: int = Field(default=10 * 1024 * 1024, gt=0)
+    max_input_files_size: int = Field(default=100 * 1024 * 1024, gt=0)
     max_output_size: int = Field(default=1024 * 1024, ge=1024)
     """Bytes of output.json, and bytes of logs that are stored."""
     max_skill_size: int = Field(default=50 * 1024 * 1024, gt=0)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from skillbox_core import spool
 from skillbox_core.cancel import CancelToken
 from skillbox_core.errors import InvalidRequestError, RunCancelledError, RunnerNotImplementedError, SkillboxError
 from skillbox_core.models import (
@@ -20,6 +22,7 @@ from skillbox_core.models import (
     RunRequest,
     RunResult,
     Sandbox,
+    StagedFile,
     Verdict,
 )
 from skillbox_core.names import check_skill, check_tenant
@@ -70,6 +73,7 @@ class Steps:
                 parse(value, field)
         document = canonical_input(request.input, self._settings.max_input_size)
         version = self._runner.registry.resolve(options.tenant, request.skill, request.version)
+        files = self._runner.inputs.plan(options.tenant, options.files)
         key = options.key or uuid.uuid4().hex
         execution = self._runner.executions.open(
             NewExecution(
@@ -79,7 +83,7 @@ class Steps:
                 version=version,
                 input=document,
                 key=f"{options.tenant}/{key}",
-                request_digest=request_digest(request, version, document, options),
+                request_digest=request_digest(request, version, document, options, files),
                 owner=options.owner,
                 owner_attempt=options.owner_attempt,
                 instance=self._settings.instance,
@@ -92,7 +96,7 @@ class Steps:
             # Its skill may have run, and what it left is gone: this is a new attempt, and says so.
             self._remove(execution)
             execution = self._runner.executions.next_attempt(execution)
-        return execution
+        return replace(execution, files=files)
 
     def _holds(self, execution: Execution) -> bool:
         """Whether the attempt's container is there and can still be waited for or collected from."""
@@ -135,15 +139,34 @@ class Steps:
         runner.admission.enter(execution.id, self._cancel)
         if self._cancel and self._cancel.cancelled:
             raise RunCancelledError("cancelled by the caller before the skill was started")
+        name = container.container_name(execution.id, execution.attempt)
+        if execution.launched:
+            # Its files were delivered then, and may be gone since.
+            adopted = container.adopt(runner.engine, name, token=execution.id, instance=self._settings.instance)
+            if adopted:
+                return adopted
+        with runner.inputs.staged(execution, spool.inputs_folder(runner.spool, execution), self._cancel) as files:
+            return self._launch(name, execution, skill, request, options, files)
+
+    def _launch(
+        self,
+        name: str,
+        execution: Execution,
+        skill: LoadedSkill,
+        request: RunRequest,
+        options: RunOptions,
+        files: Sequence[StagedFile],
+    ) -> Sandbox:
+        runner = self._runner
         image = runner.engine.ready_image(skill.image)
         archive = open_archive(skill.path, self._settings.max_skill_size)
         document = canonical_input(request.input, self._settings.max_input_size).encode()
         vendored = f"/sandbox/{SCRIPTS}/{VENDOR}" if skill.lang == "python" and archive.vendored else None
         env = skill_environment(document, archive.manifest.instructions, request.env, vendored)
-        plan = plan_delivery(archive, document, start_script(skill.lang, skill.entrypoint, env))
+        plan = plan_delivery(archive, document, start_script(skill.lang, skill.entrypoint, env), files)
         if plan.size > skill.scratch:
             raise InvalidRequestError(
-                f"the skill and its input are {format_bytes(plan.size)}, "
+                f"the skill, its input and its files are {format_bytes(plan.size)}, "
                 f"its scratch area is {format_bytes(skill.scratch)}",
                 hint="raise resources.scratch in SKILL.md",
             )
@@ -164,12 +187,17 @@ class Steps:
             labels=labels,
         )
         runner.executions.note_launch(
-            execution, digest=skill.digest, image=skill.image, image_id=image.id, deadline=deadline
+            execution,
+            digest=skill.digest,
+            image=skill.image,
+            image_id=image.id,
+            deadline=deadline,
+            files=[file.digest for file in files],
         )
         return container.launch(
             runner.engine,
             runner.connections,
-            name=container.container_name(execution.id, execution.attempt),
+            name=name,
             token=execution.id,
             config=config,
             plan=plan,
@@ -195,7 +223,7 @@ class Steps:
         return container.collect(
             self._runner.engine,
             sandbox,
-            self._spool(execution),
+            spool.output_archive(self._runner.spool, execution),
             scratch=skill.scratch,
             max_document=self._settings.max_output_size,
         )
@@ -213,15 +241,12 @@ class Steps:
             self._remove(execution)
 
     def _remove(self, execution: Execution) -> None:
-        self._spool(execution).unlink(missing_ok=True)
+        spool.clear(self._runner.spool, execution)
         try:
             self._runner.engine.remove(container.container_name(execution.id, execution.attempt))
         except SkillboxError as error:
             # The record is right and the container will end by itself; the reconciler removes it.
             logger.warning("the container of execution %s is left for cleanup: %s", execution.id, error)
-
-    def _spool(self, execution: Execution) -> Path:
-        return self._runner.spool / f"{execution.id}-{execution.attempt}.tar.gz"
 
 
 def _wall_deadline(timeout: float) -> float:

@@ -94,7 +94,7 @@ def files(
     runner = Runner.from_settings()
     row = runner.executions.get(tenant, check_execution_id(execution_id))
     if download and row.files_key:
-        for path in runner.artifacts.extract(row.files_key, download):
+        for path in runner.artifacts.extract(runner.executions.result(tenant, row.id).artifacts, download):
             print(path)
     else:
         for name in json.loads(row.files_list):
@@ -121,4 +121,5 @@ def _summary(row: ExecutionRow) -> dict[str, object]:
         "image_id": row.image_id,
         "attempt": row.attempt,
         "files": json.loads(row.files_list),
+        "input_files": [path for path, _, _ in json.loads(row.input_files)],
     }

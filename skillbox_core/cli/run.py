@@ -43,8 +43,7 @@ def run_skill(
     with _interrupts(token), _spinner(f"running {harmless(reference)}", as_json) as show:
         result = runner.run(request, options, on_log=show, cancel=token)
     if download and result.files_list:
-        row = runner.executions.get(tenant, result.execution_id)
-        for path in runner.artifacts.extract(row.files_key, download):
+        for path in runner.artifacts.extract(result.artifacts, download):
             note(f"saved {path}")
     if as_json:
         print(json.dumps(result.model_dump(mode="json"), ensure_ascii=True))

@@ -1,15 +1,25 @@
 """Values that pass between callers, steps and storage: small, immutable, picklable, free of live clients."""
 
-from skillbox_core.models.calls import DEFAULT_TENANT, RunOptions, RunRequest, RunResult, Usage
-from skillbox_core.models.steps import (
+from skillbox_core.models.calls import (
+    DEFAULT_TENANT,
     Artifacts,
+    FileDigest,
+    InputFile,
+    RunOptions,
+    RunRequest,
+    RunResult,
+    Source,
+    Usage,
+)
+from skillbox_core.models.steps import (
     Ending,
     Execution,
     LoadedSkill,
     Outcome,
     Output,
-    OutputFile,
+    PlannedFile,
     Sandbox,
+    StagedFile,
     Verdict,
 )
 
@@ -18,14 +28,18 @@ __all__ = [
     "Artifacts",
     "Ending",
     "Execution",
+    "FileDigest",
+    "InputFile",
     "LoadedSkill",
     "Outcome",
     "Output",
-    "OutputFile",
+    "PlannedFile",
     "RunOptions",
     "RunRequest",
     "RunResult",
     "Sandbox",
+    "Source",
+    "StagedFile",
     "Usage",
     "Verdict",
 ]

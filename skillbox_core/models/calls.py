@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Self
 
 from pydantic import (
@@ -51,11 +52,41 @@ class RunRequest(BaseModel):
         return data
 
 
+class Source(StrEnum):
+    """Where a file for a skill comes from."""
+
+    RUN = "run"
+    """The files that an execution of the same tenant left."""
+    PATH = "path"
+    """A file or folder of the machine on which the skill is run."""
+    URL = "url"
+    """One object that fsspec can open."""
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file for a skill, or all files of a run or of a folder.
+
+    Attributes:
+        source: What `at` is.
+        at: Execution id, absolute path, or URL. Not shown: a URL may be signed.
+        member: One file of the run; empty means all.
+        name: Where it lies below `/sandbox/in/files/`. Empty: under its own name; `a/b.csv`: under this one
+            instead; `a/`: in this folder under its own name.
+    """
+
+    source: Source
+    at: str = field(repr=False)
+    member: str = ""
+    name: str = ""
+
+
 class RunOptions(BaseModel):
     """How to run it: what the caller decides beside the request.
 
     Attributes:
         timeout, cpu, memory: As in SKILL.md; None leaves the skill's or the installation's word.
+        files: What lies in `/sandbox/in/files/`; `skillbox_core.inputs.input_files` makes these from what people write.
         key: Idempotency key. The same key with the same request is the same execution, in any process.
         owner: On whose behalf this runs, such as a Prefect flow run; a label on the container.
         owner_attempt: Which try of the owner this is. A later try with the same request takes over an
@@ -68,6 +99,7 @@ class RunOptions(BaseModel):
     timeout: str | None = None
     cpu: str | None = None
     memory: str | None = None
+    files: tuple[InputFile, ...] = ()
     key: str | None = Field(default=None, max_length=200)
     owner: str | None = Field(default=None, max_length=200)
     owner_attempt: int = Field(default=0, ge=0)
@@ -84,6 +116,7 @@ class RunResult(BaseModel):
         error: What went wrong; None for a success.
         reason: Why the status is `failed`; not part of the JSON.
         usage: What the run used; not part of the JSON.
+        artifacts: Its stored files with their digests; not part of the JSON.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -99,6 +132,7 @@ class RunResult(BaseModel):
 
     reason: Reason | None = Field(default=None, exclude=True)
     usage: Usage = Field(default_factory=lambda: Usage(), exclude=True)
+    artifacts: Artifacts = Field(default_factory=lambda: Artifacts(), exclude=True)
     skill: str = Field(default="", exclude=True)
     version: str = Field(default="", exclude=True)
     tenant: str = Field(default=DEFAULT_TENANT, exclude=True)
@@ -137,6 +171,31 @@ class Usage:
     exit_code: int | None = None
     peak_memory: int | None = None
     cpu_seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class FileDigest:
+    """A file by what it is: path below `files/`, size in bytes, SHA-256."""
+
+    path: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """The stored files of an execution.
+
+    Attributes:
+        key: `{tenant}/{execution}/files.tar.gz`, or empty when there are none.
+        size: Bytes of the archive.
+        sha256: Of the archive; empty for one that was stored before digests were kept.
+    """
+
+    key: str = ""
+    files: tuple[FileDigest, ...] = ()
+    size: int = 0
+    sha256: str = ""
 
 
 RunResult.model_rebuild()

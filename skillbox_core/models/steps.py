@@ -7,8 +7,40 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from skillbox_core.models.calls import RunResult, Usage
+from skillbox_core.models.calls import Artifacts, FileDigest, InputFile, RunResult, Usage
 from skillbox_core.status import Reason, Status
+
+
+@dataclass(frozen=True)
+class PlannedFile:
+    """A file that a skill will be given.
+
+    Attributes:
+        path: Below `/sandbox/in/files/`, checked.
+        source: The one file it comes from.
+        size: Bytes, where that is known beforehand.
+        sha256: Of its contents, where that is known beforehand.
+        mark: What its store says about its contents instead (an ETag, a date).
+    """
+
+    path: str
+    source: InputFile
+    size: int | None = None
+    sha256: str = ""
+    mark: str = ""
+
+    @property
+    def identity(self) -> str:
+        """What makes two files the same, as far as that is known without reading them."""
+        return f"sha256:{self.sha256}" if self.sha256 else f"{self.source.at} {self.mark}"
+
+
+@dataclass(frozen=True)
+class StagedFile:
+    """A file for a skill in the local spool, under a name that nobody chose."""
+
+    digest: FileDigest
+    spool: Path
 
 
 @dataclass(frozen=True)
@@ -19,6 +51,7 @@ class Execution:
         id: 32 hex digits.
         attempt: 1, and one more each time a lost container was replaced.
         launched: A container was made for this attempt, so its skill may have started.
+        files: What its skill is given.
         result: Set when the record is finished already.
     """
 
@@ -29,6 +62,7 @@ class Execution:
     attempt: int
     created_at: datetime
     launched: bool = False
+    files: tuple[PlannedFile, ...] = ()
     result: RunResult | None = None
 
 
@@ -100,15 +134,6 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class OutputFile:
-    """A file that a skill left: path below `files/`, size in bytes, SHA-256."""
-
-    path: str
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True)
 class Output:
     """What a skill left behind, after checks.
 
@@ -122,24 +147,8 @@ class Output:
     document: str | None = None
     problem: str | None = None
     spool: Path | None = None
-    files: tuple[OutputFile, ...] = ()
+    files: tuple[FileDigest, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
-
-
-@dataclass(frozen=True)
-class Artifacts:
-    """The stored files of an execution.
-
-    Attributes:
-        key: `{tenant}/{execution}/files.tar.gz`, or empty when there are none.
-        size: Bytes of the archive.
-        sha256: Of the archive.
-    """
-
-    key: str = ""
-    files: tuple[OutputFile, ...] = ()
-    size: int = 0
-    sha256: str = ""
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def _create(engine: Engine, name: str, token: str, config: dict[str, Any]) -> st
         try:
             return engine.create(name, config)
         except NameTakenError:
-            if adopted := _adopt(engine, name, token, config):
+            if adopted := adopt(engine, name, token=token, instance=str(config["Labels"][LABEL_INSTANCE])):
                 return adopted
             if time.monotonic() > give_up:
                 raise
@@ -113,15 +113,22 @@ def _create(engine: Engine, name: str, token: str, config: dict[str, Any]) -> st
             time.sleep(SLICE)
 
 
-def _adopt(engine: Engine, name: str, token: str, config: dict[str, Any]) -> Sandbox | None:
-    """The container that already has the name, if the skill started in it; else it is removed."""
+def adopt(engine: Engine, name: str, *, token: str, instance: str) -> Sandbox | None:
+    """The container that already has the name, if the skill started in it; else it is removed.
+
+    Args:
+        token: The execution's id.
+        instance: The installation.
+
+    Raises:
+        EngineError: The engine failed, or the container belongs to somebody else.
+    """
     try:
         found = engine.inspect(name)
     except ContainerGoneError:
         return None
     labels = found["Config"].get("Labels") or {}
-    wanted = config["Labels"]
-    if labels.get(LABEL_EXECUTION) != wanted[LABEL_EXECUTION] or labels.get(LABEL_INSTANCE) != wanted[LABEL_INSTANCE]:
+    if labels.get(LABEL_EXECUTION) != token or labels.get(LABEL_INSTANCE) != instance:
         raise EngineError(f"the container {name} belongs to somebody else")
     container_id = str(found["Id"])
     if _settle(engine, container_id, token):

@@ -1,4 +1,4 @@
-"""What goes into a sandbox: the skill, its input and a generated start script, as one tar.
+"""What goes into a sandbox: the skill, its input, its input files and a generated start script, as one tar.
 
 Its size is known before its first byte is made, and it never lies whole in memory.
 """
@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import shlex
 import tarfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path, PurePosixPath
 
+from skillbox_core.models import StagedFile
 from skillbox_core.sandbox.tarstream import BLOCK
 from skillbox_core.skills.archive import SkillArchive
 
 COMMANDS = {"python": "python3", "node": "node", "bash": "bash"}
 SCRIPTS = "scripts"
+INPUT_FILES = "in/files"
 START = ".run"
+CHUNK = 256 * 1024
 
 
 @dataclass
@@ -34,6 +38,12 @@ class TarPlan:
     def add_bytes(self, path: str, data: bytes, mode: int = 0o644) -> None:
         """Adds a small file."""
         self.add(path, len(data), mode, lambda: (data,))
+
+    def add_folder(self, path: str, mode: int) -> None:
+        """Adds a folder, or gives one that came to be with its contents its mode."""
+        info = tarfile.TarInfo(path)
+        info.type, info.mode = tarfile.DIRTYPE, mode
+        self._parts.append((info.tobuf(tarfile.GNU_FORMAT), 0, lambda: ()))
 
     @property
     def size(self) -> int:
@@ -59,11 +69,25 @@ def start_script(lang: str, entrypoint: str, env: Mapping[str, str]) -> bytes:
     return ("\n".join(lines) + "\n").encode("utf-8", errors="surrogatepass")
 
 
-def plan_delivery(archive: SkillArchive, input_json: bytes, start: bytes) -> TarPlan:
+def plan_delivery(archive: SkillArchive, input_json: bytes, start: bytes, files: Sequence[StagedFile] = ()) -> TarPlan:
     """Everything a sandbox gets, in one tar."""
     plan = TarPlan()
     plan.add_bytes(START, start, 0o600)
     plan.add_bytes("input.json", input_json)
     for file in archive.files:
         plan.add(f"{SCRIPTS}/{file.path}", file.size, file.mode, partial(archive.read, file))
+    folders = {INPUT_FILES, INPUT_FILES.rpartition("/")[0]}
+    for given in files:
+        path = f"{INPUT_FILES}/{given.digest.path}"
+        plan.add(path, given.digest.size, 0o444, partial(_read, given.spool))
+        folders.update(str(parent) for parent in PurePosixPath(path).parents[:-1])
+    # After their contents and from the inside out: not every tar can write into a folder that it made read-only.
+    for folder in sorted(folders, key=lambda folder: folder.count("/"), reverse=True):
+        plan.add_folder(folder, 0o555)
     return plan
+
+
+def _read(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk

@@ -72,6 +72,7 @@ def skill_environment(
     """
     env = {
         "HOME": "/tmp",  # noqa: S108 - the sandbox's own tmpfs
+        "SANDBOX_INPUT_FILES_DIR": "/sandbox/in/files/",
         "SANDBOX_OUTPUT": "/sandbox/out/output.json",
         "SANDBOX_FILES_DIR": "/sandbox/out/files/",
         # Without a terminal, Python would hold back what it prints until it ends: no live logs.

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from skillbox_core.errors import OutputError
-from skillbox_core.models import Output, OutputFile
+from skillbox_core.models import FileDigest, Output
 from skillbox_core.sandbox.limits import format_bytes
 from skillbox_core.sandbox.tarstream import TarEntry, TarReader
 from skillbox_core.skills.archive import path_problem
@@ -105,7 +105,7 @@ class _Collector:
         self._folders: set[str] = set()
         self.document: str | None = None
         self.problem: str | None = "output.json is missing: the skill must write its result to /sandbox/out/output.json"
-        self.files: dict[str, OutputFile] = {}
+        self.files: dict[str, FileDigest] = {}
         self.skipped: list[tuple[str, str]] = []
 
     def collect(self, tar: tarfile.TarFile) -> None:
@@ -180,9 +180,9 @@ class _Hashing:
         return b"".join(parts)
 
 
-def _copy(reader: TarReader, entry: TarEntry, name: str, tar: tarfile.TarFile) -> OutputFile:
+def _copy(reader: TarReader, entry: TarEntry, name: str, tar: tarfile.TarFile) -> FileDigest:
     info = tarfile.TarInfo(name)
     info.size, info.mode = entry.size, 0o644
     body = _Hashing(reader.body())
     tar.addfile(info, body)  # type: ignore[arg-type]
-    return OutputFile(name, entry.size, body.sha256.hexdigest())
+    return FileDigest(name, entry.size, body.sha256.hexdigest())

@@ -37,8 +37,8 @@ usage() {
 
 token=- size='' limit='' grace=''
 read -r size limit grace token
-# The archive's size is its end: closing stdin does not travel through every proxy.
-if [ -z "$size" ] || ! head -c "$size" | tar -xf - -C $sandbox; then
+# The archive's size is its end: closing stdin does not travel through every proxy. -p keeps its modes from umask.
+if [ -z "$size" ] || ! head -c "$size" | tar -xpf - -C $sandbox; then
     announce refused
     exit 70
 fi

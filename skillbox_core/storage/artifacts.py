@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import shutil
 import tarfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import IO
 
-from skillbox_core.errors import StorageError
+from skillbox_core.errors import ChangedObjectError, StorageError
 from skillbox_core.models import Artifacts, Execution, Output
 from skillbox_core.names import check_execution_id, check_tenant
 from skillbox_core.skills.archive import path_problem
@@ -39,36 +41,72 @@ class ArtifactStore:
         self._bucket.put(output.spool, key)
         return Artifacts(key, output.files, output.spool.stat().st_size, digest)
 
-    def extract(self, key: str, target: Path) -> list[Path]:
+    def fetch(self, artifacts: Artifacts, target: Path) -> None:
+        """Downloads the archive of an execution into a local file.
+
+        Raises:
+            ChangedObjectError: The archive is not the one that was uploaded.
+            StorageError: It is gone, or the store failed.
+        """
+        digest, size = hashlib.sha256(), 0
+        try:
+            with target.open("wb") as file:
+                for chunk in self._bucket.read(artifacts.key):
+                    size += len(chunk)
+                    if artifacts.sha256 and size > artifacts.size:
+                        break
+                    digest.update(chunk)
+                    file.write(chunk)
+        except FileNotFoundError:
+            raise StorageError(f"the files of this execution are no longer in the store: {artifacts.key}") from None
+        except OSError as error:
+            raise StorageError(f"{target} can't be written: {error.strerror}") from error
+        if artifacts.sha256 and (size, digest.hexdigest()) != (artifacts.size, artifacts.sha256):
+            raise ChangedObjectError(
+                f"the stored {artifacts.key} is not what was uploaded: its digest has changed",
+                hint="run the skill that made it again",
+            )
+
+    def extract(self, artifacts: Artifacts, target: Path) -> list[Path]:
         """Downloads an execution's files into a folder.
 
         Returns:
             The files written; existing ones of the same name are replaced.
 
         Raises:
-            StorageError: The archive is gone or not one of ours.
+            StorageError: As for `fetch`; or the archive is not one of ours.
         """
         target.mkdir(parents=True, exist_ok=True)
         with NamedTemporaryFile(suffix=".tar.gz") as local:
-            try:
-                self._bucket.get(key, Path(local.name))
-            except FileNotFoundError:
-                raise StorageError("the files of this execution are no longer in the store") from None
+            self.fetch(artifacts, Path(local.name))
             return list(_unpack(Path(local.name), target))
+
+
+def read_archive(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
+    """The files of a stored archive, one after the other, with names that are checked again.
+
+    Raises:
+        StorageError: The archive is not one of ours: the bucket may have changed since it was written.
+    """
+    try:
+        with tarfile.open(archive, "r|gz") as tar:
+            for member in tar:
+                source = tar.extractfile(member) if member.isreg() else None
+                if source is None or path_problem(member.name):
+                    raise StorageError(f"the stored archive has an entry that does not belong there: {member.name!a}")
+                yield member.name, source
+    except (tarfile.TarError, EOFError, zlib.error) as error:
+        raise StorageError(f"the stored archive can't be read: {error}") from None
 
 
 def _unpack(archive: Path, target: Path) -> Iterator[Path]:
     root = target.resolve()
-    with tarfile.open(archive, "r:gz") as tar:
-        for member in tar:
-            path = root / member.name
-            # The names were checked when the archive was written; the bucket may have changed since.
-            if not member.isreg() or path_problem(member.name) or not path.parent.resolve().is_relative_to(root):
-                raise StorageError(f"the stored archive has an entry that does not belong there: {member.name!a}")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)
-            source = tar.extractfile(member)
-            with path.open("xb") as file:
-                if source:
-                    shutil.copyfileobj(source, file)
-            yield path
+    for name, source in read_archive(archive):
+        path = root / name
+        if not path.parent.resolve().is_relative_to(root):
+            raise StorageError(f"{path.parent} leads out of {root}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        with path.open("xb") as file:
+            shutil.copyfileobj(source, file)
+        yield path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 
 from sqlalchemy import update
@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from skillbox_core.errors import ExecutionNotFoundError, InvalidRequestError
-from skillbox_core.models import Execution, RunResult, Usage, Verdict
+from skillbox_core.models import Artifacts, Execution, FileDigest, RunResult, Usage, Verdict
 from skillbox_core.status import Reason, Status
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket
@@ -122,7 +122,16 @@ class ExecutionStore:
                 raise
             return found
 
-    def note_launch(self, execution: Execution, *, digest: str, image: str, image_id: str, deadline: float) -> None:
+    def note_launch(
+        self,
+        execution: Execution,
+        *,
+        digest: str,
+        image: str,
+        image_id: str,
+        deadline: float,
+        files: Sequence[FileDigest] = (),
+    ) -> None:
         """Writes down what is about to run, for whoever must find it after a crash."""
         with self._database.session() as session:
             session.execute(
@@ -133,6 +142,7 @@ class ExecutionStore:
                     image=image,
                     image_id=image_id,
                     deadline_at=datetime.fromtimestamp(deadline, UTC),
+                    input_files=json.dumps([astuple(file) for file in files]),
                 )
             )
 
@@ -169,6 +179,9 @@ class ExecutionStore:
                     logs=verdict.logs,
                     files_key=verdict.artifacts.key,
                     files_list=json.dumps([file.path for file in verdict.artifacts.files]),
+                    files_digests=json.dumps([astuple(file) for file in verdict.artifacts.files]),
+                    files_size=verdict.artifacts.size,
+                    files_sha256=verdict.artifacts.sha256,
                     files_skipped=json.dumps(verdict.skipped),
                     exit_code=verdict.usage.exit_code,
                     peak_memory=verdict.usage.peak_memory,
@@ -197,6 +210,22 @@ class ExecutionStore:
     def result(self, tenant: str, execution_id: str) -> RunResult:
         """What a record says, as a result with a freshly signed address."""
         return self._result(self.get(tenant, execution_id))
+
+    def artifacts(self, tenant: str, execution_id: str) -> Artifacts:
+        """The files of a finished execution, for another one to be given.
+
+        Raises:
+            ExecutionNotFoundError: It is not one of this tenant's.
+            InvalidRequestError: It is still running, or its files can't be checked.
+        """
+        row = self.get(tenant, execution_id)
+        if row.status == Status.RUNNING:
+            raise InvalidRequestError(f"execution {execution_id} is still running, so it has no files yet")
+        if row.files_key and not row.files_sha256:
+            raise InvalidRequestError(
+                f"the files of execution {execution_id} were stored without digests", hint="run it again"
+            )
+        return _artifacts(row)
 
     def list(
         self, tenant: str, *, status: Status | None = None, skill: str | None = None, limit: int = 20
@@ -247,7 +276,13 @@ class ExecutionStore:
             error=row.error,
             reason=Reason(row.reason) if row.reason else None,
             usage=Usage(row.exit_code, row.peak_memory, row.cpu_seconds),
+            artifacts=_artifacts(row),
             skill=row.skill_name,
             version=row.skill_version,
             tenant=row.tenant_id,
         )
+
+
+def _artifacts(row: ExecutionRow) -> Artifacts:
+    files = tuple(FileDigest(*file) for file in json.loads(row.files_digests))
+    return Artifacts(row.files_key, files, row.files_size, row.files_sha256)

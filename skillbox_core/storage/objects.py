@@ -15,9 +15,14 @@ from typing import Any
 from skillbox_core.errors import SkillboxError, StorageError
 from skillbox_core.settings import Settings
 
+BLOCK = 4 * 1024 * 1024
+"""Bytes that are asked of an object store at once; s3fs's own measure, 50 MiB, would lie whole in memory."""
+CHUNK = 1024 * 1024
+
 
 @contextmanager
-def _storage_faults(action: str) -> Iterator[None]:
+def storage_faults(action: str) -> Iterator[None]:
+    """Faults of any object store as `StorageError`; `FileNotFoundError` is an answer and passes."""
     try:
         yield
     except (SkillboxError, FileNotFoundError):
@@ -25,6 +30,23 @@ def _storage_faults(action: str) -> Iterator[None]:
     except Exception as error:  # each fsspec backend has exceptions of its own, with no base in common
         text = " ".join(str(error).split())[:300] or type(error).__name__
         raise StorageError(f"the object store failed to {action}: {text}") from error
+
+
+def s3_filesystem(settings: Settings, endpoint: str) -> Any:
+    """The installation's own object store, by any of its addresses."""
+    import fsspec
+
+    scheme = "https" if settings.s3_use_ssl else "http"
+    return fsspec.filesystem(
+        "s3",
+        key=settings.s3_access_key,
+        secret=settings.s3_secret_key,
+        endpoint_url=endpoint if "://" in endpoint else f"{scheme}://{endpoint}",
+        client_kwargs={"region_name": settings.s3_region},
+        # The old scheme is what s3fs would sign URLs with; path style is what a host without DNS needs.
+        config_kwargs={"signature_version": "s3v4", "s3": {"addressing_style": "path"}},
+        use_listings_cache=False,
+    )
 
 
 class Bucket:
@@ -49,30 +71,14 @@ class Bucket:
 
         if self.local:
             return fsspec.filesystem("file", auto_mkdir=True)
-        return self._s3(self._settings.s3_endpoint)
-
-    def _s3(self, endpoint: str) -> Any:
-        import fsspec
-
-        settings = self._settings
-        scheme = "https" if settings.s3_use_ssl else "http"
-        return fsspec.filesystem(
-            "s3",
-            key=settings.s3_access_key,
-            secret=settings.s3_secret_key,
-            endpoint_url=endpoint if "://" in endpoint else f"{scheme}://{endpoint}",
-            client_kwargs={"region_name": settings.s3_region},
-            # The old scheme is what s3fs would sign URLs with; path style is what a host without DNS needs.
-            config_kwargs={"signature_version": "s3v4", "s3": {"addressing_style": "path"}},
-            use_listings_cache=False,
-        )
+        return s3_filesystem(self._settings, self._settings.s3_endpoint)
 
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}"
 
     def put(self, source: Path, key: str) -> None:
         """Stores a local file. It becomes visible whole or not at all; the same key is replaced."""
-        with _storage_faults(f"store {key}"):
+        with storage_faults(f"store {key}"):
             if self.local:
                 target = Path(self._path(key))
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -89,12 +95,18 @@ class Bucket:
 
     def get(self, key: str, target: Path) -> None:
         """Fetches an object into a local file; raises `FileNotFoundError` when there is none."""
-        with _storage_faults(f"fetch {key}"):
+        with storage_faults(f"fetch {key}"):
             self._fs.get_file(self._path(key), str(target))
+
+    def read(self, key: str) -> Iterator[bytes]:
+        """An object in chunks; raises `FileNotFoundError` when there is none."""
+        with storage_faults(f"fetch {key}"), self._fs.open(self._path(key), "rb", block_size=BLOCK) as file:
+            while chunk := file.read(CHUNK):
+                yield chunk
 
     def size(self, key: str) -> int | None:
         """Bytes of an object, None when there is none."""
-        with _storage_faults(f"look up {key}"):
+        with storage_faults(f"look up {key}"):
             try:
                 return int(self._fs.info(self._path(key))["size"])
             except FileNotFoundError:
@@ -102,7 +114,7 @@ class Bucket:
 
     def names(self, prefix: str) -> list[str]:
         """The names directly below a prefix, sorted."""
-        with _storage_faults(f"list {prefix or self.name}"):
+        with storage_faults(f"list {prefix or self.name}"):
             try:
                 found = self._fs.ls(self._path(prefix).rstrip("/"), detail=False)
             except FileNotFoundError:
@@ -112,7 +124,7 @@ class Bucket:
 
     def delete(self, key: str) -> None:
         """Removes an object; one that is gone is fine."""
-        with _storage_faults(f"delete {key}"):
+        with storage_faults(f"delete {key}"):
             try:
                 self._fs.rm_file(self._path(key))
             except FileNotFoundError:
@@ -125,11 +137,11 @@ class Bucket:
 
     def url(self, key: str) -> str:
         """An address for an object: signed and short-lived on S3, a file URL for a folder."""
-        with _storage_faults(f"sign {key}"):
+        with storage_faults(f"sign {key}"):
             if self.local:
                 return Path(self._path(key)).as_uri()
             public = self._settings.s3_public_endpoint
-            fs = self._s3(public) if public else self._fs
+            fs = s3_filesystem(self._settings, public) if public else self._fs
             return str(fs.sign(self._path(key), expiration=self._settings.url_expiry))
 
     def check(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import BigInteger, Column, DateTime, Index, Text
+from sqlalchemy import BigInteger, Column, DateTime, Index, String, Text
 from sqlmodel import Field, SQLModel
 
 
@@ -40,6 +40,12 @@ class ExecutionRow(SQLModel, table=True):
     logs: str = Field(default="", sa_column=Column(Text, nullable=False))
     files_key: str = Field(default="", max_length=255)
     files_list: str = Field(default="[]", sa_column=Column(Text, nullable=False))
+    files_digests: str = Field(default="[]", sa_column=Column(Text, nullable=False, server_default="[]"))
+    """For each file its path, size and SHA-256."""
+    files_size: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
+    files_sha256: str = Field(default="", sa_column=Column(String(64), nullable=False, server_default=""))
+    input_files: str = Field(default="[]", sa_column=Column(Text, nullable=False, server_default="[]"))
+    """As files_digests, for the files the skill was given."""
     files_skipped: str = Field(default="[]", sa_column=Column(Text, nullable=False))
     image: str | None = Field(default=None, max_length=255)
     image_id: str | None = Field(default=None, max_length=80)

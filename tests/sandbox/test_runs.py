@@ -191,8 +191,7 @@ open(d + "new\\nline", "w"); open(d + "secret", "w").write("x"); os.chmod(d + "s
     assert len(names & {"b.bin", "hard"}) == 1
     for said in ("symbolic link", "hard link", "named pipe", "empty folder", "control or invisible"):
         assert said in result.logs
-    row = runner.executions.get("default", result.execution_id)
-    runner.artifacts.extract(row.files_key, tmp_path / "out")
+    runner.artifacts.extract(result.artifacts, tmp_path / "out")
     assert (tmp_path / "out/deep/er/a.txt").read_text() == "hello"
     assert result.files_url.endswith(f"default/{result.execution_id}/files.tar.gz")
 

@@ -1,0 +1,50 @@
+"""One run of a skill inside a Prefect task run: its steps become nested tasks, its logs the run's logs."""
+
+from __future__ import annotations
+
+from prefect import get_run_logger
+from prefect.context import TaskRunContext
+from prefect.runtime import flow_run
+
+from flows import cancellation
+from flows.reporting import report
+from flows.tasks import TaskSteps
+from skillbox_core.lifecycle import run_lifecycle
+from skillbox_core.models import RunOptions, RunRequest, RunResult
+from skillbox_core.runner import Runner
+from skillbox_core.settings import Settings, load_settings
+
+
+def execute(request: RunRequest, options: RunOptions) -> RunResult:
+    """Runs a skill on this process's runner, as part of the Prefect task run around it."""
+    logger = get_run_logger()
+
+    def on_log(stream: str, line: str) -> None:
+        (logger.warning if stream == "stderr" else logger.info)("%s", line)
+
+    owner = flow_run.get_id()
+    context = TaskRunContext.get()
+    if context is not None:
+        # One attempt of one task run is one execution, however often its steps are repeated. When the flow
+        # run is run again its task runs have new ids; then the owner's next attempt finds the execution.
+        update = {
+            "key": f"{context.task_run.id}/{context.task_run.run_count}",
+            "owner": owner,
+            "owner_attempt": flow_run.get_run_count(),
+        }
+        options = options.model_copy(update=update)
+    runner = runner_for(load_settings())
+    with cancellation.token(owner) as token:
+        result = run_lifecycle(TaskSteps(runner.steps(on_log, token), request.skill), request, options)
+    report(result)
+    return result
+
+
+_runners: dict[str, Runner] = {}
+
+
+def runner_for(settings: Settings) -> Runner:
+    """One runner for each installation in this process: its connections and its admission are shared."""
+    # setdefault is atomic: of two threads that make one at once, both get the same.
+    key = settings.model_dump_json()
+    return _runners.get(key) or _runners.setdefault(key, Runner.from_settings(settings))

@@ -1,0 +1,64 @@
+"""The spool: where collected files wait for their upload, and input files for their sandbox.
+
+Each entry carries its execution in its name, so that whatever a killed worker left can be told from what is in use.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from skillbox_core.status import Status
+
+if TYPE_CHECKING:
+    from skillbox_core.models import Execution
+    from skillbox_core.storage.executions import ExecutionStore
+
+_ENTRY = re.compile(r"([0-9a-f]{32})-([0-9]+)\.")
+
+
+def output_archive(spool: Path, execution: Execution) -> Path:
+    """Where the files that an attempt left are collected."""
+    return spool / f"{execution.id}-{execution.attempt}.tar.gz"
+
+
+def inputs_folder(spool: Path, execution: Execution) -> Path:
+    """A new place for the files of one delivery; two workers may deliver the same attempt."""
+    return spool / f"{execution.id}-{execution.attempt}.in-{uuid.uuid4().hex}"
+
+
+def clear(spool: Path, execution: Execution) -> None:
+    """Removes what there is of an attempt, and of those before it."""
+    for entry, (_, attempt) in _entries(spool, f"{execution.id}-*").items():
+        if attempt <= execution.attempt:
+            discard(entry)
+
+
+def stale_spool(spool: Path, executions: ExecutionStore) -> list[Path]:
+    """What nobody needs any more: entries of attempts that are over, or that no record knows.
+
+    The entries are listed before the records are asked, so one that comes to be meanwhile is not among them.
+
+    Raises:
+        DatabaseError: The records can't be read.
+    """
+    entries = _entries(spool, "*")
+    records = executions.find(list({execution_id for execution_id, _ in entries.values()}))
+    living = {(row.id, row.attempt) for row in records.values() if row.status == Status.RUNNING}
+    return [entry for entry, attempt in entries.items() if attempt not in living]
+
+
+def _entries(spool: Path, pattern: str) -> dict[Path, tuple[str, int]]:
+    found = {entry: _ENTRY.match(entry.name) for entry in sorted(spool.glob(pattern))}
+    return {entry: (match[1], int(match[2])) for entry, match in found.items() if match}
+
+
+def discard(entry: Path) -> None:
+    """Removes an entry; one that is gone is fine."""
+    if entry.is_dir():
+        shutil.rmtree(entry, ignore_errors=True)
+    else:
+        entry.unlink(missing_ok=True)

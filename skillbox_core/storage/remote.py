@@ -1,0 +1,94 @@
+"""Objects behind URLs, by fsspec: what is known of one beforehand, and its bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from skillbox_core.errors import InvalidRequestError
+from skillbox_core.inputs import shown_url
+from skillbox_core.settings import Settings
+from skillbox_core.skills.archive import path_problem
+from skillbox_core.storage.objects import BLOCK, CHUNK, s3_filesystem, storage_faults
+
+_MARKS = ("etag", "content-md5", "digest", "md5hash", "checksum", "last-modified", "lastmodified", "updated", "mtime")
+"""What the stores that fsspec knows say of an object's contents, in lower case."""
+
+
+@dataclass(frozen=True)
+class RemoteObject:
+    """One object.
+
+    Attributes:
+        size: Bytes, None where the store doesn't say.
+        mark: What the store says that changes with the contents.
+    """
+
+    url: str
+    size: int | None
+    mark: str
+    _filesystem: Any
+    _path: str
+
+    def read(self) -> Iterator[bytes]:
+        """Its bytes in chunks."""
+        protocols = self._filesystem.protocol
+        web = "http" in ((protocols,) if isinstance(protocols, str) else protocols)
+        # Not every web server can send parts: 0 reads one answer from its beginning to its end.
+        try:
+            with (
+                storage_faults(f"fetch {shown_url(self.url)}"),
+                self._filesystem.open(self._path, "rb", block_size=0 if web else BLOCK) as file,
+            ):
+                while chunk := file.read(CHUNK):
+                    yield chunk
+        except FileNotFoundError:
+            raise InvalidRequestError(f"there is no {shown_url(self.url)}") from None
+
+
+def find_remote(settings: Settings, tenant: str, url: str) -> RemoteObject:
+    """Looks an object up.
+
+    Raises:
+        InvalidRequestError: There is none, it is not one object, or it is not for this tenant.
+        StorageError: Its store can't be reached, or failed.
+    """
+    filesystem, path = _filesystem(settings, tenant, url)
+    with storage_faults(f"look up {shown_url(url)}"):
+        try:
+            info = filesystem.info(path)
+        except FileNotFoundError:
+            raise InvalidRequestError(f"there is no {shown_url(url)}") from None
+    if info.get("type", "file") != "file":
+        raise InvalidRequestError(f"{shown_url(url)} is not one object", hint="give the URL of each file")
+    size = info.get("size")
+    return RemoteObject(url, int(size) if size is not None else None, mark_of(info), filesystem, path)
+
+
+def mark_of(info: Mapping[str, Any]) -> str:
+    """What an fsspec store says of an object that changes with its contents. Pure."""
+    said = {str(name).lower(): str(value) for name, value in info.items() if value is not None}
+    return " ".join(f"{name}={said[name]}" for name in (*_MARKS, "size") if name in said)
+
+
+def _filesystem(settings: Settings, tenant: str, url: str) -> tuple[Any, str]:
+    import fsspec
+
+    if "::" in url:
+        raise InvalidRequestError(f"{shown_url(url)} is a chain of URLs, which is not taken")
+    parts = urlsplit(url)
+    own = {settings.s3_bucket_skills, settings.s3_bucket_executions}
+    if parts.scheme in ("s3", "s3a") and settings.s3_endpoint and parts.netloc in own:
+        # These keys open every tenant's objects, so what they are used for is checked here.
+        key = url.partition("://")[2].partition("/")[2]
+        if path_problem(key) or not key.startswith(f"{tenant}/"):
+            raise InvalidRequestError(f"there is no {shown_url(url)} for tenant {tenant}")
+        return s3_filesystem(settings, settings.s3_endpoint), f"{parts.netloc}/{key}"
+    try:
+        filesystem, path = fsspec.core.url_to_fs(url, use_listings_cache=False)
+    except (ValueError, ImportError) as error:
+        text = " ".join(str(error).split())[:200]
+        raise InvalidRequestError(f"{shown_url(url)} can't be opened: {text}") from None
+    return filesystem, str(path)
