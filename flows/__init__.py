@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flows.hooks import stop_skills
     from flows.reconciler import cleanup_orphans
     from flows.run_skill import run_skill
+    from skillbox_core.inputs import files_from
 
 load_env_file()
 if "prefect" in sys.modules:
@@ -26,12 +27,13 @@ if "prefect" in sys.modules:
 
 _HOMES = {
     "cleanup_orphans": "flows.reconciler",
+    "files_from": "skillbox_core.inputs",
     "run_skill": "flows.run_skill",
     "skill": "flows.compose",
     "stop_skills": "flows.hooks",
 }
 
-__all__ = ["cleanup_orphans", "run_skill", "skill", "stop_skills"]
+__all__ = ["cleanup_orphans", "files_from", "run_skill", "skill", "stop_skills"]
 
 
 def __getattr__(name: str) -> Any:

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 
-from prefect import Task, get_run_logger
+from prefect import Task, get_run_logger, unmapped
 from prefect.cache_policies import NO_CACHE
-from prefect.context import TaskRunContext
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.futures import PrefectFuture
 from prefect.states import Cancelled
+from prefect.utilities.annotations import BaseAnnotation
+from prefect.utilities.engine import resolve_inputs_sync
+from pydantic import BaseModel
 
 from flows import cancellation
-from flows.owner import current_owner
-from flows.reporting import report
-from flows.tasks import TaskSteps
-from skillbox_core.errors import RunCancelledError
-from skillbox_core.lifecycle import run_lifecycle
+from flows.execute import execute
+from skillbox_core.errors import ExecutionError, RunCancelledError
+from skillbox_core.inputs import input_files
 from skillbox_core.models import DEFAULT_TENANT, RunOptions, RunRequest, RunResult
 from skillbox_core.names import split_reference
-from skillbox_core.runner import Runner
-from skillbox_core.settings import Settings, load_settings
 from skillbox_core.status import Status
 
 
@@ -45,8 +47,9 @@ def skill(
         task_options: For Prefect's `@task`, such as `retries` or `tags`.
 
     Returns:
-        A task of one argument, the skill's input: any JSON value. Results of other skills may stand in it;
-        the skill then gets their output.
+        A task of two arguments. `input`: any JSON value; results of other skills in it stand for their output.
+        `files`: what the skill finds in `/sandbox/in/files/`, see `skillbox_core.inputs.input_files`. Futures of
+        other skills may stand for their results in both.
     """
     name, version = split_reference(reference)
     options = {
@@ -57,9 +60,9 @@ def skill(
         **task_options,
     }
 
-    def run(input: Any = None) -> Any:
+    def run(input: Any = None, files: Any = None) -> Any:
         request = RunRequest(skill=name, version=version, input=outputs(input), env=dict(env or {}))
-        run_options = RunOptions(tenant=tenant, timeout=timeout, cpu=cpu, memory=memory)
+        run_options = RunOptions(tenant=tenant, timeout=timeout, cpu=cpu, memory=memory, files=input_files(files))
         try:
             result = execute(request, run_options)
         except RunCancelledError as cancelled:
@@ -75,7 +78,12 @@ class SkillTask(Task[..., RunResult]):
     """A skill as a Prefect task. Where it is called may be the main thread, so there it listens for signals."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """See `prefect.Task.__call__`."""
         cancellation.listen()
+        if FlowRunContext.get() and _in_event_loop():
+            get_run_logger().warning(
+                "%s runs in the event loop's own thread, which waits for it; .submit() lets it go on", self.name
+            )
         return super().__call__(*args, **kwargs)
 
     def submit(self, *args: Any, **kwargs: Any) -> Any:
@@ -83,10 +91,19 @@ class SkillTask(Task[..., RunResult]):
         cancellation.listen()
         return super().submit(*args, **kwargs)
 
-    def map(self, *args: Any, **kwargs: Any) -> Any:
-        """See `prefect.Task.map`."""
+    def map(self, input: Any = None, files: Any = None, **kwargs: Any) -> Any:  # type: ignore[override]
+        """See `prefect.Task.map`. A list, or the futures of another map, give each run its own part.
+
+        Anything else is the same for all: one result, one dict, one path, one future. Only for `input` is a
+        future waited for, since what it gives may be the list to map over.
+        """
         cancellation.listen()
-        return super().map(*args, **kwargs)
+        if isinstance(input, (PrefectFuture, State)):
+            value = resolve_inputs_sync({"input": input}, max_depth=0)["input"]
+            input = unmapped(input) if isinstance(value, _WHOLE) else input
+        if isinstance(files, PrefectFuture):
+            files = unmapped(files)
+        return super().map(_whole(input), _whole(files), **kwargs)
 
     def with_options(self, *args: Any, **kwargs: Any) -> SkillTask:
         """See `prefect.Task.with_options`, which makes a plain task."""
@@ -96,43 +113,29 @@ class SkillTask(Task[..., RunResult]):
         return changed
 
 
-def execute(request: RunRequest, options: RunOptions) -> RunResult:
-    """Runs a skill inside a Prefect task run: its steps become nested tasks, its logs the run's logs."""
-    logger = get_run_logger()
-
-    def on_log(stream: str, line: str) -> None:
-        (logger.warning if stream == "stderr" else logger.info)("%s", line)
-
-    owner = current_owner()
-    context = TaskRunContext.get()
-    if context is not None:
-        # One attempt of one task run is one execution, however often its steps are repeated. When the flow
-        # run is run again its task runs have new ids; then the owner's next attempt finds the execution.
-        key = f"{context.task_run.id}/{context.task_run.run_count}"
-        options = options.model_copy(update={"key": key})
-    if owner is not None:
-        options = options.model_copy(update={"owner": owner.flow_run_id, "owner_attempt": owner.attempt})
-    runner = runner_for(load_settings())
-    with cancellation.token(options.owner) as token:
-        if token.cancelled:
-            raise RunCancelledError("cancelled before it began")
-        result = run_lifecycle(TaskSteps(runner.steps(on_log, token), request.skill), request, options)
-    report(result)
-    return result
+_WHOLE = (Mapping, BaseModel)
+"""What can be iterated over, but is one value: a dict, a result, a state."""
 
 
-_runners: dict[str, Runner] = {}
+def _whole(value: Any) -> Any:
+    """An argument of a map in which Prefect will not take one value apart."""
+    if isinstance(value, BaseAnnotation) and not isinstance(value, unmapped):
+        return value.rewrap(_whole(value.unwrap()))
+    return unmapped(value) if isinstance(value, _WHOLE) else value
 
 
-def runner_for(settings: Settings) -> Runner:
-    """One runner for each installation in this process: its connections and its admission are shared."""
-    # setdefault is atomic: of two threads that make one at once, both get the same.
-    key = settings.model_dump_json()
-    return _runners.get(key) or _runners.setdefault(key, Runner.from_settings(settings))
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def outputs(value: Any) -> Any:
-    """A value with each `RunResult` in it replaced by its output."""
+    """A value with each `RunResult` in it replaced by its output; so for the errors that carry one."""
+    if isinstance(value, ExecutionError):
+        value = value.result
     if isinstance(value, RunResult):
         return value.output
     if isinstance(value, Mapping):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from prefect import get_run_logger
 from prefect.context import TaskRunContext
-from prefect.runtime import flow_run
 
 from flows import cancellation
+from flows.owner import current_owner
 from flows.reporting import report
 from flows.tasks import TaskSteps
+from skillbox_core.errors import RunCancelledError
 from skillbox_core.lifecycle import run_lifecycle
 from skillbox_core.models import RunOptions, RunRequest, RunResult
 from skillbox_core.runner import Runner
@@ -22,19 +23,19 @@ def execute(request: RunRequest, options: RunOptions) -> RunResult:
     def on_log(stream: str, line: str) -> None:
         (logger.warning if stream == "stderr" else logger.info)("%s", line)
 
-    owner = flow_run.get_id()
+    owner = current_owner()
     context = TaskRunContext.get()
     if context is not None:
         # One attempt of one task run is one execution, however often its steps are repeated. When the flow
         # run is run again its task runs have new ids; then the owner's next attempt finds the execution.
-        update = {
-            "key": f"{context.task_run.id}/{context.task_run.run_count}",
-            "owner": owner,
-            "owner_attempt": flow_run.get_run_count(),
-        }
-        options = options.model_copy(update=update)
+        key = f"{context.task_run.id}/{context.task_run.run_count}"
+        options = options.model_copy(update={"key": key})
+    if owner is not None:
+        options = options.model_copy(update={"owner": owner.flow_run_id, "owner_attempt": owner.attempt})
     runner = runner_for(load_settings())
-    with cancellation.token(owner) as token:
+    with cancellation.token(options.owner) as token:
+        if token.cancelled:
+            raise RunCancelledError("cancelled before it began")
         result = run_lifecycle(TaskSteps(runner.steps(on_log, token), request.skill), request, options)
     report(result)
     return result

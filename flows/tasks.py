@@ -64,10 +64,21 @@ def _step(name: str, *, retries: int) -> Task[..., Any]:
         cache_policy=NO_CACHE,
         persist_result=False,
     )
-    def step(call: Callable[[], Any]) -> Any:
-        return call()
+    def step(call: Callable[[], Any]) -> _Sealed:
+        return _Sealed(call())
 
     return step
+
+
+class _Sealed:
+    """What a step gave, closed to Prefect, which would take its every field for a result of the step.
+
+    Fields such as a tenant's name are one object wherever they occur, and would draw arrows between tasks that
+    have nothing to do with each other.
+    """
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
 
 
 create_record = _step("create-record", retries=3)
@@ -96,7 +107,8 @@ class TaskSteps:
         if threading.current_thread() is threading.main_thread():
             # Elsewhere Prefect could not interrupt anything, and would warn of it at every step.
             options["timeout_seconds"] = timeout
-        return cast(T, step.with_options(**options)(quote(call)))
+        sealed = cast(_Sealed, step.with_options(**options)(quote(call)))
+        return cast(T, sealed.value)
 
     def create_record(self, request: RunRequest, options: RunOptions) -> Execution:
         """See `skillbox_core.runner.Steps`; so for each below."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         SkillboxError,
         SkillNotFoundError,
     )
+    from skillbox_core.inputs import files_from, input_files
     from skillbox_core.models import RunOptions, RunRequest, RunResult
     from skillbox_core.runner import Runner
     from skillbox_core.sandbox.allowlist import validate_image
@@ -47,6 +48,8 @@ _HOMES = {
     "SkillboxError": "errors",
     "Status": "status",
     "cleanup_orphans": "sandbox.orphans",
+    "files_from": "inputs",
+    "input_files": "inputs",
     "parse_cpu_limit": "sandbox.limits",
     "parse_duration": "sandbox.limits",
     "parse_memory_limit": "sandbox.limits",
@@ -70,6 +73,8 @@ __all__ = [
     "SkillboxError",
     "Status",
     "cleanup_orphans",
+    "files_from",
+    "input_files",
     "parse_cpu_limit",
     "parse_duration",
     "parse_memory_limit",

@@ -23,21 +23,23 @@ _WRITTEN = "a result of a skill, a path, a URL, or lists and dicts of them"
 
 
 @dataclass(frozen=True)
-class FilesFrom:
-    """Some of a run's files; `files_from` makes it. A future may stand for the run until it is resolved."""
+class Chosen:
+    """Names of files of a run; the key of what `files_from` gives."""
 
-    run: Any
     names: tuple[str, ...]
 
 
-def files_from(run: Any, *names: str) -> FilesFrom:
+def files_from(run: Any, *names: str) -> dict[Chosen, Any]:
     """Chosen files of a run, as the files of another: `files=files_from(cleaned, "rows.csv")`.
 
     Args:
         run: A `RunResult`, or in a flow also a future of a skill.
         names: Paths as in its `files_list`.
+
+    Returns:
+        A plain dict, since dicts are where every scheduler looks for futures.
     """
-    return FilesFrom(run, names)
+    return {Chosen(names): run}
 
 
 def input_files(value: Any) -> tuple[InputFile, ...]:
@@ -59,28 +61,34 @@ def input_files(value: Any) -> tuple[InputFile, ...]:
             return (InputFile(Source.RUN, value.execution_id),)
         case ExecutionError():
             return input_files(value.result)
-        case FilesFrom():
-            return _chosen(value)
         case str() | Path():
             return (_place(str(value)),)
         case Mapping():
-            return tuple(_under(name, file, source) for name, source in value.items() for file in input_files(source))
+            return tuple(file for name, source in value.items() for file in _entry(name, source))
         case list() | tuple():
             return tuple(file for item in value for file in input_files(item))
     raise InvalidRequestError(f"files can't be taken from a {type(value).__name__}", hint=_WRITTEN)
 
 
-def _chosen(value: FilesFrom) -> tuple[InputFile, ...]:
-    run = value.run.result if isinstance(value.run, ExecutionError) else value.run
+def _entry(name: Any, source: Any) -> tuple[InputFile, ...]:
+    if isinstance(name, Chosen):
+        return _chosen(source, name.names)
+    if not isinstance(name, str):
+        raise InvalidRequestError(f"the name of a file inside must be text, not {type(name).__name__}")
+    files = input_files(source)
+    folder = f"{name.rstrip('/')}/" if isinstance(source, (list, tuple)) or len(files) > 1 else name
+    return tuple(replace(file, name=f"{folder.rstrip('/')}/{file.name}" if file.name else folder) for file in files)
+
+
+def _chosen(run: Any, names: tuple[str, ...]) -> tuple[InputFile, ...]:
+    run = run.result if isinstance(run, ExecutionError) else run
     if not isinstance(run, RunResult):
         raise InvalidRequestError(f"files_from takes the result of a skill, not a {type(run).__name__}")
-    for name in value.names:
+    for name in names:
         if name not in run.files_list:
             there = ", ".join(run.files_list[:5]) or "none"
             raise InvalidRequestError(f"{run.skill or 'the run'} left no file {name!a}", hint=f"its files: {there}")
-    if not value.names:
-        return input_files(run)
-    return tuple(InputFile(Source.RUN, run.execution_id, member=name) for name in value.names)
+    return tuple(InputFile(Source.RUN, run.execution_id, member=name) for name in names)
 
 
 def _place(text: str) -> InputFile:
@@ -95,15 +103,6 @@ def _place(text: str) -> InputFile:
 def _absolute(text: str) -> str:
     # Not resolved: a link gives its own name.
     return os.path.abspath(Path(text).expanduser())  # noqa: PTH100
-
-
-def _under(name: Any, file: InputFile, source: Any) -> InputFile:
-    if not isinstance(name, str):
-        raise InvalidRequestError(f"the name of a file inside must be text, not {type(name).__name__}")
-    several = isinstance(source, (list, tuple)) or (isinstance(source, FilesFrom) and len(source.names) > 1)
-    if file.name or several:
-        name = f"{name.rstrip('/')}/{file.name}"
-    return replace(file, name=name)
 
 
 def url_name(url: str) -> str:

@@ -33,6 +33,15 @@ def run(
         str, typer.Option("--input", "-i", help="JSON, @FILE, or - for stdin.", metavar="JSON|@FILE|-")
     ] = "",
     env: Annotated[list[str] | None, typer.Option("--env", "-e", help="K=V; can be given several times.")] = None,
+    file: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--file",
+            "-f",
+            help="A file, folder or URL for the skill; can be given several times.",
+            metavar="[NAME=]PATH|URL",
+        ),
+    ] = None,
     timeout: Annotated[str | None, typer.Option(help="For example 90s; instead of the skill's own.")] = None,
     cpu: Annotated[str | None, typer.Option(help="Cores, for example 0.5.")] = None,
     memory: Annotated[str | None, typer.Option(help="For example 512Mi.")] = None,
@@ -45,7 +54,7 @@ def run(
     from skillbox_core.cli.run import run_skill
 
     code = run_skill(
-        skill, version, input_, env or [], timeout=timeout, cpu=cpu, memory=memory,
+        skill, version, input_, env or [], file or [], timeout=timeout, cpu=cpu, memory=memory,
         download=download, as_json=json_, tenant=tenant,
     )  # fmt: skip
     raise typer.Exit(code)

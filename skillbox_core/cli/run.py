@@ -13,6 +13,7 @@ from typing import Any
 from skillbox_core.cancel import CancelToken
 from skillbox_core.cli.output import exit_code, fail, harmless, note
 from skillbox_core.errors import InvalidRequestError
+from skillbox_core.inputs import input_files
 from skillbox_core.models import RunOptions, RunRequest, RunResult
 from skillbox_core.names import split_reference
 from skillbox_core.runner import Runner
@@ -24,6 +25,7 @@ def run_skill(
     version: str,
     input_text: str,
     env: list[str],
+    files: list[str],
     *,
     timeout: str | None,
     cpu: str | None,
@@ -37,7 +39,9 @@ def run_skill(
     request = RunRequest(
         skill=name, version=of_reference or version, input=read_input(input_text), env=dict(map(_pair, env))
     )
-    options = RunOptions(tenant=tenant, timeout=timeout, cpu=cpu, memory=memory)
+    options = RunOptions(
+        tenant=tenant, timeout=timeout, cpu=cpu, memory=memory, files=input_files([*map(read_file, files)])
+    )
     runner = Runner.from_settings()
     token = CancelToken()
     with _interrupts(token), _spinner(f"running {harmless(reference)}", as_json) as show:
@@ -76,6 +80,13 @@ def read_input(text: str) -> Any:
         raise InvalidRequestError(f"{source} is not JSON: {error}", hint="a file is given as --input @FILE") from None
     except RecursionError:
         raise InvalidRequestError(f"{source} is nested too deeply") from None
+
+
+def read_file(text: str) -> str | dict[str, str]:
+    """The value of `--file`: a path or URL, or `name=` and one; an '=' of the path's or URL's own is no sign."""
+    name, sign, place = text.partition("=")
+    own = not sign or "://" in name or Path(text).exists()
+    return text if own else {name: place}
 
 
 def _pair(text: str) -> tuple[str, str]:
