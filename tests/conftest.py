@@ -87,11 +87,12 @@ def run(runner: Runner, make_skill: MakeSkill) -> Run:
 
     def run_script(
         script: str, input: Any = None, *, lang: str = "python", front: str = "", env: dict[str, str] | None = None,
-        files: dict[str, str] | None = None, on_log: Any = None, cancel: Any = None, **options: Any,
+        files: dict[str, str] | None = None, files_in: Any = (), on_log: Any = None, cancel: Any = None,
+        **options: Any,
     ) -> RunResult:  # fmt: skip
         name = make_skill(script, lang=lang, front=front, files=files)
         request = RunRequest(skill=name, input=input, env=env or {})
-        return runner.run(request, RunOptions(**options), on_log=on_log, cancel=cancel)
+        return runner.run(request, RunOptions(files=files_in, **options), on_log=on_log, cancel=cancel)
 
     return run_script
 
