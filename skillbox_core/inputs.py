@@ -92,6 +92,8 @@ def _chosen(run: Any, names: tuple[str, ...]) -> tuple[InputFile, ...]:
 
 
 def _place(text: str) -> InputFile:
+    if "\0" in text:
+        raise InvalidRequestError("a path or URL of an input file contains a NUL")
     scheme = _URL.match(text)
     if scheme is None:
         return InputFile(Source.PATH, _absolute(text))
@@ -102,7 +104,7 @@ def _place(text: str) -> InputFile:
 
 def _absolute(text: str) -> str:
     # Not resolved: a link gives its own name.
-    return os.path.abspath(Path(text).expanduser())  # noqa: PTH100
+    return os.path.abspath(text)  # noqa: PTH100
 
 
 def url_name(url: str) -> str:

@@ -42,6 +42,8 @@ def find_local(place: Path, closed: Path) -> Iterator[tuple[str, Path, int]]:
                 yield f"{place.name}/{path.relative_to(root)}", path, _size(path)
     except FileNotFoundError:
         raise InvalidRequestError(f"there is no file or folder {place}") from None
+    except RuntimeError:
+        raise InvalidRequestError(f"{place} is a link that leads back to itself") from None
     except OSError as error:
         raise InvalidRequestError(f"{error.filename or place} can't be read: {error.strerror}") from None
 

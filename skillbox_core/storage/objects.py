@@ -21,7 +21,7 @@ CHUNK = 1024 * 1024
 
 
 @contextmanager
-def storage_faults(action: str) -> Iterator[None]:
+def _storage_faults(action: str) -> Iterator[None]:
     """Faults of any object store as `StorageError`; `FileNotFoundError` is an answer and passes."""
     try:
         yield
@@ -78,7 +78,7 @@ class Bucket:
 
     def put(self, source: Path, key: str) -> None:
         """Stores a local file. It becomes visible whole or not at all; the same key is replaced."""
-        with storage_faults(f"store {key}"):
+        with _storage_faults(f"store {key}"):
             if self.local:
                 target = Path(self._path(key))
                 target.parent.mkdir(parents=True, exist_ok=True)
@@ -95,18 +95,18 @@ class Bucket:
 
     def get(self, key: str, target: Path) -> None:
         """Fetches an object into a local file; raises `FileNotFoundError` when there is none."""
-        with storage_faults(f"fetch {key}"):
+        with _storage_faults(f"fetch {key}"):
             self._fs.get_file(self._path(key), str(target))
 
     def read(self, key: str) -> Iterator[bytes]:
         """An object in chunks; raises `FileNotFoundError` when there is none."""
-        with storage_faults(f"fetch {key}"), self._fs.open(self._path(key), "rb", block_size=BLOCK) as file:
+        with _storage_faults(f"fetch {key}"), self._fs.open(self._path(key), "rb", block_size=BLOCK) as file:
             while chunk := file.read(CHUNK):
                 yield chunk
 
     def size(self, key: str) -> int | None:
         """Bytes of an object, None when there is none."""
-        with storage_faults(f"look up {key}"):
+        with _storage_faults(f"look up {key}"):
             try:
                 return int(self._fs.info(self._path(key))["size"])
             except FileNotFoundError:
@@ -114,7 +114,7 @@ class Bucket:
 
     def names(self, prefix: str) -> list[str]:
         """The names directly below a prefix, sorted."""
-        with storage_faults(f"list {prefix or self.name}"):
+        with _storage_faults(f"list {prefix or self.name}"):
             try:
                 found = self._fs.ls(self._path(prefix).rstrip("/"), detail=False)
             except FileNotFoundError:
@@ -124,7 +124,7 @@ class Bucket:
 
     def delete(self, key: str) -> None:
         """Removes an object; one that is gone is fine."""
-        with storage_faults(f"delete {key}"):
+        with _storage_faults(f"delete {key}"):
             try:
                 self._fs.rm_file(self._path(key))
             except FileNotFoundError:
@@ -137,7 +137,7 @@ class Bucket:
 
     def url(self, key: str) -> str:
         """An address for an object: signed and short-lived on S3, a file URL for a folder."""
-        with storage_faults(f"sign {key}"):
+        with _storage_faults(f"sign {key}"):
             if self.local:
                 return Path(self._path(key)).as_uri()
             public = self._settings.s3_public_endpoint

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from skillbox_core.errors import InvalidRequestError
+from skillbox_core.errors import InvalidRequestError, StorageError
 from skillbox_core.inputs import shown_url
 from skillbox_core.settings import Settings
 from skillbox_core.skills.archive import path_problem
-from skillbox_core.storage.objects import BLOCK, CHUNK, s3_filesystem, storage_faults
+from skillbox_core.storage.objects import BLOCK, CHUNK, s3_filesystem
 
 _MARKS = ("etag", "content-md5", "digest", "md5hash", "checksum", "last-modified", "lastmodified", "updated", "mtime")
 """What the stores that fsspec knows say of an object's contents, in lower case."""
+
+_SECRET = re.compile(r"""\?[^\s'"]*|(?<=//)[^/\s@]*@""")
+"""The query and the user of a URL inside a text."""
 
 
 @dataclass(frozen=True)
@@ -37,15 +42,12 @@ class RemoteObject:
         protocols = self._filesystem.protocol
         web = "http" in ((protocols,) if isinstance(protocols, str) else protocols)
         # Not every web server can send parts: 0 reads one answer from its beginning to its end.
-        try:
-            with (
-                storage_faults(f"fetch {shown_url(self.url)}"),
-                self._filesystem.open(self._path, "rb", block_size=0 if web else BLOCK) as file,
-            ):
-                while chunk := file.read(CHUNK):
-                    yield chunk
-        except FileNotFoundError:
-            raise InvalidRequestError(f"there is no {shown_url(self.url)}") from None
+        with (
+            _faults(self.url),
+            self._filesystem.open(self._path, "rb", block_size=0 if web else BLOCK) as file,
+        ):
+            while chunk := file.read(CHUNK):
+                yield chunk
 
 
 def find_remote(settings: Settings, tenant: str, url: str) -> RemoteObject:
@@ -56,15 +58,26 @@ def find_remote(settings: Settings, tenant: str, url: str) -> RemoteObject:
         StorageError: Its store can't be reached, or failed.
     """
     filesystem, path = _filesystem(settings, tenant, url)
-    with storage_faults(f"look up {shown_url(url)}"):
-        try:
-            info = filesystem.info(path)
-        except FileNotFoundError:
-            raise InvalidRequestError(f"there is no {shown_url(url)}") from None
+    with _faults(url):
+        info = filesystem.info(path)
     if info.get("type", "file") != "file":
         raise InvalidRequestError(f"{shown_url(url)} is not one object", hint="give the URL of each file")
     size = info.get("size")
     return RemoteObject(url, int(size) if size is not None else None, mark_of(info), filesystem, path)
+
+
+@contextmanager
+def _faults(url: str) -> Iterator[None]:
+    """Faults of any store, without the secrets of a signed URL: not in the message, not in a chain of causes."""
+    try:
+        yield
+    except Exception as error:  # each fsspec backend has exceptions of its own, with no base in common
+        # On the web, fsspec says "not found" of every answer that is no success, and of none at all.
+        cause = error.__cause__ if isinstance(error, FileNotFoundError) and error.__cause__ else error
+        if isinstance(cause, FileNotFoundError) or getattr(cause, "status", None) in (404, 410):
+            raise InvalidRequestError(f"there is no {shown_url(url)}") from None
+        text = _SECRET.sub("", " ".join(str(cause).split()))[:300] or type(cause).__name__
+        raise StorageError(f"{shown_url(url)} can't be fetched: {text}") from None
 
 
 def mark_of(info: Mapping[str, Any]) -> str:

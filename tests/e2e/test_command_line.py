@@ -13,6 +13,7 @@ import pytest
 
 from skillbox_core import Runner
 from tests.conftest import EXAMPLES
+from tests.services.web import Page, web
 
 SKILLBOX = str(Path(sys.executable).parent / "skillbox")
 
@@ -63,6 +64,8 @@ def test_json_prints_one_run_result_of_the_original_and_nothing_else_on_stdout(c
         (["run", "stats", "--env", "novalue"], 2, "NAME=VALUE"),
         (["run", "stats", "--timeout", "soon"], 2, "for example 60s"),
         (["run", "stats", "--memory", "99Gi"], 2, "SKILLBOX_MAX_MEMORY"),
+        (["run", "stats", "--file", "/no/such/file"], 2, "there is no file or folder"),
+        (["run", "stats", "--file", "../x=/etc/hostname"], 2, "'..' part"),
         (["run", "slow", "--timeout", "1s"], 3, "deadline"),
         (["skill", "push", "/no/such/folder"], 2, "neither"),
         (["skill", "show", "nothing-here"], 2, "there is no skill"),
@@ -153,6 +156,21 @@ def test_records_logs_and_files_can_be_read_later(cli, tmp_path: Path) -> None:
     cli("exec", "files", run["execution_id"], "--download", str(tmp_path))
     assert sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()) == run["files_list"]
     assert cli("exec", "show", run["execution_id"], "--tenant", "other").returncode == 2
+
+
+def test_files_are_given_by_path_and_url_and_under_a_name(cli, tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x\n1\n")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "b.csv").write_text("x\n2\n3\n")
+    with web({"/c.csv": Page([b"x\n4\n"])}) as address:
+        files = [str(tmp_path / "a.csv"), str(tmp_path / "more"), f"{address}/c.csv?sig=1", f"d.csv={tmp_path}/a.csv"]
+        done = cli("run", "merge-tables", *(argument for file in files for argument in ("--file", file)), "--json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["output"]["tables"] == {"a.csv": 1, "c.csv": 1, "d.csv": 1, "more/b.csv": 2}
+    assert "input_files: ['a.csv', 'c.csv', 'd.csv', 'more/b.csv']" in " ".join(
+        cli("exec", "show", result["execution_id"]).stdout.split()
+    )
 
 
 def test_input_from_stdin_and_control_characters_are_shown_harmless(cli, tmp_path: Path) -> None:

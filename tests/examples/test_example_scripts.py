@@ -64,6 +64,7 @@ def run_folder(folder: Path, tmp_path: Path, request: str | bytes) -> Ran:
     env = {
         "PATH": os.environ["PATH"],
         "SANDBOX_INPUT_FILE": str(given),
+        "SANDBOX_INPUT_FILES_DIR": str(tmp_path / "in"),
         "SANDBOX_OUTPUT": str(out / "output.json"),
         "SANDBOX_FILES_DIR": str(out / "files"),
     }
@@ -169,6 +170,7 @@ REFUSED = [
     ("word-count", {"text": ["a"]}, '"text" must be a text'),
     ("slow", {"seconds": -1}, "from 0 to 3600, not -1"),
     ("slow", {"seconds": "1"}, 'not "1"'),
+    ("merge-tables", {"source": 7}, "name of a column"),
     ("split-table", {"rows": [], "by": "x"}, "one or more objects"),
     ("split-table", {"rows": ROWS, "by": "z"}, '"by" must name a column (x, y, c), not "z"'),
     ("split-table", {"rows": [{"x": i} for i in range(201)], "by": "x"}, "limit of 200"),
@@ -416,6 +418,38 @@ def test_split_table_writes_a_file_for_each_group_under_a_safe_name(run):
     assert ran.table("groups/etc.csv") == [{"k": "../etc", "t": 'a,"b"\nc', "n": ""}]
     assert ran.table("groups/a-b-2.csv") == [{"k": "a-b", "t": "", "n": "true"}]
     assert "[groups/a-b-2.csv](groups/a-b-2.csv)" in (ran.files / "index.md").read_text(encoding="utf-8")
+
+
+def test_merge_tables_keeps_all_columns_and_says_where_a_row_came_from(run, tmp_path):
+    (tmp_path / "in" / "groups").mkdir(parents=True)
+    (tmp_path / "in" / "b.csv").write_text('\ufeffx,y\n1,"a, b"\n', encoding="utf-8")
+    (tmp_path / "in" / "groups" / "a.csv").write_text("y,z\r\n2,3\r\n4,5\r\n")
+    (tmp_path / "in" / "notes.md").write_text("not a table")
+    ran = run("merge-tables", {"source": "file"})
+    assert ran.output == {"rows": 3, "columns": ["file", "x", "y", "z"], "tables": {"b.csv": 1, "groups/a.csv": 2}}
+    assert [list(row.values()) for row in ran.table("merged.csv")] == [
+        ["b.csv", "1", "a, b", ""],
+        ["groups/a.csv", "", "2", "3"],
+        ["groups/a.csv", "", "4", "5"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("a,b\n1\n", "longer or shorter"),
+        ("a\n1,2\n", "longer or shorter"),
+        ('a\n"x', "malformed"),
+        ("file\n1\n", "must not name a column"),
+    ],
+)
+def test_merge_tables_names_the_table_that_it_can_not_take(run, tmp_path, table, message):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "t.csv").write_text(table)
+    ran = run("merge-tables", {"source": "file"})
+    assert (ran.code, ran.output) == (2, None)
+    assert "t.csv" in ran.stderr
+    assert message in ran.stderr
 
 
 # Scaffold

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 import time
+import traceback
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,7 +28,7 @@ from skillbox_core import (
     files_from,
     input_files,
 )
-from skillbox_core.errors import InvalidRequestError
+from skillbox_core.errors import InvalidRequestError, StorageError
 from skillbox_core.models import FileDigest, Verdict
 from skillbox_core.sandbox.container import LABEL_INSTANCE
 from tests.conftest import MakeSkill, Run
@@ -143,6 +145,7 @@ def test_paths_and_urls_can_be_mixed_and_renamed(given: Any, earlier: RunResult,
         (lambda top, home: home / "skillbox.db", "belongs to the installation"),
         (lambda top, home: home.parent, "contains the folder of the installation"),
         (lambda top, home: (top / "home").symlink_to(home) or top / "home" / "store", "belongs to the installation"),
+        (lambda top, home: (top / "a").symlink_to(top / "a") or top / "a", "itself"),
         (lambda top, home: "nosuch://x/y", "can't be opened"),
         (lambda top, home: "simplecache::file:///etc/passwd", "there is no file or folder"),
         (lambda top, home: "zip://x::file:///etc/passwd", "chain"),
@@ -181,6 +184,28 @@ def test_a_file_that_leads_elsewhere_by_the_time_it_is_copied_is_refused(
         steps.cleanup(execution, Verdict(Status.FAILED))
         (tmp_path / "x.csv").unlink(missing_ok=True)
         (tmp_path / "x.csv").write_text("before")
+
+
+def test_a_page_that_is_not_there_is_a_wrong_request_and_a_server_in_trouble_may_be_asked_again(
+    runner: Runner,
+) -> None:
+    secret = uuid.uuid4().hex
+    with web({"/down": Page(status=503), "/forbidden": Page(status=403)}) as address:
+        for page, kind in (("gone", InvalidRequestError), ("down", StorageError), ("forbidden", StorageError)):
+            with pytest.raises(kind, match=f"{address}/{page}") as caught:
+                runner.run(RunRequest(skill="stats"), RunOptions(files=input_files(f"{address}/{page}?word={secret}")))
+            assert secret not in "".join(traceback.format_exception(caught.value))
+    with pytest.raises(StorageError, match=address) as caught:
+        runner.run(RunRequest(skill="stats"), RunOptions(files=input_files(f"{address}/x?word={secret}")))
+    assert caught.value.retryable
+    assert secret not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_page_that_breaks_off_is_no_file(runner: Runner, make_skill: MakeSkill) -> None:
+    with web({"/x": Page([b"half"], headers={"Content-Length": "8"}, says_length=False)}) as address:
+        result = runner.run(RunRequest(skill=make_skill(LIST)), RunOptions(files=input_files(f"{address}/x")))
+    assert (result.status, result.reason) == (Status.FAILED, Reason.INFRASTRUCTURE), result
+    assert list(runner.spool.iterdir()) == []
 
 
 @pytest.mark.parametrize("says_length", [True, False])
