@@ -15,8 +15,8 @@ from typing import Any
 from skillbox_core.errors import SkillboxError, StorageError
 from skillbox_core.settings import Settings
 
-BLOCK = 4 * 1024 * 1024
-"""Bytes that are asked of an object store at once; s3fs's own measure, 50 MiB, would lie whole in memory."""
+BLOCK = 8 * 1024 * 1024
+"""Bytes that go to or come from an object store at once; s3fs's own measure, 50 MiB, would lie in memory, twice."""
 CHUNK = 1024 * 1024
 
 
@@ -91,7 +91,7 @@ class Bucket:
                 return
             if not self._fs.exists(self._root):
                 self._fs.mkdir(self._root)
-            self._fs.put_file(str(source), self._path(key))
+            self._fs.put_file(str(source), self._path(key), chunksize=BLOCK, max_concurrency=1)
 
     def get(self, key: str, target: Path) -> None:
         """Fetches an object into a local file; raises `FileNotFoundError` when there is none."""
