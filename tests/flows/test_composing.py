@@ -24,9 +24,7 @@ from skillbox_core import (
     ExecutionFailedError,
     ExecutionTimeoutError,
     Reason,
-    Runner,
     RunResult,
-    Settings,
     Status,
 )
 from tests.conftest import MakeSkill
@@ -55,10 +53,7 @@ RUNNERS: dict[str, Callable[[], TaskRunner[Any]]] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _this_installation(installation: Settings, runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SKILLBOX_HOME", str(installation.home))
-    monkeypatch.setenv("SKILLBOX_INSTANCE", installation.instance)
+pytestmark = pytest.mark.usefixtures("runner")
 
 
 @pytest.fixture

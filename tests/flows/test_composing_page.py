@@ -8,21 +8,16 @@ from typing import Any
 
 import pytest
 
-from skillbox_core import Runner, Settings
-
 PAGE = Path(__file__).parents[2] / "docs" / "composing.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.usefixtures("runner")
 def test_the_code_on_the_page_prints_what_the_page_says(
-    installation: Settings,
-    runner: Runner,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setenv("SKILLBOX_HOME", str(installation.home))
-    monkeypatch.setenv("SKILLBOX_INSTANCE", installation.instance)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "x.csv").write_text("x\n1\n")
