@@ -24,6 +24,9 @@ from skillbox_core.models import DEFAULT_TENANT, RunOptions, RunRequest, RunResu
 from skillbox_core.names import split_reference
 from skillbox_core.status import Status
 
+_WHOLE = (Mapping, BaseModel)
+"""What can be iterated over, but is one value: a dict, a result, a state."""
+
 
 def skill(
     reference: str,
@@ -111,10 +114,6 @@ class SkillTask(Task[..., RunResult]):
         changed.__class__ = SkillTask
         assert isinstance(changed, SkillTask)
         return changed
-
-
-_WHOLE = (Mapping, BaseModel)
-"""What can be iterated over, but is one value: a dict, a result, a state."""
 
 
 def _whole(value: Any) -> Any:

@@ -39,8 +39,7 @@ class RemoteObject:
 
     def read(self) -> Iterator[bytes]:
         """Its bytes in chunks."""
-        protocols = self._filesystem.protocol
-        web = "http" in ((protocols,) if isinstance(protocols, str) else protocols)
+        web = "http" in _protocols(self._filesystem)
         # Not every web server can send parts: 0 reads one answer from its beginning to its end.
         with (
             _faults(self.url),
@@ -104,4 +103,11 @@ def _filesystem(settings: Settings, tenant: str, url: str) -> tuple[Any, str]:
     except (ValueError, ImportError) as error:
         text = " ".join(str(error).split())[:200]
         raise InvalidRequestError(f"{shown_url(url)} can't be opened: {text}") from None
+    if "file" in _protocols(filesystem):
+        raise InvalidRequestError(f"{shown_url(url)} is a file of this machine", hint="give its path")
     return filesystem, str(path)
+
+
+def _protocols(filesystem: Any) -> tuple[str, ...]:
+    names = filesystem.protocol
+    return (names,) if isinstance(names, str) else tuple(names)
