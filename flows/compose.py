@@ -21,8 +21,9 @@ from flows.execute import execute
 from skillbox_core.errors import ExecutionError, RunCancelledError
 from skillbox_core.inputs import input_files
 from skillbox_core.models import DEFAULT_TENANT, RunOptions, RunRequest, RunResult
-from skillbox_core.names import split_reference
+from skillbox_core.names import check_skill, split_reference
 from skillbox_core.status import Status
+from skillbox_core.versions import Constraint
 
 _WHOLE = (Mapping, BaseModel)
 """What can be iterated over, but is one value: a dict, a result, a state."""
@@ -42,12 +43,16 @@ def skill(
     """A Prefect task that runs a skill.
 
     Args:
-        reference: `name` for the highest version, or `name@version`.
+        reference: `name` for the highest version, or `name@version` with a version or a constraint: `1.2.3`,
+            `^1.2`, `~1.2`, `latest`. All calls in one flow run get the same version, also when the run is retried.
         timeout, cpu, memory: As in SKILL.md, instead of the skill's own.
         env: Environment variables for the skill.
         raise_on_failure: Raise an `ExecutionError` that carries the result when the skill does not succeed;
             otherwise the result is returned. A cancelled run is Prefect's *Cancelled* either way.
         task_options: For Prefect's `@task`, such as `retries` or `tags`.
+
+    Raises:
+        InvalidRequestError: The reference is mistyped.
 
     Returns:
         A task of two arguments. `input`: any JSON value; results of other skills in it stand for their output.
@@ -55,6 +60,8 @@ def skill(
         other skills may stand for their results in both.
     """
     name, version = split_reference(reference)
+    # What is mistyped here is better said where it stands than when the flow is half done.
+    check_skill(name), Constraint.parse(version)
     options = {
         "name": name,
         "task_run_name": name,

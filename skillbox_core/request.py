@@ -9,6 +9,7 @@ from typing import Any
 
 from skillbox_core.errors import InvalidRequestError
 from skillbox_core.models import PlannedFile, RunOptions, RunRequest
+from skillbox_core.versions import Constraint
 
 
 def canonical_input(value: Any, limit: int) -> str:
@@ -38,12 +39,19 @@ def canonical_input(value: Any, limit: int) -> str:
 
 
 def request_digest(
-    request: RunRequest, version: str, document: str, options: RunOptions, files: Sequence[PlannedFile] = ()
+    request: RunRequest,
+    constraint: Constraint,
+    document: str,
+    options: RunOptions,
+    files: Sequence[PlannedFile] = (),
 ) -> str:
-    """What makes two requests the same: skill, resolved version, input, files, environment names, limits."""
+    """What makes two requests the same: skill, version asked for, input, files, environment names, limits.
+
+    Not the version it means today: a repeated request must find its execution after `latest` has moved.
+    """
     parts = [
         request.skill,
-        version,
+        constraint.text,
         document,
         sorted(request.env),
         options.timeout,

@@ -43,6 +43,7 @@ from skillbox_core.sandbox.logs import OnLog
 from skillbox_core.sandbox.policy import container_config
 from skillbox_core.skills.archive import VENDOR, open_archive
 from skillbox_core.storage.executions import NewExecution
+from skillbox_core.versions import Constraint
 
 if TYPE_CHECKING:
     from skillbox_core.runner import Runner
@@ -63,6 +64,7 @@ class Steps:
         """Checks the request, resolves the version and opens the record; one key opens one record."""
         check_tenant(options.tenant)
         check_skill(request.skill)
+        constraint = Constraint.parse(request.version)
         check_env(request.env)
         for field, parse in (
             ("timeout", parse_duration),
@@ -72,7 +74,6 @@ class Steps:
             if (value := getattr(options, field)) is not None:
                 parse(value, field)
         document = canonical_input(request.input, self._settings.max_input_size)
-        version = self._runner.registry.resolve(options.tenant, request.skill, request.version)
         files = self._runner.inputs.plan(options.tenant, options.files)
         key = options.key or uuid.uuid4().hex
         execution = self._runner.executions.open(
@@ -80,14 +81,15 @@ class Steps:
                 id=uuid.uuid4().hex,
                 tenant=options.tenant,
                 skill=request.skill,
-                version=version,
+                asked=constraint.text,
                 input=document,
                 key=f"{options.tenant}/{key}",
-                request_digest=request_digest(request, version, document, options, files),
+                request_digest=request_digest(request, constraint, document, options, files),
                 owner=options.owner,
                 owner_attempt=options.owner_attempt,
                 instance=self._settings.instance,
-            )
+            ),
+            lambda: self._runner.registry.resolve(options.tenant, request.skill, request.version, options.owner),
         )
         if execution.result is not None:
             # Who closed the record may have died before the container was removed.

@@ -47,7 +47,7 @@ def run(
     memory: Annotated[str | None, typer.Option(help="For example 512Mi.")] = None,
     download: Annotated[Path | None, typer.Option(help="Folder to put the skill's files in.")] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print the result as one JSON document on stdout.")] = False,
-    version: Annotated[str, typer.Option(help="Same as NAME@VERSION.")] = "",
+    version: Annotated[str, typer.Option(help="Same as NAME@VERSION: 1.2.3, ^1.2, ~1.2 or latest.")] = "",
     tenant: Tenant = "default",
 ) -> None:
     """Run a skill and show its logs as they come, then its output."""

@@ -107,6 +107,7 @@ def _summary(row: ExecutionRow) -> dict[str, object]:
     return {
         "id": row.id,
         "skill": f"{row.skill_name}@{row.skill_version}",
+        "asked": row.asked_version,
         "digest": row.skill_digest,
         "status": row.status,
         "reason": row.reason,

@@ -11,10 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from skillbox_core.errors import InvalidRequestError, InvalidSkillError
-from skillbox_core.names import MAX_NAME, Version, is_skill_name
+from skillbox_core.names import MAX_NAME, is_skill_name
 from skillbox_core.sandbox.limits import parse_cpu_limit, parse_duration, parse_memory_limit
 from skillbox_core.skills import frontmatter
 from skillbox_core.skills.frontmatter import Node
+from skillbox_core.versions import Version
 
 LANGS = ("python", "node", "bash")
 MAX_SKILL_MD = 1024 * 1024

@@ -9,20 +9,24 @@ from __future__ import annotations
 import uuid
 from dataclasses import dataclass
 from datetime import timedelta
+from difflib import get_close_matches
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy.exc import IntegrityError
 
 from skillbox_core.errors import SkillNotFoundError, StorageError, VersionExistsError
-from skillbox_core.names import Version, check_skill, check_tenant, check_version
+from skillbox_core.names import check_skill, check_tenant
 from skillbox_core.skills.archive import SkillArchive, inspect_archive, open_archive
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket
-from skillbox_core.storage.tables import SkillDigestRow, aware, now
+from skillbox_core.storage.tables import ResolutionRow, SkillDigestRow, aware, now
+from skillbox_core.versions import Constraint, Version, check_version
 
 OBJECT = "skill.zip"
-LATEST = ("", "latest")
 _PUSH_ABANDONED = timedelta(hours=1)
+
+Row = TypeVar("Row", SkillDigestRow, ResolutionRow)
 
 
 @dataclass(frozen=True)
@@ -78,32 +82,40 @@ class Registry:
 
     def versions(self, tenant: str, name: str) -> list[str]:
         """Versions of a skill, highest first; empty when there is no such skill."""
-        found = self._bucket.names(f"{check_tenant(tenant)}/{check_skill(name)}")
-        parsed = sorted(filter(None, (Version.parse(text) for text in found)), reverse=True)
-        return [str(version) for version in parsed]
+        return [str(version) for version in self._versions(tenant, name)]
 
-    def resolve(self, tenant: str, name: str, version: str) -> str:
-        """The version that a request means: itself, or the highest for `latest`; releases before pre-releases.
+    def resolve(self, tenant: str, name: str, version: str, owner: str | None = None) -> str:
+        """The version that a request means.
+
+        Args:
+            version: A version or a constraint (`skillbox_core.versions.Constraint`).
+            owner: On whose behalf, such as a flow run. The first answer given to an owner stands: it gets the
+                same one for the same question ever after, in any process, and without asking the store.
 
         Raises:
+            InvalidRequestError: The constraint is none.
             SkillNotFoundError: With what is there instead.
         """
         check_tenant(tenant), check_skill(name)
-        if version not in LATEST:
-            text = str(check_version(version))
-            if self._bucket.size(self._key(tenant, name, text)) is None:
-                there = ", ".join(self.versions(tenant, name)[:5])
-                raise SkillNotFoundError(
-                    f"there is no version {text} of skill {name}",
-                    hint=f"there is {there}"
-                    if there
-                    else "there is no skill of this name; `skillbox skill list` shows what there is",
-                )
-            return text
-        versions = self.versions(tenant, name)
-        if not versions:
-            raise SkillNotFoundError(f"there is no skill {name}", hint="`skillbox skill list` shows what there is")
-        return next((text for text in versions if "-" not in text), versions[0])
+        constraint = Constraint.parse(version)
+        if owner is None:
+            return self._resolve(tenant, name, constraint)
+        key = (owner, tenant, name, constraint.text)
+        with self._database.session() as session:
+            known = session.get(ResolutionRow, key)
+        if known is None:
+            known = self._first(
+                ResolutionRow(
+                    owner=owner,
+                    tenant_id=tenant,
+                    skill_name=name,
+                    asked_version=constraint.text,
+                    version=self._resolve(tenant, name, constraint),
+                    created_at=now(),
+                ),
+                key,
+            )
+        return known.version
 
     def load(self, tenant: str, name: str, version: str) -> SkillArchive:
         """A version as a checked local archive, from the cache where it is there.
@@ -120,10 +132,33 @@ class Registry:
         return self._fetch(tenant, name, version)
 
     def delete(self, tenant: str, name: str, version: str) -> None:
-        """Removes a version; one that is gone raises `SkillNotFoundError`."""
-        version = self.resolve(tenant, name, version)
+        """Removes a version, named in full; one that is gone raises `SkillNotFoundError`."""
+        version = self._resolve(tenant, name, Constraint.parse(str(check_version(version))))
         self._bucket.delete(self._key(tenant, name, version))
         self._forget(tenant, name, version)
+
+    def _versions(self, tenant: str, name: str) -> list[Version]:
+        found = self._bucket.names(f"{check_tenant(tenant)}/{check_skill(name)}")
+        return sorted(filter(None, (Version.parse(text) for text in found)), reverse=True)
+
+    def _resolve(self, tenant: str, name: str, constraint: Constraint) -> str:
+        exact = constraint.exact
+        if exact and self._bucket.size(self._key(tenant, name, str(exact))) is not None:
+            return str(exact)
+        versions = self._versions(tenant, name)
+        best = constraint.best(versions)
+        if best and not exact:
+            return str(best)
+        if versions:
+            raise SkillNotFoundError(
+                f"there is no version {constraint.text} of skill {name}",
+                hint="there is " + ", ".join(map(str, versions[:5])),
+            )
+        near = get_close_matches(name, self.skills(tenant), n=1)
+        raise SkillNotFoundError(
+            f"there is no skill {name}",
+            hint=f"did you mean {near[0]}?" if near else "`skillbox skill list` shows what there is",
+        )
 
     def _key(self, tenant: str, name: str, version: str) -> str:
         return f"{check_tenant(tenant)}/{check_skill(name)}/{check_version(version)}/{OBJECT}"
@@ -166,6 +201,10 @@ class Registry:
     def _claim(self, tenant: str, name: str, version: str, digest: str) -> SkillDigestRow:
         """The row of a version: this one, or the one that was first."""
         row = SkillDigestRow(tenant_id=tenant, skill_name=name, version=version, digest=digest, created_at=now())
+        return self._first(row, (tenant, name, version))
+
+    def _first(self, row: Row, key: tuple[str, ...]) -> Row:
+        """The row of a key: this one, or the one that was first; of many at once, one is."""
         try:
             with self._database.session() as session:
                 session.add(row)
@@ -173,7 +212,7 @@ class Registry:
                 return row
         except IntegrityError:
             with self._database.session() as session:
-                return session.get_one(SkillDigestRow, (tenant, name, version))
+                return session.get_one(type(row), key)
 
     def _forget(self, tenant: str, name: str, version: str) -> None:
         with self._database.session() as session:

@@ -16,7 +16,7 @@ from sqlmodel import Session
 
 from skillbox_core.errors import DatabaseError, SettingsError
 
-HEAD = "0002"
+HEAD = "0003"
 """The newest migration; a test compares it with the folder."""
 
 VERSION_TABLE = "skillbox_version"

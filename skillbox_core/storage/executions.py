@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime
 
@@ -21,12 +21,16 @@ from skillbox_core.storage.tables import ExecutionRow, aware, now
 
 @dataclass(frozen=True)
 class NewExecution:
-    """What is known when a record is opened."""
+    """What is known when a record is opened.
+
+    Attributes:
+        asked: The version or constraint that was asked for.
+    """
 
     id: str
     tenant: str
     skill: str
-    version: str
+    asked: str
     input: str
     key: str
     request_digest: str
@@ -46,14 +50,18 @@ class ExecutionStore:
         self._database = database
         self._files = files
 
-    def open(self, new: NewExecution) -> Execution:
+    def open(self, new: NewExecution, resolve: Callable[[], str]) -> Execution:
         """Opens a record, or finds the one that this key, or an earlier try of this owner, opened before.
+
+        Args:
+            resolve: Gives the version to run. Asked for a new record only: one that is found has its own, and
+                is found whatever has become of the registry since.
 
         Raises:
             InvalidRequestError: The key belongs to another request.
             DatabaseError: The database failed; calling again is safe.
         """
-        return self._by_key(new) or self._take_over(new) or self._insert(new)
+        return self._by_key(new) or self._take_over(new) or self._insert(new, resolve())
 
     def _by_key(self, new: NewExecution) -> Execution | None:
         with self._database.session() as session:
@@ -96,11 +104,12 @@ class ExecutionStore:
                 if claimed.rowcount:  # type: ignore[attr-defined]
                     return self._execution(session.get_one(ExecutionRow, found, populate_existing=True))
 
-    def _insert(self, new: NewExecution) -> Execution:
+    def _insert(self, new: NewExecution, version: str) -> Execution:
         row = ExecutionRow(
             id=new.id,
             skill_name=new.skill,
-            skill_version=new.version,
+            skill_version=version,
+            asked_version=new.asked,
             tenant_id=new.tenant,
             status=Status.RUNNING,
             input=new.input,

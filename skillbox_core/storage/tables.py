@@ -30,6 +30,7 @@ class ExecutionRow(SQLModel, table=True):
     id: str = Field(primary_key=True, max_length=32)
     skill_name: str = Field(max_length=64)
     skill_version: str = Field(max_length=64)
+    asked_version: str = Field(max_length=64)
     skill_digest: str | None = Field(default=None, max_length=64)
     tenant_id: str = Field(max_length=64)
     status: str = Field(max_length=16)
@@ -73,4 +74,17 @@ class SkillDigestRow(SQLModel, table=True):
     skill_name: str = Field(primary_key=True, max_length=64)
     version: str = Field(primary_key=True, max_length=64)
     digest: str = Field(max_length=64)
+    created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+
+
+class ResolutionRow(SQLModel, table=True):
+    """Which version an owner got for a constraint: the first answer, which stands for all that it runs."""
+
+    __tablename__ = "resolutions"
+
+    owner: str = Field(primary_key=True, max_length=200)
+    tenant_id: str = Field(primary_key=True, max_length=64)
+    skill_name: str = Field(primary_key=True, max_length=64)
+    asked_version: str = Field(primary_key=True, max_length=64)
+    version: str = Field(max_length=64)
     created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 import uuid
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -146,6 +147,33 @@ def test_prefects_retries_run_a_failed_skill_again_as_a_new_execution(runner: Ru
     with pytest.raises(ExecutionFailedError):
         fails()
     assert len(runner.executions.list("default", skill="always-fails", limit=100)) == before + 2
+
+
+def test_all_calls_of_a_flow_run_get_the_version_that_the_first_one_got(runner: Runner, tmp_path: Path) -> None:
+    counter = skill("counted@^1")
+
+    def push(version: str) -> None:
+        text = f"---\nname: counted\nversion: {version}\ndescription: d\nlang: python\n---\n"
+        with zipfile.ZipFile(tmp_path / "counted.zip", "w") as archive:
+            archive.writestr("SKILL.md", text)
+            archive.writestr("main.py", "open('/sandbox/out/output.json','w').write('1')")
+        runner.registry.push("default", tmp_path / "counted.zip")
+
+    @flow
+    def twice(newer: str) -> list[str]:
+        first = counter({})
+        push(newer)
+        return [first.version, counter({}).version]
+
+    push("1.0.0")
+    assert twice(newer="1.1.0") == ["1.0.0", "1.0.0"]
+    assert twice(newer="1.2.0") == ["1.1.0", "1.1.0"]
+
+
+@pytest.mark.parametrize("reference", ["chart@>=1", "chart@1.x", "no such name", ""])
+def test_a_mistyped_reference_is_refused_where_it_stands(reference: str) -> None:
+    with pytest.raises(InvalidRequestError):
+        skill(reference)
 
 
 def test_run_skill_is_a_flow_for_deployments(runner: Runner) -> None:
