@@ -148,7 +148,7 @@ def _ending(outcome: Outcome, output: Output, skill: LoadedSkill) -> tuple[Statu
         )
     if code != 0:
         return Status.FAILED, Reason.EXIT, f"the skill ended with exit code {code}"
-    if output.document is None:
+    if output.document is None or output.problem is not None:
         return Status.FAILED, Reason.OUTPUT, output.problem
     return Status.SUCCESS, None, None
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,7 @@ from skillbox_core.sandbox.limits import (
 from skillbox_core.sandbox.logs import OnLog
 from skillbox_core.sandbox.policy import container_config
 from skillbox_core.skills.archive import VENDOR, open_archive
+from skillbox_core.skills.validation import find_breach
 from skillbox_core.storage.executions import NewExecution
 from skillbox_core.versions import Constraint
 
@@ -131,6 +133,8 @@ class Steps:
             cpu_quota=limits.cpu_quota,
             memory=limits.memory,
             scratch=limits.scratch,
+            input_schema=_json(archive.manifest.input_schema),
+            output_schema=_json(archive.manifest.output_schema),
         )
 
     def create_container(
@@ -138,6 +142,12 @@ class Steps:
     ) -> Sandbox:
         """Makes the sandbox and starts the skill in it; adopts the one a former call made."""
         runner = self._runner
+        input_text = canonical_input(request.input, self._settings.max_input_size)
+        if skill.input_schema is not None and (breach := find_breach(skill.input_schema, input_text)):
+            raise InvalidRequestError(
+                f"the input does not fit the input_schema of {skill.name}@{skill.version}: {breach}",
+                hint=f"`skillbox skill show {skill.name}@{skill.version}`",
+            )
         runner.admission.enter(execution.id, self._cancel)
         if self._cancel and self._cancel.cancelled:
             raise RunCancelledError("cancelled by the caller before the skill was started")
@@ -148,7 +158,7 @@ class Steps:
             if adopted:
                 return adopted
         with runner.inputs.staged(execution, spool.inputs_folder(runner.spool, execution), self._cancel) as files:
-            return self._launch(name, execution, skill, request, options, files)
+            return self._launch(name, execution, skill, request, options, input_text.encode(), files)
 
     def _launch(
         self,
@@ -157,12 +167,12 @@ class Steps:
         skill: LoadedSkill,
         request: RunRequest,
         options: RunOptions,
+        document: bytes,
         files: Sequence[StagedFile],
     ) -> Sandbox:
         runner = self._runner
         image = runner.engine.ready_image(skill.image)
         archive = open_archive(skill.path, self._settings.max_skill_size)
-        document = canonical_input(request.input, self._settings.max_input_size).encode()
         vendored = f"/sandbox/{SCRIPTS}/{VENDOR}" if skill.lang == "python" and archive.vendored else None
         env = skill_environment(document, archive.manifest.instructions, request.env, vendored)
         plan = plan_delivery(archive, document, start_script(skill.lang, skill.entrypoint, env), files)
@@ -221,14 +231,19 @@ class Steps:
         )
 
     def collect_output(self, execution: Execution, skill: LoadedSkill, sandbox: Sandbox) -> Output:
-        """Reads output.json and the files out of the parked sandbox."""
-        return container.collect(
+        """Reads output.json and the files out of the parked sandbox, and checks the one by the skill's own word."""
+        output = container.collect(
             self._runner.engine,
             sandbox,
             spool.output_archive(self._runner.spool, execution),
             scratch=skill.scratch,
             max_document=self._settings.max_output_size,
         )
+        if skill.output_schema is not None and output.document is not None:
+            breach = find_breach(skill.output_schema, output.document)
+            if breach:
+                return replace(output, problem=f"output.json does not fit the skill's output_schema: {breach}")
+        return output
 
     def upload_artifacts(self, execution: Execution, output: Output) -> Artifacts:
         """Stores the files."""
@@ -249,6 +264,10 @@ class Steps:
         except SkillboxError as error:
             # The record is right and the container will end by itself; the reconciler removes it.
             logger.warning("the container of execution %s is left for cleanup: %s", execution.id, error)
+
+
+def _json(schema: Mapping[str, object] | None) -> str | None:
+    return json.dumps(schema) if schema is not None else None
 
 
 def _wall_deadline(timeout: float) -> float:

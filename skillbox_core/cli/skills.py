@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -111,7 +112,7 @@ def show(
     tenant: Tenant = "default",
     json_: Json = False,
 ) -> None:
-    """Show what a skill says of itself, and its instructions."""
+    """Show what a skill says of itself: its schemas and instructions too."""
     from skillbox_core.names import split_reference
     from skillbox_core.runner import Runner
 
@@ -119,11 +120,13 @@ def show(
     name, version = split_reference(skill)
     archive = registry.load(tenant, name, registry.resolve(tenant, name, version))
     if json_:
-        print_json({**_summary(archive), "instructions": archive.manifest.instructions})
+        print_json({**_summary(archive), **_schemas(archive), "instructions": archive.manifest.instructions})
         return
     for key, value in {**_summary(archive), "versions": ", ".join(registry.versions(tenant, name))}.items():
         if value:
             print(harmless(f"{key + ':':<13}{', '.join(value) if isinstance(value, list) else value}"))
+    for key, schema in _schemas(archive).items():
+        print(f"{key}:\n{json.dumps(schema, indent=2, ensure_ascii=True)}")
     print()
     print(harmless(archive.manifest.instructions))
 
@@ -174,6 +177,12 @@ def _summary(archive: SkillArchive) -> dict[str, object]:
         "digest": archive.digest,
         "files": [file.path for file in archive.files],
     }
+
+
+def _schemas(archive: SkillArchive) -> dict[str, object]:
+    manifest = archive.manifest
+    schemas = {"input_schema": manifest.input_schema, "output_schema": manifest.output_schema}
+    return {key: schema for key, schema in schemas.items() if schema is not None}
 
 
 def _warn(archive: SkillArchive) -> None:

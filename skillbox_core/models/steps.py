@@ -74,6 +74,7 @@ class LoadedSkill:
         path: The cached zip file.
         digest: SHA-256 of it.
         image: The image that will run it, after aliases.
+        input_schema, output_schema: JSON text of the schemas, None where the skill has none.
     """
 
     name: str
@@ -87,6 +88,8 @@ class LoadedSkill:
     cpu_quota: int
     memory: int
     scratch: int
+    input_schema: str | None = None
+    output_schema: str | None = None
 
 
 @dataclass(frozen=True)
@@ -138,8 +141,8 @@ class Output:
     """What a skill left behind, after checks.
 
     Attributes:
-        document: Text of output.json; None when there is none that is valid.
-        problem: Why there is none.
+        document: Text of output.json; None when there is none that is JSON.
+        problem: Why it can't be accepted: missing, no JSON, or not what the skill's output_schema promises.
         spool: Local tar.gz of the files; None when there are no files.
         skipped: Entries that were not taken, with the reason.
     """

@@ -7,6 +7,7 @@ Limits are those that the original's later versions ask of an upload: 500 entrie
 from __future__ import annotations
 
 import hashlib
+import json
 import stat
 import unicodedata
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from pathlib import Path
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.sandbox.limits import format_bytes
 from skillbox_core.skills.manifest import MAX_SKILL_MD, Manifest, parse_manifest
+from skillbox_core.skills.validation import find_schema_problem
 from skillbox_core.skills.zipindex import ZipEntry, read_entry, read_index, refuse
 
 MAX_ENTRIES = 500
@@ -86,6 +88,10 @@ def inspect_archive(path: Path, max_size: int) -> SkillArchive:
         InvalidSkillError: Names the entry and the rule.
     """
     archive = open_archive(path, max_size)
+    manifest = archive.manifest
+    for key, schema in (("input_schema", manifest.input_schema), ("output_schema", manifest.output_schema)):
+        if schema is not None and (problem := find_schema_problem(json.dumps(schema))):
+            raise InvalidSkillError(f"invalid skill: {key}: {problem}")
     for file in archive.files:
         for _ in archive.read(file):
             pass
@@ -93,7 +99,7 @@ def inspect_archive(path: Path, max_size: int) -> SkillArchive:
 
 
 def open_archive(path: Path, max_size: int) -> SkillArchive:
-    """As `inspect_archive`, for a file whose contents were inspected before: reads the directory and SKILL.md.
+    """As `inspect_archive`, for a file that was inspected before: reads the directory and SKILL.md.
 
     Raises:
         InvalidSkillError: Names the entry and the rule.

@@ -1,14 +1,20 @@
 """A strict reader for the YAML between the `---` lines of a SKILL.md.
 
 It takes the part of YAML that people mean when they write front matter: mappings, lists and scalars. Every
-scalar stays the text it is, so `1.10` is not 1.1, `on` is not true and `1:30` is not 90. What could surprise
-or harm is refused: anchors and aliases (bombs), tags (types), several documents, duplicate keys.
+scalar stays the text it is, so `1.10` is not 1.1, `on` is not true and `1:30` is not 90. Only inside the keys
+that hold JSON (`input_schema`, `output_schema`) is an unquoted scalar that JSON could read - `true`, `false`,
+`null`, a number - that value; `on`, `012` and whatever is quoted are text there too, so JSON can be pasted as
+it is. What could surprise or harm is refused: anchors and aliases (bombs), tags (types), several documents,
+duplicate keys.
 
 The parser's events are read in a loop, not by recursion, so depth costs nothing before it is refused.
 """
 
 from __future__ import annotations
 
+import json
+import math
+import re
 from collections.abc import Iterator
 from typing import TypeAlias
 
@@ -19,9 +25,13 @@ from skillbox_core.errors import InvalidSkillError
 MAX_FRONT_MATTER = 64 * 1024
 MAX_DEPTH = 16
 
-Node: TypeAlias = "str | list[Node] | dict[str, Node]"
+JSON_KEYS = frozenset({"input_schema", "output_schema"})
+
+Node: TypeAlias = "str | bool | int | float | list[Node] | dict[str, Node] | None"
+"""A value as read; other scalars than text are only inside `JSON_KEYS`."""
 
 _FENCE = "---"
+_JSON_SCALAR = re.compile(r"(?:true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)\Z")
 
 
 def split(text: str) -> tuple[str, str]:
@@ -42,7 +52,7 @@ def split(text: str) -> tuple[str, str]:
 
 
 def read(front_matter: str) -> dict[str, Node]:
-    """The front matter as a mapping of text, lists and mappings.
+    """The front matter as a mapping of text, lists and mappings; of JSON values under `JSON_KEYS`.
 
     Raises:
         InvalidSkillError: Not YAML, not a mapping, or more of YAML than is taken here.
@@ -80,6 +90,15 @@ def _build(events: Iterator[yaml.Event]) -> Node:
     open_nodes: list[list[Node] | dict[str, Node]] = [root]
     pending_keys: list[str | None] = [None]
 
+    in_json = False
+
+    def scalar(event: yaml.ScalarEvent) -> Node:
+        is_key = isinstance(open_nodes[-1], dict) and pending_keys[-1] is None
+        if in_json and not is_key:
+            return _json_scalar(event)
+        # A plain `~` or `null` is how YAML writers say "nothing here".
+        return "" if event.style is None and event.value in ("~", "null") else event.value
+
     def add(value: Node, event: yaml.Event) -> None:
         parent = open_nodes[-1]
         if isinstance(parent, list):
@@ -101,12 +120,12 @@ def _build(events: Iterator[yaml.Event]) -> Node:
             case yaml.ScalarEvent():
                 if any(char == "\0" or "\ud800" <= char <= "\udfff" for char in event.value):
                     raise InvalidSkillError(f"invalid skill: a value holds a NUL or half a character ({_where(event)})")
-                # A plain `~` or `null` is how YAML writers say "nothing here".
-                nothing = event.style is None and event.value in ("~", "null")
-                add("" if nothing else event.value, event)
+                add(scalar(event), event)
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                 if len(open_nodes) > MAX_DEPTH:
                     raise InvalidSkillError(f"invalid skill: the front matter is more than {MAX_DEPTH} levels deep")
+                if len(open_nodes) == 2:
+                    in_json = pending_keys[-1] in JSON_KEYS
                 child: list[Node] | dict[str, Node] = {} if isinstance(event, yaml.MappingStartEvent) else []
                 add(child, event)
                 open_nodes.append(child)
@@ -114,9 +133,19 @@ def _build(events: Iterator[yaml.Event]) -> Node:
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 open_nodes.pop()
                 pending_keys.pop()
+                in_json = in_json and len(open_nodes) > 2
             case _:
                 pass
     return root[0] if root else ""
+
+
+def _json_scalar(event: yaml.ScalarEvent) -> Node:
+    if event.style is not None or not _JSON_SCALAR.match(event.value):
+        return event.value
+    value: Node = json.loads(event.value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidSkillError(f"invalid skill: a number is too large ({_where(event)})")
+    return value
 
 
 def _where(event: yaml.Event) -> str:

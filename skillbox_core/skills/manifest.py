@@ -2,7 +2,7 @@
 
 Two dialects are one format here: the original's (`lang`, `image`, `timeout`, `resources`) and the open
 Agent Skills format (https://agentskills.io/specification: `license`, `compatibility`, `metadata`,
-`allowed-tools`).
+`allowed-tools`). `input_schema` and `output_schema` are Skillbox's own.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from skillbox_core.names import MAX_NAME, is_skill_name
 from skillbox_core.sandbox.limits import parse_cpu_limit, parse_duration, parse_memory_limit
 from skillbox_core.skills import frontmatter
 from skillbox_core.skills.frontmatter import Node
+from skillbox_core.skills.schema import schema_faults
 from skillbox_core.versions import Version
 
 LANGS = ("python", "node", "bash")
@@ -26,6 +27,7 @@ _KNOWN = frozenset(
     {
         *("name", "version", "description", "lang", "image", "timeout", "resources"),
         *("license", "compatibility", "metadata", "allowed-tools"),
+        *frontmatter.JSON_KEYS,
     }
 )
 _KNOWN_RESOURCES = frozenset(["cpu", "memory", "scratch"])
@@ -48,6 +50,7 @@ class Manifest:
         lang: None when the skill leaves it to be told from its entrypoint.
         image: None for the installation's default image of the language.
         instructions: The body after the front matter.
+        input_schema, output_schema: JSON Schemas that refer to nothing but themselves; None when not given.
         extra: Keys this version does not know, kept as read.
         warnings: Sentences for the author; none of them keeps the skill from being stored.
     """
@@ -64,6 +67,8 @@ class Manifest:
     compatibility: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     allowed_tools: tuple[str, ...] = ()
+    input_schema: Mapping[str, Node] | None = None
+    output_schema: Mapping[str, Node] | None = None
     extra: Mapping[str, Node] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -206,6 +211,16 @@ class _Reader:
         self.faults.append("allowed-tools must be a list of names")
         return ()
 
+    def schema(self, key: str) -> Mapping[str, Node] | None:
+        value = self.fields.get(key)
+        if value is None or value == "":
+            return None
+        if not isinstance(value, dict):
+            self.faults.append(f"{key} must be a mapping, a JSON Schema")
+            return None
+        self.faults += schema_faults(value, key)
+        return value
+
     def manifest(self, body: str) -> Manifest:
         metadata = self.metadata()
         manifest = Manifest(
@@ -221,6 +236,8 @@ class _Reader:
             compatibility=self.text("compatibility"),
             metadata=metadata,
             allowed_tools=self.allowed_tools(),
+            input_schema=self.schema("input_schema"),
+            output_schema=self.schema("output_schema"),
             extra={key: value for key, value in self.fields.items() if key not in _KNOWN},
             warnings=(
                 *self.warnings,

@@ -17,7 +17,7 @@ timeout: 30s
 resources:
   cpu: "0.5"
   memory: 128Mi
----
+{schemas}---
 
 # {name}
 
@@ -37,6 +37,18 @@ resources:
 _GREETS = ("`name`, a text.", '`{"greeting": "Hello, Ada!"}`, and the same in the file `greeting.txt`.')
 _MEASURES = ("Any JSON.", '`{"bytes": 16}`, the size of the input, and a copy of it in the file `copy.json`.')
 
+_GREETS_SCHEMAS = """\
+input_schema:
+  type: object
+  required: [name]
+  properties:
+    name: {type: string, minLength: 1, description: Whom to greet.}
+output_schema:
+  type: object
+  required: [greeting]
+  properties:
+    greeting: {type: string}
+"""
 _MAIN_PY = '''\
 """Greets someone by name."""
 
@@ -122,9 +134,9 @@ printf '{"bytes": %s}\\n' "$bytes" > "$output_file"
 """
 
 _LANGS = {
-    "python": ("main.py", _MAIN_PY, "Greets someone by name.", _GREETS),
-    "node": ("main.js", _MAIN_JS, "Greets someone by name.", _GREETS),
-    "bash": ("main.sh", _MAIN_SH, "Measures its input.", _MEASURES),
+    "python": ("main.py", _MAIN_PY, "Greets someone by name.", _GREETS, _GREETS_SCHEMAS),
+    "node": ("main.js", _MAIN_JS, "Greets someone by name.", _GREETS, _GREETS_SCHEMAS),
+    "bash": ("main.sh", _MAIN_SH, "Measures its input.", _MEASURES, ""),
 }
 
 _NEVER = "choose a new folder; existing files are never overwritten"
@@ -148,9 +160,11 @@ def scaffold(target: Path, name: str, lang: str) -> list[Path]:
     check_skill(name)
     if lang not in _LANGS:
         raise InvalidRequestError(f'lang "{lang}" is not supported', hint=f"one of {', '.join(_LANGS)}")
-    entrypoint, program, summary, (given, answered) = _LANGS[lang]
+    entrypoint, program, summary, (given, answered), schemas = _LANGS[lang]
     contents = {
-        "SKILL.md": _SKILL_MD.format(name=name, lang=lang, summary=summary, input=given, output=answered),
+        "SKILL.md": _SKILL_MD.format(
+            name=name, lang=lang, summary=summary, schemas=schemas, input=given, output=answered
+        ),
         entrypoint: program,
         "input.json": _INPUT_JSON,
     }

@@ -61,6 +61,11 @@ def test_json_prints_one_run_result_of_the_original_and_nothing_else_on_stdout(c
         (["run", "stats", "--version", ">=1"], 2, '">=1" is not a version'),
         (["run", "statz"], 2, "did you mean stats?"),
         (["run", "stats", "--input", "{oops"], 2, "not JSON"),
+        (
+            ["run", "text-summary", "--input", '{"text": "x", "sentences": 0}'],
+            2,
+            "sentences breaks the rule minimum: 1",
+        ),
         (["run", "stats", "--input", "@/no/such/file"], 2, "can't be read"),
         (["run", "../x"], 2, "not a valid name"),
         (["run", "stats", "--env", "PATH=/x"], 2, "may not be set"),
@@ -129,6 +134,19 @@ def test_a_skill_written_by_init_runs_as_it_is(cli, tmp_path: Path) -> None:
         assert any((tmp_path / lang).rglob("*"))
         again = cli("init", f"new-{lang}", "--lang", lang, "--folder", str(folder))
         assert again.returncode == 2
+
+
+def test_schemas_are_shown_and_checked_by_lint(cli, tmp_path: Path) -> None:
+    shown = cli("skill", "show", "text-summary")
+    assert '"sentences": {' in shown.stdout
+    assert json.loads(cli("skill", "show", "text-summary", "--json").stdout)["input_schema"]["required"] == ["text"]
+    folder = tmp_path / "odd"
+    cli("init", "odd", "--folder", str(folder))
+    skill = folder / "SKILL.md"
+    skill.write_text(skill.read_text().replace("minLength: 1", "minLength: few"))
+    linted = cli("skill", "lint", str(folder))
+    assert linted.returncode == 2
+    assert "input_schema: is not a valid schema: properties.name.minLength must be of type" in linted.stderr
 
 
 def test_a_version_never_changes(cli, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ import pytest
 from skillbox_core.errors import InvalidRequestError
 from skillbox_core.skills.manifest import parse_manifest
 from skillbox_core.skills.scaffold import scaffold
+from skillbox_core.skills.validation import find_breach
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SKILLS = sorted(folder.name for folder in (EXAMPLES / "skills").iterdir())
@@ -99,7 +100,7 @@ def answer(run):
 @pytest.mark.parametrize("name", SKILLS)
 def test_skill_md_is_valid_and_named_as_its_folder(name):
     manifest = parse_manifest((EXAMPLES / "skills" / name / "SKILL.md").read_bytes())
-    assert (manifest.name, manifest.version, manifest.warnings) == (name, "1.0.0", ())
+    assert (manifest.name, manifest.warnings) == (name, ())
 
 
 @pytest.mark.parametrize("name", [name for name in SKILLS if name not in ("always-fails", "slow")])
@@ -452,6 +453,20 @@ def test_merge_tables_names_the_table_that_it_can_not_take(run, tmp_path, table,
     assert message in ran.stderr
 
 
+# Schemas
+
+
+@pytest.mark.parametrize("name", SKILLS)
+def test_the_ready_input_and_its_answer_fit_the_skills_own_schemas(run, name):
+    manifest = parse_manifest((EXAMPLES / "skills" / name / "SKILL.md").read_bytes())
+    given = json.loads((EXAMPLES / "inputs" / f"{name}.json").read_text())
+    if manifest.input_schema is not None:
+        assert find_breach(json.dumps(manifest.input_schema), json.dumps(given)) is None
+    if manifest.output_schema is not None:
+        given = {"seconds": 1} if name == "slow" else given
+        assert find_breach(json.dumps(manifest.output_schema), json.dumps(run(name, given).output)) is None
+
+
 # Scaffold
 
 
@@ -467,6 +482,8 @@ def test_a_new_skill_is_valid_and_runs_as_it_is(tmp_path, lang):
     assert ran.output == ({"bytes": 16} if lang == "bash" else {"greeting": "Hello, Ada!"})
     assert ran.stdout
     assert len(list(ran.files.iterdir())) == 1
+    if lang != "bash":
+        assert find_breach(json.dumps(manifest.output_schema), json.dumps(ran.output)) is None
 
 
 @pytest.mark.parametrize("lang", ["python", "node"])

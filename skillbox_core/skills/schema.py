@@ -1,0 +1,79 @@
+"""What a skill's schema may be: JSON Schema 2020-12 (https://json-schema.org/draft/2020-12) that stands alone.
+
+A schema is a stranger's work, so it may refer to nothing but its own parts, and those must be there. Whether
+it is a valid schema, and what it costs, is found out in a process of its own (`validation`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TypeAlias
+from urllib.parse import unquote
+
+from skillbox_core.names import shown
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+_ONE = frozenset(
+    {
+        *("items", "contains", "additionalProperties", "propertyNames", "unevaluatedItems", "unevaluatedProperties"),
+        *("not", "if", "then", "else", "contentSchema"),
+    }
+)
+_LIST = frozenset({"prefixItems", "allOf", "anyOf", "oneOf"})
+_MAP = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs"})
+_REFUSED = frozenset({"$id", "$anchor", "$dynamicAnchor", "$dynamicRef", "$vocabulary"})
+"""Keywords that give parts of a schema other addresses than their place in it."""
+
+Place: TypeAlias = "tuple[str, ...]"
+
+
+def schema_faults(schema: Mapping[str, object], label: str) -> list[str]:
+    """What keeps a schema from standing alone, one sentence each; none for a good one.
+
+    Args:
+        label: The key of SKILL.md that holds it, for the sentences.
+    """
+    parts = dict(_parts(schema, ()))
+    return [f"{label}{_shown(place)}{fault}" for place, part in parts.items() for fault in _faults(part, parts)]
+
+
+def _parts(schema: object, place: Place) -> Iterator[tuple[Place, Mapping[str, object]]]:
+    """Each part of a schema that is a schema itself, with its place."""
+    if not isinstance(schema, Mapping):
+        return
+    yield place, schema
+    for keyword, value in schema.items():
+        inside = (*place, keyword)
+        if keyword in _ONE:
+            yield from _parts(value, inside)
+        elif keyword in _LIST and isinstance(value, list):
+            for number, item in enumerate(value):
+                yield from _parts(item, (*inside, str(number)))
+        elif keyword in _MAP and isinstance(value, Mapping):
+            for name, item in value.items():
+                yield from _parts(item, (*inside, name))
+
+
+def _faults(part: Mapping[str, object], parts: Mapping[Place, object]) -> Iterator[str]:
+    for keyword in sorted(_REFUSED & part.keys()):
+        yield f" has {keyword}, which is not taken here"
+    if part.get("$schema", DIALECT) != DIALECT:
+        yield f" names another dialect than {DIALECT}"
+    if "$ref" in part:
+        target = part["$ref"]
+        if not isinstance(target, str) or not target.startswith("#"):
+            yield f" refers to {shown(str(target))}; only its own parts can be referred to, such as #/$defs/name"
+        elif _pointed(target) not in parts:
+            yield f" refers to {shown(target)}, which is no part of it"
+
+
+def _pointed(reference: str) -> Place:
+    """The place that a JSON pointer in a fragment names (RFC 6901, part 6)."""
+    tokens = unquote(reference.removeprefix("#")).split("/")
+    # A pointer is empty or begins with "/"; "#name" would be an anchor, which there are none of.
+    return tuple(t.replace("~1", "/").replace("~0", "~") for t in tokens[1:]) if tokens[0] == "" else (reference,)
+
+
+def _shown(place: Place) -> str:
+    return "".join("." + ascii(part[:40])[1:-1] for part in place)
