@@ -15,7 +15,7 @@ from skillbox_core.names import MAX_NAME, is_skill_name
 from skillbox_core.sandbox.limits import parse_cpu_limit, parse_duration, parse_memory_limit
 from skillbox_core.skills import frontmatter
 from skillbox_core.skills.frontmatter import Node
-from skillbox_core.skills.schema import schema_faults
+from skillbox_core.skills.schema import schema_faults, schema_warnings
 from skillbox_core.versions import Version
 
 LANGS = ("python", "node", "bash")
@@ -219,6 +219,7 @@ class _Reader:
             self.faults.append(f"{key} must be a mapping, a JSON Schema")
             return None
         self.faults += schema_faults(value, key)
+        self.warnings += schema_warnings(value, key)
         return value
 
     def manifest(self, body: str) -> Manifest:

@@ -24,6 +24,16 @@ _LIST = frozenset({"prefixItems", "allOf", "anyOf", "oneOf"})
 _MAP = frozenset({"properties", "patternProperties", "dependentSchemas", "$defs"})
 _REFUSED = frozenset({"$id", "$anchor", "$dynamicAnchor", "$dynamicRef", "$vocabulary"})
 """Keywords that give parts of a schema other addresses than their place in it."""
+_KNOWN = frozenset(
+    {
+        *(*_ONE, *_LIST, *_MAP, *_REFUSED),
+        *("$schema", "$ref", "$comment", "title", "description", "default", "deprecated", "readOnly", "writeOnly"),
+        *("examples", "type", "enum", "const", "format", "pattern", "minLength", "maxLength", "multipleOf"),
+        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "minItems", "maxItems", "uniqueItems"),
+        *("minContains", "maxContains", "minProperties", "maxProperties", "required", "dependentRequired"),
+        *("contentEncoding", "contentMediaType"),
+    }
+)
 
 Place: TypeAlias = "tuple[str, ...]"
 
@@ -36,6 +46,16 @@ def schema_faults(schema: Mapping[str, object], label: str) -> list[str]:
     """
     parts = dict(_parts(schema, ()))
     return [f"{label}{_shown(place)}{fault}" for place, part in parts.items() for fault in _faults(part, parts)]
+
+
+def schema_warnings(schema: Mapping[str, object], label: str) -> list[str]:
+    """Keywords that JSON Schema does not know, and so passes over: mistyped ones, mostly."""
+    return [
+        f"{label}{_shown(place)} has {shown(keyword)}, which JSON Schema does not know, so it has no effect"
+        for place, part in _parts(schema, ())
+        for keyword in part
+        if keyword not in _KNOWN and not keyword.startswith("x-")
+    ]
 
 
 def _parts(schema: object, place: Place) -> Iterator[tuple[Place, Mapping[str, object]]]:
@@ -64,11 +84,11 @@ def _faults(part: Mapping[str, object], parts: Mapping[Place, object]) -> Iterat
         target = part["$ref"]
         if not isinstance(target, str) or not target.startswith("#"):
             yield f" refers to {shown(str(target))}; only its own parts can be referred to, such as #/$defs/name"
-        elif _pointed(target) not in parts:
+        elif pointed(target) not in parts:
             yield f" refers to {shown(target)}, which is no part of it"
 
 
-def _pointed(reference: str) -> Place:
+def pointed(reference: str) -> Place:
     """The place that a JSON pointer in a fragment names (RFC 6901, part 6)."""
     tokens = unquote(reference.removeprefix("#")).split("/")
     # A pointer is empty or begins with "/"; "#name" would be an anchor, which there are none of.

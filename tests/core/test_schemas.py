@@ -102,6 +102,15 @@ def test_a_schema_that_stands_alone_is_taken(schema: dict[str, object]) -> None:
     assert find_schema_problem(json.dumps(schema)) is None
 
 
+def test_a_mistyped_keyword_is_a_warning() -> None:
+    manifest = skill("input_schema: {properties: {a: {minimun: 0, x-unit: m, description: one, two}}, requird: [a]}")
+    assert {w.split(",")[0] for w in manifest.warnings} == {
+        'input_schema has "requird"',
+        'input_schema.properties.a has "minimun"',
+        'input_schema.properties.a has "two"',
+    }
+
+
 @pytest.mark.parametrize(
     ("schema", "said"),
     [
@@ -166,6 +175,18 @@ def test_what_fits_has_no_breach_and_many_breaches_are_cut() -> None:
     found = breach({"items": {"type": "string"}}, [1] * 100_000)
     assert found is not None
     assert found.endswith("[4] must be of type string, not number; and more")
+
+
+def test_the_skill_md_in_the_docs_is_valid_and_says_what_the_docs_show() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "skills.md").read_text("utf-8")
+    manifest = parse_manifest(text.split("```markdown\n")[1].split("```")[0].encode())
+    assert manifest.warnings == ()
+    assert find_schema_problem(json.dumps(manifest.input_schema)) is None
+    shown = text.split("```console\n")[1].split("```")[0]
+    document = shown.split("--input '")[1].split("'")[0]
+    found = find_breach(json.dumps(manifest.input_schema), document)
+    assert found is not None
+    assert f"input_schema of {manifest.name}@{manifest.version}: {found} (" in shown
 
 
 @pytest.fixture

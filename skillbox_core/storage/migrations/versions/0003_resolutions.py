@@ -12,12 +12,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("executions") as table:
-        table.add_column(sa.Column("asked_version", sa.String(64)))
-    # Older records keep only what it meant; asking for exactly that is the truest thing to say of them.
+    op.add_column("executions", sa.Column("asked_version", sa.String(64), nullable=False, server_default=""))
+    # Older records know only what it meant; that they asked for exactly that is the truest thing to say of them.
     op.execute("UPDATE executions SET asked_version = skill_version")
-    with op.batch_alter_table("executions") as table:
-        table.alter_column("asked_version", existing_type=sa.String(64), nullable=False)
     op.create_table(
         "resolutions",
         sa.Column("owner", sa.String(200), primary_key=True),
@@ -31,5 +28,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("resolutions")
-    with op.batch_alter_table("executions") as table:
-        table.drop_column("asked_version")
+    op.drop_column("executions", "asked_version")
