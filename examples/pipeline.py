@@ -24,8 +24,15 @@ summarise = skill("text-summary")
 
 
 @flow(name="penguins", task_runner=ThreadPoolTaskRunner(max_workers=4))
-def penguins(table: str, article: str) -> list[RunResult]:
-    """From a CSV text to statistics for each species and a chart of them; a text is summarised beside it."""
+def penguins(table: str | None = None, article: str | None = None) -> list[RunResult]:
+    """From a table to statistics for each species and a chart of them; a text is summarised beside it.
+
+    Args:
+        table: CSV text; without it, data/penguins.csv.
+        article: English text; without it, data/gettysburg.txt.
+    """
+    table = table or (EXAMPLES / "data" / "penguins.csv").read_text("utf-8")
+    article = article or (EXAMPLES / "data" / "gettysburg.txt").read_text("utf-8")
     summary = summarise.submit({"text": article, "sentences": 2})
     cleaned = clean({"csv": table, "required": ["species", *MEASURES, "body_mass_g"]})
     # A whole result inside an input draws its own arrow in the UI; a part of one needs `wait_for` to do so.
@@ -39,10 +46,7 @@ def main() -> int:
     from rich.console import Console
     from rich.table import Table
 
-    results = penguins(
-        (EXAMPLES / "data" / "penguins.csv").read_text("utf-8"),
-        (EXAMPLES / "data" / "gettysburg.txt").read_text("utf-8"),
-    )
+    results = penguins()
     runner = Runner.from_settings()
     shown = Table("skill", "version", "status", "seconds", "files", "execution", title="What ran")
     for result in results:

@@ -2,13 +2,49 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from prefect import flow
+from pydantic import Field
 
 from flows.compose import skill as skill_task
 from flows.hooks import stop_skills
 from skillbox_core.models import DEFAULT_TENANT, RunResult
+
+# What Prefect's form says, and its server checks before there is a run. Skillbox has the last word in the run.
+Reference = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9]+([-_][a-z0-9]+)*(@(latest|[\^~]?[0-9][0-9A-Za-z.-]*))?$",
+        max_length=130,
+        examples=["word-count", "clean-csv@^1.0"],
+    ),
+]
+Duration = Annotated[
+    str,
+    Field(
+        pattern=r"^([0-9]+(\.[0-9]*)?(ns|us|µs|μs|ms|s|m|h))+$",
+        max_length=64,
+        examples=["90s"],
+    ),
+]
+Cores = Annotated[
+    str,
+    Field(
+        pattern=r"^([0-9]+(\.[0-9]*)?|\.[0-9]+)$",
+        max_length=20,
+        examples=["0.5"],
+    ),
+]
+Bytes = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]+(Ki|Mi|Gi)?$",
+        max_length=22,
+        examples=["512Mi"],
+    ),
+]
+Tenant = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
 
 
 @flow(
@@ -19,21 +55,21 @@ from skillbox_core.models import DEFAULT_TENANT, RunResult
     on_crashed=[stop_skills],
 )
 def run_skill(
-    skill: str,
+    skill: Reference,
     input: Any = None,
-    timeout: str | None = None,
-    cpu: str | None = None,
-    memory: str | None = None,
-    tenant: str = DEFAULT_TENANT,
+    timeout: Duration | None = None,
+    cpu: Cores | None = None,
+    memory: Bytes | None = None,
+    tenant: Tenant = DEFAULT_TENANT,
 ) -> dict[str, Any]:
     """Runs one skill.
 
     Args:
-        skill: `name` or `name@version`.
+        skill: `name`, or `name@version` with a version or a constraint: `1.2.3`, `^1.2`, `~1.2`, `latest`.
         input: Any JSON value.
-        timeout: Such as 90s; instead of the skill's own.
-        cpu: Cores, such as 0.5.
-        memory: Such as 512Mi.
+        timeout: Such as 90s or 1h30m; instead of the skill's own.
+        cpu: Cores, such as 0.5; instead of the skill's own.
+        memory: Bytes, or with Ki, Mi or Gi, such as 512Mi; instead of the skill's own.
         tenant: Whose skill.
 
     Returns:

@@ -76,6 +76,29 @@ def init(
 
 
 @app.command()
+def deploy(
+    skill: Annotated[str, typer.Argument(metavar="NAME[@VERSION]")],
+    pool: Annotated[str | None, typer.Option(help="Work pool for its runs.")] = None,
+    cron: Annotated[str | None, typer.Option(help="Schedule in UTC, for example '0 6 * * 1-5'.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the deployment; by default the skill's.")] = None,
+    input_: Annotated[
+        str, typer.Option("--input", "-i", help="What its runs are given when nothing else is.", metavar="JSON|@FILE|-")
+    ] = "",
+    serve: Annotated[bool, typer.Option("--serve", help="Do its runs here until interrupted, without a pool.")] = False,
+    tenant: Tenant = "default",
+) -> None:
+    """Make a Prefect deployment of a skill, with the skill's own inputs as its form."""
+    from skillbox_core.cli.deploy import scheduler
+    from skillbox_core.cli.run import read_input
+    from skillbox_core.errors import InvalidRequestError
+
+    if serve and pool:
+        raise InvalidRequestError("--serve does the runs here, --pool elsewhere; only one of them can be")
+    value = read_input(input_)
+    print(scheduler()(skill, name=name, pool=pool, cron=cron, input=value, tenant=tenant, serve_here=serve))
+
+
+@app.command()
 def cleanup(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

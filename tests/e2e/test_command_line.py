@@ -80,6 +80,7 @@ def test_json_prints_one_run_result_of_the_original_and_nothing_else_on_stdout(c
         (["skill", "delete", "stats"], 2, "which version"),
         (["exec", "show", "zz"], 2, "not valid"),
         (["exec", "show", "0" * 32], 2, "there is no execution"),
+        (["deploy", "stats", "--serve", "--pool", "x"], 2, "only one of them"),
         (["frobnicate"], 2, "No such command"),
     ],
 )

@@ -1,0 +1,91 @@
+"""A skill's input_schema as a form: what Prefect's UI shows, and what its server checks before a run.
+
+The server works with the form in its own process, so what it gets is a bounded copy without references and
+without patterns, which a stranger could make endless. What the copy leaves out is still checked, by Skillbox
+itself, when the skill runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from keyword import iskeyword
+from typing import Any
+
+from prefect.utilities.callables import ParameterSchema
+
+from skillbox_core.skills.schema import pointed
+
+SETTINGS = "skillbox"
+"""Name of the parameter that says which skill a deployment runs. It is no part of the form: the server adds it
+to what a run is given, from the deployment's own parameters. So no field of a form may be called so."""
+
+_MAX_PARTS = 500
+_KEPT = frozenset(
+    {
+        *("type", "title", "description", "default", "examples", "enum", "const", "format", "required"),
+        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+        *("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties"),
+    }
+)
+_ONE = frozenset({"items", "additionalProperties"})
+_LISTS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
+
+
+def form(schema: Mapping[str, Any] | None) -> ParameterSchema | None:
+    """The fields for an input that is an object of known properties, which a Python function could take.
+
+    None for any other.
+    """
+    if schema is None or schema.get("type") != "object" or not schema.get("properties"):
+        return None
+    if not all(name.isidentifier() and not iskeyword(name) for name in schema["properties"]):
+        return None
+    copier = _Copier(schema)
+    fields = {
+        name: {"title": name, **copier.copy(part), "position": position}
+        for position, (name, part) in enumerate(schema["properties"].items())
+    }
+    return _schema(fields, [name for name in schema.get("required", []) if name in fields])
+
+
+def any_input(schema: Mapping[str, Any] | None) -> ParameterSchema:
+    """One field, `input`, for a skill whose input is not an object of known properties."""
+    return _schema({"input": {"title": "input", **_Copier(schema or {}).copy(schema), "position": 0}}, [])
+
+
+def _schema(fields: dict[str, Any], required: list[str]) -> ParameterSchema:
+    # Only what is set is sent on, and without a type the UI shows no form.
+    return ParameterSchema(title="Parameters", type="object", properties=fields, required=required, definitions={})
+
+
+class _Copier:
+    """Copies parts of one schema, at most so many altogether."""
+
+    def __init__(self, schema: Mapping[str, Any]) -> None:
+        self._schema = schema
+        self._left = _MAX_PARTS
+
+    def copy(self, part: Any, inside: tuple[str, ...] = ()) -> Any:
+        """A part with its references unfolded, down to where one would unfold itself."""
+        if not isinstance(part, Mapping):
+            return part if isinstance(part, bool) else {}
+        self._left -= 1
+        reference = part.get("$ref")
+        if self._left < 0 or reference in inside:
+            return {}
+        if reference is not None:
+            unfolded = self.copy(self._pointed(reference), (*inside, reference))
+            siblings = self.copy({key: value for key, value in part.items() if key != "$ref"}, inside)
+            return {**(unfolded if isinstance(unfolded, dict) else {}), **siblings}
+        copied = {key: value for key, value in part.items() if key in _KEPT}
+        copied |= {key: self.copy(part[key], inside) for key in _ONE & part.keys()}
+        copied |= {key: [self.copy(item, inside) for item in part[key]] for key in _LISTS & part.keys()}
+        if "properties" in part:
+            copied["properties"] = {name: self.copy(item, inside) for name, item in part["properties"].items()}
+        return copied
+
+    def _pointed(self, reference: str) -> Any:
+        place: Any = self._schema
+        for token in pointed(reference):
+            place = place[int(token)] if isinstance(place, list) else place[token]
+        return place
