@@ -27,6 +27,7 @@ from skillbox_core.models import (
     Verdict,
 )
 from skillbox_core.names import check_skill, check_tenant
+from skillbox_core.redaction import Redactor
 from skillbox_core.request import canonical_input, request_digest
 from skillbox_core.sandbox import container, follow
 from skillbox_core.sandbox.allowlist import resolve_alias, validate_image
@@ -61,6 +62,7 @@ class Steps:
         self._settings = runner.settings
         self._on_log = on_log
         self._cancel = cancel
+        self._redactor = Redactor()
 
     def create_record(self, request: RunRequest, options: RunOptions) -> Execution:
         """Checks the request, resolves the version and opens the record; one key opens one record."""
@@ -142,6 +144,7 @@ class Steps:
     ) -> Sandbox:
         """Makes the sandbox and starts the skill in it; adopts the one a former call made."""
         runner = self._runner
+        self._redactor.learn(request.env.values())
         input_text = canonical_input(request.input, self._settings.max_input_size)
         if skill.input_schema is not None and (breach := find_breach(skill.input_schema, input_text)):
             raise InvalidRequestError(
@@ -226,6 +229,7 @@ class Steps:
             token=execution.id,
             timeout=skill.timeout,
             max_log=self._settings.max_output_size,
+            redactor=self._redactor,
             on_log=self._on_log,
             cancel=self._cancel,
         )
@@ -251,6 +255,9 @@ class Steps:
 
     def cleanup(self, execution: Execution, verdict: Verdict) -> RunResult:
         """Closes the record, then removes the container: in this order a crash between them runs nothing twice."""
+        redact = self._redactor.text
+        error = redact(verdict.error) if verdict.error else None
+        verdict = replace(verdict, error=error, logs=redact(verdict.logs))
         try:
             return self._runner.executions.close(execution, verdict)
         finally:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from skillbox_core.cli.output import harmless, note, print_json, table
+from skillbox_core.cli.output import note, print_json, table
 from skillbox_core.status import Status
+from skillbox_core.text import harmless
 
 if TYPE_CHECKING:
     from skillbox_core.storage.tables import ExecutionRow

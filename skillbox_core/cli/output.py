@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-import unicodedata
 from typing import TYPE_CHECKING, Any
 
 from skillbox_core.status import Reason, Status
+from skillbox_core.text import harmless
 
 if TYPE_CHECKING:
     from skillbox_core.models import RunResult
@@ -40,14 +40,6 @@ def exit_code(result: RunResult) -> int:
             return EXIT_CANCELLED
         case _:
             return exit_code_of(result.reason)
-
-
-def harmless(text: str) -> str:
-    """Text without what could steer a terminal: control and invisible characters are shown as escapes."""
-    return "".join(
-        char if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cf", "Cs") else ascii(char)[1:-1]
-        for char in text
-    )
 
 
 def fail(message: str) -> None:

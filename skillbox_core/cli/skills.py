@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from skillbox_core.cli.output import EXIT_INPUT, fail, harmless, note, print_json, table
+from skillbox_core.cli.output import EXIT_INPUT, fail, note, print_json, table
 from skillbox_core.errors import SkillboxError
+from skillbox_core.text import harmless
 
 if TYPE_CHECKING:
     from skillbox_core.skills.archive import SkillArchive

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from skillbox_core.errors import EngineError
 from skillbox_core.models import Ending
+from skillbox_core.redaction import Redactor
 from skillbox_core.sandbox import container, follow
 from skillbox_core.sandbox.delivery import plan_delivery, start_script
 from skillbox_core.sandbox.limits import MIN_MEMORY
@@ -87,7 +88,9 @@ def probe(runner: Runner, image: str, folder: Path) -> dict[str, bool]:
         sandbox = container.launch(
             engine, connections, name=name, token=token, config=config, plan=plan, timeout=timeout, parked_for=60
         )
-        outcome = follow.wait(engine, connections, sandbox, token=token, timeout=timeout, max_log=4096)
+        outcome = follow.wait(
+            engine, connections, sandbox, token=token, timeout=timeout, max_log=4096, redactor=Redactor()
+        )
         if outcome.ending is not Ending.EXITED:
             raise EngineError(f"the canary ended as {outcome.ending.value}: {outcome.detail or outcome.logs[-300:]}")
         output = container.collect(engine, sandbox, folder / "out.tar.gz", scratch=scratch, max_document=65536)

@@ -11,6 +11,7 @@ from contextlib import suppress
 from skillbox_core.cancel import CancelToken
 from skillbox_core.errors import EngineError, SkillboxError
 from skillbox_core.models import Ending, Outcome, Sandbox, Usage
+from skillbox_core.redaction import Redactor
 from skillbox_core.sandbox.container import SLICE, Connections
 from skillbox_core.sandbox.engine import Attachment, ContainerGoneError, Engine
 from skillbox_core.sandbox.logs import Announcement, CappedLog, Line, LineReader, OnLog
@@ -29,6 +30,7 @@ def wait(
     token: str,
     timeout: float,
     max_log: int,
+    redactor: Redactor,
     on_log: OnLog | None = None,
     cancel: CancelToken | None = None,
 ) -> Outcome:
@@ -47,7 +49,7 @@ def wait(
         # What was said already has to be read first, also when the deadline is long over.
         ends_at = time.monotonic() + max(min(timeout, sandbox.deadline - time.time()), REPLAY_GRACE)
     source = _Live(attachment) if attachment else _Replay(engine, sandbox.container_id)
-    reader, log = LineReader(token), CappedLog(max_log)
+    reader, log = LineReader(token, redactor), CappedLog(max_log)
     ended: Announcement | None = None
     refused = False
 

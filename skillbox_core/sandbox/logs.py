@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from skillbox_core.errors import EngineError
+from skillbox_core.redaction import Redactor
 
 Stream: TypeAlias = Literal["stdout", "stderr"]
 OnLog: TypeAlias = Callable[[Stream, str], None]
@@ -90,9 +91,11 @@ class LineReader:
     Attributes:
         token: The word that this sandbox's announcements carry. A skill can read and forge it, and so lie
             about itself; data that a skill merely prints cannot, by accident.
+        redactor: What it replaces is gone before a line is broken into several.
     """
 
     token: str
+    redactor: Redactor = field(default_factory=Redactor)
     _frames: Demultiplexer = field(default_factory=Demultiplexer)
     _partial: dict[Stream, bytearray] = field(default_factory=lambda: {"stdout": bytearray(), "stderr": bytearray()})
     _held_blank: bool = False
@@ -109,7 +112,7 @@ class LineReader:
         """Unfinished lines, once the stream has ended."""
         for stream, partial in self._partial.items():
             if partial:
-                yield Line(stream, decode(bytes(partial)))
+                yield Line(stream, self._text(bytes(partial)))
                 partial.clear()
         self._held_blank = False
 
@@ -119,10 +122,13 @@ class LineReader:
             yield from self._line(stream, bytes(partial[start:end]))
             start = end + 1
         del partial[:start]
-        while len(partial) > MAX_LINE:
-            cut = _character_boundary(partial, MAX_LINE)
-            yield from self._line(stream, bytes(partial[:cut]), ended=False)
-            del partial[:cut]
+        if len(partial) > MAX_LINE:
+            shown, held = self.redactor.divide(bytes(partial))
+            while len(shown) > MAX_LINE:
+                cut = _character_boundary(shown, MAX_LINE)
+                yield from self._line(stream, shown[:cut], ended=False)
+                shown = shown[cut:]
+            partial[:] = shown + held
 
     def _line(self, stream: Stream, line: bytes, *, ended: bool = True) -> Iterator[Line | Announcement]:
         if stream == "stderr":
@@ -139,6 +145,7 @@ class LineReader:
             if not line:
                 self._held_blank = True
                 return
+        line = self.redactor.data(line)
         while len(line) > MAX_LINE:
             cut = _character_boundary(line, MAX_LINE)
             yield Line(stream, decode(line[:cut]))
@@ -149,8 +156,11 @@ class LineReader:
         """The unfinished last line of stdout: nothing can follow it."""
         partial = self._partial["stdout"]
         if partial:
-            yield Line("stdout", decode(bytes(partial)))
+            yield Line("stdout", self._text(bytes(partial)))
             partial.clear()
+
+    def _text(self, line: bytes) -> str:
+        return decode(self.redactor.data(line))
 
     def _announcement(self, line: bytes) -> Announcement | None:
         prefix = _MARK + self.token.encode() + b" "
