@@ -16,7 +16,8 @@ from prefect.utilities.annotations import BaseAnnotation
 from prefect.utilities.engine import resolve_inputs_sync
 from pydantic import BaseModel
 
-from flows import cancellation
+from flows import batch, cancellation
+from flows.environment import SecretRef, Secrets
 from flows.execute import execute
 from skillbox_core.errors import ExecutionError, RunCancelledError
 from skillbox_core.inputs import input_files
@@ -36,7 +37,8 @@ def skill(
     timeout: str | None = None,
     cpu: str | None = None,
     memory: str | None = None,
-    env: Mapping[str, str] | None = None,
+    env: Mapping[str, str | SecretRef] | None = None,
+    installation: str | None = None,
     raise_on_failure: bool = True,
     **task_options: Any,
 ) -> SkillTask:
@@ -46,7 +48,9 @@ def skill(
         reference: `name` for the highest version, or `name@version` with a version or a constraint: `1.2.3`,
             `^1.2`, `~1.2`, `latest`. All calls in one flow run get the same version, also when the run is retried.
         timeout, cpu, memory: As in SKILL.md, instead of the skill's own.
-        env: Environment variables for the skill.
+        env: Environment variables for the skill: text, or `flows.secret("block")` for the value of a Prefect Secret
+            block, which is read when the container is made and is in nothing that Prefect keeps.
+        installation: Name of a `SkillboxInstallation` block, instead of this process's settings.
         raise_on_failure: Raise an `ExecutionError` that carries the result when the skill does not succeed;
             otherwise the result is returned. A cancelled run is Prefect's *Cancelled* either way.
         task_options: For Prefect's `@task`, such as `retries` or `tags`.
@@ -62,6 +66,7 @@ def skill(
     name, version = split_reference(reference)
     # What is mistyped here is better said where it stands than when the flow is half done.
     check_skill(name), Constraint.parse(version)
+    secrets = Secrets.of(env or {})
     options = {
         "name": name,
         "task_run_name": name,
@@ -71,10 +76,10 @@ def skill(
     }
 
     def run(input: Any = None, files: Any = None) -> Any:
-        request = RunRequest(skill=name, version=version, input=outputs(input), env=dict(env or {}))
+        request = RunRequest(skill=name, version=version, input=outputs(input), env=secrets.placeholders)
         run_options = RunOptions(tenant=tenant, timeout=timeout, cpu=cpu, memory=memory, files=input_files(files))
         try:
-            result = execute(request, run_options)
+            result = execute(request, run_options, secrets, installation)
         except RunCancelledError as cancelled:
             return Cancelled(message=f"{name}: {cancelled}")
         if result.status is Status.CANCELLED:
@@ -113,7 +118,9 @@ class SkillTask(Task[..., RunResult]):
             input = unmapped(input) if isinstance(value, _WHOLE) else input
         if isinstance(files, PrefectFuture):
             files = unmapped(files)
-        return super().map(_whole(input), _whole(files), **kwargs)
+        futures = super().map(_whole(input), _whole(files), **kwargs)
+        batch.watch(self.name, futures)
+        return futures
 
     def with_options(self, *args: Any, **kwargs: Any) -> SkillTask:
         """See `prefect.Task.with_options`, which makes a plain task."""

@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-from prefect import get_run_logger
 from prefect.context import TaskRunContext
 
 from flows import cancellation
+from flows.environment import Secrets
+from flows.installation import installation_settings
 from flows.owner import current_owner
-from flows.reporting import report
 from flows.tasks import TaskSteps
+from flows.watch import Watch
 from skillbox_core.errors import RunCancelledError
 from skillbox_core.lifecycle import run_lifecycle
 from skillbox_core.models import RunOptions, RunRequest, RunResult
 from skillbox_core.runner import Runner
-from skillbox_core.settings import Settings, load_settings
+from skillbox_core.settings import Settings
 
 
-def execute(request: RunRequest, options: RunOptions) -> RunResult:
-    """Runs a skill on this process's runner, as part of the Prefect task run around it."""
-    logger = get_run_logger()
+def execute(request: RunRequest, options: RunOptions, secrets: Secrets, installation: str | None) -> RunResult:
+    """Runs a skill on this process's runner, as part of the Prefect task run around it.
 
-    def on_log(stream: str, line: str) -> None:
-        (logger.warning if stream == "stderr" else logger.info)("%s", line)
-
+    Args:
+        request: With placeholders where its environment has secrets.
+        secrets: Puts their values in, when the container is made.
+        installation: Name of the block with the installation's settings; None for this process's own.
+    """
     owner = current_owner()
     context = TaskRunContext.get()
     if context is not None:
@@ -32,12 +34,20 @@ def execute(request: RunRequest, options: RunOptions) -> RunResult:
         options = options.model_copy(update={"key": key})
     if owner is not None:
         options = options.model_copy(update={"owner": owner.flow_run_id, "owner_attempt": owner.attempt})
-    runner = runner_for(load_settings())
+    runner = runner_for(installation_settings(installation))
+    watch = Watch(request.skill, options.tenant, request.env.values())
+
+    def reveal(asked: RunRequest) -> RunRequest:
+        revealed = secrets.reveal(asked)
+        watch.redactor.learn(revealed.env.values())
+        return revealed
+
     with cancellation.token(options.owner) as token:
         if token.cancelled:
             raise RunCancelledError("cancelled before it began")
-        result = run_lifecycle(TaskSteps(runner.steps(on_log, token), request.skill), request, options)
-    report(result)
+        steps = TaskSteps(runner.steps(watch.on_log, token), request.skill, watch, reveal)
+        result = run_lifecycle(steps, request, options)
+    watch.report(result, runner.settings.url_expiry)
     return result
 
 

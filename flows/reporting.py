@@ -1,13 +1,16 @@
-"""What the Prefect UI shows of a run beside its states. Trouble here is a warning and never fails a run."""
+"""What the Prefect UI shows of a run that ended: a summary, a link to its files, its pictures; and of a clean-up."""
 
 from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
 
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_table_artifact
 
+from flows.artifacts import Artifact, Home, artifact_key, block, code
+from flows.pictures import Picture
 from skillbox_core.models import RunResult
 from skillbox_core.sandbox.limits import format_bytes
 from skillbox_core.sandbox.orphans import Orphan
@@ -19,16 +22,39 @@ OUTPUT_HEAD = 2_000
 MAX_FILES = 50
 
 
-def report(result: RunResult) -> None:
-    """Makes the markdown artifact of a run."""
-    try:
-        create_markdown_artifact(
-            key=f"skill-{result.skill.replace('_', '-')}",
-            markdown=summary(result),
-            description=f"{result.skill} {result.version}: {result.status.value}",
+def reports(
+    result: RunResult,
+    home: Home,
+    *,
+    link_expiry: int,
+    pictures: Sequence[Picture] = (),
+    redact: Callable[[str], str] = str,
+) -> Iterator[Artifact]:
+    """The artifacts of a run.
+
+    Args:
+        link_expiry: Seconds for which the address of its files is good.
+        pictures: To be shown beside the summary.
+        redact: Takes secrets out of what is shown of the output and of file names; logs and errors have none.
+    """
+    title, execution = f"`{result.skill}@{result.version}`", f"`{result.execution_id}`"
+    until = _until(link_expiry) if result.files_url.startswith(("http://", "https://")) else None
+
+    def artifact(kind: str, type_: str, data: str, description: str) -> Artifact:
+        return Artifact(type_, artifact_key(kind, result.skill, result.tenant), data, description, home)
+
+    yield artifact("skill", "markdown", summary(result, until, redact), f"{title}: {result.status.value}")
+    if until:
+        yield artifact(
+            "files",
+            "markdown",
+            f"[files.tar.gz]({result.files_url})",
+            f"{len(result.files_list)} files of {title}. Whoever has this link may download them until {until}; "
+            f"afterwards: `skillbox exec files {result.execution_id} --download DIR`",
         )
-    except Exception as error:
-        logger.warning("the run's artifact could not be made: %s", error)
+    for picture in pictures:
+        name = code(redact(picture.path))
+        yield artifact("picture", "image", picture.url, f"{name} of {title}, execution {execution}")
 
 
 def report_orphans(orphans: Sequence[Orphan], *, dry_run: bool) -> None:
@@ -45,7 +71,7 @@ def report_orphans(orphans: Sequence[Orphan], *, dry_run: bool) -> None:
                     "name": orphan.name,
                     "execution": orphan.execution_id,
                     "why": orphan.why,
-                    "outcome": f"failed: {orphan.error}" if orphan.error else outcome,
+                    "outcome": code(f"failed: {orphan.error}") if orphan.error else outcome,
                 }
                 for orphan in orphans
             ],
@@ -55,8 +81,13 @@ def report_orphans(orphans: Sequence[Orphan], *, dry_run: bool) -> None:
         logger.warning("the clean-up's artifact could not be made: %s", error)
 
 
-def summary(result: RunResult) -> str:
-    """A run as markdown. What a skill wrote stands in code blocks only, so that it is shown, not interpreted."""
+def summary(result: RunResult, link_until: str | None = None, redact: Callable[[str], str] = str) -> str:
+    """A run as markdown. What a skill wrote stands in code blocks only, so that it is shown, not interpreted.
+
+    Args:
+        link_until: When the address of the files ends to be good; None leaves it out.
+        redact: As in `reports`.
+    """
     usage = result.usage
     facts = {
         "status": result.status.value,
@@ -73,36 +104,23 @@ def summary(result: RunResult) -> str:
     lines = [f"# `{result.skill}@{result.version}`", "", f"| {first} | {value} |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in rest]
     if result.error:
-        lines += ["", "## Error", "", _block(result.error)]
+        lines += ["", "## Error", "", block(result.error)]
     if result.files_list:
         lines += ["", "## Files", ""]
-        if result.files_url.startswith(("http://", "https://")):
-            lines += [f"[files.tar.gz]({result.files_url})", ""]
-        names = "\n".join(result.files_list[:MAX_FILES])
+        if link_until:
+            lines += [f"[files.tar.gz]({result.files_url}), until {link_until}", ""]
+        names = redact("\n".join(result.files_list[:MAX_FILES]))
         more = len(result.files_list) - MAX_FILES
-        lines += [_block(names + (f"\n... and {more} more" if more > 0 else ""))]
+        lines += [block(names + (f"\n... and {more} more" if more > 0 else ""))]
         lines += ["", f"`skillbox exec files {result.execution_id} --download DIR`"]
     if result.output is not None:
-        text = json.dumps(result.output, indent=2, ensure_ascii=False)
-        lines += [
-            "",
-            "## Output",
-            "",
-            _block(text if len(text) <= OUTPUT_HEAD else text[:OUTPUT_HEAD] + "\n..."),
-        ]
+        text = redact(json.dumps(result.output, indent=2, ensure_ascii=False))
+        lines += ["", "## Output", "", block(text if len(text) <= OUTPUT_HEAD else text[:OUTPUT_HEAD] + "\n...")]
     if result.logs:
-        lines += [
-            "",
-            "## Logs",
-            "",
-            _block(result.logs if len(result.logs) <= LOG_TAIL else "...\n" + result.logs[-LOG_TAIL:]),
-        ]
+        tail = result.logs if len(result.logs) <= LOG_TAIL else "...\n" + result.logs[-LOG_TAIL:]
+        lines += ["", "## Logs", "", block(tail)]
     return "\n".join(lines) + "\n"
 
 
-def _block(text: str) -> str:
-    """A code block whose fence is longer than any row of backticks inside."""
-    fence = "```"
-    while fence in text:
-        fence += "`"
-    return f"{fence}text\n{text.rstrip()}\n{fence}"
+def _until(seconds: int) -> str:
+    return f"{datetime.now(UTC) + timedelta(seconds=seconds):%Y-%m-%d %H:%M} UTC"

@@ -17,6 +17,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import exponential_backoff
 from prefect.utilities.annotations import quote
 
+from flows.watch import Watch
 from skillbox_core.errors import SkillboxError
 from skillbox_core.lifecycle import Steps
 from skillbox_core.models import (
@@ -96,11 +97,15 @@ class TaskSteps:
     Args:
         inner: The core's steps, which do the work.
         title: How the run is called in the UI; the tasks are named after it.
+        watch: Is told of what happens.
+        reveal: Puts the values of secrets into a request, at the last moment.
     """
 
-    def __init__(self, inner: Steps, title: str) -> None:
+    def __init__(self, inner: Steps, title: str, watch: Watch, reveal: Callable[[RunRequest], RunRequest]) -> None:
         self._inner = inner
         self._title = title
+        self._watch = watch
+        self._reveal = reveal
 
     def _run(self, step: Task[..., Any], call: Callable[[], T], *, timeout: float = STEP_TIMEOUT) -> T:
         options: dict[str, Any] = {"task_run_name": f"{self._title} · {step.name}"}
@@ -114,6 +119,7 @@ class TaskSteps:
         """See `skillbox_core.runner.Steps`; so for each below."""
         execution = self._run(create_record, partial(self._inner.create_record, request, options))
         self._title = f"{execution.skill}@{execution.version}"
+        self._watch.opened(execution)
         return execution
 
     def load_skill(self, execution: Execution, options: RunOptions) -> LoadedSkill:
@@ -122,21 +128,31 @@ class TaskSteps:
     def create_container(
         self, execution: Execution, skill: LoadedSkill, request: RunRequest, options: RunOptions
     ) -> Sandbox:
-        return self._run(create_container, partial(self._inner.create_container, execution, skill, request, options))
+        def create() -> Sandbox:
+            return self._inner.create_container(execution, skill, self._reveal(request), options)
+
+        sandbox = self._run(create_container, create)
+        self._watch.started(execution, skill)
+        return sandbox
 
     def wait(self, execution: Execution, skill: LoadedSkill, sandbox: Sandbox) -> Outcome:
-        return self._run(
-            wait, partial(self._inner.wait, execution, skill, sandbox), timeout=skill.timeout + STEP_TIMEOUT
-        )
+        def follow() -> Outcome:
+            self._watch.followed()
+            return self._inner.wait(execution, skill, sandbox)
+
+        return self._run(wait, follow, timeout=skill.timeout + STEP_TIMEOUT)
 
     def collect_output(self, execution: Execution, skill: LoadedSkill, sandbox: Sandbox) -> Output:
-        return self._run(collect_output, partial(self._inner.collect_output, execution, skill, sandbox))
+        output = self._run(collect_output, partial(self._inner.collect_output, execution, skill, sandbox))
+        self._watch.collected(output)
+        return output
 
     def upload_artifacts(self, execution: Execution, output: Output) -> Artifacts:
         return self._run(upload_artifacts, partial(self._inner.upload_artifacts, execution, output))
 
     def cleanup(self, execution: Execution, verdict: Verdict) -> RunResult:
-        if verdict.status is Status.CANCELLED:
-            # Prefect may be on its way out already; it would not start another task run for us.
-            return self._inner.cleanup(execution, verdict)
-        return self._run(cleanup, partial(self._inner.cleanup, execution, verdict))
+        call = partial(self._inner.cleanup, execution, verdict)
+        # Prefect may be on its way out already when a run is cancelled; it would not start another task run for us.
+        result = call() if verdict.status is Status.CANCELLED else self._run(cleanup, call)
+        self._watch.ended(result)
+        return result

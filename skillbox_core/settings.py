@@ -174,8 +174,17 @@ def load_settings() -> Settings:
 
 @lru_cache(maxsize=8)
 def _load(_environment: tuple[tuple[str, str], ...]) -> Settings:
+    return make_settings({})
+
+
+def make_settings(values: Mapping[str, Any]) -> Settings:
+    """Settings with these values, named as the fields, over those of the environment.
+
+    Raises:
+        SettingsError: Names each wrong variable, never its value.
+    """
     try:
-        return Settings()
+        return Settings(**values)
     except ValidationError as error:
         raise SettingsError(
             "; ".join(_sentence(fault) for fault in error.errors()),

@@ -219,7 +219,9 @@ def test_infrastructure_is_retried_and_answers_are_not(fault: Exception) -> None
     assert not verdict(ValueError("x"))
 
 
-@pytest.mark.parametrize("imports", ["import prefect, flows", "import flows, prefect"])
+@pytest.mark.parametrize(
+    "imports", ["import prefect; from flows import skill", "from flows import skill; import prefect"]
+)
 def test_the_installations_server_is_used_whichever_is_imported_first(imports: str, tmp_path: Path) -> None:
     (tmp_path / ".skillbox").mkdir()
     (tmp_path / ".skillbox" / ".env").write_text("PREFECT_API_URL=http://127.0.0.1:1/api\n")

@@ -1,0 +1,154 @@
+"""Artifacts on their way to the server, sent by a thread of their own: no run waits for them, or fails with them."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from contextvars import Context, copy_context
+from dataclasses import dataclass
+from multiprocessing.util import Finalize
+from typing import Protocol
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.settings import PREFECT_API_URL
+
+logger = logging.getLogger(__name__)
+
+MAX_WAITING = 1_000
+REQUEST_TIMEOUT = 10.0
+LINGER = 2.0
+"""Seconds that an idle thread keeps its connection."""
+LAST_CHANCE = 5.0
+"""Seconds that the end of the process waits for what is still to be sent."""
+
+
+class Item(Protocol):
+    """Something to be sent, perhaps more than once.
+
+    Attributes:
+        every: Seconds to let pass between two times it is sent.
+    """
+
+    @property
+    def every(self) -> float: ...
+
+    def send(self, client: SyncPrefectClient) -> None:
+        """Sends what it is now."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Waiting:
+    since: float
+    due: float
+    context: Context
+    """That of the run, so that Prefect relates what is sent to it."""
+
+
+class Outbox:
+    """Items that wait to be sent to one server. An item that waits already is not added again."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._waiting: dict[Item, _Waiting] = {}
+        self._sent_at: dict[Item, float] = {}
+        self._busy = False
+        self._hurry = False
+        self._thread: threading.Thread | None = None
+
+    def post(self, item: Item) -> None:
+        """Has an item sent as soon as its turn comes. Returns at once."""
+        now = time.monotonic()
+        with self._changed:
+            if item not in self._waiting and len(self._waiting) >= MAX_WAITING:
+                logger.warning("%d artifacts wait for the server already; one more is dropped", MAX_WAITING)
+                return
+            due = self._sent_at.get(item, now - item.every) + item.every
+            waiting = self._waiting.setdefault(item, _Waiting(now, due, copy_context()))
+            if self._thread is None or not self._thread.is_alive():
+                self._busy = False
+                self._thread = threading.Thread(
+                    target=self._run, args=(waiting.context.copy(),), name="skillbox-outbox", daemon=True
+                )
+                self._thread.start()
+            self._changed.notify_all()
+
+    def flush(self, timeout: float) -> bool:
+        """Waits until all is sent, without the pauses between; says whether it is."""
+        with self._changed:
+            self._hurry = True
+            self._changed.notify_all()
+            try:
+                return self._changed.wait_for(lambda: not self._waiting and not self._busy, timeout)
+            finally:
+                self._hurry = False
+
+    def _run(self, context: Context) -> None:
+        try:
+            # With settings of its own the client is a new one; the run's is closed when the run ends.
+            with context.run(get_client, httpx_settings={"timeout": REQUEST_TIMEOUT}, sync_client=True) as client:
+                while found := self._next():
+                    item, waiting = found
+                    try:
+                        waiting.context.run(item.send, client)
+                    except Exception as error:
+                        logger.warning("an artifact could not be made: %s", error)
+        except Exception as error:
+            logger.warning("artifacts can't be sent: %s", error)
+            with self._changed:
+                self._waiting.clear()
+                self._rest()
+
+    def _next(self) -> tuple[Item, _Waiting] | None:
+        """The next item whose time has come; None when nothing came for a while."""
+        with self._changed:
+            self._busy = False
+            self._changed.notify_all()
+            idle_until = time.monotonic() + LINGER
+            while True:
+                now = time.monotonic()
+                if self._waiting:
+                    item, waiting = min(self._waiting.items(), key=lambda pair: (pair[1].due, pair[1].since))
+                    if self._hurry or waiting.due <= now:
+                        del self._waiting[item]
+                        self._busy = True
+                        if item.every:
+                            self._sent_at[item] = now
+                        return item, waiting
+                    self._changed.wait(waiting.due - now)
+                elif now < idle_until:
+                    self._changed.wait(idle_until - now)
+                else:
+                    self._sent_at.clear()
+                    self._rest()
+                    return None
+
+    def _rest(self) -> None:
+        self._thread = None
+        self._busy = False
+        self._changed.notify_all()
+
+
+_outboxes: dict[str | None, Outbox] = {}
+
+
+def post(item: Item) -> None:
+    """Has an item sent to the server that the current settings name. Returns at once and never raises."""
+    try:
+        address = PREFECT_API_URL.value()
+        (_outboxes.get(address) or _outboxes.setdefault(address, Outbox())).post(item)
+    except Exception as error:
+        logger.warning("an artifact could not be made: %s", error)
+
+
+def flush(timeout: float = LAST_CHANCE) -> None:
+    """Waits for all that is to be sent, but not longer than `timeout` seconds."""
+    give_up = time.monotonic() + timeout
+    for box in list(_outboxes.values()):
+        if not box.flush(max(give_up - time.monotonic(), 0)):
+            logger.warning("some artifacts were not sent before the end of the process")
+
+
+# Unlike atexit's functions, this one also runs at the end of a process pool's worker.
+Finalize(None, flush, exitpriority=100)
