@@ -51,13 +51,14 @@ def wait(
     source = _Live(attachment) if attachment else _Replay(engine, sandbox.container_id)
     reader, log = LineReader(token, redactor), CappedLog(max_log)
     ended: Announcement | None = None
-    refused = False
+    drained = refused = False
 
     def take(items: Iterator[Line | Announcement] | Iterator[Line]) -> None:
-        nonlocal ended, refused
+        nonlocal ended, drained, refused
         for item in items:
             if isinstance(item, Announcement):
                 ended = item if item.word == "ended" else ended
+                drained = drained or item.word == "drained"
                 refused = refused or item.word == "refused"
                 continue
             log.add(item.text)
@@ -66,21 +67,23 @@ def wait(
 
     stopped: Ending | None = None
     try:
-        while ended is None and not refused:
-            if cancel and cancel.cancelled:
+        while not (ended and drained) and not refused:
+            if cancel and cancel.cancelled and not ended:
                 stopped = Ending.CANCELLED
                 break
             left = ends_at - time.monotonic()
             if left <= 0:
-                stopped = Ending.DEADLINE
+                stopped = None if ended else Ending.DEADLINE
                 break
             data = source.read(min(left, SLICE))
             if data == b"":
                 break
             if data:
                 take(reader.feed(data))
-        if ended is None:
-            take(reader.finish())
+            elif ended:
+                # Stdout has no end when something else in the container keeps it to itself.
+                break
+        take(reader.finish())
     finally:
         source.close()
         if stopped:

@@ -98,7 +98,7 @@ class LineReader:
     redactor: Redactor = field(default_factory=Redactor)
     _frames: Demultiplexer = field(default_factory=Demultiplexer)
     _partial: dict[Stream, bytearray] = field(default_factory=lambda: {"stdout": bytearray(), "stderr": bytearray()})
-    _held_blank: bool = False
+    _held_blank: set[Stream] = field(default_factory=set)
 
     def feed(self, data: bytes) -> Iterator[Line | Announcement]:
         """Lines as they are complete, and announcements."""
@@ -112,9 +112,9 @@ class LineReader:
         """Unfinished lines, once the stream has ended."""
         for stream, partial in self._partial.items():
             if partial:
-                yield Line(stream, self._text(bytes(partial)))
+                yield Line(stream, decode(self.redactor.data(bytes(partial))))
                 partial.clear()
-        self._held_blank = False
+        self._held_blank.clear()
 
     def _split(self, stream: Stream, partial: bytearray) -> Iterator[Line | Announcement]:
         start = 0
@@ -131,36 +131,25 @@ class LineReader:
             partial[:] = shown + held
 
     def _line(self, stream: Stream, line: bytes, *, ended: bool = True) -> Iterator[Line | Announcement]:
-        if stream == "stderr":
-            announcement = self._announcement(line)
-            if announcement:
-                # The supervisor begins with a newline of its own; an empty line just before is that one.
-                self._held_blank = False
-                yield from self.finish_stdout() if announcement.word == "ended" else ()
-                yield announcement
-                return
-            if self._held_blank:
-                self._held_blank = False
-                yield Line("stderr", "")
-            if not line:
-                self._held_blank = True
-                return
+        announcement = self._announcement(line)
+        # Of stdout the supervisor says one thing, that it is at its end; of all else it speaks on stderr.
+        if announcement and (announcement.word == "drained") == (stream == "stdout"):
+            # The supervisor begins with a newline of its own; an empty line just before is that one.
+            self._held_blank.discard(stream)
+            yield announcement
+            return
+        if stream in self._held_blank:
+            self._held_blank.discard(stream)
+            yield Line(stream, "")
+        if not line:
+            self._held_blank.add(stream)
+            return
         line = self.redactor.data(line)
         while len(line) > MAX_LINE:
             cut = _character_boundary(line, MAX_LINE)
             yield Line(stream, decode(line[:cut]))
             line = line[cut:]
         yield Line(stream, decode(line.removesuffix(b"\r") if ended else line))
-
-    def finish_stdout(self) -> Iterator[Line]:
-        """The unfinished last line of stdout: nothing can follow it."""
-        partial = self._partial["stdout"]
-        if partial:
-            yield Line("stdout", self._text(bytes(partial)))
-            partial.clear()
-
-    def _text(self, line: bytes) -> str:
-        return decode(self.redactor.data(line))
 
     def _announcement(self, line: bytes) -> Announcement | None:
         prefix = _MARK + self.token.encode() + b" "

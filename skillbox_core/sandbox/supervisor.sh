@@ -5,7 +5,8 @@
 # could have died meanwhile, and ends by itself.
 #
 # Standard input: a line "SIZE LIMIT GRACE TOKEN" (bytes, seconds, seconds, word), then a tar of SIZE bytes.
-# Standard error: the skill's own, and lines that begin with RS and the token, which are ours.
+# Standard error: the skill's own, and lines that begin with RS and the token, which are ours. Standard output: the
+# skill's own, and one such line at its end.
 
 umask 077
 sandbox=/sandbox
@@ -63,6 +64,8 @@ chmod 700 $sandbox 2>/dev/null
 full=0
 { printf x >$sandbox/.probe; } 2>/dev/null || full=1
 rm -f $sandbox/.probe
+# The two streams travel apart, and either may be far behind: each needs an end of its own.
+printf '\n\036skillbox %s drained\n' "$token"
 announce "ended code=$code late=$late full=$full $(usage)"
 
 # Parked: exec reads the output from here.

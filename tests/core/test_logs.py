@@ -98,9 +98,14 @@ def test_blank_lines_a_skill_printed_stay() -> None:
     assert lines(frame(1, b"\n\na\n")) == [Line("stdout", ""), Line("stdout", ""), Line("stdout", "a")]
 
 
-def test_the_unfinished_last_line_of_stdout_comes_before_the_end() -> None:
-    got = lines(frame(1, b"last"), frame(2, b"\n\x1eskillbox tok ended code=0\n"))
-    assert got == [Line("stdout", "last"), Announcement("ended", {"code": "0"})]
+def test_each_stream_has_an_end_of_its_own_whichever_comes_first() -> None:
+    end = frame(2, b"\n\x1eskillbox tok ended code=0\n")
+    got = lines(end, frame(1, b"late\n\nlast"), frame(1, b"\n\x1eskillbox tok drained\n"))
+    assert got == [
+        Announcement("ended", {"code": "0"}),
+        *(Line("stdout", text) for text in ("late", "", "last")),
+        Announcement("drained", {}),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -108,6 +113,7 @@ def test_the_unfinished_last_line_of_stdout_comes_before_the_end() -> None:
     [
         (2, b"\x1eskillbox other ended"),
         (1, b"\x1eskillbox tok ended"),
+        (2, b"\x1eskillbox tok drained"),
         (2, b" \x1eskillbox tok ended"),
         (2, b"\x1eskillbox tokended"),
     ],

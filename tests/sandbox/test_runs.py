@@ -318,3 +318,16 @@ def test_prepared_python_packages_can_be_imported(run: Run) -> None:
     script = "import greeter, json; json.dump(greeter.greet(), open('/sandbox/out/output.json', 'w'))"
     result = run(script, files={"vendor/greeter.py": "def greet(): return 'hello'\n", "requirements.txt": "greeter\n"})
     assert result.output == "hello", result
+
+
+def test_no_line_is_lost_when_one_stream_is_far_behind_the_other(run: Run) -> None:
+    script = ANSWER + "import sys\nfor i in range(20000): print(i, 'x' * 60, file=(sys.stdout, sys.stderr)[i % 2])"
+    seen: dict[str, list[int]] = {"stdout": [], "stderr": []}
+    result = run(script, on_log=lambda stream, line: seen[stream].append(int(line.split()[0])))
+    assert result.ok, result
+    assert seen == {"stdout": list(range(0, 20000, 2)), "stderr": list(range(1, 20000, 2))}
+
+
+def test_a_skill_that_keeps_stdout_to_itself_still_ends(run: Run) -> None:
+    result = run(ANSWER + "import os; os.close(1); os.close(2)")
+    assert result.ok, result
