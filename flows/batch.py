@@ -33,8 +33,6 @@ Row = dict[str, Any]
 class BatchTable:
     """The table artifact of one batch (`flows.outbox.Item`)."""
 
-    every = 5.0
-
     def __init__(self, name: str, size: int, home: Home) -> None:
         self._name = name
         self._size = size
@@ -43,6 +41,11 @@ class BatchTable:
         self._ended: dict[int, PrefectFuture[Any] | State[Any]] = {}
         self._rows: dict[int, Row] = {}
         self._artifact: UUID | None = None
+
+    @property
+    def every(self) -> float:
+        """Every few seconds, and when all have ended."""
+        return 0 if len(self._ended) + len(self._rows) >= self._size else 5
 
     def add(self, index: int, ended: PrefectFuture[Any] | State[Any]) -> None:
         """The input at this index has ended."""
@@ -134,6 +137,6 @@ def _cells(
         "seconds": seconds,
         "peak memory": memory,
         "files": files,
-        "error": code(error[:MAX_ERROR]) if error else "",
         "execution": execution,
+        "error": code(error[:MAX_ERROR]) if error else "",
     }

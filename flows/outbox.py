@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from contextvars import Context, copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.util import Finalize
 from typing import Protocol
 
@@ -27,7 +27,8 @@ class Item(Protocol):
     """Something to be sent, perhaps more than once.
 
     Attributes:
-        every: Seconds to let pass between two times it is sent.
+        every: Seconds to let pass between two times it is sent. When it becomes 0 the item is sent a last time,
+            at once.
     """
 
     @property
@@ -64,8 +65,9 @@ class Outbox:
             if item not in self._waiting and len(self._waiting) >= MAX_WAITING:
                 logger.warning("%d artifacts wait for the server already; one more is dropped", MAX_WAITING)
                 return
-            due = self._sent_at.get(item, now - item.every) + item.every
-            waiting = self._waiting.setdefault(item, _Waiting(now, due, copy_context()))
+            waiting = self._waiting.get(item) or _Waiting(now, now, copy_context())
+            due = self._sent_at[item] + item.every if item in self._sent_at else now
+            self._waiting[item] = replace(waiting, due=due)
             if self._thread is None or not self._thread.is_alive():
                 self._busy = False
                 self._thread = threading.Thread(
@@ -115,6 +117,8 @@ class Outbox:
                         self._busy = True
                         if item.every:
                             self._sent_at[item] = now
+                        else:
+                            self._sent_at.pop(item, None)
                         return item, waiting
                     self._changed.wait(waiting.due - now)
                 elif now < idle_until:

@@ -15,12 +15,11 @@ from skillbox_core.progress import Progress
 class ProgressBar:
     """A progress artifact that follows what a skill says, at most once a second (`flows.outbox.Item`)."""
 
-    every = 1.0
-
     def __init__(self, skill: str, tenant: str, home: Home) -> None:
         self._skill = skill
         self._key = artifact_key("progress", skill, tenant)
         self._home = home
+        self.every = 1.0
         self._last: Progress | None = None
         self._artifact: UUID | None = None
 
@@ -31,7 +30,8 @@ class ProgressBar:
 
     def complete(self) -> None:
         """The skill succeeded: whatever it said last, it is done. One that failed stays where it was."""
-        if self._last is not None and self._last.percent < 100:
+        self.every = 0
+        if self._last is not None:
             self.show(Progress(100, self._last.text))
 
     def send(self, client: SyncPrefectClient) -> None:

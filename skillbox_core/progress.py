@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_LINE = re.compile(r"::progress (\d{1,3}(?:\.\d{1,6})?)(?:[ \t]+(.*))?\Z")
+_LINE = re.compile(r"::progress ([0-9]{1,3}(?:\.[0-9]{1,6})?)(?:[ \t]+(.*))?\Z")
 MAX_TEXT = 200
 
 
