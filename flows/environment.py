@@ -81,9 +81,6 @@ class Secrets:
         return request.model_copy(update={"env": env})
 
 
-NO_SECRETS = Secrets({}, {})
-
-
 def _read(name: str, ref: SecretRef) -> str:
     where = f"the Secret block {ref.block!r} for environment variable {name}"
     try:

@@ -8,6 +8,7 @@ from prefect import flow
 from pydantic import Field
 
 from flows.compose import skill as skill_task
+from flows.environment import secret
 from flows.hooks import stop_skills
 from skillbox_core.models import DEFAULT_TENANT, RunResult
 
@@ -61,6 +62,8 @@ def run_skill(
     cpu: Cores | None = None,
     memory: Bytes | None = None,
     tenant: Tenant = DEFAULT_TENANT,
+    secrets: dict[str, str] | None = None,
+    installation: str | None = None,
 ) -> dict[str, Any]:
     """Runs one skill.
 
@@ -71,6 +74,8 @@ def run_skill(
         cpu: Cores, such as 0.5; instead of the skill's own.
         memory: Bytes, or with Ki, Mi or Gi, such as 512Mi; instead of the skill's own.
         tenant: Whose skill.
+        secrets: Environment variables, each with the name of the Prefect Secret block that holds its value.
+        installation: Name of a `SkillboxInstallation` block, instead of the worker's own settings.
 
     Returns:
         The RunResult as JSON values.
@@ -78,5 +83,14 @@ def run_skill(
     Raises:
         ExecutionError: The skill did not succeed.
     """
-    result: RunResult = skill_task(skill, tenant=tenant, timeout=timeout, cpu=cpu, memory=memory)(input)
+    task = skill_task(
+        skill,
+        tenant=tenant,
+        timeout=timeout,
+        cpu=cpu,
+        memory=memory,
+        env={name: secret(block) for name, block in (secrets or {}).items()},
+        installation=installation,
+    )
+    result: RunResult = task(input)
     return result.model_dump(mode="json")

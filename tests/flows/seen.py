@@ -17,7 +17,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import Artifact, Log, State
 from prefect.client.schemas.sorting import LogSort
 from prefect.events import Event
-from prefect.events.filters import EventFilter, EventNameFilter, EventRelatedFilter, EventResourceFilter
+from prefect.events.filters import EventFilter, EventNameFilter, EventResourceFilter
 
 T = TypeVar("T")
 
@@ -76,14 +76,17 @@ def events(
     *,
     prefix: str = "skillbox.",
     resource: str | None = None,
-    related: str | None = None,
     seconds: float = 30,
 ) -> list[Event]:
     """Events, oldest first."""
-    wanted = EventFilter(
-        event=EventNameFilter(prefix=[prefix]),
-        resource=EventResourceFilter(id=[resource]) if resource else None,
-        related=EventRelatedFilter(id=[related]) if related else None,
-    )
+
+    def look(client: SyncPrefectClient) -> list[Event]:
+        # A filter ends at the time when it is made, so each look has one of its own.
+        wanted = EventFilter(
+            event=EventNameFilter(prefix=[prefix]),
+            resource=EventResourceFilter(id=[resource]) if resource else None,
+        )
+        return list(reversed(client.read_events(wanted, limit=50).events))
+
     with get_client(sync_client=True) as client:
-        return eventually(lambda: list(reversed(client.read_events(wanted, limit=50).events)), enough, seconds)
+        return eventually(lambda: look(client), enough, seconds)
