@@ -14,7 +14,9 @@ from typing import Any
 from prefect.events import emit_event
 
 from skillbox_core.models import Execution, LoadedSkill, RunResult
+from skillbox_core.sandbox.orphans import Orphan
 from skillbox_core.status import Reason, Status
+from skillbox_core.storage.tables import ExecutionRow
 
 logger = logging.getLogger(__name__)
 
@@ -61,20 +63,18 @@ def emit_ended(result: RunResult) -> None:
     _emit(ending(result), result.execution_id, result.tenant, result.skill, result.version, payload)
 
 
-def emit_orphan_removed(
-    execution_id: str, *, tenant: str, skill: str, container: str, why: str, owner: str | None = None
-) -> None:
+def emit_orphan_removed(orphan: Orphan, row: ExecutionRow | None) -> None:
     """The container of an execution was removed though no worker asked for it.
 
     Args:
-        skill: `name@version`, as on the container's label.
-        container: Its name.
-        why: What made it an orphan.
-        owner: The flow run that it was made for.
+        orphan: What was removed, and why.
+        row: The record of its execution, if there is one.
     """
-    name, _, version = skill.partition("@")
+    tenant, skill, version = (row.tenant_id, row.skill_name, row.skill_version) if row else ("unknown",) * 3
+    owner = row.owner if row else None
     related = [{"prefect.resource.id": f"prefect.flow-run.{owner}", "prefect.resource.role": "owner"}] if owner else []
-    _emit("orphan-removed", execution_id, tenant, name, version, {"container": container, "why": why}, related)
+    payload = {"container": orphan.name, "why": orphan.why}
+    _emit("orphan-removed", orphan.execution_id, tenant, skill, version, payload, related)
 
 
 def _emit(

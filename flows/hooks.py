@@ -14,6 +14,7 @@ from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.logging.loggers import flow_run_logger
 
+from flows.installation import installation_settings
 from skillbox_core.errors import SkillboxError
 from skillbox_core.runner import Runner
 from skillbox_core.sandbox.orphans import end_owner
@@ -28,7 +29,7 @@ def stop_skills(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> N
     logger = flow_run_logger(flow_run, flow)
     status = Status.CANCELLED if state.is_cancelled() or state.is_cancelling() else Status.FAILED
     try:
-        ended = end_owner(Runner.from_settings(), str(flow_run.id), status)
+        ended = end_owner(Runner.from_settings(installation_settings()), str(flow_run.id), status)
     except SkillboxError as error:
         logger.warning("the skills of this flow run could not be ended: %s", error)
         return

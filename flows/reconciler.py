@@ -15,6 +15,8 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import State, StateType
 from prefect.tasks import exponential_backoff
 
+from flows import events
+from flows.installation import installation_settings
 from flows.reporting import report_orphans
 from flows.tasks import is_retryable
 from skillbox_core.runner import Runner
@@ -39,11 +41,12 @@ _step = task(
 
 
 @flow(name="cleanup-orphans", flow_run_name="cleanup-orphans", persist_result=False)
-def cleanup_orphans(dry_run: bool = False) -> list[dict[str, Any]]:
+def cleanup_orphans(dry_run: bool = False, installation: str | None = None) -> list[dict[str, Any]]:
     """Removes containers and closes records that nobody looks after any more.
 
     Args:
         dry_run: Only say what would be done.
+        installation: Name of a `SkillboxInstallation` block, instead of the worker's own settings.
 
     Returns:
         Each orphan as JSON values.
@@ -52,8 +55,8 @@ def cleanup_orphans(dry_run: bool = False) -> list[dict[str, Any]]:
         SkillboxError: The engine or the database can't be asked; nothing was touched.
         RuntimeError: Some orphans could not be cleaned up; the artifact says which, and why.
     """
-    found = plan()
-    done = found if dry_run or not found else clean(found)
+    found = plan(installation)
+    done = found if dry_run or not found else clean(found, installation)
     report_orphans(done, dry_run=dry_run)
     logger = get_run_logger()
     failed = [orphan for orphan in done if orphan.error]
@@ -64,15 +67,22 @@ def cleanup_orphans(dry_run: bool = False) -> list[dict[str, Any]]:
 
 
 @_step
-def plan() -> list[Orphan]:
+def plan(installation: str | None) -> list[Orphan]:
     """What would be cleaned up."""
-    return find_orphans(Runner.from_settings(), lambda owners: dict(ended_flow_runs(owners)))
+    runner = Runner.from_settings(installation_settings(installation))
+    return find_orphans(runner, lambda owners: dict(ended_flow_runs(owners)))
 
 
 @_step
-def clean(found: Sequence[Orphan]) -> list[Orphan]:
-    """Carries out a plan."""
-    return carry_out(Runner.from_settings(), found)
+def clean(found: Sequence[Orphan], installation: str | None) -> list[Orphan]:
+    """Carries out a plan, and tells of each container that it removed."""
+    runner = Runner.from_settings(installation_settings(installation))
+    done = carry_out(runner, found)
+    removed = [orphan for orphan in done if orphan.kind == "container" and orphan.done]
+    rows = runner.executions.find([orphan.execution_id for orphan in removed]) if removed else {}
+    for orphan in removed:
+        events.emit_orphan_removed(orphan, rows.get(orphan.execution_id))
+    return done
 
 
 def ended_flow_runs(owners: Collection[str]) -> Iterator[tuple[str, Status]]:

@@ -86,7 +86,12 @@ def test_a_skill_runs_on_the_installation_that_a_block_names(name: str, make_ski
     ("block", "said"),
     [
         (SkillboxInstallation(limits=SkillboxLimits(max_timeout="1s")), "SKILLBOX_DEFAULT_TIMEOUT"),
-        (SkillboxInstallation(storage=SkillboxStorage(s3_endpoint="s", s3_secret_key=SecretStr(CANARY))), "ACCESS_KEY"),
+        (
+            SkillboxInstallation(
+                storage=SkillboxStorage(s3_endpoint="s", s3_access_key="", s3_secret_key=SecretStr(CANARY))
+            ),
+            "ACCESS_KEY",
+        ),
         (SkillboxInstallation(engine=SkillboxEngine(instance="not a name")), "SKILLBOX_INSTANCE"),
         (None, "does not exist"),
     ],

@@ -22,6 +22,7 @@ from skillbox_core import Runner, RunOptions, RunRequest, Settings, Status
 from skillbox_core.errors import DatabaseError
 from skillbox_core.models import Execution, Verdict
 from skillbox_core.sandbox.container import LABEL_OWNER
+from tests.flows import seen
 from tests.services.process import free_port
 
 
@@ -90,6 +91,9 @@ def test_it_ends_what_cancelled_and_lost_flow_runs_left_and_leaves_all_others(al
     rows = json.loads(str(artifact.data))
     assert {(row["kind"], row["execution"], row["outcome"]) for row in rows} == {(*e, "gone") for e in expected}
     assert cleanup_orphans() == []
+    (event,) = seen.events(bool, resource=f"skillbox.execution.{lost.id}")
+    assert event.event == "skillbox.execution.orphan-removed"
+    assert {one.role: one.id for one in event.related}["owner"].startswith("prefect.flow-run.")
     runner.steps().cleanup(neighbours, Verdict(Status.CANCELLED))
 
 

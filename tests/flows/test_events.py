@@ -56,17 +56,6 @@ def test_runs_tell_when_they_start_and_how_they_end(make_skill: MakeSkill) -> No
         assert found[1].payload["duration_ms"] > 0
 
 
-def test_an_orphan_that_was_removed_is_an_event_too() -> None:
-    execution, owner = uuid.uuid4().hex, uuid.uuid4()
-    events.emit_orphan_removed(
-        execution, tenant="acme", skill="chart@1.0.0", container="skillbox-x", why="finished", owner=str(owner)
-    )
-    (event,) = seen.events(bool, resource=f"skillbox.execution.{execution}")
-    assert event.event == "skillbox.execution.orphan-removed"
-    assert {one.role: one.id for one in event.related}["owner"] == f"prefect.flow-run.{owner}"
-    assert event.payload == {"container": "skillbox-x", "why": "finished"}
-
-
 def test_trouble_with_events_is_a_warning(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     def refuse(**_event: object) -> None:
         raise RuntimeError("no events today")
