@@ -8,16 +8,19 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from skillbox_core.errors import EngineError, OutputError
+from skillbox_core.errors import EngineError, OutputError, PolicyError
 from skillbox_core.models import Output, Sandbox
 from skillbox_core.sandbox import policy
 from skillbox_core.sandbox.delivery import TarPlan
 from skillbox_core.sandbox.engine import Attachment, ContainerGoneError, Engine, NameTakenError
 from skillbox_core.sandbox.logs import Announcement, LineReader, stdout_of
 from skillbox_core.sandbox.output import read_output
+from skillbox_core.sandbox.readback import verify
 
 logger = logging.getLogger(__name__)
 
@@ -78,14 +81,17 @@ def launch(
 
     Raises:
         EngineError: The engine failed; calling again is safe.
+        PolicyError: The engine did not make the container as it was asked to; nothing was started.
     """
     image_id = str(config["Image"])
     container_id = _create(engine, name, token, config)
     if isinstance(container_id, Sandbox):
         return container_id
+    _read_back(engine, container_id, config)
     attachment = engine.attach(container_id)
     try:
-        engine.start(container_id)
+        with _known_runtime(engine, config):
+            engine.start(container_id)
         deadline = time.monotonic() + DELIVERY_TIMEOUT
         attachment.write(f"{plan.size} {timeout:.3f} {parked_for:.0f} {token}\n".encode(), deadline)
         for chunk in plan:
@@ -103,7 +109,8 @@ def _create(engine: Engine, name: str, token: str, config: dict[str, Any]) -> st
     give_up = time.monotonic() + DELIVERY_TIMEOUT
     while True:
         try:
-            return engine.create(name, config)
+            with _known_runtime(engine, config):
+                return engine.create(name, config)
         except NameTakenError:
             if adopted := adopt(engine, name, token=token, instance=str(config["Labels"][LABEL_INSTANCE])):
                 return adopted
@@ -111,6 +118,33 @@ def _create(engine: Engine, name: str, token: str, config: dict[str, Any]) -> st
                 raise
             # The engine reserves a name some time before it knows the container: another worker is at it.
             time.sleep(SLICE)
+
+
+def _read_back(engine: Engine, container_id: str, config: dict[str, Any]) -> None:
+    """Holds a new container against what was asked; one that differs is removed, never started."""
+    try:
+        verify(config, engine.inspect(container_id))
+    except PolicyError:
+        engine.remove(container_id)
+        raise
+
+
+@contextmanager
+def _known_runtime(engine: Engine, config: dict[str, Any]) -> Iterator[None]:
+    """Says so when the engine failed because it lacks the runtime that the installation asks for."""
+    try:
+        yield
+    except EngineError as error:
+        runtime = config["HostConfig"].get("Runtime")
+        if runtime is None or isinstance(error, NameTakenError):
+            raise
+        known = sorted(engine.info().get("Runtimes") or ())
+        if runtime in known:
+            raise
+        raise PolicyError(
+            f'the engine has no OCI runtime "{runtime}" (SKILLBOX_RUNTIME); it has {", ".join(known)}',
+            hint="nothing was started; see the engine's option --add-runtime",
+        ) from error
 
 
 def adopt(engine: Engine, name: str, *, token: str, instance: str) -> Sandbox | None:

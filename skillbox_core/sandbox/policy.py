@@ -24,6 +24,10 @@ RESERVE = 16 * 1024**2
 
 MANAGED_BY = "skillbox"
 
+MAX_CPUS = 512
+"""How many processors' thermal counters are masked, as the engine's own defaults mask them; a path that is not
+there costs nothing."""
+
 MASKED_PATHS = (
     "/proc/acpi",
     "/proc/asound",
@@ -45,6 +49,7 @@ MASKED_PATHS = (
     "/sys/firmware",
     "/sys/kernel/debug",
     "/sys/kernel/security",
+    *(f"/sys/devices/system/cpu/cpu{number}/thermal_throttle" for number in range(MAX_CPUS)),
 )
 READONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
@@ -81,6 +86,7 @@ def container_config(
     scratch: int,
     cpu_quota: int,
     labels: Mapping[str, str],
+    runtime: str = "",
 ) -> dict[str, Any]:
     """The body of the create call.
 
@@ -90,6 +96,7 @@ def container_config(
         scratch: Bytes for `/sandbox`.
         cpu_quota: Microseconds for each 100 ms.
         labels: Who this container belongs to. Never a secret: labels can be read by anyone on the engine.
+        runtime: Name of an OCI runtime that the engine knows; empty for the engine's default.
 
     Returns:
         JSON-ready values.
@@ -147,6 +154,10 @@ def container_config(
             "RestartPolicy": {"Name": "no"},
             # A container that removes itself takes what was to be collected with it.
             "AutoRemove": False,
+            # An engine may be configured to put an init of its own in front; then the supervisor would not be
+            # PID 1, and a skill could kill it.
+            "Init": False,
+            **({"Runtime": runtime} if runtime else {}),
             "LogConfig": {
                 "Type": "local",
                 "Config": {"max-size": "1m", "max-file": "1", "compress": "false"},

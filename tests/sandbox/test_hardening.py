@@ -12,54 +12,13 @@ import pytest
 
 from skillbox_core import CancelToken, Runner, RunRequest, Status
 from skillbox_core.doctor import examine
-from skillbox_core.sandbox.policy import READONLY_PATHS, memory_ceiling
+from skillbox_core.sandbox.policy import INODES, MASKED_PATHS, READONLY_PATHS, SHM_SIZE, TMP_SIZE, memory_ceiling
 from tests.conftest import MakeSkill, Run
 
 SECRET = "canary-3f9c-not-a-real-secret"
 INPUT_SECRET = "canary-77aa-not-a-real-secret"
 
-INSIDE = """
-import ctypes, errno, json, os, socket, sys
-libc = ctypes.CDLL(None, use_errno=True)
-def syscall(number, *args):
-    return errno.errorcode.get(ctypes.get_errno(), "?") if libc.syscall(number, *args) == -1 else "allowed"
-def refused(action):
-    try: action(); return False
-    except OSError: return True
-status = dict(line.split(":", 1) for line in open("/proc/self/status").read().splitlines())
-writable = []
-for top, folders, files in os.walk("/"):
-    if top in ("/proc", "/sys"): folders.clear(); continue
-    for name in folders + files:
-        path = os.path.join(top, name)
-        if not os.path.islink(path) and os.access(path, os.W_OK): writable.append(path)
-x86 = os.uname().machine == "x86_64"
-import resource
-mounts = {l.split()[1]: l.split()[3] for l in open("/proc/mounts")}
-json.dump({
-    "uid": [os.getuid(), os.geteuid(), os.getgid(), os.getegid(), os.getgroups()],
-    "caps": [status[k].strip() for k in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")],
-    "nnp": status["NoNewPrivs"].strip(), "seccomp": status["Seccomp"].strip(),
-    "writable": sorted(p for p in writable if not p.startswith(("/sandbox/", "/tmp/", "/dev/shm/"))),
-    "routes": open("/proc/net/route").read().count("\\n") - 1,
-    "interfaces": sorted(os.listdir("/sys/class/net")),
-    "pid 1": open("/proc/1/comm").read().strip(),
-    "core": resource.getrlimit(resource.RLIMIT_CORE), "fsize": resource.getrlimit(resource.RLIMIT_FSIZE)[1],
-    "sandbox": mounts["/sandbox"], "tmp": mounts["/tmp"], "root": mounts["/"].split(",")[0],
-    "sysctl": refused(lambda: open("/proc/sys/kernel/core_pattern", "w")),
-    "sysrq": refused(lambda: open("/proc/sysrq-trigger", "w")),
-    "setuid": refused(lambda: os.setuid(0)),
-    "raw": refused(lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)),
-    "packet": refused(lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW)),
-    "alg": refused(lambda: socket.socket(38, socket.SOCK_SEQPACKET)),
-    "vsock": refused(lambda: socket.socket(40, socket.SOCK_STREAM)),
-    "calls": {name: syscall(number, 0, 0, 0, 0, 0) for name, number in {
-        "ptrace": 101, "mount": 165, "chroot": 161, "unshare": 272, "setns": 308, "bpf": 321, "perf_event_open": 298,
-        "userfaultfd": 323, "keyctl": 250, "io_uring_setup": 425, "process_vm_readv": 310, "init_module": 175,
-        "pivot_root": 155, "reboot": 169, "clone3": 435}.items()} if x86 else {},
-    "docker": os.path.exists("/var/run/docker.sock"),
-}, open("/sandbox/out/output.json", "w"))
-"""
+LOOKS_AROUND = Path(__file__).parent / "programs" / "looks_around.py"
 
 
 @pytest.fixture(scope="module")
@@ -69,9 +28,10 @@ def inside(request: pytest.FixtureRequest, runner: Runner, tmp_path_factory: pyt
     path = tmp_path_factory.mktemp("inside") / "inside.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("SKILL.md", "---\nname: inside\ndescription: Looks around.\nlang: python\n---\n")
-        archive.writestr("main.py", INSIDE)
+        archive.write(LOOKS_AROUND, "main.py")
     runner.registry.push("default", path)
-    result = runner.run(RunRequest(skill="inside"))
+    paths = {"masked": list(MASKED_PATHS), "read-only": list(READONLY_PATHS)}
+    result = runner.run(RunRequest(skill="inside", input=paths))
     assert result.status is Status.SUCCESS, result
     found: dict[str, Any] = result.output
     return found
@@ -115,10 +75,49 @@ def test_dangerous_system_calls_are_refused(inside: dict[str, Any]) -> None:
     assert set(inside["calls"].values()) == {"EPERM"}, inside["calls"]
 
 
-def test_limits_are_set_and_pid_1_reaps(inside: dict[str, Any], runner: Runner) -> None:
-    assert inside["core"] == [0, 0]
-    assert inside["fsize"] == 256 * 1024**2
+def test_pid_1_is_the_supervisor(inside: dict[str, Any]) -> None:
     assert inside["pid 1"] in {"sh", "dash", "bash", "busybox"}
+
+
+def test_every_limit_of_the_policy_holds_inside(inside: dict[str, Any]) -> None:
+    scratch = 256 * 1024**2
+    wanted = {"core": 0, "nofile": 1024, "fsize": scratch, "msgqueue": 0, "memlock": 0}
+    assert inside["limits"] == {name: [value, value] for name, value in wanted.items()}
+    assert inside["oom"] == 500
+    assert inside["sizes"] == {"/sandbox": scratch, "/tmp": TMP_SIZE, "/dev/shm": SHM_SIZE}
+    assert inside["inodes"] == {"/sandbox": INODES, "/tmp": INODES}
+
+
+def test_its_namespaces_are_its_own(inside: dict[str, Any]) -> None:
+    ours = {name: str(Path(f"/proc/self/ns/{name}").readlink()) for name in inside["namespaces"]}
+    assert {name for name, link in inside["namespaces"].items() if link == ours[name]} == set()
+    assert inside["cgroups"] == ["/"], "the cgroup's path would tell the container's id and the host's layout"
+
+
+def test_what_the_kernel_tells_is_masked(inside: dict[str, Any]) -> None:
+    assert inside["readable"] == []
+    assert inside["changeable"] == []
+
+
+# What the engine masks by itself in its newest releases; setting these lists replaces its own.
+ENGINES_OWN = {
+    "/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
+    "/proc/sched_debug", "/proc/scsi", "/proc/timer_list", "/proc/timer_stats", "/sys/devices/virtual/powercap",
+    "/sys/firmware", *(f"/sys/devices/system/cpu/cpu{n}/thermal_throttle" for n in range(os.cpu_count() or 1)),
+}  # fmt: skip
+
+
+def test_no_path_that_an_engine_masks_by_itself_is_given_up(runner: Runner) -> None:
+    assert set(MASKED_PATHS) >= ENGINES_OWN
+    assert set(READONLY_PATHS) >= {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
+    plain = {"Image": runner.settings.image_aliases.get("bash:5", "bash:5"), "Cmd": ["true"]}
+    container = runner.engine.create("t-defaults", plain)
+    try:
+        host = runner.engine.inspect(container)["HostConfig"]
+    finally:
+        runner.engine.remove(container)
+    assert set(MASKED_PATHS) >= set(host["MaskedPaths"])
+    assert set(READONLY_PATHS) >= set(host["ReadonlyPaths"])
 
 
 @pytest.fixture(scope="module")
@@ -158,7 +157,12 @@ def test_the_engine_reports_each_hardening(seen_by_engine: dict[str, Any], runne
     assert host["RestartPolicy"]["Name"] == "no"
     assert not host["Binds"]
     assert seen_by_engine["Mounts"] == []
-    assert host["LogConfig"]["Type"] == "local"
+    assert host["LogConfig"] == {
+        "Type": "local",
+        "Config": {"max-size": "1m", "max-file": "1", "compress": "false"},
+    }
+    assert (host["CgroupnsMode"], host["UsernsMode"], host["PidMode"]) == ("private", "", "")
+    assert host["Init"] is False, "another PID 1 would not outlive the skill's kill -9 -1"
     assert set(READONLY_PATHS) <= set(host["ReadonlyPaths"])
     options = " ".join(host["SecurityOpt"])
     assert "no-new-privileges" in options
