@@ -15,6 +15,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from skillbox_core.errors import InvalidRequestError, SettingsError
+from skillbox_core.sandbox.allowlist import split_digest
 from skillbox_core.sandbox.limits import parse_cpu_limit, parse_duration, parse_memory_limit
 
 DEFAULT_IMAGES = {"python": "python:3.12-slim", "node": "node:20-slim", "bash": "bash:5"}
@@ -80,6 +81,8 @@ class Settings(BaseSettings):
 
     docker_host: str = ""
     """Engine address; empty means DOCKER_HOST, else the local socket."""
+    runtime: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$")
+    """OCI runtime for sandboxes, such as runsc or kata; empty means the engine's default."""
     instance: str = Field(default="default", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
     """Names this installation on an engine that several share; each cleans up only after itself."""
     image_allowlist: Annotated[tuple[str, ...], NoDecode] = DEFAULT_ALLOWLIST
@@ -119,6 +122,21 @@ class Settings(BaseSettings):
             if not (name and sign and target):
                 raise ValueError(f'"{name}{sign}{target}" is not of the form name=image')
         return {name.strip(): target.strip() for name, _, target in pairs}
+
+    @field_validator("image_allowlist")
+    @classmethod
+    def _one_digest_each(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        names = [split_digest(image)[0] for image in dict.fromkeys(value)]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"{', '.join(twice)} is there more than once, so no digest can be told from it")
+        return value
+
+    @field_validator("image_aliases", "default_images")
+    @classmethod
+    def _digests_are_digests(cls, value: Mapping[str, str]) -> Mapping[str, str]:
+        for image in (*value, *value.values()):
+            split_digest(image)
+        return value
 
     @field_validator("default_images")
     @classmethod

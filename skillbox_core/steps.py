@@ -30,10 +30,11 @@ from skillbox_core.names import check_skill, check_tenant
 from skillbox_core.redaction import Redactor
 from skillbox_core.request import canonical_input, request_digest
 from skillbox_core.sandbox import container, follow
-from skillbox_core.sandbox.allowlist import resolve_alias, validate_image
+from skillbox_core.sandbox.allowlist import resolve_image, validate_image
 from skillbox_core.sandbox.delivery import SCRIPTS, plan_delivery, start_script
 from skillbox_core.sandbox.engine import ContainerGoneError
 from skillbox_core.sandbox.environment import check_env, skill_environment
+from skillbox_core.sandbox.images import described, ready_image
 from skillbox_core.sandbox.limits import (
     format_bytes,
     parse_cpu_limit,
@@ -130,7 +131,7 @@ class Steps:
             path=archive.path,
             lang=archive.lang,
             entrypoint=archive.entrypoint,
-            image=resolve_alias(image, self._settings.image_aliases),
+            image=resolve_image(image, self._settings.image_allowlist, self._settings.image_aliases),
             timeout=limits.timeout,
             cpu_quota=limits.cpu_quota,
             memory=limits.memory,
@@ -174,7 +175,7 @@ class Steps:
         files: Sequence[StagedFile],
     ) -> Sandbox:
         runner = self._runner
-        image = runner.engine.ready_image(skill.image)
+        image = ready_image(runner.engine, skill.image)
         archive = open_archive(skill.path, self._settings.max_skill_size)
         vendored = f"/sandbox/{SCRIPTS}/{VENDOR}" if skill.lang == "python" and archive.vendored else None
         env = skill_environment(document, archive.manifest.instructions, request.env, vendored)
@@ -200,11 +201,12 @@ class Steps:
             scratch=skill.scratch,
             cpu_quota=skill.cpu_quota,
             labels=labels,
+            runtime=self._settings.runtime,
         )
         runner.executions.note_launch(
             execution,
             digest=skill.digest,
-            image=skill.image,
+            image=described(skill.image, image),
             image_id=image.id,
             deadline=deadline,
             files=[file.digest for file in files],

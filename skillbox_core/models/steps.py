@@ -73,7 +73,7 @@ class LoadedSkill:
     Attributes:
         path: The cached zip file.
         digest: SHA-256 of it.
-        image: The image that will run it, after aliases.
+        image: The image that will run it, after aliases; with its digest where it is pinned.
         input_schema, output_schema: JSON text of the schemas, None where the skill has none.
     """
 

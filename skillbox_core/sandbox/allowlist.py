@@ -1,14 +1,35 @@
-"""Which images may run, and which image stands in for which."""
+"""Which images may run, which image stands in for which, and which are pinned to a digest. Pure.
+
+An image is named as the engine names it, and may carry a digest: `python:3.12-slim@sha256:<64 hex digits>`. The
+digest is the registry's, or for an image that was built or imported here, the image's own id.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from skillbox_core.errors import ImageNotAllowedError
 
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+
+
+def split_digest(image: str) -> tuple[str, str]:
+    """The name and the digest of an image; the digest is empty where there is none.
+
+    Raises:
+        ValueError: What stands behind the `@` is no digest.
+    """
+    name, at, digest = image.partition("@")
+    if at and not (name and _DIGEST.match(digest)):
+        raise ValueError(f'image "{image}" is not of the form name@sha256:<64 hexadecimal digits>')
+    return name, digest
+
 
 def validate_image(image: str, allowlist: Sequence[str]) -> None:
     """Refuses an image that is not on the allowlist, by exact, case-sensitive comparison.
+
+    An entry with a digest allows its name too: `resolve_image` then pins it.
 
     Args:
         image: As the skill names it, before any alias.
@@ -19,16 +40,21 @@ def validate_image(image: str, allowlist: Sequence[str]) -> None:
     """
     if not image:
         raise ImageNotAllowedError("no image is named, so none can be allowed")
-    if image not in allowlist:
+    if not any(image in (entry, split_digest(entry)[0]) for entry in allowlist):
         allowed = ", ".join(allowlist) or "none"
         raise ImageNotAllowedError(
             f'image "{image}" is not allowed here; allowed: {allowed}', hint="see SKILLBOX_IMAGE_ALLOWLIST"
         )
 
 
-def resolve_alias(image: str, aliases: Mapping[str, str]) -> str:
-    """The image this installation uses where a skill asks for `image`.
+def resolve_image(image: str, allowlist: Sequence[str], aliases: Mapping[str, str]) -> str:
+    """The image this installation uses where a skill asks for `image`, with the digest that it must have.
 
-    Aliases are the operator's word, so what they name needs no place on the allowlist.
+    Aliases are the operator's word, so what they name needs no place on the allowlist. A digest of the alias
+    is the one that counts; one on the allowlist holds for whatever stands in.
     """
-    return aliases.get(image, image)
+    name, digest = split_digest(image)
+    pins = dict(map(split_digest, allowlist))
+    used, own = split_digest(aliases.get(image) or aliases.get(name) or name)
+    digest = own or digest or pins.get(name, "")
+    return f"{used}@{digest}" if digest else used

@@ -14,6 +14,7 @@ from skillbox_core.models import Ending
 from skillbox_core.redaction import Redactor
 from skillbox_core.sandbox import container, follow
 from skillbox_core.sandbox.delivery import plan_delivery, start_script
+from skillbox_core.sandbox.images import ready_image
 from skillbox_core.sandbox.limits import MIN_MEMORY
 from skillbox_core.sandbox.policy import SANDBOX, UID, container_config
 from skillbox_core.skills.archive import open_archive
@@ -81,7 +82,12 @@ def probe(runner: Runner, image: str, folder: Path) -> dict[str, bool]:
         container.LABEL_DEADLINE: f"{time.time() + timeout + container.DELIVERY_TIMEOUT:.0f}",
     }
     config = container_config(
-        image_id=engine.ready_image(image).id, memory=MIN_MEMORY, scratch=scratch, cpu_quota=100_000, labels=labels
+        image_id=ready_image(engine, image).id,
+        memory=MIN_MEMORY,
+        scratch=scratch,
+        cpu_quota=100_000,
+        labels=labels,
+        runtime=runner.settings.runtime,
     )
     plan = plan_delivery(open_archive(path, scratch), b'"canary-input"', start)
     try:

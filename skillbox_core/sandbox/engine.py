@@ -23,7 +23,7 @@ import requests
 import urllib3
 from docker.utils import parse_repository_tag
 
-from skillbox_core.errors import EngineError, ImageUnavailableError, PolicyError, SandboxLostError
+from skillbox_core.errors import EngineError, ImageUnavailableError, SandboxLostError
 
 REQUEST_TIMEOUT = 60
 STREAM_STALL = 30.0
@@ -120,7 +120,7 @@ class Engine:
 
     def pull(self, name: str) -> None:
         """Pulls an image; raises `ImageUnavailableError` when the registry does not give it."""
-        repository, tag = parse_repository_tag(name)
+        repository, tag = parse_repository_tag(name)  # a digest counts as a tag here
         try:
             with _engine_faults(f"pull image {name}"):
                 for event in self._api.pull(repository, tag=tag or "latest", stream=True, decode=True):
@@ -131,25 +131,6 @@ class Engine:
                 f'image "{name}" is not on the engine and could not be pulled: {_brief(error)}',
                 hint="load it into the engine, or name a substitute in SKILLBOX_IMAGE_ALIASES",
             ) from error
-
-    def ready_image(self, name: str) -> Image:
-        """The image, pulled if need be, and fit for a sandbox.
-
-        Raises:
-            ImageUnavailableError: Neither here nor to be had.
-            PolicyError: It declares a VOLUME, which would be a writable place without a cap.
-        """
-        image = self.image(name)
-        if image is None:
-            self.pull(name)
-            image = self.image(name)
-        if image is None:
-            raise ImageUnavailableError(f'image "{name}" was pulled and yet is not on the engine')
-        if image.volumes:
-            raise PolicyError(
-                f'image "{name}" declares the volume {", ".join(image.volumes)}, a writable place without a limit'
-            )
-        return image
 
     def create(self, name: str, config: Mapping[str, Any]) -> str:
         """Creates a container from the API's own JSON and returns its id.

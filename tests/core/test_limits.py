@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from skillbox_core.errors import ImageNotAllowedError, InvalidRequestError
 from skillbox_core.models import RunOptions
-from skillbox_core.sandbox.allowlist import resolve_alias, validate_image
+from skillbox_core.sandbox.allowlist import resolve_image, split_digest, validate_image
 from skillbox_core.sandbox.limits import (
     MIN_CPU_QUOTA_US,
     format_bytes,
@@ -238,6 +238,39 @@ def test_an_empty_allowlist_refuses_everything() -> None:
         validate_image("bash:5", [])
 
 
-def test_an_alias_replaces_an_image_once() -> None:
-    aliases = {"a": "b", "b": "c"}
-    assert [resolve_alias(i, aliases) for i in "abx"] == ["b", "c", "x"]
+ONE, TWO = (f"sha256:{digit * 64}" for digit in "12")
+
+
+@pytest.mark.parametrize(
+    ("asked", "allowlist", "aliases", "used"),
+    [
+        ("a", ["a"], {}, "a"),
+        ("a", ["a"], {"a": "b", "b": "c"}, "b"),
+        ("a", [f"a@{ONE}"], {}, f"a@{ONE}"),
+        (f"a@{ONE}", [f"a@{ONE}"], {}, f"a@{ONE}"),
+        # A pin on the allowlist holds for whatever stands in, unless the alias has one of its own.
+        ("a", [f"a@{ONE}"], {"a": "b"}, f"b@{ONE}"),
+        ("a", [f"a@{ONE}"], {"a": f"b@{TWO}"}, f"b@{TWO}"),
+        ("a", ["a"], {"a": f"b@{TWO}"}, f"b@{TWO}"),
+        (f"a@{ONE}", [f"a@{ONE}"], {"a": f"b@{TWO}"}, f"b@{TWO}"),
+    ],
+)
+def test_an_image_is_aliased_once_and_keeps_its_digest(
+    asked: str, allowlist: list[str], aliases: dict[str, str], used: str
+) -> None:
+    validate_image(asked, allowlist)
+    assert resolve_image(asked, allowlist, aliases) == used
+
+
+@pytest.mark.parametrize("asked", [f"a@{TWO}", "a@", "a@sha256:1", f"b@{ONE}", ONE])
+def test_a_digest_that_is_not_on_the_allowlist_is_refused(asked: str) -> None:
+    with pytest.raises(ImageNotAllowedError):
+        validate_image(asked, [f"a@{ONE}"])
+
+
+@pytest.mark.parametrize(
+    "image", ["a@", "a@b", "a@sha256:12", f"a@{ONE.upper()}", f"a@{ONE}\n", f"@{ONE}", f"a@{ONE}@{TWO}"]
+)
+def test_what_is_no_digest_is_refused(image: str) -> None:
+    with pytest.raises(ValueError, match="64 hexadecimal digits"):
+        split_digest(image)

@@ -8,6 +8,8 @@ import pytest
 from skillbox_core.errors import SettingsError
 from skillbox_core.settings import Settings, find_home, load_env_file, load_settings
 
+DIGEST = f"sha256:{'0' * 64}"
+
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -39,6 +41,10 @@ def test_the_defaults_are_the_originals() -> None:
     [
         ("IMAGE_ALLOWLIST", " a:1 , b:2,", "image_allowlist", ("a:1", "b:2")),
         ("IMAGE_ALLOWLIST", "", "image_allowlist", ()),
+        ("IMAGE_ALLOWLIST", f"a:1@{DIGEST}", "image_allowlist", (f"a:1@{DIGEST}",)),
+        ("IMAGE_ALIASES", f"bash:5=local:1@{DIGEST}", "image_aliases", {"bash:5": f"local:1@{DIGEST}"}),
+        ("RUNTIME", "runsc", "runtime", "runsc"),
+        ("RUNTIME", "io.containerd.kata.v2", "runtime", "io.containerd.kata.v2"),
         ("IMAGE_ALIASES", "bash:5=local:1, a=b", "image_aliases", {"bash:5": "local:1", "a": "b"}),
         ("DB_DSN", "postgres://u@h/d", "database_url", "postgresql+psycopg://u@h/d"),
         ("DB_DSN", "postgresql://u@h/d", "database_url", "postgresql+psycopg://u@h/d"),
@@ -66,6 +72,11 @@ def test_a_language_without_its_own_default_image_keeps_the_usual_one(
         ("SKILLBOX_MAX_OUTPUT_SIZE", "lots"),
         ("SKILLBOX_MAX_CONCURRENT_EXECS", "0"),
         ("SKILLBOX_IMAGE_ALIASES", "a"),
+        ("SKILLBOX_IMAGE_ALLOWLIST", "a:1@sha256:12"),
+        ("SKILLBOX_IMAGE_ALLOWLIST", f"a:1,a:1@{DIGEST}"),
+        ("SKILLBOX_IMAGE_ALIASES", "a=b@latest"),
+        ("SKILLBOX_DEFAULT_IMAGES", "bash=b@latest"),
+        ("SKILLBOX_RUNTIME", "../runc"),
         ("SKILLBOX_INSTANCE", "../x"),
         ("SKILLBOX_S3_USE_SSL", "perhaps"),
         ("SKILLBOX_DEFAULT_TIMEOUT", "11m"),
