@@ -3,33 +3,22 @@
 from __future__ import annotations
 
 import os
+import platform
+import sys
 import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
+from skillbox_core.checks import Check, engine_checks, holes_check
 from skillbox_core.errors import SkillboxError
 from skillbox_core.runner import Runner
 from skillbox_core.sandbox import canary
-from skillbox_core.sandbox.allowlist import resolve_alias
-from skillbox_core.sandbox.holes import is_distribution_build, open_holes
+from skillbox_core.sandbox.allowlist import resolve_image
+from skillbox_core.sandbox.images import local_image
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket
-
-Level = Literal["OK", "WARN", "FAIL"]
-
-
-@dataclass(frozen=True)
-class Check:
-    """One finding. `advice` says what to do when it is not OK."""
-
-    part: str
-    level: Level
-    found: str
-    advice: str = ""
 
 
 def essential(runner: Runner | None = None) -> Iterator[Check]:
@@ -52,7 +41,8 @@ def examine(runner: Runner | None = None) -> Iterator[Check]:
     yield _prefect()
     if checks[0].level == "FAIL":
         return
-    yield from _components(runner)
+    yield holes_check("python", platform.python_version(), distribution=sys.base_prefix == "/usr")
+    yield from _engine_parts(runner)
     usable = None
     for lang, image in runner.settings.default_images.items():
         check = _guarded(f"image {lang}", lambda image=image: _image(runner, image), "load or alias it")  # type: ignore[misc]
@@ -100,44 +90,34 @@ def _prefect() -> Check:
         return Check("prefect", "FAIL", f"no server answers at {api}: {error}", "`make setup`, or see PREFECT_API_URL")
 
 
-def _components(runner: Runner) -> Iterator[Check]:
-    version: dict[str, Any] = runner.engine.version()
-    info = runner.engine.info()
-    versions = {str(c["Name"]).lower(): str(c["Version"]) for c in version.get("Components") or []}
-    for component, name in (("engine", "engine"), ("containerd", "containerd"), ("runc", "runc")):
-        found = versions.get(name) or str(version.get("Version", "")) if component == "engine" else versions.get(name)
-        if not found:
-            yield Check(f"holes in {component}", "WARN", "the engine does not say its version")
-            continue
-        holes = open_holes(component, found)
-        if not holes:
-            yield Check(f"holes in {component}", "OK", f"{found}: none known")
-            continue
-        ids = ", ".join(identifier for hole in holes for identifier in hole.ids)
-        unknown = " (a distribution's build: back-ports unknown)" if is_distribution_build(found) else ""
-        yield Check(f"holes in {component}", "WARN", f"{found}: {ids}{unknown}", f"update {component}")
-    options = " ".join(map(str, info.get("SecurityOptions") or []))
-    if "seccomp" in options:
-        yield Check("seccomp", "OK", "the engine filters system calls")
-    else:
-        yield Check("seccomp", "FAIL", "the engine does not filter system calls", "use an engine built with seccomp")
+def _engine_parts(runner: Runner) -> Iterator[Check]:
+    try:
+        version, info = runner.engine.version(), runner.engine.info()
+    except SkillboxError as error:
+        yield Check("engine parts", "FAIL", error.message, error.hint or "")
+        return
+    yield from engine_checks(version, info, runner.settings.runtime)
 
 
 def _image(runner: Runner, asked: str) -> Check:
-    used = resolve_alias(asked, runner.settings.image_aliases)
+    used = _resolved(runner, asked)
     part = f"image {asked}"
-    image = runner.engine.image(used)
+    image = local_image(runner.engine, used)
     if image is None:
         return Check(part, "WARN", f"{used} is not on the engine yet", "it is pulled at its first run, if it can be")
     stands = "" if used == asked else f", {used} stands in for it"
     return Check(part, "OK", f"{image.id[7:19]}{stands}")
 
 
+def _resolved(runner: Runner, asked: str) -> str:
+    return resolve_image(asked, runner.settings.image_allowlist, runner.settings.image_aliases)
+
+
 def _canary(runner: Runner, image: str) -> Iterator[Check]:
     began = time.monotonic()
     try:
         with tempfile.TemporaryDirectory() as folder:
-            findings = canary.probe(runner, resolve_alias(image, runner.settings.image_aliases), Path(folder))
+            findings = canary.probe(runner, _resolved(runner, image), Path(folder))
     except SkillboxError as error:
         yield Check("sandbox", "FAIL", f"the canary could not run: {error.message}", error.hint or "")
         return
