@@ -24,6 +24,7 @@ from skillbox_core.models import (
     Verdict,
 )
 from skillbox_core.sandbox.limits import format_bytes
+from skillbox_core.sandbox.policy import PIDS
 from skillbox_core.status import Reason, Status
 
 logger = logging.getLogger(__name__)
@@ -145,6 +146,12 @@ def _ending(outcome: Outcome, output: Output, skill: LoadedSkill) -> tuple[Statu
             Status.FAILED,
             Reason.DISK,
             f"the skill filled its scratch area of {format_bytes(skill.scratch)} (resources.scratch)",
+        )
+    if code != 0 and outcome.pids_full:
+        return (
+            Status.FAILED,
+            Reason.PIDS,
+            f"the skill ran into the limit of {PIDS} processes and threads; it ended with exit code {code}",
         )
     if code != 0:
         return Status.FAILED, Reason.EXIT, f"the skill ended with exit code {code}"

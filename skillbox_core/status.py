@@ -24,6 +24,8 @@ class Reason(StrEnum):
     """The kernel killed the skill, or a part of it, for memory."""
     DISK = "disk"
     """The skill filled its scratch area."""
+    PIDS = "pids"
+    """The skill ran into the limit of processes and threads."""
     OUTPUT = "output"
     """What the skill left behind is missing, malformed or over a limit."""
     POLICY = "policy"

@@ -18,7 +18,7 @@ EXIT_TIMEOUT = 3
 EXIT_INFRASTRUCTURE = 4
 EXIT_CANCELLED = 130
 
-_SKILLS_FAULT = frozenset({Reason.EXIT, Reason.OOM, Reason.DISK, Reason.OUTPUT})
+_SKILLS_FAULT = frozenset({Reason.EXIT, Reason.OOM, Reason.DISK, Reason.PIDS, Reason.OUTPUT})
 _CALLERS_FAULT = frozenset({Reason.INPUT, Reason.POLICY})
 
 

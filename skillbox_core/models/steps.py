@@ -124,6 +124,7 @@ class Outcome:
         logs: What the skill printed, capped, sanitised and marked where it was cut.
         oom: The kernel killed something in the sandbox for memory.
         scratch_full: `/sandbox` had no room left at the end.
+        pids_full: The kernel refused the sandbox another process or thread.
         collectable: The container is parked and its output can be read.
     """
 
@@ -132,6 +133,7 @@ class Outcome:
     usage: Usage = field(default_factory=Usage)
     oom: bool = False
     scratch_full: bool = False
+    pids_full: bool = False
     collectable: bool = False
     detail: str = ""
 

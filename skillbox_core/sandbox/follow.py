@@ -111,6 +111,7 @@ def _outcome(ended: Announcement, logs: str) -> Outcome:
         usage,
         oom=bool(ended.number("oom")),
         scratch_full=ended.values.get("full") == "1",
+        pids_full=bool(ended.number("pids")),
         collectable=True,
     )
 

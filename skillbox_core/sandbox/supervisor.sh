@@ -29,10 +29,11 @@ number() { # FILE: its first word
 usage() {
     cg=/sys/fs/cgroup
     if [ -r $cg/cgroup.controllers ]; then
-        echo "peak=$(number $cg/memory.peak) cpu_us=$(field $cg/cpu.stat usage_usec) oom=$(field $cg/memory.events oom_kill)"
+        echo "peak=$(number $cg/memory.peak) cpu_us=$(field $cg/cpu.stat usage_usec)" \
+            "oom=$(field $cg/memory.events oom_kill) pids=$(field $cg/pids.events max)"
     else
         echo "peak=$(number $cg/memory/memory.max_usage_in_bytes) cpu_ns=$(number $cg/cpuacct/cpuacct.usage)" \
-            "oom=$(field $cg/memory/memory.oom_control oom_kill)"
+            "oom=$(field $cg/memory/memory.oom_control oom_kill) pids=$(field $cg/pids/pids.events max)"
     fi 2>/dev/null
 }
 

@@ -174,5 +174,5 @@ def test_only_infrastructure_may_be_worth_another_try(kind: type[SkillboxError])
 
 def test_the_contracts_words_are_stable() -> None:
     assert {s.value for s in Status} == {"running", "success", "failed", "timeout", "cancelled"}
-    assert {r.value for r in Reason} == {"exit", "oom", "disk", "output", "policy", "input", "infrastructure"}
+    assert {r.value for r in Reason} == {"exit", "oom", "disk", "pids", "output", "policy", "input", "infrastructure"}
     assert math.isclose(Usage(cpu_seconds=0.1).cpu_seconds or 0, 0.1)

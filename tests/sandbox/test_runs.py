@@ -92,6 +92,8 @@ json.dump({
         ("x = bytearray(900*1024*1024)", "", Status.FAILED, Reason.OOM, "memory"),
         ("import subprocess,sys; subprocess.run([sys.executable,'-c','x=bytearray(900<<20)'],check=True)", "",
          Status.FAILED, Reason.OOM, "memory"),
+        ("import threading,time\nwhile True: threading.Thread(target=time.sleep, args=(60,), daemon=True).start()", "",
+         Status.FAILED, Reason.PIDS, "128 processes"),
         ("f=open('/sandbox/big','wb')\nwhile True: f.write(bytes(1<<20))", "", Status.FAILED, Reason.DISK, "scratch"),
         ("i=0\nwhile True: open(f'/sandbox/{i}','w'); i+=1", "", Status.FAILED, Reason.DISK, "scratch"),
         ("import time; time.sleep(60)", "timeout: 1s", Status.TIMEOUT, None, "deadline"),
@@ -119,7 +121,7 @@ def test_a_fork_bomb_stops_at_the_pid_limit_and_is_collected(run: Run) -> None:
         ANSWER + "import os,time\ntry:\n  while True: os.fork()\nexcept OSError as e: print(e); raise SystemExit(5)"
     )
     result = run(script, timeout="20s")
-    assert (result.status, result.reason) in {(Status.FAILED, Reason.EXIT), (Status.FAILED, Reason.OOM)}, result
+    assert (result.status, result.reason) in {(Status.FAILED, Reason.PIDS), (Status.FAILED, Reason.OOM)}, result
     assert "temporarily unavailable" in result.logs
 
 
