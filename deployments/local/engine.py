@@ -33,7 +33,7 @@ NAME = "engine"
 
 
 class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str, timeout: float) -> None:
+    def __init__(self, path: str, timeout: float | None) -> None:
         super().__init__("localhost", timeout=timeout)
         self._path = path
 
@@ -43,7 +43,7 @@ class _UnixConnection(http.client.HTTPConnection):
         self.sock.connect(self._path)
 
 
-def connection(url: str, timeout: float = 10.0) -> http.client.HTTPConnection:
+def connection(url: str, timeout: float | None = 10.0) -> http.client.HTTPConnection:
     """A connection to an engine at unix:// or plain tcp://."""
     if url.startswith("unix://"):
         return _UnixConnection(url.removeprefix("unix://"), timeout)

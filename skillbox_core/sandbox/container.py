@@ -210,14 +210,9 @@ def collect(engine: Engine, sandbox: Sandbox, spool: Path, *, scratch: int, max_
         EngineError: The engine failed, or the stream stalled.
     """
     errors = bytearray()
-    # Files the skill made unreadable to itself are still its files.
-    script = f"chmod -R u+rwX {policy.SANDBOX}/out 2>/dev/null; exec tar -cf - -C {policy.SANDBOX} out"
-    stream = engine.execute(
-        sandbox.container_id,
-        ["sh", "-c", script],
-        user=f"{policy.UID}:{policy.UID}",
-        deadline=time.monotonic() + COLLECT_TIMEOUT,
-    )
+    deadline = time.monotonic() + COLLECT_TIMEOUT
+    command = policy.collect_command()
+    stream = engine.execute(sandbox.container_id, command, user=policy.USER, deadline=deadline)
     # Headers and padding beside the contents: every inode may cost a few blocks.
     limit = scratch + policy.INODES * 2048 + 64 * 1024
     try:

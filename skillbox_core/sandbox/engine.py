@@ -23,7 +23,7 @@ import requests
 import urllib3
 from docker.utils import parse_repository_tag
 
-from skillbox_core.errors import EngineError, ImageUnavailableError, SandboxLostError
+from skillbox_core.errors import EngineError, ImageUnavailableError, PolicyError, SandboxLostError
 
 REQUEST_TIMEOUT = 60
 STREAM_STALL = 30.0
@@ -62,6 +62,8 @@ def _engine_faults(action: str) -> Iterator[None]:
             raise NameTakenError(text) from error
         if error.status_code == 409 and "is not running" in text:
             raise ContainerGoneError(f"the engine could not {action}: the container has ended") from error
+        if error.status_code == 403:
+            raise PolicyError(f"the engine may not {action}: {text}") from error
         raise EngineError(f"the engine could not {action}: {text}") from error
     except (
         docker.errors.DockerException,

@@ -40,6 +40,14 @@ def local_image(engine: Engine, reference: str) -> Image | None:
     return found if found and digest in _digests(found) else None
 
 
+def names_of(reference: str) -> set[str]:
+    """Every name by which this module asks an engine for an image."""
+    name, digest = split_digest(reference)
+    if digest:
+        return {name, digest, f"{_repository(name)}@{digest}"}
+    return {name} if _repository(name) != name else {name, f"{name}:latest"}
+
+
 def described(reference: str, image: Image) -> str:
     """How a record names the image that ran: with the registry's digest where it is known."""
     name, digest = split_digest(reference)

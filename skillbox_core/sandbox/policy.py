@@ -14,6 +14,7 @@ from typing import Any
 from skillbox_core.sandbox.limits import CPU_PERIOD_US
 
 UID = 65534
+USER = f"{UID}:{UID}"
 SANDBOX = "/sandbox"
 PIDS = 128
 TMP_SIZE = 64 * 1024**2
@@ -79,6 +80,12 @@ def memory_ceiling(memory: int, scratch: int) -> int:
     return memory + scratch + TMP_SIZE + RESERVE
 
 
+def collect_command() -> list[str]:
+    """The one command that is ever run in a sandbox from outside: a tar of what the skill left, on stdout."""
+    # Files the skill made unreadable to itself are still its files.
+    return ["sh", "-c", f"chmod -R u+rwX {SANDBOX}/out 2>/dev/null; exec tar -cf - -C {SANDBOX} out"]
+
+
 def container_config(
     *,
     image_id: str,
@@ -108,7 +115,7 @@ def container_config(
         "Image": image_id,
         "Entrypoint": ["sh", "-c"],
         "Cmd": [supervisor_script(), "skillbox"],
-        "User": f"{UID}:{UID}",
+        "User": USER,
         "WorkingDir": SANDBOX,
         "Env": [],
         "Labels": {"managed-by": MANAGED_BY, **labels},

@@ -1,0 +1,232 @@
+"""A worker that has only the broker's socket: all that it needs works, and nothing else does."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deployments.local.engine import answers, connection
+from skillbox_core import CancelToken, Reason, Runner, RunOptions, RunRequest, Status, cleanup_orphans
+from skillbox_core.doctor import examine
+from skillbox_core.errors import PolicyError
+from skillbox_core.sandbox.container import LABEL_INSTANCE
+from tests.conftest import MakeSkill
+from tests.services.process import running
+
+ANSWER = "import json; json.dump({}, open('/sandbox/out/output.json', 'w'))\n"
+
+
+@pytest.fixture(scope="module")
+def broker(runner: Runner) -> Iterator[str]:
+    """The address of a broker for this installation, in a process of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="sbb-"))
+    url, settings = f"unix://{folder}/s", runner.settings
+    command = [sys.executable, "-m", "deployments.broker", "--engine", settings.engine_url, "--listen", url]
+    environment = {
+        **os.environ,
+        "SKILLBOX_HOME": str(settings.home),
+        "SKILLBOX_IMAGE_ALIASES": ",".join(f"{asked}={used}" for asked, used in settings.image_aliases.items()),
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+    log = folder / "log"
+    try:
+        with running([*command, "--instance", settings.instance], log, env=environment) as process:
+            give_up = time.monotonic() + 30
+            while not (Path(f"{folder}/s").is_socket() and answers(url)):
+                assert process.poll() is None, log.read_text()
+                assert time.monotonic() < give_up, log.read_text()
+                time.sleep(0.05)
+            yield url
+    finally:
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def worker(runner: Runner, broker: str) -> Runner:
+    return Runner.from_settings(runner.settings.model_copy(update={"docker_host": broker}))
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "status", "reason"),
+    [
+        (ANSWER + "open('/sandbox/out/files/a', 'wb').write(bytes(3_000_000)); print(('x' * 99 + '\\n') * 5000, end='')", {},
+         Status.SUCCESS, None),
+        ("raise SystemExit(3)", {}, Status.FAILED, Reason.EXIT),
+        ("x = bytearray(900 << 20)", {}, Status.FAILED, Reason.OOM),
+        ("import time; time.sleep(60)", {"timeout": "1s"}, Status.TIMEOUT, None),
+    ],
+)  # fmt: skip
+def test_skills_run_through_it(
+    worker: Runner, make_skill: MakeSkill, script: str, options: dict[str, str], status: Status, reason: Reason | None
+) -> None:
+    result = worker.run(RunRequest(skill=make_skill(script), input={"x": "y" * 2_000_000}), RunOptions(**options))
+    assert (result.status, result.reason) == (status, reason), result
+    if status is Status.SUCCESS:
+        assert (result.files_list, len(result.logs)) == (("a",), 500_000)
+
+
+def test_logs_come_live_and_a_cancel_ends_the_container(worker: Runner, make_skill: MakeSkill) -> None:
+    token, began = CancelToken(), time.monotonic()
+    name = make_skill("import time; print('on', flush=True); time.sleep(60)")
+    result = worker.run(RunRequest(skill=name), on_log=lambda _stream, _line: token.cancel(), cancel=token)
+    assert (result.status, result.logs) == (Status.CANCELLED, "on\n")
+    assert time.monotonic() - began < 20
+    assert worker.engine.containers({LABEL_INSTANCE: worker.settings.instance}) == []
+
+
+def test_a_lost_workers_container_is_adopted_and_orphans_are_found(
+    worker: Runner, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request, options = RunRequest(skill=make_skill(ANSWER + "print('first')")), RunOptions(key=uuid.uuid4().hex)
+    lost = Runner.from_settings(worker.settings).steps()
+    execution = lost.create_record(request, options)
+    sandbox = lost.create_container(execution, lost.load_skill(execution, options), request, options)
+    assert cleanup_orphans(worker) == []
+    result = Runner.from_settings(worker.settings).run(request, options)
+    assert (result.execution_id, result.status, result.logs) == (execution.id, Status.SUCCESS, "first\n")
+    assert worker.engine.remove(sandbox.container_id) is False
+
+    from skillbox_core.sandbox import orphans
+
+    request, options = RunRequest(skill=make_skill("import time; time.sleep(60)")), RunOptions(key=uuid.uuid4().hex)
+    execution = lost.create_record(request, options)
+    lost.create_container(execution, lost.load_skill(execution, options), request, options)
+    monkeypatch.setattr(orphans, "GRACE", -1_000_000.0)
+    assert [(o.kind, o.done) for o in cleanup_orphans(worker)] == [("container", True), ("record", True)]
+
+
+def test_the_doctor_finds_every_wall_through_it(worker: Runner) -> None:
+    checks = {check.part: check for check in examine(worker)}
+    assert checks["sandbox"].level == "OK", checks["sandbox"]
+
+
+def test_a_policy_that_is_not_the_brokers_is_refused_and_not_tried_again(
+    worker: Runner, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from skillbox_core import steps
+
+    original = steps.container_config
+
+    def weaker(**arguments: object) -> dict[str, object]:
+        body = original(**arguments)  # type: ignore[arg-type]
+        return {**body, "HostConfig": {**body["HostConfig"], "Binds": ["/:/host"]}}
+
+    monkeypatch.setattr(steps, "container_config", weaker)
+    result = worker.run(RunRequest(skill=make_skill(ANSWER)))
+    assert (result.status, result.reason) == (Status.FAILED, Reason.POLICY), result
+    assert "HostConfig.Binds" in (result.error or "")
+
+
+@pytest.fixture(params=["another installation's", "nobody's"])
+def stranger(request: pytest.FixtureRequest, runner: Runner) -> Iterator[str]:
+    """A running container on the same engine that is not this installation's."""
+    labels = {"managed-by": "skillbox", LABEL_INSTANCE: "another"} if "installation" in request.param else {}
+    image = runner.settings.image_aliases.get("bash:5", "bash:5")
+    body = {"Image": image, "Cmd": ["sleep", "60"], "Labels": labels, "NetworkDisabled": True}
+    container = runner.engine.create(f"t-stranger-{uuid.uuid4().hex[:8]}", body)
+    runner.engine.start(container)
+    yield container
+    assert runner.engine.inspect(container)["State"]["Running"], "somebody ended it"
+    runner.engine.remove(container)
+
+
+@pytest.mark.parametrize("by", ["id", "short id", "name"])
+def test_a_container_of_others_can_be_neither_seen_nor_touched(
+    worker: Runner, runner: Runner, stranger: str, by: str
+) -> None:
+    found = runner.engine.inspect(stranger)
+    name = {"id": stranger, "short id": stranger[:12], "name": found["Name"].lstrip("/")}[by]
+    for touch in (
+        worker.engine.inspect, worker.engine.start, worker.engine.kill, worker.engine.remove, worker.engine.attach,
+        lambda name: list(worker.engine.execute(name, ["id"], user="0", deadline=time.monotonic() + 5)),
+        lambda name: list(worker.engine.logs(name, follow=False)),
+    ):  # fmt: skip
+        with pytest.raises(Exception, match="broker does not pass on") as caught:
+            touch(name)
+        assert not isinstance(caught.value, AssertionError)
+    seen = {container["Id"] for container in worker.engine.containers({})}
+    assert stranger not in seen
+
+
+def test_an_exec_that_somebody_else_made_can_not_be_started(worker: Runner, runner: Runner, stranger: str) -> None:
+    made = runner.engine._api.exec_create(stranger, ["id"])["Id"]
+    link = connection(worker.settings.engine_url)
+    body = json.dumps({"Detach": False, "Tty": False})
+    link.request("POST", f"/v1.41/exec/{made}/start", body=body, headers={"Content-Type": "application/json"})
+    assert link.getresponse().status == 403
+
+
+def test_an_image_that_is_not_allowed_makes_no_container(worker: Runner, runner: Runner) -> None:
+    from skillbox_core.sandbox.policy import container_config
+
+    plain = {"Image": worker.settings.image_aliases.get("bash:5", "bash:5"), "Cmd": ["true"]}
+    container = runner.engine.create(f"t-{uuid.uuid4().hex[:8]}", plain)
+    evil = runner.engine._api.commit(container, repository="skillbox-test/evil", tag="1")["Id"]
+    runner.engine.remove(container)
+    execution = uuid.uuid4().hex
+    labels = {"skillbox.execution": execution, LABEL_INSTANCE: worker.settings.instance}
+    body = container_config(image_id=evil, memory=64 << 20, scratch=32 << 20, cpu_quota=50_000, labels=labels)
+    try:
+        with pytest.raises(PolicyError, match="no allowed image"):
+            worker.engine.create(f"skillbox-{execution}-1", body)
+    finally:
+        runner.engine._api.remove_image(evil, force=True)
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (b"GET /v1.41/images/json HTTP/1.1\r\n\r\n", 403),
+        (b"GET http://x/v1.41/info HTTP/1.1\r\n\r\n", 403),
+        (b"GET /v1.41/info?a=1&a=2 HTTP/1.1\r\n\r\n", 403),
+        (b"GET /v1.41/info#x HTTP/1.1\r\n\r\n", 403),
+        (b"POST /v1.41/containers/create HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 403),
+        (b"POST /v1.41/containers/create HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", 403),
+        (b"POST /v1.41/containers/create HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 403),
+        (b"PATCH /v1.41/info HTTP/1.1\r\n\r\n", 501),
+        (b"nonsense\r\n\r\n", 400),
+        # A second request behind the first is never read.
+        (b"GET /version HTTP/1.1\r\n\r\nGET /v1.41/images/json HTTP/1.1\r\n\r\n", 200),
+    ],
+)
+def test_odd_requests_get_one_answer(broker: str, raw: bytes, status: int) -> None:
+    with socket.socket(socket.AF_UNIX) as link:
+        link.settimeout(30)
+        link.connect(broker.removeprefix("unix://"))
+        link.sendall(raw)
+        answer = b""
+        try:
+            while part := link.recv(65536):
+                answer += part
+        except ConnectionResetError:
+            pass
+    assert answer.startswith(b"HTTP/1.1 %d" % status) or (status == 400 and b"400" in answer[:200]), answer[:200]
+    assert answer.count(b"HTTP/1.1 ") <= 1
+
+
+def test_the_socket_is_for_its_group_and_goes_when_the_broker_does(runner: Runner, tmp_path: Path) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="sbb-"))
+    listen = folder / "s"
+    command = [sys.executable, "-m", "deployments.broker", "--engine", "unix:///none", "--listen", f"unix://{listen}"]
+    process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    assert "unix:///none" in process.stdout.readline()
+    assert stat.S_IMODE(listen.stat().st_mode) == 0o660
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    process.stdout.close()
+    assert not listen.exists()
+    shutil.rmtree(folder)
