@@ -124,12 +124,13 @@ class Registry:
             SkillNotFoundError: It is not stored.
             StorageError: The stored object is not what was pushed.
         """
+        key = self._key(tenant, name, version)
         known = self._known(tenant, name, version)
         if known:
             cached = self._cached(known)
             if cached.is_file():
                 return open_archive(cached, self._max_size)
-        return self._fetch(tenant, name, version)
+        return self._fetch(tenant, name, version, key)
 
     def delete(self, tenant: str, name: str, version: str) -> None:
         """Removes a version, named in full; one that is gone raises `SkillNotFoundError`."""
@@ -166,10 +167,9 @@ class Registry:
     def _cached(self, digest: str) -> Path:
         return self._cache / digest[:2] / f"{digest}.zip"
 
-    def _fetch(self, tenant: str, name: str, version: str) -> SkillArchive:
+    def _fetch(self, tenant: str, name: str, version: str, key: str) -> SkillArchive:
         self._cache.mkdir(parents=True, exist_ok=True, mode=0o700)
         draft = self._cache / f".{uuid.uuid4().hex}.zip"
-        key = self._key(tenant, name, version)
         try:
             size = self._bucket.size(key)
             if size is None:

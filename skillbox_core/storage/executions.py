@@ -13,6 +13,7 @@ from sqlmodel import col, select
 
 from skillbox_core.errors import ExecutionNotFoundError, InvalidRequestError
 from skillbox_core.models import Artifacts, Execution, FileDigest, RunResult, Usage, Verdict
+from skillbox_core.names import check_execution_id, check_tenant
 from skillbox_core.status import Reason, Status
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket
@@ -208,8 +209,9 @@ class ExecutionStore:
         Raises:
             ExecutionNotFoundError: There is none, or it is another tenant's.
         """
+        check_tenant(tenant)
         with self._database.session() as session:
-            row = session.get(ExecutionRow, execution_id)
+            row = session.get(ExecutionRow, check_execution_id(execution_id))
             if row is None or row.tenant_id != tenant:
                 raise ExecutionNotFoundError(
                     f"there is no execution {execution_id}", hint="`skillbox exec list` shows them"
@@ -240,7 +242,7 @@ class ExecutionStore:
         self, tenant: str, *, status: Status | None = None, skill: str | None = None, limit: int = 20
     ) -> Sequence[ExecutionRow]:
         """The newest records of a tenant."""
-        query = select(ExecutionRow).where(ExecutionRow.tenant_id == tenant)
+        query = select(ExecutionRow).where(ExecutionRow.tenant_id == check_tenant(tenant))
         if status:
             query = query.where(ExecutionRow.status == status)
         if skill:

@@ -62,8 +62,8 @@ def worker(runner: Runner, broker: str) -> Runner:
 @pytest.mark.parametrize(
     ("script", "options", "status", "reason"),
     [
-        (ANSWER + "open('/sandbox/out/files/a', 'wb').write(bytes(3_000_000)); print(('x' * 99 + '\\n') * 5000, end='')", {},
-         Status.SUCCESS, None),
+        (ANSWER + "open('/sandbox/out/files/a', 'wb').write(bytes(3 << 20)); print(('x' * 99 + '\\n') * 5000, end='')",
+         {}, Status.SUCCESS, None),
         ("raise SystemExit(3)", {}, Status.FAILED, Reason.EXIT),
         ("x = bytearray(900 << 20)", {}, Status.FAILED, Reason.OOM),
         ("import time; time.sleep(60)", {"timeout": "1s"}, Status.TIMEOUT, None),

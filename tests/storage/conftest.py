@@ -38,10 +38,18 @@ def fresh_database(url: str) -> str:
     return f"{url.rpartition('/')[0]}/{name}"
 
 
-@pytest.fixture(params=["folder and SQLite", "S3 and Postgres"])
+KINDS = ("folder and SQLite", "S3 and Postgres")
+
+
+@pytest.fixture(params=KINDS)
 def store(request: pytest.FixtureRequest, installation: Settings, tmp_path: Path) -> Runner:
     """A runner on empty storage."""
-    settings = installation.model_copy(update={"home": tmp_path / "home"})
+    return empty_store(request, installation, tmp_path)
+
+
+def empty_store(request: pytest.FixtureRequest, installation: Settings, folder: Path) -> Runner:
+    """A runner on empty storage of the kind that the request's parameter names."""
+    settings = installation.model_copy(update={"home": folder / "home"})
     if request.param == "S3 and Postgres":
         service: swift.S3Service = request.getfixturevalue("s3")
         unique = uuid.uuid4().hex[:8]
