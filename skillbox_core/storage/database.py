@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy
 from sqlalchemy import create_engine, event, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlmodel import Session
 
@@ -23,6 +23,7 @@ VERSION_TABLE = "skillbox_version"
 """A table of our own, so that Skillbox and Prefect, which uses Alembic too, can share a database."""
 _MIGRATION_LOCK = 0x5B1_11B0
 BUSY_SECONDS = 30
+_HINT = "SKILLBOX_DB_DSN, for example postgresql://user@host/db; an @ in a password is written as %40"
 
 
 class Database:
@@ -33,8 +34,8 @@ class Database:
     """
 
     def __init__(self, url: str) -> None:
+        self._url = _parsed(url)
         try:
-            self._url = make_url(url)
             sqlite = self._url.get_backend_name() == "sqlite"
             if sqlite and self._url.database:
                 Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
@@ -43,11 +44,8 @@ class Database:
                 pool_pre_ping=not sqlite,
                 connect_args={"timeout": BUSY_SECONDS} if sqlite else {"connect_timeout": 10},
             )
-        except (ArgumentError, ImportError, SQLAlchemyError, OSError) as error:
-            raise SettingsError(
-                f"the database URL can't be used: {_brief(error)}",
-                hint="SKILLBOX_DB_DSN, for example postgresql://user@host/db",
-            ) from error
+        except (ImportError, SQLAlchemyError, OSError) as error:
+            raise SettingsError(f"the database URL can't be used: {_brief(error)}", hint=_HINT) from error
         if sqlite:
             event.listen(self._engine, "connect", _prepare_sqlite)
         self._ready = False
@@ -116,6 +114,20 @@ class Database:
                     yield
                 finally:
                     connection.execute(text(f"SELECT pg_advisory_unlock({_MIGRATION_LOCK})"))
+
+
+def _parsed(url: str) -> URL:
+    """The parts of a database URL; what is wrong with it is said without showing any of it.
+
+    A password with an @ in it is read as part of the host or the port, and would stand in what a driver says of those.
+    """
+    try:
+        parsed = make_url(url)
+    except (ArgumentError, ValueError):
+        raise SettingsError("the database URL is not of a form that can be read", hint=_HINT) from None
+    if "@" in (parsed.host or ""):
+        raise SettingsError("the database URL has an @ too many", hint=_HINT)
+    return parsed
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
