@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint format setup stop status clean lock
+.PHONY: help run test bench lint audit format setup stop status clean lock
 
 bootstrap := ./deployments/local/bootstrap.sh
 bin := .venv/bin
@@ -25,10 +25,13 @@ setup: ## packages, container engine, images and Prefect server
 
 lint: ## style, types and the lock file; needs the packages only
 	@$(bootstrap) venv
-	@$(bin)/ruff check .
-	@$(bin)/ruff format --check .
-	@$(bin)/mypy
-	@! grep -n '://' requirements.lock
+	@! grep -n '://' requirements.lock tests/services/*.lock deployments/local/*.lock
+	@$(bootstrap) advisories & \
+	$(bin)/ruff check . && $(bin)/ruff format --check . && $(bin)/mypy; \
+	code=$$?; wait; exit $$code
+
+audit: ## fail on advisories against the locked dependencies
+	@$(bootstrap) audit
 
 format: ## put the code in order
 	@$(bootstrap) venv

@@ -1,15 +1,16 @@
-"""`up`, `venv`, `services`, `down`, `status` and `clean`: what the Makefile calls."""
+"""`up`, `venv`, `services`, `advisories`, `audit`, `down`, `status` and `clean`: what the Makefile calls."""
 
 from __future__ import annotations
 
 import fcntl
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 
-from deployments.local import engine, images, prefect_server, services, venv
+from deployments.local import audit, engine, images, prefect_server, services, venv
 from deployments.local.common import (
     LOGS,
     STATE,
@@ -85,6 +86,23 @@ def service_packages() -> None:
         found.append(services.ensure_services())
 
 
+def look_up_advisories(*, strict: bool = False) -> None:
+    """Says what is known against the locked dependencies; only `audit` fails on it.
+
+    A new advisory is no fault of the change that is being checked when it comes out.
+    """
+    with _alone(), step("advisories") as found:
+        try:
+            word, known = audit.advisories()
+        except SetupError as error:
+            if strict:
+                raise
+            word, known = f"not looked up: {error}", False
+        found.append(word)
+    if strict and known:
+        raise SetupError("there are advisories against locked dependencies")
+
+
 def down() -> None:
     """Ends what `up` started, and nothing else; data stays."""
     with _alone():
@@ -118,10 +136,12 @@ def clean() -> None:
 
 def main() -> int:
     """Runs one command."""
-    commands = {
+    commands: dict[str, Callable[[], None]] = {
         "up": up,
         "venv": only_venv,
         "services": service_packages,
+        "advisories": look_up_advisories,
+        "audit": partial(look_up_advisories, strict=True),
         "down": down,
         "status": status,
         "clean": clean,
