@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from skillbox_core.errors import InvalidRequestError
+from skillbox_core.jsonrules import json_problem
 from skillbox_core.models import PlannedFile, RunOptions, RunRequest
 from skillbox_core.versions import Constraint
 
@@ -35,6 +36,8 @@ def canonical_input(value: Any, limit: int) -> str:
             f"the input is {len(text)} bytes, this installation's limit is {limit}",
             hint="SKILLBOX_MAX_INPUT_SIZE",
         )
+    if problem := json_problem(value):
+        raise InvalidRequestError(f"the input {problem}")
     return text
 
 

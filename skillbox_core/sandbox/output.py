@@ -14,24 +14,35 @@ from pathlib import Path
 from typing import Any
 
 from skillbox_core.errors import OutputError
+from skillbox_core.jsonrules import json_problem
 from skillbox_core.models import FileDigest, Output
 from skillbox_core.sandbox.limits import format_bytes
 from skillbox_core.sandbox.tarstream import TarEntry, TarReader
 from skillbox_core.skills.archive import path_problem
 
 MAX_FILES = 10_000
+MAX_DIGITS = 4_000
+MAX_ENTRIES = 20_000
+"""More than a scratch area has inodes, so only a sandbox that lies sends more."""
 _SKIPPED_SHOWN = 100
+_NAME_SHOWN = 300
 
 
 def parse_output_document(data: bytes) -> str:
     """Text of a valid output.json.
 
     Raises:
-        OutputError: Not UTF-8, or not JSON as RFC 8259 has it: NaN, Infinity and duplicate keys are refused.
+        OutputError: Not UTF-8, or not JSON as RFC 8259 has it (NaN, Infinity and duplicate keys are refused), or
+            more than `jsonrules` takes.
     """
 
     def constant(name: str) -> Any:
         raise OutputError(f"output.json contains {name}, which is not JSON")
+
+    def integer(digits: str) -> int:
+        if len(digits) > MAX_DIGITS:
+            raise OutputError(f"output.json has a number of {len(digits)} digits, the limit is {MAX_DIGITS}")
+        return int(digits)
 
     def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(items)
@@ -43,13 +54,15 @@ def parse_output_document(data: bytes) -> str:
         raise OutputError("output.json is empty")
     try:
         text = data.decode("utf-8-sig")
-        json.loads(text, parse_constant=constant, object_pairs_hook=pairs)
+        value = json.loads(text, parse_constant=constant, parse_int=integer, object_pairs_hook=pairs)
     except UnicodeDecodeError as error:
         raise OutputError(f"output.json is not UTF-8 (byte {error.start})") from None
     except RecursionError:
         raise OutputError("output.json is nested too deeply") from None
     except ValueError as error:
         raise OutputError(f"output.json is not JSON: {error}") from None
+    if problem := json_problem(value):
+        raise OutputError(f"output.json {problem}")
     return text
 
 
@@ -103,6 +116,8 @@ class _Collector:
         self._reader = reader
         self._max_document = max_document
         self._folders: set[str] = set()
+        self._parents: set[str] = set()
+        self._left_out = 0
         self.document: str | None = None
         self.problem: str | None = "output.json is missing: the skill must write its result to /sandbox/out/output.json"
         self.files: dict[str, FileDigest] = {}
@@ -110,7 +125,9 @@ class _Collector:
 
     def collect(self, tar: tarfile.TarFile) -> None:
         """Reads the whole stream; files to keep go into `tar`."""
-        for entry in self._reader:
+        for number, entry in enumerate(self._reader):
+            if number >= MAX_ENTRIES:
+                raise OutputError(f"the output has more than {MAX_ENTRIES} entries")
             path = entry.path.decode("utf-8", errors="surrogateescape").removeprefix("out").strip("/")
             if path == "output.json":
                 self.document, self.problem = _take_document(self._reader, entry, self._max_document)
@@ -120,9 +137,10 @@ class _Collector:
                 self._skip(path, _KINDS.get(entry.kind, "not a folder"))
             elif path not in ("", "files"):
                 self._skip(path, "only files/ and output.json are collected")
-        used = {"/".join(path.split("/")[:n]) for path in self.files for n in range(1, path.count("/") + 1)}
-        for folder in sorted(self._folders - used):
+        for folder in sorted(self._folders - self._parents):
             self._skip(folder, "an empty folder")
+        if self._left_out > _SKIPPED_SHOWN:
+            self.skipped.append((f"{self._left_out - _SKIPPED_SHOWN} more", "as those above"))
 
     def _file(self, entry: TarEntry, name: str, tar: tarfile.TarFile) -> None:
         if fault := path_problem(name):
@@ -133,14 +151,25 @@ class _Collector:
             self._skip(name, _KINDS.get(entry.kind, "not a plain file"))
         elif name in self.files:
             self._skip(name, "a second file of this name")
+        elif name in self._parents or not self.files.keys().isdisjoint(_parents(name)):
+            self._skip(name, "a file where another entry has a folder")
         elif len(self.files) >= MAX_FILES:
             raise OutputError(f"the skill left more than {MAX_FILES} files")
         else:
             self.files[name] = _copy(self._reader, entry, name, tar)
+            self._parents.update(_parents(name))
 
     def _skip(self, path: str, why: str) -> None:
-        if len(self.skipped) < _SKIPPED_SHOWN:
-            self.skipped.append((ascii(path)[1:-1], why))
+        self._left_out += 1
+        if self._left_out <= _SKIPPED_SHOWN:
+            shown = path if len(path) <= _NAME_SHOWN else f"{path[:_NAME_SHOWN]}... ({len(path)} characters)"
+            self.skipped.append((ascii(shown)[1:-1], why))
+
+
+def _parents(path: str) -> list[str]:
+    """The folders above a file: `a`, `a/b` for `a/b/c`."""
+    parts = path.split("/")
+    return ["/".join(parts[:n]) for n in range(1, len(parts))]
 
 
 def _take_document(reader: TarReader, entry: TarEntry, max_document: int) -> tuple[str | None, str | None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
+import time
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ MAX_ENTRIES = 500
 MAX_RATIO = 100
 RATIO_FLOOR = 1024 * 1024
 """Entries under this are not judged by their ratio: a small table of zeros compresses like a bomb."""
+MAX_SECONDS = 60.0
+"""For reading all contents; what takes longer is made to take long, or lies on a store that hangs."""
 MAX_PATH_BYTES = 255
 MAX_PATH_DEPTH = 16
 
@@ -87,6 +90,7 @@ def inspect_archive(path: Path, max_size: int) -> SkillArchive:
     Raises:
         InvalidSkillError: Names the entry and the rule.
     """
+    deadline = time.monotonic() + MAX_SECONDS
     archive = open_archive(path, max_size)
     manifest = archive.manifest
     for key, schema in (("input_schema", manifest.input_schema), ("output_schema", manifest.output_schema)):
@@ -94,7 +98,8 @@ def inspect_archive(path: Path, max_size: int) -> SkillArchive:
             raise InvalidSkillError(f"invalid skill: {key}: {problem}")
     for file in archive.files:
         for _ in archive.read(file):
-            pass
+            if time.monotonic() > deadline:
+                raise refuse(f"reading it took more than {MAX_SECONDS:g} seconds", file.path)
     return archive
 
 
