@@ -51,7 +51,8 @@ def wait(
     source = _Live(attachment) if attachment else _Replay(engine, sandbox.container_id)
     reader, log = LineReader(token, redactor), CappedLog(max_log)
     ended: Announcement | None = None
-    drained = refused = False
+    drained = False
+    refused: Announcement | None = None
 
     def take(items: Iterator[Line | Announcement] | Iterator[Line]) -> None:
         nonlocal ended, drained, refused
@@ -59,7 +60,7 @@ def wait(
             if isinstance(item, Announcement):
                 ended = item if item.word == "ended" else ended
                 drained = drained or item.word == "drained"
-                refused = refused or item.word == "refused"
+                refused = item if item.word == "refused" else refused
                 continue
             log.add(item.text)
             if on_log:
@@ -116,7 +117,7 @@ def _outcome(ended: Announcement, logs: str) -> Outcome:
     )
 
 
-def _post_mortem(engine: Engine, sandbox: Sandbox, logs: str, refused: bool) -> Outcome:
+def _post_mortem(engine: Engine, sandbox: Sandbox, logs: str, refused: Announcement | None) -> Outcome:
     """What became of a sandbox whose stream ended without the supervisor's last word."""
     try:
         state = engine.inspect(sandbox.container_id)["State"]
@@ -125,11 +126,9 @@ def _post_mortem(engine: Engine, sandbox: Sandbox, logs: str, refused: bool) -> 
     if state.get("Running") and not refused:
         raise EngineError("the connection to the sandbox ended while it was running")
     if refused:
-        return Outcome(
-            Ending.LOST,
-            logs,
-            detail="it could not take the skill in; does the skill fit its scratch area (resources.scratch)?",
-        )
+        missing = refused.values.get("missing")
+        why = f"the image has no {missing}" if missing else "does the skill fit its scratch area (resources.scratch)?"
+        return Outcome(Ending.LOST, logs, detail=f"it could not take the skill in; {why}")
     code = state.get("ExitCode")
     if code in (126, 127):
         return Outcome(Ending.LOST, logs, detail="the image has no working sh or tar", usage=Usage(exit_code=code))

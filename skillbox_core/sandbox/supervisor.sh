@@ -39,6 +39,12 @@ usage() {
 
 token=- size='' limit='' grace=''
 read -r size limit grace token
+for tool in head tar; do
+    if ! command -v $tool >/dev/null; then
+        announce "refused missing=$tool"
+        exit 70
+    fi
+done
 # The archive's size is its end: closing stdin does not travel through every proxy. -p keeps its modes from umask.
 if [ -z "$size" ] || ! head -c "$size" | tar -xpf - -C $sandbox; then
     announce refused
@@ -49,6 +55,8 @@ mkdir -p $sandbox/out/files
 
 late=0
 trap 'late=1' USR1
+# A shell has handlers of its own for some of these, which the kernel then delivers to PID 1 even from inside.
+trap : HUP INT QUIT PIPE ALRM TERM USR2
 announce started
 sh $sandbox/.run &
 skill=$!
