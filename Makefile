@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test bench lint audit format setup stop status clean lock
+.PHONY: help run test hostile bench lint audit format setup stop status clean lock
 
 bootstrap := ./deployments/local/bootstrap.sh
 bin := .venv/bin
@@ -22,6 +22,9 @@ bench: setup ## what Prefect costs for each skill, measured (ARGS="--skills 100"
 
 setup: ## packages, container engine, images and Prefect server
 	@$(bootstrap) up
+
+hostile: setup ## only the hostile suite, as a table (ARGS="-k words" for some)
+	@$(bin)/python -m tests.hostile $(ARGS)
 
 lint: ## style, types and the lock file; needs the packages only
 	@$(bootstrap) venv

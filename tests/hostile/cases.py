@@ -1,0 +1,74 @@
+"""The cases as data: read from `cases/`, one value for each, whatever kind of file it came from.
+
+A table (`*.toml`) holds many small cases of one kind, a script (`*.py`, `*.sh`, `*.js`) is one case: a skill
+with the outcome it must have in a comment at its head, written as `# /// case` ... `# ///`.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FOLDER = Path(__file__).parent / "cases"
+LANGS = {".py": "python", ".js": "node", ".sh": "bash"}
+
+_HEAD = re.compile(r"(?m)^(?P<mark>#|//) /// case\n(?P<body>(?:(?P=mark)(?: .*)?\n)+?)(?P=mark) ///$")
+
+
+@dataclass(frozen=True)
+class Case:
+    """One hostile case.
+
+    Attributes:
+        id: `group/name`; what `-k` selects by.
+        kind: How it is run: archive, manifest, skill, probe, engine, request, stream, document or scenario.
+        promise: What must hold, in a sentence.
+        spec: What to do and what must come of it; the keys belong to the kind (docs/hostile-suite.md).
+        script: The skill's script, for kind skill and probe.
+    """
+
+    id: str
+    kind: str
+    promise: str
+    spec: Mapping[str, Any]
+    script: Path | None = None
+
+    def words(self, key: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """A key that holds one text or several."""
+        value = self.spec.get(key, default)
+        return (value,) if isinstance(value, str) else tuple(value)
+
+
+def load_cases(folder: Path = FOLDER) -> list[Case]:
+    """All cases, in the order of their files; ids are unique."""
+    cases = [case for path in sorted(folder.rglob("*")) for case in _read(path, folder)]
+    seen: set[str] = set()
+    for case in cases:
+        if case.id in seen:
+            raise ValueError(f"two hostile cases are called {case.id}")
+        seen.add(case.id)
+    return cases
+
+
+def _read(path: Path, folder: Path) -> Iterator[Case]:
+    group = path.relative_to(folder).with_suffix("").as_posix()
+    if path.suffix == ".toml":
+        yield from _table(path, group)
+    elif path.suffix in LANGS and (head := _HEAD.search(path.read_text("utf-8"))):
+        lines = (line.removeprefix(head["mark"]).removeprefix(" ") for line in head["body"].splitlines())
+        spec = tomllib.loads("\n".join(lines))
+        yield Case(group, "skill", spec["promise"], spec, path)
+
+
+def _table(path: Path, group: str) -> Iterator[Case]:
+    table = tomllib.loads(path.read_text("utf-8"))
+    kind = table.pop("kind")
+    promise = table.pop("promise", None)
+    script = table.pop("script", None)
+    for name, spec in table.items():
+        said = spec.get("promise") or promise.format(name=name)
+        yield Case(f"{group}/{name}", kind, said, spec, path.parent / script if script else None)

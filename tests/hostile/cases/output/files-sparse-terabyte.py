@@ -1,0 +1,13 @@
+# /// case
+# promise = "a sparse file of a terabyte can't be made: the size of a file is limited"
+# status = "failed"
+# reason = "exit"
+# logs = "File too large"
+# ///
+import json, os
+json.dump({}, open('/sandbox/out/output.json', 'w'))
+here = '/sandbox/out/files/'
+import signal
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+with open(here + 'big', 'wb') as file:
+    file.truncate(1 << 40)

@@ -1,0 +1,14 @@
+# /// case
+# promise = "a fork bomb stops at the process limit, and its output is still collected"
+# status = "failed"
+# reason = ["exit", "oom"]
+# logs = "temporarily unavailable"
+# ///
+import os
+
+try:
+    while True:
+        os.fork()
+except OSError as error:
+    print(error)
+    raise SystemExit(5)

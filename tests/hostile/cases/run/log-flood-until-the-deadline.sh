@@ -1,0 +1,8 @@
+# /// case
+# promise = "output without end ends at the deadline, capped"
+# status = "timeout"
+# logs = "bytes of log are missing here"
+# options = { timeout = "2s" }
+# within = 15.0
+# ///
+exec yes "a line of a flood"

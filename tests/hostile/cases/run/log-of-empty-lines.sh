@@ -1,0 +1,7 @@
+# /// case
+# promise = "millions of empty lines do not fill the worker's memory"
+# status = "timeout"
+# options = { timeout = "2s" }
+# within = 15.0
+# ///
+exec yes ""

@@ -1,0 +1,8 @@
+# /// case
+# promise = "nothing of an earlier run is left in any scratch area"
+# status = "success"
+# output = [[], [], ["input.json", "out", "scripts"]]
+# ///
+import json, os
+
+json.dump([os.listdir("/tmp"), os.listdir("/dev/shm"), sorted(os.listdir("/sandbox"))], open("/sandbox/out/output.json", "w"))

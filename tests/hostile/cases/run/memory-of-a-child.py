@@ -1,0 +1,8 @@
+# /// case
+# promise = "out of memory is named also when only a child died of it"
+# status = "failed"
+# reason = "oom"
+# ///
+import subprocess, sys
+
+subprocess.run([sys.executable, "-c", "x = bytearray(900 << 20)"], check=True)

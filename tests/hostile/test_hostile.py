@@ -1,0 +1,33 @@
+"""Every hostile case against the real engine, one test each; `make hostile` runs the same cases as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from skillbox_core import Runner, Settings
+from tests.hostile.bench import Bench
+from tests.hostile.cases import Case, load_cases
+
+CASES = load_cases()
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory: pytest.TempPathFactory, installation: Settings) -> Iterator[Bench]:
+    """A home of its own on the installation's engine, so that nothing else changes it meanwhile."""
+    settings = installation.model_copy(update={"home": tmp_path_factory.mktemp("hostile")})
+    with Bench(Runner.from_settings(settings), together=CASES) as bench:
+        yield bench
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
+def test_the_promise_holds(case: Case, bench: Bench) -> None:
+    outcome = bench.run(case)
+    if outcome.skipped:
+        pytest.skip(outcome.said)
+    assert outcome.held, f"{case.promise}\n{outcome.said}\n" + "\n".join(outcome.faults)
+
+
+def test_there_are_as_many_cases_as_promised() -> None:
+    assert len(CASES) >= 150
