@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test hostile bench lint audit format setup stop status clean lock
+.PHONY: help run test hostile fuzz bench lint audit format setup stop status clean lock
 
 bootstrap := ./deployments/local/bootstrap.sh
 bin := .venv/bin
@@ -26,9 +26,13 @@ setup: ## packages, container engine, images and Prefect server
 hostile: setup ## only the hostile suite, as a table (ARGS="-k words" for some)
 	@$(bin)/python -m tests.hostile $(ARGS)
 
+fuzz: setup ## the readers of archives, outputs and SKILL.md under a fuzzer (FUZZ_SECONDS, 60 by default)
+	@$(bin)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/fuzz/requirements.lock
+	@$(bin)/python -m tests.fuzz
+
 lint: ## style, types and the lock file; needs the packages only
 	@$(bootstrap) venv
-	@! grep -n '://' requirements.lock tests/services/*.lock deployments/local/*.lock
+	@! grep -n '://' requirements.lock tests/*/*.lock deployments/local/*.lock
 	@$(bootstrap) advisories & \
 	$(bin)/ruff check . && $(bin)/ruff format --check . && $(bin)/mypy; \
 	code=$$?; wait; exit $$code

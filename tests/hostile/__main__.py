@@ -16,7 +16,7 @@ from rich.text import Text
 from skillbox_core import Runner, Settings
 from skillbox_core.settings import load_env_file
 from tests.hostile.bench import Bench, Outcome
-from tests.hostile.cases import Case, load_cases
+from tests.hostile.cases import Case, load_cases, select
 
 _COLUMNS = (44, 72, 40)
 _COLOURS = {"held": "green", "BROKEN": "bold red", "skipped": "yellow"}
@@ -30,8 +30,7 @@ def main() -> int:
     )
     parser.add_argument("--list", action="store_true", help="name the cases and end")
     arguments = parser.parse_args()
-    words = [word for word in arguments.k.split(",") if word]
-    cases = [case for case in load_cases() if not words or any(word in case.id for word in words)]
+    cases = select(load_cases(), arguments.k)
     console = Console(width=None if sys.stdout.isatty() else 190, highlight=False)
     if arguments.list:
         for case in cases:

@@ -54,6 +54,12 @@ def load_cases(folder: Path = FOLDER) -> list[Case]:
     return cases
 
 
+def select(cases: list[Case], words: str) -> list[Case]:
+    """The cases whose id holds one of the comma-separated words; all for none."""
+    wanted = [word for word in words.split(",") if word]
+    return [case for case in cases if not wanted or any(word in case.id for word in wanted)]
+
+
 def _read(path: Path, folder: Path) -> Iterator[Case]:
     group = path.relative_to(folder).with_suffix("").as_posix()
     if path.suffix == ".toml":

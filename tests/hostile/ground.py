@@ -25,6 +25,7 @@ ESCAPED = "skillbox-escaped"
 MEMORY_ROOM = 64 * 1024**2
 """Bytes that the worker may take more while one case runs."""
 
+_CLEAR = Path("/proc/self/clear_refs")
 _CACHED = re.compile(r"[0-9a-f]{2}(/[0-9a-f]{64}\.zip)?")
 
 
@@ -100,7 +101,7 @@ class Ground:
         try:
             yield
         finally:
-            peak = _peak()
+            peak = _status("VmHWM")
             for name, level in levels.items():
                 logging.getLogger(name).setLevel(level)
             root.removeHandler(kept)
@@ -159,12 +160,8 @@ class Ground:
 
 def _forget_peak() -> int:
     """Resets the process's high-water mark of memory, and returns what it holds now, in bytes."""
-    Path("/proc/self/clear_refs").write_text("5")
+    _CLEAR.write_text("5")
     return _status("VmRSS")
-
-
-def _peak() -> int:
-    return _status("VmHWM")
 
 
 def _status(field: str) -> int:

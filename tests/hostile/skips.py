@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import struct
 from collections.abc import Callable
@@ -29,10 +28,6 @@ def _local_engine(engine: Engine) -> str | None:
     return None if engine.url.startswith("unix://") else "the engine is on another host"
 
 
-def _root(_engine: Engine) -> str | None:
-    return None if os.geteuid() == 0 else "needs root on the host"
-
-
 def _binds_the_score(engine: Engine) -> str | None:
     """The kernel keeps a raised OOM score only if who raised it held CAP_SYS_RESOURCE."""
     if reason := _local_engine(engine):
@@ -49,14 +44,7 @@ def _memory_accounting(engine: Engine) -> str | None:
     return None if engine.info().get("MemoryLimit") else "the kernel does not limit memory"
 
 
-def _reset_of_peak(_engine: Engine) -> str | None:
-    return None if Path("/proc/self/clear_refs").exists() else "this kernel can't reset the peak of memory"
-
-
 _NEEDS: dict[str, Callable[[Engine], str | None]] = {
-    "local engine": _local_engine,
-    "root": _root,
     "an engine that may bind the score": _binds_the_score,
     "memory accounting": _memory_accounting,
-    "reset of peak": _reset_of_peak,
 }

@@ -2,6 +2,7 @@
 # promise = "memory behind a memfd counts as well"
 # status = "failed"
 # reason = ["oom", "exit"]
+# needs = "memory accounting"
 # ///
 import os
 

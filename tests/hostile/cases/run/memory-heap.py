@@ -3,5 +3,6 @@
 # status = "failed"
 # reason = "oom"
 # says = ["ran out of memory", "resources.memory", "peak"]
+# needs = "memory accounting"
 # ///
 data = bytearray(900 * 1024 * 1024)

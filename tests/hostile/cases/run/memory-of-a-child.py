@@ -2,6 +2,7 @@
 # promise = "out of memory is named also when only a child died of it"
 # status = "failed"
 # reason = "oom"
+# needs = "memory accounting"
 # ///
 import subprocess, sys
 

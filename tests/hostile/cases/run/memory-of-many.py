@@ -2,6 +2,7 @@
 # promise = "memory is counted for all processes together"
 # status = "failed"
 # reason = "oom"
+# needs = "memory accounting"
 # ///
 import os, time
 

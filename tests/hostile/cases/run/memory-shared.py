@@ -2,6 +2,7 @@
 # promise = "anonymous shared memory counts as well"
 # status = "failed"
 # reason = "oom"
+# needs = "memory accounting"
 # ///
 import mmap
 

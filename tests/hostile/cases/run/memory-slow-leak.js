@@ -3,6 +3,7 @@
 // status = "failed"
 // reason = ["oom", "exit"]
 // options = { timeout = "60s", cpu = "2" }
+// needs = "memory accounting"
 // ///
 const kept = [];
 for (;;) kept.push(Buffer.alloc(8 << 20, 1));
