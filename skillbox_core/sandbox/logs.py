@@ -7,7 +7,6 @@ The stream's frames have a header of eight bytes: stream (1 stdout, 2 stderr), t
 from __future__ import annotations
 
 import struct
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
@@ -175,7 +174,7 @@ def _character_boundary(data: bytes | bytearray, at: int) -> int:
 class CappedLog:
     """Keeps the beginning and the end of a log, and says how much is missing between them.
 
-    The end is where the traceback is. Memory stays below the limit plus one line, however much is printed.
+    The end is where the traceback is. Memory stays near the limit, however much is printed and in whatever lines.
 
     Args:
         limit: Bytes of UTF-8 that the whole text may have.
@@ -187,40 +186,38 @@ class CappedLog:
         room = max(limit - self._MARK_ROOM, 0)
         self._head_room = room // 2
         self._tail_room = room - self._head_room
-        self._head: list[bytes] = []
-        self._tail: deque[bytes] = deque()
-        self._tail_size = 0
+        # Millions of empty lines cost a byte each this way, not an object each.
+        self._head, self._tail = bytearray(), bytearray()
         self._missing = 0
         self._in_head = True
 
     def add(self, line: str) -> None:
         """Appends one line."""
         data = line.encode("utf-8", errors="replace") + b"\n"
-        if self._in_head:
-            if len(data) <= self._head_room:
-                self._head.append(data)
-                self._head_room -= len(data)
-                return
-            self._in_head = False
-        self._tail.append(data)
-        self._tail_size += len(data)
-        while self._tail_size > self._tail_room:
-            first = self._tail.popleft()
-            excess = self._tail_size - self._tail_room
-            dropped = min(_next_boundary(first, excess), len(first))
-            if dropped < len(first):
-                self._tail.appendleft(first[dropped:])
-            self._tail_size -= dropped
-            self._missing += dropped
+        if self._in_head and len(self._head) + len(data) <= self._head_room:
+            self._head += data
+            return
+        self._in_head = False
+        self._tail += data
+        # Seldom, because everything behind the cut is moved.
+        if len(self._tail) > 2 * self._tail_room:
+            self._cut()
 
     def text(self) -> str:
         """The log, with a mark where something is missing."""
-        head, tail = b"".join(self._head), b"".join(self._tail)
+        self._cut()
         mark = f"[skillbox: {self._missing} bytes of log are missing here]\n".encode() if self._missing else b""
-        return (head + mark + tail).decode("utf-8", errors="replace")
+        return (self._head + mark + self._tail).decode("utf-8", errors="replace")
+
+    def _cut(self) -> None:
+        excess = len(self._tail) - self._tail_room
+        if excess > 0:
+            at = _next_boundary(self._tail, excess)
+            self._missing += at
+            del self._tail[:at]
 
 
-def _next_boundary(data: bytes, at: int) -> int:
+def _next_boundary(data: bytearray, at: int) -> int:
     while at < len(data) and data[at] & 0xC0 == 0x80:
         at += 1
     return at
