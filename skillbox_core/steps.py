@@ -263,8 +263,11 @@ class Steps:
         try:
             return self._runner.executions.close(execution, verdict)
         finally:
-            self._runner.admission.leave(execution.id)
-            self._remove(execution)
+            try:
+                self._remove(execution)
+            finally:
+                # Not before its container is gone: that still holds memory and processes.
+                self._runner.admission.leave(execution.id)
 
     def _remove(self, execution: Execution) -> None:
         spool.clear(self._runner.spool, execution)
