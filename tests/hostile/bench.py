@@ -60,6 +60,7 @@ class _Trial:
     case: Case
     faults: list[str] = field(default_factory=list)
     said: str = ""
+    memory: int = 0
 
     def expect(self, condition: bool, fault: str) -> None:
         if not condition:
@@ -122,7 +123,7 @@ class Bench:
         except Exception as error:  # no case may end in an error that is not the project's own
             trial.faults.append(f"it raised {type(error).__name__}: {error}")
             seconds = time.monotonic() - began
-        return Outcome(case, trial.said, tuple(trial.faults), False, seconds, self.ground.memory)
+        return Outcome(case, trial.said, tuple(trial.faults), False, seconds, trial.memory)
 
     # One method for each kind of case; each gives the seconds that the attack itself took.
 
@@ -382,6 +383,7 @@ class Bench:
                     if spool:
                         spool.unlink(missing_ok=True)
         finally:
+            trial.memory = self.ground.memory
             took = ended[0] - began
             trial.expect(took <= bound, f"it took {took:.1f} s, the bound is {bound:g} s")
 

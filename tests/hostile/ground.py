@@ -80,6 +80,7 @@ class Ground:
         self.outside.mkdir(), self.temp.mkdir()
         self.canary = self.outside / "canary"
         self.canary.write_text("untouched")
+        self.memory = 0
         self.secret = f"canary-{secrets.token_hex(16)}-not-a-real-secret"
 
     def close(self) -> None:
@@ -88,7 +89,10 @@ class Ground:
 
     @contextmanager
     def watched(self, faults: list[str], *, store_may_change: bool, memory_room: int = MEMORY_ROOM) -> Iterator[None]:
-        """Runs a case, and adds to `faults` whatever of the common promises did not hold."""
+        """Runs a case, and adds to `faults` whatever of the common promises did not hold.
+
+        `memory` is then what the worker took more at its peak, in bytes.
+        """
         self._engine.forget()
         kept, root = _Kept(), logging.getLogger()
         levels = {name: logging.getLogger(name).level for name in ("", "skillbox_core", "docker", "urllib3")}

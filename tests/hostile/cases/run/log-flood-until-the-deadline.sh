@@ -3,6 +3,6 @@
 # status = "timeout"
 # logs = "bytes of log are missing here"
 # options = { timeout = "2s" }
-# within = 15.0
+# within = 30.0
 # ///
 exec yes "a line of a flood"

@@ -2,6 +2,6 @@
 # promise = "millions of empty lines do not fill the worker's memory"
 # status = "timeout"
 # options = { timeout = "2s" }
-# within = 15.0
+# within = 30.0
 # ///
 exec yes ""
