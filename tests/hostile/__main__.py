@@ -15,8 +15,9 @@ from rich.text import Text
 
 from skillbox_core import Runner, Settings
 from skillbox_core.settings import load_env_file
-from tests.hostile.bench import Bench, Outcome
+from tests.hostile.bench import Bench
 from tests.hostile.cases import Case, load_cases, select
+from tests.hostile.trial import Outcome
 
 _COLUMNS = (44, 72, 40)
 _COLOURS = {"held": "green", "BROKEN": "bold red", "skipped": "yellow"}

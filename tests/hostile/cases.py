@@ -25,7 +25,7 @@ class Case:
 
     Attributes:
         id: `group/name`; what `-k` selects by.
-        kind: How it is run: archive, manifest, skill, probe, engine, request, stream, document or scenario.
+        kind: How it is run; a function of `kinds.py`.
         promise: What must hold, in a sentence.
         spec: What to do and what must come of it; the keys belong to the kind (docs/hostile-suite.md).
         script: The skill's script, for kind skill and probe.

@@ -35,21 +35,18 @@ class Witness(Engine):
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self.seen: list[dict[str, Any]] = []
-        self.log_sizes: list[int] = []
         self.logs_kept: list[bytes] = []
 
     def remove(self, container: str) -> bool:
         """Looks before it removes."""
         with suppress(SkillboxError):  # gone, or never made: nothing to be seen
             self.seen.append(self.inspect(container))
-            log = b"".join(self.logs(container, follow=False))
-            self.log_sizes.append(len(log))
-            self.logs_kept.append(log)
+            self.logs_kept.append(b"".join(self.logs(container, follow=False)))
         return super().remove(container)
 
     def forget(self) -> None:
         """Begins anew."""
-        self.seen.clear(), self.log_sizes.clear(), self.logs_kept.clear()
+        self.seen.clear(), self.logs_kept.clear()
 
 
 class _Kept(logging.Handler):
