@@ -16,19 +16,20 @@ test: setup ## set everything up, then run all tests (ARGS="-k name" for some)
 	@$(bin)/python -m pytest $(ARGS)
 	@$(if $(ARGS),,SKILLBOX_TEST_POSTGRES=1 $(bin)/python -m pytest tests/flows)
 
+hostile: setup ## only the hostile suite, as a table (ARGS="-k words" for some)
+	@$(bin)/python -m tests.hostile $(ARGS)
+
+fuzz: ## the readers of strangers' bytes under a fuzzer for FUZZ_SECONDS (60); needs the packages only
+	@$(bootstrap) venv
+	@$(bin)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/fuzz/requirements.lock
+	@$(bin)/python -m tests.fuzz
+
 bench: setup ## what Prefect costs for each skill, measured (ARGS="--skills 100")
 	@$(bootstrap) services
 	@$(bin)/python -m tests.benchmarks.mapped $(ARGS)
 
 setup: ## packages, container engine, images and Prefect server
 	@$(bootstrap) up
-
-hostile: setup ## only the hostile suite, as a table (ARGS="-k words" for some)
-	@$(bin)/python -m tests.hostile $(ARGS)
-
-fuzz: setup ## the readers of archives, outputs and SKILL.md under a fuzzer (FUZZ_SECONDS, 60 by default)
-	@$(bin)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/fuzz/requirements.lock
-	@$(bin)/python -m tests.fuzz
 
 lint: ## style, types and the lock file; needs the packages only
 	@$(bootstrap) venv
