@@ -61,9 +61,19 @@ def call(name, *args):
     got = LIBC.syscall(ctypes.c_long(numbers[name]), *given)
     if got == -1:
         return errno.errorcode[ctypes.get_errno()]
-    if name == "clone" and got == 0:
+    if name in ("clone", "clone3") and got == 0:
         os._exit(0)
     return got
+
+
+def victim():
+    """Another process to be attacked; it sleeps until its alarm."""
+    pid = os.fork()
+    if not pid:
+        os.closerange(3, 1024)
+        signal.alarm(20)
+        signal.pause()
+    return pid
 
 
 def room(size, data=b""):
