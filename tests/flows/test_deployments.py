@@ -185,19 +185,18 @@ def test_a_field_that_was_left_empty_is_left_out(runner: Runner) -> None:
 
 
 def test_a_deployed_skill_without_a_schema_has_one_input_and_can_have_a_schedule(
-    worker: None, client: SyncPrefectClient, environment: dict[str, str]
+    worker: None, client: SyncPrefectClient, runner: Runner
 ) -> None:
-    name, value = f"counter-{UNIQUE}", '{"text": "one two"}'
-    deploy = ["skillbox", "deploy", "word-count", "--pool", POOL, "--name", name]
-    assert _tell(environment, *deploy, "--cron", "0 6 * * 1-5", "--input", value).returncode == 0
+    name = f"counter-{UNIQUE}"
+    deploy("word-count", pool=POOL, name=name, cron="0 6 * * 1-5", input={"text": "one two"})
     deployment = _deployment(client, f"word-count/{name}")
     assert list(deployment.parameter_openapi_schema["properties"]) == ["input"]  # type: ignore[index]
     assert deployment.parameters == {"skill": "word-count", "tenant": "default", "input": {"text": "one two"}}
     assert [schedule.schedule.cron for schedule in deployment.schedules] == ["0 6 * * 1-5"]  # type: ignore[union-attr]
-    assert _ended(client, _start(client, f"word-count/{name}", {})).state_name == "Completed"
 
-    assert _tell(environment, *deploy).returncode == 0
-    assert _deployment(client, f"word-count/{name}").schedules == [], "a deployment is what the last command says"
+    deploy("word-count", pool=POOL, name=name)
+    again = _deployment(client, f"word-count/{name}")
+    assert (again.schedules, again.parameters) == ([], {"skill": "word-count", "tenant": "default"})
 
 
 def test_a_skill_can_be_served_without_a_pool(
