@@ -15,6 +15,7 @@ from skillbox_core.inputs import check_inputs, files_from, inner_path, input_fil
 from skillbox_core.models import InputFile, PlannedFile, Source
 from skillbox_core.request import request_digest
 from skillbox_core.storage.remote import mark_of
+from skillbox_core.versions import Constraint
 
 ID = "0123456789abcdef" * 2
 RESULT = RunResult(
@@ -162,7 +163,7 @@ def test_what_a_store_says_of_an_object_tells_its_contents_apart() -> None:
 
 def test_the_files_are_part_of_what_makes_two_requests_the_same() -> None:
     def digest(*files: PlannedFile) -> str:
-        return request_digest(RunRequest(skill="x"), "1.0.0", "{}", RunOptions(), files)
+        return request_digest(RunRequest(skill="x"), Constraint.parse("1.0.0"), "{}", RunOptions(), files)
 
     one = PlannedFile("a.csv", path("/a"), 1, sha256="1" * 64)
     assert digest(one) == digest(PlannedFile("a.csv", run("b.csv"), 1, sha256="1" * 64)), "its content counts"

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
-from skillbox_core.sandbox.images import ready_image
 
 from skillbox_core import Reason, Runner, RunRequest, Status
 from skillbox_core.errors import EngineError
 from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_INSTANCE
 from skillbox_core.sandbox.engine import Engine
+from skillbox_core.sandbox.images import ready_image
 from skillbox_core.sandbox.policy import container_config
 from skillbox_core.sandbox.readback import differences
 from tests.conftest import Run
