@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from flows.caching import SKILL_DIGEST
     from flows.compose import skill
     from flows.environment import secret
     from flows.hooks import stop_skills
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from skillbox_core.inputs import files_from
 
 _HOMES = {
+    "SKILL_DIGEST": "flows.caching",
     "cleanup_orphans": "flows.reconciler",
     "files_from": "skillbox_core.inputs",
     "run_skill": "flows.run_skill",
@@ -25,7 +27,7 @@ _HOMES = {
     "stop_skills": "flows.hooks",
 }
 
-__all__ = ["cleanup_orphans", "files_from", "run_skill", "secret", "skill", "stop_skills"]
+__all__ = ["SKILL_DIGEST", "cleanup_orphans", "files_from", "run_skill", "secret", "skill", "stop_skills"]
 
 
 def __getattr__(name: str) -> Any:

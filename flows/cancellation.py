@@ -2,6 +2,7 @@
 
 Prefect turns SIGTERM into an exception in the main thread. A skill that was called there unwinds with it;
 skills that were submitted to threads would run on. Each waits with a token, and the tokens are tripped here.
+Skills in other processes, of a process pool or of Dask, are found by the label of their flow run.
 
 The signal is heard through Python's wakeup file descriptor, not through a handler: Prefect acknowledges a
 cancellation only while its own handler is the one installed, so none may be put in its place.
@@ -9,16 +10,28 @@ cancellation only while its own handler is the one installed, so none may be put
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import cast
 
+from flows.installation import installation_settings
+from flows.owner import Owner
 from skillbox_core.cancel import CancelToken
+from skillbox_core.errors import SkillboxError
+from skillbox_core.runner import Runner
+from skillbox_core.sandbox.orphans import end_owner
+from skillbox_core.status import Status
+
+logger = logging.getLogger(__name__)
 
 _STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
+_ROUNDS, _ROUND = 20, 0.5
+"""How often, and seconds between. The runner of a cancelled flow run kills its process after 30 s."""
 
 
 class _Watch:
@@ -28,6 +41,7 @@ class _Watch:
         self._lock = threading.Lock()
         self._tokens: dict[CancelToken, str | None] = {}
         self._stopped: set[str] = set()
+        self._elsewhere: set[tuple[str, str | None]] = set()
         self._write_end: int | None = None
         self._next: int | None = None
         self._pid = 0
@@ -64,6 +78,7 @@ class _Watch:
                     self._next = None
             if _STOPPING.intersection(numbers):
                 self.stop()
+                self._stop_elsewhere()
 
     def stop(self) -> None:
         """Trips every token there is, and those that runs of the same flow runs will ask for."""
@@ -72,6 +87,26 @@ class _Watch:
             self._stopped.update(run for run in tokens.values() if run is not None)
         for token in tokens:
             token.cancel()
+
+    def end_elsewhere(self, owner: Owner | None, installation: str | None) -> None:
+        """Notes that skills of this flow run may run in other processes; they are ended with it."""
+        if owner is not None:
+            with self._lock:
+                self._elsewhere.add((owner.flow_run_id, installation))
+
+    def _stop_elsewhere(self) -> None:
+        with self._lock:
+            owners = set(self._elsewhere)
+            self._elsewhere.clear()
+        # A pool's process goes on with what it had been handed already, so once is not enough.
+        for _ in range(_ROUNDS if owners else 0):
+            for owner, installation in owners:
+                try:
+                    runner = Runner.from_settings(installation_settings(installation))
+                    end_owner(runner, owner, Status.CANCELLED)
+                except SkillboxError as error:
+                    logger.warning("skills of this flow run in other processes could not be ended: %s", error)
+            time.sleep(_ROUND)
 
     @contextmanager
     def token(self, flow_run_id: str | None) -> Iterator[CancelToken]:
@@ -90,4 +125,5 @@ class _Watch:
 
 _watch = _Watch()
 listen = _watch.listen
+end_elsewhere = _watch.end_elsewhere
 token = _watch.token

@@ -12,6 +12,7 @@ from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
 from prefect.states import Cancelled
+from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.utilities.annotations import BaseAnnotation
 from prefect.utilities.engine import resolve_inputs_sync
 from pydantic import BaseModel
@@ -19,7 +20,9 @@ from pydantic import BaseModel
 from flows import batch, cancellation
 from flows.environment import SecretRef, Secrets
 from flows.execute import execute
-from skillbox_core.errors import ExecutionError, RunCancelledError
+from flows.owner import current_owner
+from flows.spec import SkillSpec, outputs
+from skillbox_core.errors import InvalidRequestError, RunCancelledError
 from skillbox_core.inputs import input_files
 from skillbox_core.models import DEFAULT_TENANT, RunOptions, RunRequest, RunResult
 from skillbox_core.names import check_skill, split_reference
@@ -66,27 +69,50 @@ def skill(
     name, version = split_reference(reference)
     # What is mistyped here is better said where it stands than when the flow is half done.
     check_skill(name), Constraint.parse(version)
-    secrets = Secrets.of(env or {})
-    options = {
-        "name": name,
-        "task_run_name": name,
-        "cache_policy": NO_CACHE,
-        "persist_result": False,
-        **task_options,
-    }
+    spec = SkillSpec(
+        name=name,
+        version=version,
+        tenant=tenant,
+        timeout=timeout,
+        cpu=cpu,
+        memory=memory,
+        secrets=Secrets.of(env or {}),
+        installation=installation,
+        raise_on_failure=raise_on_failure,
+    )
 
     def run(input: Any = None, files: Any = None) -> Any:
-        request = RunRequest(skill=name, version=version, input=outputs(input), env=secrets.placeholders)
-        run_options = RunOptions(tenant=tenant, timeout=timeout, cpu=cpu, memory=memory, files=input_files(files))
-        try:
-            result = execute(request, run_options, secrets, installation)
-        except RunCancelledError as cancelled:
-            return Cancelled(message=f"{name}: {cancelled}")
-        if result.status is Status.CANCELLED:
-            return Cancelled(message=f"{name}: {result.error}")
-        return result.raise_for_status() if raise_on_failure else result
+        return run_spec(spec, input, files)
 
-    return SkillTask(run, **options)
+    run.spec = spec  # type: ignore[attr-defined]
+    return SkillTask(run, **_caching(spec, {"name": name, "task_run_name": name, **task_options}))
+
+
+def run_spec(spec: SkillSpec, input: Any, files: Any) -> Any:
+    """What a skill task does: the result of a run, or Prefect's *Cancelled*, or the error of a run that failed."""
+    request = RunRequest(skill=spec.name, version=spec.version, input=outputs(input), env=spec.secrets.placeholders)
+    options = RunOptions(
+        tenant=spec.tenant, timeout=spec.timeout, cpu=spec.cpu, memory=spec.memory, files=input_files(files)
+    )
+    try:
+        result = execute(request, options, spec.secrets, spec.installation)
+    except RunCancelledError as cancelled:
+        return Cancelled(message=f"{spec.name}: {cancelled}")
+    if result.status is Status.CANCELLED:
+        return Cancelled(message=f"{spec.name}: {result.error}")
+    return result.raise_for_status() if spec.raise_on_failure else result
+
+
+def _caching(spec: SkillSpec, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Prefect's options of a task, with results kept only where they are to be found again."""
+    policy = options.get("cache_policy") or NO_CACHE
+    if policy is NO_CACHE:
+        return {"persist_result": False, **options, "cache_policy": NO_CACHE}
+    if not spec.raise_on_failure:
+        raise InvalidRequestError(
+            f"{spec.name} can't have both cache_policy and raise_on_failure=False: its failures would be kept too"
+        )
+    return {**options, "persist_result": True}
 
 
 class SkillTask(Task[..., RunResult]):
@@ -94,7 +120,7 @@ class SkillTask(Task[..., RunResult]):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """See `prefect.Task.__call__`."""
-        cancellation.listen()
+        self._listen()
         if FlowRunContext.get() and _in_event_loop():
             get_run_logger().warning(
                 "%s runs in the event loop's own thread, which waits for it; .submit() lets it go on", self.name
@@ -103,7 +129,7 @@ class SkillTask(Task[..., RunResult]):
 
     def submit(self, *args: Any, **kwargs: Any) -> Any:
         """See `prefect.Task.submit`."""
-        cancellation.listen()
+        self._listen()
         return super().submit(*args, **kwargs)
 
     def map(self, input: Any = None, files: Any = None, **kwargs: Any) -> Any:  # type: ignore[override]
@@ -112,7 +138,7 @@ class SkillTask(Task[..., RunResult]):
         Anything else is the same for all: one result, one dict, one path, one future. Only for `input` is a
         future waited for, since what it gives may be the list to map over.
         """
-        cancellation.listen()
+        self._listen()
         if isinstance(input, (PrefectFuture, State)):
             value = resolve_inputs_sync({"input": input}, max_depth=0)["input"]
             input = unmapped(input) if isinstance(value, _WHOLE) else input
@@ -124,10 +150,24 @@ class SkillTask(Task[..., RunResult]):
 
     def with_options(self, *args: Any, **kwargs: Any) -> SkillTask:
         """See `prefect.Task.with_options`, which makes a plain task."""
+        if "cache_policy" in kwargs:
+            kwargs = _caching(self._spec, kwargs)
         changed = super().with_options(*args, **kwargs)
         changed.__class__ = SkillTask
         assert isinstance(changed, SkillTask)
         return changed
+
+    @property
+    def _spec(self) -> SkillSpec:
+        spec: SkillSpec = self.fn.spec  # type: ignore[attr-defined]
+        return spec
+
+    def _listen(self) -> None:
+        cancellation.listen()
+        context = FlowRunContext.get()
+        if context is not None and not isinstance(context.task_runner, ThreadPoolTaskRunner):
+            # What it starts may run in another process, which no signal to this one reaches.
+            cancellation.end_elsewhere(current_owner(), self._spec.installation)
 
 
 def _whole(value: Any) -> Any:
@@ -143,16 +183,3 @@ def _in_event_loop() -> bool:
     except RuntimeError:
         return False
     return True
-
-
-def outputs(value: Any) -> Any:
-    """A value with each `RunResult` in it replaced by its output; so for the errors that carry one."""
-    if isinstance(value, ExecutionError):
-        value = value.result
-    if isinstance(value, RunResult):
-        return value.output
-    if isinstance(value, Mapping):
-        return {key: outputs(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [outputs(item) for item in value]
-    return value

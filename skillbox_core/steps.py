@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from skillbox_core import spool
 from skillbox_core.cancel import CancelToken
-from skillbox_core.errors import InvalidRequestError, RunCancelledError, RunnerNotImplementedError, SkillboxError
+from skillbox_core.errors import InvalidRequestError, RunCancelledError, SkillboxError
+from skillbox_core.loading import load_skill
 from skillbox_core.models import (
     Artifacts,
     Execution,
@@ -30,7 +30,6 @@ from skillbox_core.names import check_skill, check_tenant
 from skillbox_core.redaction import Redactor
 from skillbox_core.request import canonical_input, request_digest
 from skillbox_core.sandbox import container, follow
-from skillbox_core.sandbox.allowlist import resolve_image, validate_image
 from skillbox_core.sandbox.delivery import SCRIPTS, plan_delivery, start_script
 from skillbox_core.sandbox.engine import ContainerGoneError
 from skillbox_core.sandbox.environment import check_env, skill_environment
@@ -40,7 +39,6 @@ from skillbox_core.sandbox.limits import (
     parse_cpu_limit,
     parse_duration,
     parse_memory_limit,
-    resolve_limits,
 )
 from skillbox_core.sandbox.logs import OnLog
 from skillbox_core.sandbox.policy import container_config
@@ -115,30 +113,7 @@ class Steps:
 
     def load_skill(self, execution: Execution, options: RunOptions) -> LoadedSkill:
         """Fetches the skill into the cache, and checks its image and its limits."""
-        archive = self._runner.registry.load(execution.tenant, execution.skill, execution.version)
-        if archive.entrypoint is None:
-            raise RunnerNotImplementedError(
-                f"skill {execution.skill} has instructions only, nothing that can be run",
-                hint="add main.py, run.py, main.js or main.sh",
-            )
-        limits = resolve_limits(self._settings, archive.manifest, options)
-        image = archive.manifest.image or self._settings.default_images[archive.lang]
-        validate_image(image, self._settings.image_allowlist)
-        return LoadedSkill(
-            name=execution.skill,
-            version=execution.version,
-            digest=archive.digest,
-            path=archive.path,
-            lang=archive.lang,
-            entrypoint=archive.entrypoint,
-            image=resolve_image(image, self._settings.image_allowlist, self._settings.image_aliases),
-            timeout=limits.timeout,
-            cpu_quota=limits.cpu_quota,
-            memory=limits.memory,
-            scratch=limits.scratch,
-            input_schema=_json(archive.manifest.input_schema),
-            output_schema=_json(archive.manifest.output_schema),
-        )
+        return load_skill(self._runner, execution.tenant, execution.skill, execution.version, options)
 
     def create_container(
         self, execution: Execution, skill: LoadedSkill, request: RunRequest, options: RunOptions
@@ -276,10 +251,6 @@ class Steps:
         except SkillboxError as error:
             # The record is right and the container will end by itself; the reconciler removes it.
             logger.warning("the container of execution %s is left for cleanup: %s", execution.id, error)
-
-
-def _json(schema: Mapping[str, object] | None) -> str | None:
-    return json.dumps(schema) if schema is not None else None
 
 
 def _wall_deadline(timeout: float) -> float:

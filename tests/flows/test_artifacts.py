@@ -20,7 +20,7 @@ from flows.artifacts import Home, artifact_key, block, code
 from flows.pictures import MAX_PICTURE, MAX_PICTURES, media_type, pictures
 from flows.reporting import reports
 from skillbox_core import Runner, RunResult, Status
-from skillbox_core.models import Output, OutputFile
+from skillbox_core.models import FileDigest, Output
 from skillbox_core.progress import Progress, parse_progress
 from tests.conftest import EXAMPLES, MakeSkill
 from tests.flows import seen
@@ -142,7 +142,7 @@ def test_pictures_are_few_small_and_what_their_names_say(tmp_path: Path) -> None
             info = tarfile.TarInfo(path)
             info.size = len(data)
             packed.addfile(info, io.BytesIO(data))
-    listed = tuple(OutputFile(path, len(data), "") for path, data in files.items())
+    listed = tuple(FileDigest(path, len(data), "") for path, data in files.items())
     output = Output("{}", None, spool, listed)
     assert [(one.path, one.media_type) for one in pictures(output)] == [
         (f"p{number}.png", "image/png") for number in range(MAX_PICTURES)

@@ -78,6 +78,8 @@ def _statuses(runner: Runner) -> list[str]:
 
 
 CONTAINERS = {"direct": 1, "submitted": 2, "mapped": 2, "asynchronous": 2, "in_a_subflow": 2, "hooked": 1}
+ELSEWHERE = {"in_processes": 2, "on_dask": 2}
+"""Flows whose skills are in other processes than the one that is told to stop."""
 
 
 @pytest.mark.parametrize(
@@ -99,6 +101,17 @@ def test_a_signal_to_a_script_ends_its_skills(
         _until(lambda: _containers(alone) == 0, SIGNAL_BOUND, "the containers' end")
         assert script.wait(20) != 0
     assert _statuses(alone) == [Status.CANCELLED] * containers, (tmp_path / "log").read_text()[-4000:]
+
+
+@pytest.mark.parametrize("which", ELSEWHERE)
+def test_a_signal_to_a_script_ends_its_skills_in_other_processes(alone: Runner, tmp_path: Path, which: str) -> None:
+    with running([sys.executable, str(PROGRAM), "script", which], tmp_path / "log", env=_environment(alone)) as script:
+        _until(lambda: _started(alone) == ELSEWHERE[which], 90, "the containers")
+        script.send_signal(signal.SIGTERM)
+        _until(lambda: _started(alone) == 0, SIGNAL_BOUND, "the containers' end")
+        assert script.wait(40) != 0
+    _until(lambda: _containers(alone) == 0, 20, "the end of what a process had begun meanwhile")
+    assert set(_statuses(alone)) == {Status.CANCELLED}, (tmp_path / "log").read_text()[-4000:]
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,8 @@ from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTa
 from prefect_dask import DaskTaskRunner
 
 from flows import files_from, skill
-from flows.compose import SkillTask, outputs
+from flows.compose import SkillTask
+from flows.spec import outputs
 from skillbox_core import (
     ExecutionFailedError,
     ExecutionTimeoutError,

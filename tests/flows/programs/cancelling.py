@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow, serve
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
+from prefect_dask import DaskTaskRunner
 
 from flows import skill, stop_skills
 
@@ -51,6 +52,17 @@ def in_a_subflow() -> None:
     submitted()
 
 
+@flow(task_runner=ProcessPoolTaskRunner(max_workers=2))
+def in_processes() -> None:
+    # A pool hands each process its next task before it is done with the first.
+    slow.map([LONG] * 6).result()
+
+
+@flow(task_runner=DaskTaskRunner(cluster_kwargs={"n_workers": 1, "threads_per_worker": 2, "dashboard_address": None}))
+def on_dask() -> None:
+    slow.map([LONG] * 4).result()
+
+
 @flow(on_cancellation=[stop_skills], on_crashed=[stop_skills])
 def hooked(pid_file: str = "") -> None:
     if pid_file:
@@ -58,7 +70,8 @@ def hooked(pid_file: str = "") -> None:
     slow(LONG)
 
 
-FLOWS: dict[str, Any] = {f.fn.__name__: f for f in (direct, submitted, mapped, asynchronous, in_a_subflow, hooked)}
+_ALL = (direct, submitted, mapped, asynchronous, in_a_subflow, in_processes, on_dask, hooked)
+FLOWS: dict[str, Any] = {each.fn.__name__: each for each in _ALL}
 
 
 def deploy_to_a_pool(name: str) -> None:

@@ -1,0 +1,70 @@
+"""A cache policy for skills: the same skill on the same image, input, files and limits gives its earlier result.
+
+skill("chart", cache_policy=SKILL_DIGEST)
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from prefect.cache_policies import CachePolicy
+from prefect.context import TaskRunContext
+
+from flows.execute import runner_for
+from flows.installation import installation_settings
+from flows.owner import current_owner
+from flows.spec import SkillSpec, outputs
+from skillbox_core.inputs import input_files
+from skillbox_core.loading import load_skill
+from skillbox_core.models import RunOptions
+from skillbox_core.request import canonical_input
+from skillbox_core.runner import Runner
+from skillbox_core.sandbox.images import ready_image
+
+
+@dataclass
+class SkillDigest(CachePolicy):
+    """Identifies a run by all that its result can depend on.
+
+    These are the digests of the skill and of the image, the canonical input, the digests of the input files, the
+    limits, and the caller's environment. A Secret block counts by its name, not by its value. What a skill does
+    at random or by the clock is not seen. Only successes are kept.
+    """
+
+    def compute_key(
+        self,
+        task_ctx: TaskRunContext,
+        inputs: dict[str, Any],
+        flow_parameters: dict[str, Any],  # noqa: ARG002
+        **kwargs: Any,  # noqa: ARG002
+    ) -> str | None:
+        """See `prefect.cache_policies.CachePolicy`."""
+        spec: SkillSpec = task_ctx.task.fn.spec  # type: ignore[attr-defined]
+        runner = runner_for(installation_settings(spec.installation))
+        return _digest(runner, spec, inputs.get("input"), inputs.get("files"))
+
+
+SKILL_DIGEST = SkillDigest()
+
+
+def _digest(runner: Runner, spec: SkillSpec, input: Any, files: Any) -> str:
+    owner = current_owner()
+    options = RunOptions(
+        tenant=spec.tenant, timeout=spec.timeout, cpu=spec.cpu, memory=spec.memory, files=input_files(files)
+    )
+    version = runner.registry.resolve(spec.tenant, spec.name, spec.version, owner.flow_run_id if owner else None)
+    loaded = load_skill(runner, spec.tenant, spec.name, version, options)
+    parts = [
+        spec.tenant,
+        loaded.digest,
+        ready_image(runner.engine, loaded.image).id,
+        canonical_input(outputs(input), runner.settings.max_input_size),
+        [(file.path, file.identity) for file in runner.inputs.plan(spec.tenant, options.files)],
+        [loaded.timeout, loaded.cpu_quota, loaded.memory, loaded.scratch],
+        sorted(spec.secrets.text.items()),
+        sorted((name, ref.block) for name, ref in spec.secrets.refs.items()),
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
