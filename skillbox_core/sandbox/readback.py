@@ -15,7 +15,7 @@ from skillbox_core.errors import PolicyError
 
 _SHOWN = 200
 
-_MERGED = frozenset({"Config.Labels"})
+_MERGED = frozenset({"Config.Labels", "Config.Healthcheck"})
 """The image's own are added to these; what was asked must be among them."""
 _IMAGES = frozenset({"Config.Env"})
 """The image's alone: nothing is asked."""

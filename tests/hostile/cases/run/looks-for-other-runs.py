@@ -1,7 +1,7 @@
 # /// case
 # promise = "nothing of an earlier run is left in any scratch area"
 # status = "success"
-# output = [[], [], ["input.json", "out", "scripts"]]
+# output = [[], [], ["in", "input.json", "out", "scripts"]]
 # ///
 import json, os
 
