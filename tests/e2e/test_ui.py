@@ -73,6 +73,6 @@ def test_the_artifacts_render(page: Page, run_id: str, tmp_path: Path) -> None:
     with get_client(sync_client=True) as client:
         found = {artifact.key: artifact.id for artifact in client.read_artifacts(artifact_filter=of_the_run)}
     page.goto(f"{UI}/artifacts/artifact/{found['skill-chart']}")
-    expect(page.get_by_role("heading", name="chart@1.0.0")).to_be_visible()
+    expect(page.get_by_role("heading", name="chart@1.1.0")).to_be_visible()
     expect(page.get_by_role("row", name="status success")).to_be_visible()
     page.screenshot(path=tmp_path / "artifact.png")
