@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from skillbox_core import Settings
-from skillbox_core.sandbox.allowlist import resolve_alias
+from skillbox_core.sandbox.allowlist import resolve_image
 from skillbox_core.sandbox.engine import Engine
 
 REPOSITORY = "skillbox-hostile"
@@ -30,7 +30,8 @@ def made_image(engine: Engine, settings: Settings, spec: Mapping[str, Any]) -> I
         if spec.get("base") == "empty":
             _import(api, name)
         else:
-            base = resolve_alias(settings.default_images[spec.get("base", "python")], settings.image_aliases)
+            named = settings.default_images[spec.get("base", "python")]
+            base = resolve_image(named, settings.image_allowlist, settings.image_aliases)
             _commit(api, engine.ready_image(base).id, name, spec)
         yield name
     finally:

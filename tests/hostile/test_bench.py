@@ -56,8 +56,11 @@ def test_another_outcome_than_the_promised_is_noticed(runner: Runner, tmp_path: 
 
 
 def test_a_secret_that_is_told_is_noticed(runner: Runner, tmp_path: Path) -> None:
-    outcome = run_case(script(tmp_path, "import os; print(os.environ['API_KEY'])"), runner)
+    telling = "import os; print(os.environ['API_KEY'])"
+    outcome = run_case(script(tmp_path, telling), runner)
     assert "the secret is in the container's log" in outcome.faults
+    named = "import os; open('/sandbox/out/files/' + os.environ['API_KEY'], 'w')"
+    outcome = run_case(script(tmp_path, named), runner)
     assert "the secret is in the record" in outcome.faults
 
 
