@@ -235,7 +235,7 @@ def test_states_are_what_a_prefect_user_expects(monkeypatch: pytest.MonkeyPatch)
     assert isinstance(late.result(raise_on_failure=False), TimeoutError)
 
     cancelled = RunResult(execution_id="0" * 32, status=Status.CANCELLED, error="cancelled by the caller")
-    monkeypatch.setattr("flows.compose.execute", lambda _request, _options: cancelled)
+    monkeypatch.setattr("flows.compose.execute", lambda *_: cancelled)
 
     @flow
     def stopped() -> State[Any]:
