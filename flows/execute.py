@@ -7,6 +7,7 @@ from prefect.context import TaskRunContext
 from flows import cancellation
 from flows.environment import Secrets
 from flows.installation import installation_settings
+from flows.limits import Place
 from flows.owner import current_owner
 from flows.tasks import TaskSteps
 from flows.watch import Watch
@@ -45,7 +46,8 @@ def execute(request: RunRequest, options: RunOptions, secrets: Secrets, installa
     with cancellation.token(options.owner) as token:
         if token.cancelled:
             raise RunCancelledError("cancelled before it began")
-        steps = TaskSteps(runner.steps(watch.on_log, token), request.skill, watch, reveal)
+        place = Place(runner, token, options.owner)
+        steps = TaskSteps(runner.steps(watch.on_log, token), request.skill, watch, reveal, place)
         result = run_lifecycle(steps, request, options)
     watch.report(result, runner.settings.url_expiry)
     return result

@@ -17,6 +17,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import exponential_backoff
 from prefect.utilities.annotations import quote
 
+from flows.limits import Place
 from flows.watch import Watch
 from skillbox_core.errors import SkillboxError
 from skillbox_core.lifecycle import Steps
@@ -32,6 +33,7 @@ from skillbox_core.models import (
     Sandbox,
     Verdict,
 )
+from skillbox_core.repeat import repeated
 from skillbox_core.status import Status
 
 T = TypeVar("T")
@@ -99,13 +101,17 @@ class TaskSteps:
         title: How the run is called in the UI; the tasks are named after it.
         watch: Is told of what happens.
         reveal: Puts the values of secrets into a request, at the last moment.
+        place: The run's slot of the engine's limit, held from before its container is made until it is gone.
     """
 
-    def __init__(self, inner: Steps, title: str, watch: Watch, reveal: Callable[[RunRequest], RunRequest]) -> None:
+    def __init__(
+        self, inner: Steps, title: str, watch: Watch, reveal: Callable[[RunRequest], RunRequest], place: Place
+    ) -> None:
         self._inner = inner
         self._title = title
         self._watch = watch
         self._reveal = reveal
+        self._place = place
 
     def _run(self, step: Task[..., Any], call: Callable[[], T], *, timeout: float = STEP_TIMEOUT) -> T:
         options: dict[str, Any] = {"task_run_name": f"{self._title} · {step.name}"}
@@ -124,6 +130,11 @@ class TaskSteps:
 
     def load_skill(self, execution: Execution, options: RunOptions) -> LoadedSkill:
         return self._run(load_skill, partial(self._inner.load_skill, execution, options))
+
+    def admit(self, execution: Execution) -> None:
+        # No task: who waits here is in a queue, and a task run for each would only say so.
+        self._inner.admit(execution)
+        self._place.take()
 
     def create_container(
         self, execution: Execution, skill: LoadedSkill, request: RunRequest, options: RunOptions
@@ -152,7 +163,10 @@ class TaskSteps:
 
     def cleanup(self, execution: Execution, verdict: Verdict) -> RunResult:
         call = partial(self._inner.cleanup, execution, verdict)
-        # Prefect may be on its way out already when a run is cancelled; it would not start another task run for us.
-        result = call() if verdict.status is Status.CANCELLED else self._run(cleanup, call)
+        try:
+            # Prefect may be on its way out already when a run is cancelled; it would not start another task run.
+            result = repeated(call) if verdict.status is Status.CANCELLED else self._run(cleanup, call)
+        finally:
+            self._place.give_back()
         self._watch.ended(result)
         return result

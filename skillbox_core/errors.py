@@ -115,6 +115,10 @@ class DatabaseError(InfrastructureError):
     """The database can't be reached, or failed."""
 
 
+class DiskError(InfrastructureError):
+    """This machine's own disk is full, or can't be written."""
+
+
 class ImageUnavailableError(InfrastructureError):
     """An allowed image is neither on the engine nor to be had from its registry."""
 

@@ -37,6 +37,10 @@ class Steps(Protocol):
 
     def load_skill(self, execution: Execution, options: RunOptions) -> LoadedSkill: ...
 
+    def admit(self, execution: Execution) -> None:
+        """Waits for a place to run in. Not a step: it has no time limit, and nothing of it can be repeated."""
+        ...
+
     def create_container(
         self, execution: Execution, skill: LoadedSkill, request: RunRequest, options: RunOptions
     ) -> Sandbox: ...
@@ -67,6 +71,7 @@ def run_lifecycle(steps: Steps, request: RunRequest, options: RunOptions) -> Run
     outcome, output, artifacts = Outcome(Ending.LOST), Output(), Artifacts()
     try:
         skill = steps.load_skill(execution, options)
+        steps.admit(execution)
         sandbox = steps.create_container(execution, skill, request, options)
         outcome = steps.wait(execution, skill, sandbox)
         if outcome.collectable:

@@ -10,6 +10,7 @@ from skillbox_core.admission import Admission
 from skillbox_core.cancel import CancelToken
 from skillbox_core.lifecycle import run_lifecycle
 from skillbox_core.models import RunOptions, RunRequest, RunResult
+from skillbox_core.repeat import repeating
 from skillbox_core.sandbox.container import Connections
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.logs import OnLog
@@ -90,7 +91,7 @@ class Runner:
         options = options or RunOptions()
         if options.key is None:
             options = options.model_copy(update={"key": uuid.uuid4().hex})
-        return run_lifecycle(Steps(self, on_log, cancel), request, options)
+        return run_lifecycle(repeating(Steps(self, on_log, cancel)), request, options)
 
     def steps(self, on_log: OnLog | None = None, cancel: CancelToken | None = None) -> Steps:
         """The steps of one run, for a driver of its own."""

@@ -103,6 +103,9 @@ class Settings(BaseSettings):
     """Bytes of output.json, and bytes of logs that are stored."""
     max_skill_size: int = Field(default=50 * 1024 * 1024, gt=0)
     max_concurrent_execs: int = Field(default=10, ge=1)
+    """Executions in containers at once in one process."""
+    max_engine_execs: int = Field(default=20, ge=1)
+    """Executions on one engine at once over all workers: the first value of the engine's limit in Prefect."""
     collect_ttl: str = "10m"
     """How long a finished container waits to be collected before it ends itself."""
     log_level: str = "info"

@@ -7,11 +7,12 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from skillbox_core import spool
 from skillbox_core.cancel import CancelToken
-from skillbox_core.errors import InvalidRequestError, RunCancelledError, SkillboxError
+from skillbox_core.errors import DatabaseError, InvalidRequestError, RunCancelledError, SkillboxError
 from skillbox_core.loading import load_skill
 from skillbox_core.models import (
     Artifacts,
@@ -28,10 +29,11 @@ from skillbox_core.models import (
 )
 from skillbox_core.names import check_skill, check_tenant
 from skillbox_core.redaction import Redactor
+from skillbox_core.repeat import repeated
 from skillbox_core.request import canonical_input, request_digest
 from skillbox_core.sandbox import container, follow
 from skillbox_core.sandbox.delivery import SCRIPTS, plan_delivery, start_script
-from skillbox_core.sandbox.engine import ContainerGoneError
+from skillbox_core.sandbox.engine_faults import ContainerGoneError
 from skillbox_core.sandbox.environment import check_env, skill_environment
 from skillbox_core.sandbox.images import described, ready_image
 from skillbox_core.sandbox.limits import (
@@ -44,6 +46,7 @@ from skillbox_core.sandbox.logs import OnLog
 from skillbox_core.sandbox.policy import container_config
 from skillbox_core.skills.archive import VENDOR, open_archive
 from skillbox_core.skills.validation import find_breach
+from skillbox_core.status import Status
 from skillbox_core.storage.executions import NewExecution
 from skillbox_core.versions import Constraint
 
@@ -115,6 +118,10 @@ class Steps:
         """Fetches the skill into the cache, and checks its image and its limits."""
         return load_skill(self._runner, execution.tenant, execution.skill, execution.version, options)
 
+    def admit(self, execution: Execution) -> None:
+        """Waits until this process may have one more execution in a container."""
+        self._runner.admission.enter(execution.id, self._cancel)
+
     def create_container(
         self, execution: Execution, skill: LoadedSkill, request: RunRequest, options: RunOptions
     ) -> Sandbox:
@@ -127,7 +134,6 @@ class Steps:
                 f"the input does not fit the input_schema of {skill.name}@{skill.version}: {breach}",
                 hint=f"`skillbox skill show {skill.name}@{skill.version}`",
             )
-        runner.admission.enter(execution.id, self._cancel)
         if self._cancel and self._cancel.cancelled:
             raise RunCancelledError("cancelled by the caller before the skill was started")
         name = container.container_name(execution.id, execution.attempt)
@@ -164,6 +170,7 @@ class Steps:
         deadline = _wall_deadline(skill.timeout)
         labels = {
             container.LABEL_EXECUTION: execution.id,
+            container.LABEL_ATTEMPT: str(execution.attempt),
             container.LABEL_INSTANCE: self._settings.instance,
             container.LABEL_TENANT: execution.tenant,
             container.LABEL_SKILL: f"{skill.name}@{skill.version}",
@@ -178,14 +185,15 @@ class Steps:
             labels=labels,
             runtime=self._settings.runtime,
         )
-        runner.executions.note_launch(
+        if not runner.executions.note_launch(
             execution,
             digest=skill.digest,
             image=described(skill.image, image),
             image_id=image.id,
             deadline=deadline,
             files=[file.digest for file in files],
-        )
+        ):
+            raise RunCancelledError("the execution was ended by somebody else before its skill was started")
         return container.launch(
             runner.engine,
             runner.connections,
@@ -235,19 +243,30 @@ class Steps:
         redact = self._redactor.text
         error = redact(verdict.error) if verdict.error else None
         verdict = replace(verdict, error=error, logs=redact(verdict.logs))
+        harvestable = False
         try:
             return self._runner.executions.close(execution, verdict)
+        except DatabaseError:
+            # The container holds the only other copy of what happened, for whoever tries again.
+            harvestable = verdict.status is not Status.CANCELLED
+            raise
         finally:
             try:
-                self._remove(execution)
+                if harvestable:
+                    spool.clear(self._runner.spool, execution)
+                else:
+                    self._remove(execution)
             finally:
                 # Not before its container is gone: that still holds memory and processes.
                 self._runner.admission.leave(execution.id)
 
     def _remove(self, execution: Execution) -> None:
         spool.clear(self._runner.spool, execution)
+        remove = partial(
+            container.remove, self._runner.engine, execution.id, execution.attempt, self._settings.instance
+        )
         try:
-            self._runner.engine.remove(container.container_name(execution.id, execution.attempt))
+            repeated(remove)
         except SkillboxError as error:
             # The record is right and the container will end by itself; the reconciler removes it.
             logger.warning("the container of execution %s is left for cleanup: %s", execution.id, error)

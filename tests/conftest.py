@@ -14,6 +14,7 @@ import pytest
 from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings
 from skillbox_core.settings import load_env_file
 from skillbox_core.skills.package import package
+from tests.services import postgres, swift
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -54,6 +55,22 @@ def runner(installation: Settings) -> Runner:
         runner.registry.push("default", target)
         target.unlink()
     return runner
+
+
+@pytest.fixture(scope="session")
+def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[swift.S3Service]:
+    if why := swift.missing():
+        pytest.skip(why)
+    with swift.swift(tmp_path_factory.mktemp("swift")) as service:
+        yield service
+
+
+@pytest.fixture(scope="session")
+def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    if why := postgres.missing():
+        pytest.skip(why)
+    with postgres.postgres(tmp_path_factory.mktemp("postgres")) as url:
+        yield url
 
 
 Run = Callable[..., RunResult]

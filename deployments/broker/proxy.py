@@ -19,7 +19,8 @@ from deployments.broker.rules import MAX_BODY, Call, RefusedError, decide, is_ou
 from deployments.local.engine import connection
 from skillbox_core.errors import SkillboxError
 from skillbox_core.sandbox.allowlist import resolve_image
-from skillbox_core.sandbox.engine import ContainerGoneError, Engine
+from skillbox_core.sandbox.engine import Engine
+from skillbox_core.sandbox.engine_faults import ContainerGoneError
 from skillbox_core.sandbox.images import local_image, names_of
 from skillbox_core.settings import Settings
 

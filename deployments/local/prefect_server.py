@@ -84,7 +84,14 @@ def ensure_server() -> tuple[dict[str, str], str]:
     port = free_port()
     api = f"http://127.0.0.1:{port}/api"
     home.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, **QUIET, "PREFECT_HOME": str(home), "PREFECT_UI_API_URL": api}
+    environment = {
+        **os.environ,
+        **QUIET,
+        "PREFECT_HOME": str(home),
+        "PREFECT_UI_API_URL": api,
+        # In memory, the default, leases are lost with the server's process, but not the slots that they took.
+        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    }
     environment.pop("PREFECT_API_URL", None)
     start_daemon(
         NAME,

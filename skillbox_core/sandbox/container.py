@@ -17,10 +17,12 @@ from skillbox_core.errors import EngineError, OutputError, PolicyError
 from skillbox_core.models import Output, Sandbox
 from skillbox_core.sandbox import policy
 from skillbox_core.sandbox.delivery import TarPlan
-from skillbox_core.sandbox.engine import Attachment, ContainerGoneError, Engine, NameTakenError
+from skillbox_core.sandbox.engine import Engine
+from skillbox_core.sandbox.engine_faults import ContainerGoneError, NameTakenError
 from skillbox_core.sandbox.logs import Announcement, LineReader, stdout_of
 from skillbox_core.sandbox.output import read_output
 from skillbox_core.sandbox.readback import verify
+from skillbox_core.sandbox.streams import Attachment
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +32,7 @@ SLICE = 0.25
 """Seconds at most that any wait goes without looking up."""
 
 LABEL_EXECUTION = "skillbox.execution"
+LABEL_ATTEMPT = "skillbox.attempt"
 LABEL_INSTANCE = "skillbox.instance"
 LABEL_DEADLINE = "skillbox.deadline"
 LABEL_OWNER = "skillbox.owner"
@@ -190,7 +193,7 @@ def _settle(engine: Engine, container_id: str, token: str) -> bool:
 
 def _has_started(engine: Engine, container_id: str, token: str) -> bool:
     reader = LineReader(token)
-    for chunk in engine.logs(container_id, follow=False):
+    for chunk in engine.logs(container_id):
         for item in reader.feed(chunk):
             if isinstance(item, Announcement) and item.word == "started":
                 return True
@@ -221,3 +224,17 @@ def collect(engine: Engine, sandbox: Sandbox, spool: Path, *, scratch: int, max_
         if errors:
             logger.warning("reading the output of %s: %s", sandbox.name, ascii(bytes(errors[:500])))
         raise
+
+
+def remove(engine: Engine, execution_id: str, attempt: int, instance: str) -> None:
+    """Removes an attempt's container, under whatever name; one that is gone is fine.
+
+    Raises:
+        EngineError: The engine failed; calling again is safe.
+    """
+    if engine.remove(container_name(execution_id, attempt)):
+        return
+    # Gone, or renamed by somebody; labels can't be changed.
+    labels = {LABEL_EXECUTION: execution_id, LABEL_ATTEMPT: str(attempt), LABEL_INSTANCE: instance}
+    for found in engine.containers(labels):
+        engine.remove(str(found["Id"]))

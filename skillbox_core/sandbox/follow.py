@@ -1,25 +1,39 @@
-"""Following a sandbox to its end: its lines as they come, its deadline, its cancellation, and what became of it."""
+"""Following a sandbox to its end: its lines as they come, its deadline, its cancellation, and what became of it.
+
+The bytes come from the live connection of whoever started the sandbox, else from the engine's log. A
+connection that breaks, or falls silent for ever, costs nothing: the log has everything, and is taken up instead.
+"""
 
 from __future__ import annotations
 
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable
 from contextlib import suppress
+from typing import Any, Protocol
 
 from skillbox_core.cancel import CancelToken
 from skillbox_core.errors import EngineError, SkillboxError
 from skillbox_core.models import Ending, Outcome, Sandbox, Usage
 from skillbox_core.redaction import Redactor
 from skillbox_core.sandbox.container import SLICE, Connections
-from skillbox_core.sandbox.engine import Attachment, ContainerGoneError, Engine
+from skillbox_core.sandbox.engine import Engine
+from skillbox_core.sandbox.engine_faults import ContainerGoneError
 from skillbox_core.sandbox.logs import Announcement, CappedLog, Line, LineReader, OnLog
+from skillbox_core.sandbox.streams import LogFollower
 
 DEADLINE_GRACE = 1.0
 """The supervisor ends the skill at its deadline; this much later the engine is asked to kill the container."""
 REPLAY_GRACE = 10.0
-"""Seconds to read the log of a container that another process made, before it is said to be late."""
+"""Seconds to read a log in which the end is known to be, when the deadline is over."""
+QUIET = 10.0
+"""Seconds without a byte after which the engine's log is asked whether the end was announced, and got lost."""
+OUTAGE = 60.0
+"""Seconds for which an engine that does not answer is waited for; a restart takes less."""
+_TAIL = 20
+"""Lines at the end of the log among which the announcement is; nothing but its own process can follow it."""
 
 
 def wait(
@@ -36,65 +50,27 @@ def wait(
 ) -> Outcome:
     """Follows a sandbox to its end, its deadline or its cancellation, whichever comes first.
 
-    Logs come from the live connection if this process has it, else from the engine's log, from its first
-    line. The deadline is measured with this process's monotonic clock.
+    The deadline is measured with this process's monotonic clock. In another process than the one that started
+    the sandbox, logs come from their first line.
 
     Raises:
-        EngineError: The engine could not be asked; calling again reattaches.
+        EngineError: The engine could not be asked for `OUTAGE` seconds; calling again reattaches.
     """
     attachment = connections.take(sandbox.container_id)
-    if attachment:
-        ends_at = time.monotonic() + timeout + DEADLINE_GRACE
-    else:
-        # What was said already has to be read first, also when the deadline is long over.
-        ends_at = time.monotonic() + max(min(timeout, sandbox.deadline - time.time()), REPLAY_GRACE)
-    source = _Live(attachment) if attachment else _Replay(engine, sandbox.container_id)
-    reader, log = LineReader(token, redactor), CappedLog(max_log)
-    ended: Announcement | None = None
-    drained = False
-    refused: Announcement | None = None
-
-    def take(items: Iterator[Line | Announcement] | Iterator[Line]) -> None:
-        nonlocal ended, drained, refused
-        for item in items:
-            if isinstance(item, Announcement):
-                ended = item if item.word == "ended" else ended
-                drained = drained or item.word == "drained"
-                refused = item if item.word == "refused" else refused
-                continue
-            log.add(item.text)
-            if on_log:
-                on_log(item.stream, item.text)
-
-    stopped: Ending | None = None
+    left = timeout if attachment else min(timeout, sandbox.deadline - time.time())
+    follower = _Follower(engine, sandbox, _Journal(token, max_log, redactor, on_log), attachment)
     try:
-        while not (ended and drained) and not refused:
-            if cancel and cancel.cancelled and not ended:
-                stopped = Ending.CANCELLED
-                break
-            left = ends_at - time.monotonic()
-            if left <= 0:
-                stopped = None if ended else Ending.DEADLINE
-                break
-            data = source.read(min(left, SLICE))
-            if data == b"":
-                break
-            if data:
-                take(reader.feed(data))
-            elif ended:
-                # Stdout has no end when something else in the container keeps it to itself.
-                break
-        take(reader.finish())
+        stopped = follower.run(time.monotonic() + left + DEADLINE_GRACE, cancel)
     finally:
-        source.close()
-        if stopped:
-            with suppress(SkillboxError):
-                engine.kill(sandbox.container_id)
-    if ended is not None:
-        return _outcome(ended, log.text())
+        follower.close()
+    journal = follower.journal
+    if journal.ended is not None:
+        return _outcome(journal.ended, journal.text())
     if stopped:
-        return Outcome(stopped, log.text())
-    return _post_mortem(engine, sandbox, log.text(), refused)
+        with suppress(SkillboxError):
+            engine.kill(sandbox.container_id)
+        return Outcome(stopped, journal.text())
+    return _post_mortem(follower.state, journal.text(), journal.refused)
 
 
 def _outcome(ended: Announcement, logs: str) -> Outcome:
@@ -117,18 +93,18 @@ def _outcome(ended: Announcement, logs: str) -> Outcome:
     )
 
 
-def _post_mortem(engine: Engine, sandbox: Sandbox, logs: str, refused: Announcement | None) -> Outcome:
-    """What became of a sandbox whose stream ended without the supervisor's last word."""
-    try:
-        state = engine.inspect(sandbox.container_id)["State"]
-    except ContainerGoneError:
-        return Outcome(Ending.LOST, logs, detail="its container was removed by someone else")
-    if state.get("Running") and not refused:
-        raise EngineError("the connection to the sandbox ended while it was running")
+def _post_mortem(state: dict[str, Any] | None, logs: str, refused: Announcement | None) -> Outcome:
+    """What became of a sandbox that ended without the supervisor's last word. Pure.
+
+    Args:
+        state: What the engine says of the container, None when it has none.
+    """
     if refused:
         missing = refused.values.get("missing")
         why = f"the image has no {missing}" if missing else "does the skill fit its scratch area (resources.scratch)?"
         return Outcome(Ending.LOST, logs, detail=f"it could not take the skill in; {why}")
+    if state is None:
+        return Outcome(Ending.LOST, logs, detail="its container was removed by someone else")
     code = state.get("ExitCode")
     if code in (126, 127):
         return Outcome(Ending.LOST, logs, detail="the image has no working sh or tar", usage=Usage(exit_code=code))
@@ -141,34 +117,167 @@ def _post_mortem(engine: Engine, sandbox: Sandbox, logs: str, refused: Announcem
     )
 
 
-class _Live:
-    """The bytes of a live attachment."""
+class _Journal:
+    """What a sandbox says: its lines, each passed on once, and its supervisor's last words.
 
-    def __init__(self, attachment: Attachment) -> None:
-        self.read = attachment.read
-        self.close = attachment.close
+    Attributes:
+        ended: How the skill ended, as stderr has it.
+        refused: Why it was not begun.
+    """
+
+    def __init__(self, token: str, max_log: int, redactor: Redactor, on_log: OnLog | None) -> None:
+        self.token, self._max_log, self._redactor, self._on_log = token, max_log, redactor, on_log
+        self._told: Counter[str] = Counter()
+        self.ended: Announcement | None = None
+        self.refused: Announcement | None = None
+        self._drained = False
+        self.restart()
+
+    @property
+    def complete(self) -> bool:
+        """Whether no more is to come: both streams are at their end, or there never was a skill."""
+        return self.refused is not None or (self.ended is not None and self._drained)
+
+    def restart(self) -> None:
+        """The same sandbox is read from its first line again: what was passed on already is not passed on twice."""
+        self._reader, self._log = LineReader(self.token, self._redactor), CappedLog(self._max_log)
+        self._known = self._told.copy()
+
+    def feed(self, data: bytes) -> None:
+        self._take(self._reader.feed(data))
+
+    def finish(self) -> None:
+        """Takes unfinished lines as they are: there is no more to come."""
+        self._take(self._reader.finish())
+
+    def text(self) -> str:
+        return self._log.text()
+
+    def _take(self, items: Iterable[Line | Announcement]) -> None:
+        for item in items:
+            if isinstance(item, Announcement):
+                self.ended = item if item.word == "ended" else self.ended
+                self._drained = self._drained or item.word == "drained"
+                self.refused = item if item.word == "refused" else self.refused
+                continue
+            self._log.add(item.text)
+            if self._known[item.stream] > 0:
+                self._known[item.stream] -= 1
+                continue
+            self._told[item.stream] += 1
+            if self._on_log:
+                self._on_log(item.stream, item.text)
+
+
+class _Source(Protocol):
+    def read(self, timeout: float) -> bytes | None:
+        """What has arrived; None when nothing came in time, `b""` at the end."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class _Follower:
+    """Reads a sandbox to its end from whatever gives its bytes.
+
+    Attributes:
+        state: At the end, what the engine said of a container that ended without a last word; None when it is gone.
+    """
+
+    def __init__(self, engine: Engine, sandbox: Sandbox, journal: _Journal, live: _Source | None) -> None:
+        self._engine, self._sandbox = engine, sandbox
+        self.journal = journal
+        self.state: dict[str, Any] | None = None
+        self._live = live is not None
+        self._source: _Source = live or _Replay(engine, sandbox.container_id)
+        self._out_since: float | None = None
+
+    def close(self) -> None:
+        self._source.close()
+
+    def run(self, ends_at: float, cancel: CancelToken | None) -> Ending | None:
+        """Reads on until the sandbox is at its end (None), or until it is to be ended."""
+        journal, extended, heard = self.journal, False, time.monotonic()
+        while not journal.complete:
+            if cancel and cancel.cancelled and not journal.ended:
+                journal.finish()
+                return Ending.CANCELLED
+            now = time.monotonic()
+            if now >= ends_at and not journal.ended:
+                if extended or not self._announced():
+                    journal.finish()
+                    return Ending.DEADLINE
+                self._replay()
+                ends_at, extended = now + REPLAY_GRACE, True
+            elif self._live and now - heard >= QUIET:
+                heard = now
+                with suppress(EngineError):
+                    if self._announced():
+                        self._replay()
+            data = self._source.read(min(max(ends_at - now, 0.0), SLICE))
+            if data:
+                heard, self._out_since = time.monotonic(), None
+                journal.feed(data)
+            elif journal.ended or (data == b"" and self._over()):
+                # After the last word, stdout has no end when something else in the container keeps it to itself.
+                break
+        journal.finish()
+        return None
+
+    def _over(self) -> bool:
+        """Whether there is no more to come, now that the stream has ended; else it is taken up again."""
+        try:
+            self.state = self._engine.inspect(self._sandbox.container_id)["State"]
+        except ContainerGoneError:
+            self.state = None
+            return True
+        except EngineError:
+            self._out_since = self._out_since or time.monotonic()
+            if time.monotonic() - self._out_since > OUTAGE:
+                raise
+        else:
+            if not self._live and self.state.get("Status") in ("exited", "dead"):
+                return True
+        if not self._live:
+            time.sleep(SLICE)
+        self._replay()
+        return False
+
+    def _replay(self) -> None:
+        self._source.close()
+        self.journal.restart()
+        self._source, self._live = _Replay(self._engine, self._sandbox.container_id), False
+
+    def _announced(self) -> bool:
+        """Whether the end stands in the engine's log: a connection can die without a word."""
+        journal = _Journal(self.journal.token, 0, Redactor(), None)
+        with suppress(ContainerGoneError):
+            for chunk in self._engine.logs(self._sandbox.container_id, tail=_TAIL):
+                journal.feed(chunk)
+        return journal.ended is not None
 
 
 class _Replay:
     """The bytes of the engine's log, read in a thread of its own because that read cannot be timed."""
 
     def __init__(self, engine: Engine, container_id: str) -> None:
-        self._queue: queue.Queue[bytes | BaseException] = queue.Queue(maxsize=64)
+        self._queue: queue.Queue[bytes] = queue.Queue(maxsize=64)
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._pump, args=(engine, container_id), daemon=True)
-        self._thread.start()
+        self._log: LogFollower | None = None
+        threading.Thread(target=self._pump, args=(engine, container_id), name="skillbox-log", daemon=True).start()
 
     def _pump(self, engine: Engine, container_id: str) -> None:
-        last: bytes | BaseException = b""
-        try:
-            for chunk in engine.logs(container_id, follow=True):
+        # What went wrong is asked of the engine by whoever reads this: the end of a stream proves nothing.
+        with suppress(SkillboxError):
+            self._log = engine.follow(container_id)
+            for chunk in self._log:
                 if not self._offer(chunk):
-                    return
-        except SkillboxError as error:
-            last = error
-        self._offer(last)
+                    break
+        self._offer(b"")
+        if self._log:
+            self._log.close()
 
-    def _offer(self, item: bytes | BaseException) -> bool:
+    def _offer(self, item: bytes) -> bool:
         while not self._closed.is_set():
             with suppress(queue.Full):
                 self._queue.put(item, timeout=SLICE)
@@ -177,14 +286,11 @@ class _Replay:
 
     def read(self, timeout: float) -> bytes | None:
         try:
-            item = self._queue.get(timeout=timeout)
+            return self._queue.get(timeout=timeout)
         except queue.Empty:
             return None
-        if isinstance(item, ContainerGoneError):
-            return b""
-        if isinstance(item, BaseException):
-            raise item
-        return item
 
     def close(self) -> None:
         self._closed.set()
+        if self._log:
+            self._log.close()

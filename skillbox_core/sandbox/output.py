@@ -9,11 +9,12 @@ import gzip
 import hashlib
 import json
 import tarfile
+import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from skillbox_core.errors import OutputError
+from skillbox_core.errors import DiskError, OutputError
 from skillbox_core.jsonrules import json_problem
 from skillbox_core.models import FileDigest, Output
 from skillbox_core.sandbox.limits import format_bytes
@@ -81,7 +82,7 @@ def read_output(chunks: Iterable[bytes], spool: Path, *, limit: int, max_documen
 
     Args:
         chunks: The tar stream; its first path part is `out`.
-        spool: Where the tar.gz is written; it is removed again when there are no files.
+        spool: Where the tar.gz will be, whole or not at all; nothing is there when there are no files.
         limit: Bytes of the stream.
         max_document: Bytes of output.json.
 
@@ -91,20 +92,27 @@ def read_output(chunks: Iterable[bytes], spool: Path, *, limit: int, max_documen
     Raises:
         OutputError: The stream is over a limit or no tar.
         EngineError: It was cut off.
+        DiskError: The spool can't be written.
     """
     found = _Collector(TarReader(chunks, limit), max_document)
+    # Whoever uploads the spooled file, in this process or another, must never see half of it.
+    draft = spool.with_name(f"{spool.name}.{uuid.uuid4().hex}")
     try:
         with (
-            spool.open("wb") as raw,
+            draft.open("wb") as raw,
             gzip.GzipFile("", "wb", compresslevel=3, fileobj=raw, mtime=0) as packed,
             tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
         ):
             found.collect(tar)
-    except BaseException:
-        spool.unlink(missing_ok=True)
-        raise
-    if not found.files:
-        spool.unlink()
+        if found.files:
+            draft.replace(spool)
+    except OSError as error:
+        raise DiskError(
+            f"the skill's files could not be written to {spool.parent}: {error.strerror or error}",
+            hint="SKILLBOX_HOME/spool needs room for the files of every run at once",
+        ) from error
+    finally:
+        draft.unlink(missing_ok=True)
     files = tuple(sorted(found.files.values(), key=lambda file: file.path))
     return Output(found.document, found.problem, spool if files else None, files, tuple(found.skipped))
 

@@ -1,4 +1,8 @@
-"""Artifacts: the files an execution left, as one tar.gz under `{tenant}/{execution}/files.tar.gz`."""
+"""Artifacts: the files an execution left, as one tar.gz under `{tenant}/{execution}/files.tar.gz`.
+
+A later attempt has a name of its own there, `files.2.tar.gz`: a worker that was taken for dead and wakes up
+may still upload what the first attempt left, and must not replace what the record speaks of.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +21,11 @@ from skillbox_core.names import check_execution_id, check_tenant
 from skillbox_core.skills.archive import path_problem
 from skillbox_core.storage.objects import Bucket
 
-ARCHIVE = "files.tar.gz"
 
-
-def artifacts_key(tenant: str, execution_id: str) -> str:
-    """Where an execution's files lie."""
-    return f"{check_tenant(tenant)}/{check_execution_id(execution_id)}/{ARCHIVE}"
+def artifacts_key(tenant: str, execution_id: str, attempt: int) -> str:
+    """Where the files of an execution's attempt lie."""
+    name = "files.tar.gz" if attempt == 1 else f"files.{attempt:d}.tar.gz"
+    return f"{check_tenant(tenant)}/{check_execution_id(execution_id)}/{name}"
 
 
 class ArtifactStore:
@@ -32,10 +35,10 @@ class ArtifactStore:
         self._bucket = bucket
 
     def upload(self, execution: Execution, output: Output) -> Artifacts:
-        """Stores the spooled files. The same execution has the same key, so a repeat changes nothing."""
+        """Stores the spooled files. The same attempt has the same key, so a repeat changes nothing."""
         if output.spool is None:
             return Artifacts()
-        key = artifacts_key(execution.tenant, execution.id)
+        key = artifacts_key(execution.tenant, execution.id, execution.attempt)
         with output.spool.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         self._bucket.put(output.spool, key)

@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlmodel import Session
 
 from skillbox_core.errors import DatabaseError, SettingsError
+from skillbox_core.storage.postgres import connect_bounded
 
 HEAD = "0003"
 """The newest migration; a test compares it with the folder."""
@@ -23,6 +24,7 @@ VERSION_TABLE = "skillbox_version"
 """A table of our own, so that Skillbox and Prefect, which uses Alembic too, can share a database."""
 _MIGRATION_LOCK = 0x5B1_11B0
 BUSY_SECONDS = 30
+"""How long SQLite waits for another writer."""
 _HINT = "SKILLBOX_DB_DSN, for example postgresql://user@host/db; an @ in a password is written as %40"
 
 
@@ -42,12 +44,14 @@ class Database:
             self._engine = create_engine(
                 self._url,
                 pool_pre_ping=not sqlite,
-                connect_args={"timeout": BUSY_SECONDS} if sqlite else {"connect_timeout": 10},
+                connect_args={"timeout": BUSY_SECONDS} if sqlite else {},
             )
         except (ImportError, SQLAlchemyError, OSError) as error:
             raise SettingsError(f"the database URL can't be used: {_brief(error)}", hint=_HINT) from error
         if sqlite:
             event.listen(self._engine, "connect", _prepare_sqlite)
+        elif self._url.get_driver_name() == "psycopg":
+            event.listen(self._engine, "do_connect", connect_bounded)
         self._ready = False
 
     @property

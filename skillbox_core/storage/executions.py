@@ -141,12 +141,20 @@ class ExecutionStore:
         image_id: str,
         deadline: float,
         files: Sequence[FileDigest] = (),
-    ) -> None:
-        """Writes down what is about to run, for whoever must find it after a crash."""
+    ) -> bool:
+        """Writes down what is about to run, for whoever must find it after a crash.
+
+        Returns:
+            Whether it may run: False when the record was closed, or taken over, while this attempt waited.
+        """
         with self._database.session() as session:
-            session.execute(
+            noted = session.execute(
                 update(ExecutionRow)
-                .where(col(ExecutionRow.id) == execution.id, col(ExecutionRow.status) == Status.RUNNING)
+                .where(
+                    col(ExecutionRow.id) == execution.id,
+                    col(ExecutionRow.status) == Status.RUNNING,
+                    col(ExecutionRow.attempt) == execution.attempt,
+                )
                 .values(
                     skill_digest=digest,
                     image=image,
@@ -155,6 +163,7 @@ class ExecutionStore:
                     input_files=json.dumps([astuple(file) for file in files]),
                 )
             )
+            return bool(noted.rowcount)  # type: ignore[attr-defined]
 
     def next_attempt(self, execution: Execution) -> Execution:
         """Counts a new attempt, after the container of the last one was lost; who counted is the same to all."""
@@ -201,7 +210,9 @@ class ExecutionStore:
                     finished_at=finished,
                 )
             )
-            return self._result(session.get_one(ExecutionRow, execution.id))
+            row = session.get_one(ExecutionRow, execution.id)
+        # Only once it is committed: signing an address can fail, and must not undo this.
+        return self._result(row)
 
     def get(self, tenant: str, execution_id: str) -> ExecutionRow:
         """A record of this tenant.

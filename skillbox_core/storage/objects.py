@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,13 @@ from skillbox_core.settings import Settings
 BLOCK = 8 * 1024 * 1024
 """Bytes that go to or come from an object store at once; s3fs's own measure, 50 MiB, would lie in memory, twice."""
 CHUNK = 1024 * 1024
+CONNECT_SECONDS = 5
+ANSWER_SECONDS = 20
+"""How long an object store has for an answer, and for each piece of a long one."""
+SLOWEST = 256 * 1024
+"""Bytes a second that a transfer makes at least, beside `ANSWER_SECONDS` for each of its exchanges."""
+FETCH_SECONDS = 900
+"""How long an object may take to come, however steadily it trickles."""
 
 
 @contextmanager
@@ -37,16 +44,26 @@ def s3_filesystem(settings: Settings, endpoint: str) -> Any:
     import fsspec
 
     scheme = "https" if settings.s3_use_ssl else "http"
-    return fsspec.filesystem(
+    filesystem = fsspec.filesystem(
         "s3",
         key=settings.s3_access_key,
         secret=settings.s3_secret_key,
         endpoint_url=endpoint if "://" in endpoint else f"{scheme}://{endpoint}",
         client_kwargs={"region_name": settings.s3_region},
         # The old scheme is what s3fs would sign URLs with; path style is what a host without DNS needs.
-        config_kwargs={"signature_version": "s3v4", "s3": {"addressing_style": "path"}},
+        config_kwargs={
+            "signature_version": "s3v4",
+            "s3": {"addressing_style": "path"},
+            "connect_timeout": CONNECT_SECONDS,
+            "read_timeout": ANSWER_SECONDS,
+            # Beside the steps' own retries a second try at once is enough.
+            "retries": {"total_max_attempts": 2, "mode": "standard"},
+        },
         use_listings_cache=False,
     )
+    # Its own retries would be taken for each of botocore's.
+    filesystem.retries = 1
+    return filesystem
 
 
 class Bucket:
@@ -89,14 +106,22 @@ class Bucket:
                 finally:
                     draft.unlink(missing_ok=True)
                 return
-            if not self._fs.exists(self._root):
-                self._fs.mkdir(self._root)
-            self._fs.put_file(str(source), self._path(key), chunksize=BLOCK, max_concurrency=1)
+            try:
+                self._upload(source, key)
+            except FileNotFoundError:
+                with suppress(FileExistsError):
+                    self._fs.mkdir(self._root)
+                self._upload(source, key)
+
+    def _upload(self, source: Path, key: str) -> None:
+        # The client's own time limits don't hold while it waits to be told to go on with the body.
+        limit = 3 * ANSWER_SECONDS + source.stat().st_size / SLOWEST
+        self._fs.put_file(str(source), self._path(key), chunksize=BLOCK, max_concurrency=1, timeout=limit)
 
     def get(self, key: str, target: Path) -> None:
         """Fetches an object into a local file; raises `FileNotFoundError` when there is none."""
         with _storage_faults(f"fetch {key}"):
-            self._fs.get_file(self._path(key), str(target))
+            self._fs.get_file(self._path(key), str(target), **({} if self.local else {"timeout": FETCH_SECONDS}))
 
     def read(self, key: str) -> Iterator[bytes]:
         """An object in chunks; raises `FileNotFoundError` when there is none."""

@@ -57,7 +57,7 @@ def _started(runner: Runner) -> int:
     def says(container_id: str) -> bytes:
         with suppress(ContainerGoneError):
             # A container is listed a moment before it can be asked.
-            return b"".join(runner.engine.logs(container_id, follow=False))
+            return b"".join(runner.engine.logs(container_id))
         return b""
 
     return sum(b"started" in says(container["Id"]) for container in found)

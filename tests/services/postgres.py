@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,7 +48,7 @@ def postgres(folder: Path) -> Iterator[str]:
     subprocess.run(initdb, check=True, capture_output=True, user=user, cwd=folder)
     server = [_program("postgres") or "postgres", "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", "", "-F"]
     url = f"postgresql://skillbox@127.0.0.1:{port}/postgres"
-    with running(server, folder / "postgres.log", user=user):
+    with running(server, folder / "postgres.log", user=user) as process:
         import psycopg
 
         give_up = time.monotonic() + 60
@@ -57,4 +59,18 @@ def postgres(folder: Path) -> Iterator[str]:
             except psycopg.OperationalError:
                 assert time.monotonic() < give_up, (folder / "postgres.log").read_text()
                 time.sleep(0.05)
-        yield url
+        try:
+            yield url
+        finally:
+            # It would otherwise wait for the pools of whoever used it.
+            process.send_signal(signal.SIGINT)
+
+
+def fresh_database(url: str) -> str:
+    """The URL of a new, empty database on the same cluster."""
+    import psycopg
+
+    name = f"t{uuid.uuid4().hex}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return f"{url.rpartition('/')[0]}/{name}"

@@ -3,40 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from skillbox_core import Runner, Settings
-from tests.services import postgres, swift
-
-
-@pytest.fixture(scope="session")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[swift.S3Service]:
-    if why := swift.missing():
-        pytest.skip(why)
-    with swift.swift(tmp_path_factory.mktemp("swift")) as service:
-        yield service
-
-
-@pytest.fixture(scope="session")
-def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if why := postgres.missing():
-        pytest.skip(why)
-    with postgres.postgres(tmp_path_factory.mktemp("postgres")) as url:
-        yield url
-
-
-def fresh_database(url: str) -> str:
-    """The URL of a new, empty database on the same cluster."""
-    import psycopg
-
-    name = f"t{uuid.uuid4().hex}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
-    return f"{url.rpartition('/')[0]}/{name}"
-
+from tests.services import swift
+from tests.services.postgres import fresh_database
 
 KINDS = ("folder and SQLite", "S3 and Postgres")
 

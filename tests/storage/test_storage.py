@@ -16,7 +16,7 @@ from skillbox_core.errors import SkillboxError, StorageError, VersionExistsError
 from skillbox_core.models import Verdict
 from skillbox_core.sandbox.orphans import cleanup_orphans
 from skillbox_core.storage.database import HEAD, VERSION_TABLE, Database
-from tests.storage.conftest import fresh_database
+from tests.services.postgres import fresh_database
 
 SCRIPT = (
     "import json; print('a\\0b \\x00 raw'); d=json.load(open('/sandbox/input.json'))\n"

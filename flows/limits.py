@@ -1,0 +1,304 @@
+"""One limit for each engine: so many executions in containers at once, over all workers of all machines.
+
+It is a global concurrency limit of Prefect, to be seen and changed in its UI. A slot is leased from the server;
+a process renews its leases, and those of a process that died expire. Prefect's own context manager asks with a
+client, a thread and two events of its own for each use, which can take longer than a skill does. Here a process
+has one client and one thread for all its slots, and a slot that one skill gives back serves the next.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextvars
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect import get_run_logger
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
+from prefect.client.schemas.objects import ConcurrencyLeaseHolder
+from prefect.exceptions import ObjectAlreadyExists
+
+from skillbox_core.cancel import CancelToken
+from skillbox_core.errors import InfrastructureError, RunCancelledError
+from skillbox_core.repeat import repeated
+from skillbox_core.runner import Runner
+
+logger = logging.getLogger(__name__)
+
+LEASE = 60.0
+"""Seconds for which a slot is leased, the shortest that Prefect allows: so soon is a dead worker's slot free."""
+RENEW = 20.0
+"""Seconds after which a lease is renewed; it survives two failures."""
+IDLE = 3.0
+"""Seconds for which a slot that was given back waits for this process's next skill."""
+TURN = 30.0
+"""Seconds after which a slot goes back to the server in any case: other processes may be waiting."""
+ASK_AGAIN = 2.0
+"""Seconds between two questions for a slot, at most; Prefect would have a process wait up to 30."""
+FIRST_PAUSE = 0.05
+"""Seconds after which a server is asked again that was busy; twice as long each time, up to `LAST_PAUSE`."""
+LAST_PAUSE = 0.4
+AWAY = 120.0
+"""Seconds for which a server that does not answer is waited for."""
+TELL_AFTER = 2.0
+"""Seconds of waiting after which the run's log says so."""
+LINGER = 30.0
+"""Seconds for which the connection to the server is kept when there is nothing to do."""
+_SLICE = 0.25
+
+_GONE = (404, 410)
+_LOCKED = 423
+_BELOW_ONE = 422
+"""Prefect's answer when the limit itself is 0: an administrator has stopped the engine."""
+
+
+class Slot:
+    """A leased slot. `warn` is called when it is lost while a skill runs on it; None while nobody uses it."""
+
+    def __init__(self, lease_id: UUID) -> None:
+        self.lease_id = lease_id
+        self.since = self.renewed = self.idle_since = time.monotonic()
+        self.renew_at = self.since + RENEW
+        self.warn: Callable[[str], Any] | None = None
+
+    def usable(self, now: float) -> bool:
+        """Whether another skill may take it over."""
+        return self.warn is None and now - self.since < TURN
+
+
+class EngineLimit:
+    """This process's share of one limit.
+
+    Args:
+        name: Of the limit. It is made when it is missing; one that is there is never changed.
+        default: The value with which it is made.
+    """
+
+    def __init__(self, name: str, default: int) -> None:
+        self.name = name
+        self._default = default
+        self._slots: set[Slot] = set()
+        self._waiting: list[ConcurrencyLeaseHolder | None] = []
+        self._changed = threading.Condition()
+        self._keeper: threading.Thread | None = None
+        self._ask_at = 0.0
+        self._pause = FIRST_PAUSE
+        self._answered = 0.0
+        self._trouble = "it is silent"
+        self._closing = False
+
+    def acquire(self, cancel: CancelToken | None, holder: ConcurrencyLeaseHolder | None, run_logger: Any) -> Slot:
+        """Waits for a slot.
+
+        Args:
+            holder: Shown as its holder in Prefect.
+            run_logger: Told when there is none at once, and when one that is in use is lost.
+
+        Raises:
+            RunCancelledError: The token was tripped first.
+            InfrastructureError: Prefect's server did not answer for `AWAY` seconds.
+        """
+        began, told = time.monotonic(), False
+        with self._changed:
+            self._waiting.append(holder)
+            self._changed.notify_all()
+            try:
+                while True:
+                    now = time.monotonic()
+                    if slot := next((slot for slot in self._slots if slot.usable(now)), None):
+                        slot.warn = run_logger.warning
+                        return slot
+                    if cancel and cancel.cancelled:
+                        raise RunCancelledError("cancelled by the caller while it waited for a place on the engine")
+                    if now - max(began, self._answered) > AWAY:
+                        raise InfrastructureError(
+                            f"Prefect's server could not be asked for {self.name} for {AWAY:g} s: {self._trouble}",
+                            hint="is PREFECT_API_URL right, and the server well?",
+                        )
+                    if not told and now - began > TELL_AFTER:
+                        run_logger.info("waiting for a slot of the concurrency limit %s", self.name)
+                        told = True
+                    self._keep()
+                    self._changed.wait(_SLICE)
+            finally:
+                self._waiting.remove(holder)
+
+    def release(self, slot: Slot) -> None:
+        """Gives a slot back: to the next skill that waits here, or in a moment to the server."""
+        with self._changed:
+            slot.warn, slot.idle_since = None, time.monotonic()
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Gives all slots back that nobody uses; for the end of the process."""
+        with self._changed:
+            self._closing, keeper = True, self._keeper
+            self._changed.notify_all()
+        if keeper:
+            keeper.join(5)
+
+    def _keep(self) -> None:
+        """Sees that the one thread is there that talks to the server."""
+        if self._keeper is None:
+            # It sees the settings of whoever asks, such as the server's address.
+            context = contextvars.copy_context()
+            self._keeper = threading.Thread(target=context.run, args=(self._run,), name=self.name, daemon=True)
+            self._keeper.start()
+
+    def _run(self) -> None:
+        try:
+            # Settings of its own, or it would be given the client of a flow run, which is closed with it.
+            with get_client(httpx_settings={"timeout": 30.0}, sync_client=True) as client:
+                while deed := self._next():
+                    deed(client)
+        except Exception as error:
+            logger.warning("the limit %s can't be kept: %s", self.name, error)
+            self._trouble = str(error)
+        finally:
+            with self._changed:
+                self._keeper = None
+
+    def _next(self) -> Callable[[SyncPrefectClient], None] | None:
+        """Waits until there is something to do; None when there has been nothing to keep for a while."""
+        with self._changed:
+            busy = time.monotonic()
+            while True:
+                now = time.monotonic()
+                for slot in self._slots:
+                    if slot.warn is None and (self._closing or not slot.usable(now) or now - slot.idle_since >= IDLE):
+                        self._slots.discard(slot)
+                        return partial(self._return, slot)
+                    if now >= slot.renew_at:
+                        return partial(self._renew, slot)
+                spare = sum(slot.warn is None for slot in self._slots)
+                if len(self._waiting) > spare and now >= self._ask_at:
+                    return partial(self._ask, self._waiting[spare])
+                busy = now if self._slots or self._waiting else busy
+                if self._closing or now - busy > LINGER:
+                    return None
+                self._changed.wait(_SLICE)
+
+    def _ask(self, holder: ConcurrencyLeaseHolder | None, client: SyncPrefectClient) -> None:
+        body = {"names": [self.name], "slots": 1, "lease_duration": LEASE}
+        if holder:
+            body["holder"] = holder.model_dump(mode="json")
+        again = self._pause = min(self._pause * 2, LAST_PAUSE)
+        try:
+            answer = _post(client, "/v2/concurrency_limits/increment-with-lease", body).json()
+            if answer["limits"]:
+                with self._changed:
+                    self._slots.add(Slot(UUID(answer["lease_id"])))
+                    self._changed.notify_all()
+            else:
+                with suppress(ObjectAlreadyExists):
+                    client.create_global_concurrency_limit(
+                        GlobalConcurrencyLimitCreate(name=self.name, limit=self._default)
+                    )
+            again = 0.0
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code not in (_LOCKED, _BELOW_ONE):
+                self._trouble = str(error)
+                return
+            again = min(float(error.response.headers.get("Retry-After", ASK_AGAIN)), ASK_AGAIN)
+        except httpx.HTTPError as error:
+            self._trouble = str(error) or type(error).__name__
+            return
+        finally:
+            self._ask_at = time.monotonic() + again
+        self._answered, self._pause = time.monotonic(), FIRST_PAUSE
+
+    def _renew(self, slot: Slot, client: SyncPrefectClient) -> None:
+        slot.renew_at = time.monotonic() + ASK_AGAIN
+        try:
+            _post(client, f"/v2/concurrency_limits/leases/{slot.lease_id}/renew", {"lease_duration": LEASE})
+            slot.renewed = time.monotonic()
+            slot.renew_at = slot.renewed + RENEW
+        except httpx.HTTPError as error:
+            gone = isinstance(error, httpx.HTTPStatusError) and error.response.status_code in _GONE
+            if gone or time.monotonic() - slot.renewed > LEASE:
+                self._lose(slot, str(error) or type(error).__name__)
+            if gone:
+                # A server that was started anew forgets its leases, but not that their slots are taken.
+                with suppress(httpx.HTTPError):
+                    client.release_concurrency_slots([self.name], 1, max(time.monotonic() - slot.since, 1.0))
+
+    def _lose(self, slot: Slot, why: str) -> None:
+        with self._changed:
+            self._slots.discard(slot)
+            warn = slot.warn
+        if warn:
+            warn(
+                f"the slot of the concurrency limit {self.name} was lost ({why}); the skill runs on, and the limit "
+                "may be exceeded meanwhile"
+            )
+
+    def _return(self, slot: Slot, client: SyncPrefectClient) -> None:
+        try:
+            client.release_concurrency_slots_with_lease(lease_id=slot.lease_id)
+        except httpx.HTTPError as error:
+            logger.info("a slot of %s was not given back, and will expire: %s", self.name, error)
+
+
+def _post(client: SyncPrefectClient, path: str, body: dict[str, Any]) -> httpx.Response:
+    """One request without the client's own retries.
+
+    A server on SQLite says 503 to one increment in two while it is busy with anything else, and the client would
+    then sleep for two seconds and more.
+    """
+    inner: Any = client._client
+    request = inner.build_request("POST", path, json=body)
+    if inner.enable_csrf_support:
+        inner._add_csrf_headers(request)
+    return httpx.Client.send(inner, request).raise_for_status()
+
+
+_limits: dict[tuple[int, str], EngineLimit] = {}
+
+
+def limit_for(name: str, default: int) -> EngineLimit:
+    """This process's share of a limit; one for all its threads."""
+    # A forked child has none of its parent's threads.
+    key = os.getpid(), name
+    limit = _limits.get(key)
+    if limit is None:
+        limit = _limits.setdefault(key, EngineLimit(name, default))
+        atexit.register(limit.close)
+    return limit
+
+
+class Place:
+    """A run's slot on its engine.
+
+    Args:
+        cancel: Tripped, it ends the waiting.
+        owner: Id of the flow run that is shown as the slot's holder.
+    """
+
+    def __init__(self, runner: Runner, cancel: CancelToken, owner: str | None) -> None:
+        self._runner = runner
+        self._cancel = cancel
+        self._logger = get_run_logger()
+        self._holder = ConcurrencyLeaseHolder(type="flow_run", id=UUID(owner)) if owner else None
+        self._limit: EngineLimit | None = None
+        self._slot: Slot | None = None
+
+    def take(self) -> None:
+        """Waits for the slot; see `EngineLimit.acquire`."""
+        name = f"skillbox-{repeated(lambda: self._runner.engine.name)}"
+        self._limit = limit_for(name, self._runner.settings.max_engine_execs)
+        self._slot = self._limit.acquire(self._cancel, self._holder, self._logger)
+
+    def give_back(self) -> None:
+        """Gives the slot back, if there is one."""
+        if self._limit and self._slot:
+            self._limit.release(self._slot)
+            self._slot = None

@@ -1,0 +1,55 @@
+"""Trying again: infrastructure may have recovered a moment later, an answer does not change.
+
+A scheduler retries the steps itself and shows it. Where nobody else does, this is the way.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from skillbox_core.errors import SkillboxError
+from skillbox_core.lifecycle import Steps
+
+T = TypeVar("T")
+
+ATTEMPTS = 3
+FIRST_DELAY = 0.5
+"""Seconds before the second attempt; each further delay is twice as long. Each is varied by half, up and down."""
+
+logger = logging.getLogger(__name__)
+
+
+def repeated(call: Callable[[], T]) -> T:
+    """Calls, and calls again when infrastructure failed: `ATTEMPTS` times in all.
+
+    Raises:
+        SkillboxError: An answer, or what the last attempt failed with.
+    """
+    for attempt in range(1, ATTEMPTS):
+        try:
+            return call()
+        except SkillboxError as error:
+            if not error.retryable:
+                raise
+            logger.info("attempt %d of %d: %s", attempt, ATTEMPTS, error)
+        time.sleep(FIRST_DELAY * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311
+    return call()
+
+
+class _Repeating:
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+
+    def __getattr__(self, name: str) -> Any:
+        step = getattr(self._steps, name)
+        return lambda *arguments: repeated(partial(step, *arguments))
+
+
+def repeating(steps: Steps) -> Steps:
+    """The same steps, each of which is tried again when infrastructure failed."""
+    return cast(Steps, _Repeating(steps))

@@ -1,0 +1,176 @@
+"""Workers that are frozen, that do the same thing twice, and that are many."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from skillbox_core import CancelToken, Reason, Runner, RunOptions, RunResult, Settings, Status
+from skillbox_core.admission import Admission
+from skillbox_core.errors import RunCancelledError
+from skillbox_core.sandbox import orphans
+from skillbox_core.sandbox.orphans import cleanup_orphans
+from tests.faults.world import World, push, request
+
+WORKER = Path(__file__).parent / "worker.py"
+
+
+def _worker(settings: Settings, *arguments: str) -> subprocess.Popen[str]:
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "SKILLBOX_HOME": str(settings.home),
+        "SKILLBOX_INSTANCE": settings.instance,
+    }
+    return subprocess.Popen(
+        [sys.executable, str(WORKER), *arguments], env=environment, stdout=subprocess.PIPE, text=True
+    )
+
+
+@pytest.fixture
+def local(installation: Settings, tmp_path: Path) -> Runner:
+    """A worker with everything in folders of its own, so that another process can share them."""
+    runner = Runner.from_settings(installation.model_copy(update={"home": tmp_path / "home"}))
+    push(runner, tmp_path)
+    return runner
+
+
+def _frozen(local: Runner) -> subprocess.Popen[str]:
+    """A worker that is stopped while its skill runs."""
+    worker = _worker(local.settings, "run", "2", "frozen")
+    assert worker.stdout
+    assert worker.stdout.readline() == "begun\n"
+    worker.send_signal(signal.SIGSTOP)
+    return worker
+
+
+def _woken(worker: subprocess.Popen[str]) -> RunResult:
+    worker.send_signal(signal.SIGCONT)
+    told, _ = worker.communicate(timeout=60)
+    return RunResult.model_validate(json.loads(told.splitlines()[-1]))
+
+
+def test_a_frozen_worker_that_wakes_up_too_late_changes_nothing(local: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = _frozen(local)
+    # The deadline is over, and nobody waits any more.
+    monkeypatch.setattr(orphans, "GRACE", -3600.0)
+    while cleanup_orphans(local):
+        pass
+    (row,) = local.executions.list("default")
+    assert (row.status, row.reason) == (Status.FAILED, Reason.INFRASTRUCTURE)
+    result = _woken(worker)
+    assert (result.status, result.error) == (Status.FAILED, row.error)
+    assert local.executions.get("default", row.id) == row
+    assert local.engine.containers({"skillbox.execution": row.id}) == []
+    assert list(local.spool.glob("*")) == []
+
+
+def test_a_frozen_worker_that_was_replaced_changes_nothing(local: Runner) -> None:
+    worker = _frozen(local)
+    options = RunOptions(key="frozen")
+    (row,) = local.executions.list("default")
+    local.engine.remove(f"skillbox-{row.id}-1")
+    second = local.run(request(2), options)
+    assert (second.execution_id, second.status) == (row.id, Status.SUCCESS)
+    assert local.executions.get("default", row.id).attempt == 2
+    before = local.executions.get("default", row.id)
+    result = _woken(worker)
+    assert (result.status, result.output) == (Status.SUCCESS, {"ok": True})
+    assert local.executions.get("default", row.id) == before
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.4, 0.9], ids="{} s apart".format)
+def test_two_workers_at_once_have_one_effect(world: World, tmp_path: Path, apart: float) -> None:
+    options = RunOptions(key=f"twice, {apart}")
+    # Two machines: each has a home of its own.
+    workers = [
+        Runner.from_settings(world.settings.model_copy(update={"home": tmp_path / name})) for name in ("one", "two")
+    ]
+    results: list[RunResult] = []
+
+    def run(runner: Runner) -> None:
+        results.append(runner.run(request(0.6), options))
+
+    threads = [threading.Thread(target=run, args=(worker,)) for worker in workers]
+    threads[0].start()
+    time.sleep(apart)
+    threads[1].start()
+    for thread in threads:
+        thread.join(60)
+    first, second = results
+    assert first == second.model_copy(update={"files_url": first.files_url})
+    assert first.status is Status.SUCCESS, first
+    world.assert_right(first)
+    for worker in workers:
+        assert list(worker.spool.glob("*")) == []
+
+
+def test_a_thousand_queued_at_once_are_admitted_in_their_order() -> None:
+    admission = Admission(1)
+    order: list[int] = []
+    admission.enter("first", None)
+
+    def run(number: int) -> None:
+        admission.enter(str(number), None)
+        order.append(number)
+        admission.leave(str(number))
+
+    threads = []
+    for number in range(1000):
+        threads.append(threading.Thread(target=run, args=(number,)))
+        threads[-1].start()
+        while len(admission._waiting) <= number:
+            time.sleep(0.0005)
+    assert order == []
+    admission.leave("first")
+    for thread in threads:
+        thread.join(60)
+    assert order == list(range(1000))
+
+
+def test_who_waits_for_admission_hears_of_a_cancellation() -> None:
+    admission, token, heard = Admission(1), CancelToken(), threading.Event()
+    admission.enter("first", None)
+
+    def wait() -> None:
+        with pytest.raises(RunCancelledError):
+            admission.enter("second", token)
+        heard.set()
+
+    threading.Thread(target=wait).start()
+    token.cancel()
+    assert heard.wait(2.0)
+    admission.leave("first")
+    admission.enter("third", None)
+
+
+def test_waiting_for_admission_does_not_count_against_the_timeout(installation: Settings, tmp_path: Path) -> None:
+    settings = installation.model_copy(update={"home": tmp_path / "home", "max_concurrent_execs": 1})
+    runner = Runner.from_settings(settings)
+    push(runner, tmp_path)
+    results: list[RunResult] = []
+
+    def run() -> None:
+        results.append(runner.run(request(1.5), RunOptions(timeout="2500ms")))
+
+    threads = [threading.Thread(target=run) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [result.status for result in results] == [Status.SUCCESS] * 3, results
+
+
+def test_many_at_once_get_by_with_few_files(local: Runner) -> None:
+    worker = _worker(local.settings, "many", "40")
+    told, _ = worker.communicate(timeout=120)
+    assert json.loads(told) == {"success": 40}
+    assert list(local.spool.glob("*")) == []

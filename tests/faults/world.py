@@ -1,0 +1,96 @@
+"""An installation behind fault proxies, and what must be true of it after every fault."""
+
+from __future__ import annotations
+
+import time
+import uuid
+import zipfile
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import docker
+
+from skillbox_core import Runner, RunRequest, RunResult, Settings, Status
+from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_INSTANCE
+from tests.services.faults import Proxy
+
+SKILL = "marked"
+SCRIPT = """
+echo begun; echo >&2 on its way
+sleep "$(sed -n 's/.*"seconds":\\([0-9.]*\\).*/\\1/p' /sandbox/input.json)"
+head -c 40000 /dev/urandom >/sandbox/out/files/data
+echo '{"ok": true}' >/sandbox/out/output.json
+echo done
+"""
+LINES = ["begun", "done", "on its way"]
+
+REFUSED = "70"
+"""How the supervisor ends when whoever brought the skill was gone before it was all there."""
+
+
+@dataclass
+class World:
+    """An installation behind three proxies, and the same one seen past them."""
+
+    engine: Proxy
+    store: Proxy
+    database: Proxy
+    settings: Settings
+    outside: Runner
+    began: float = field(default_factory=time.time)
+
+    def runner(self) -> Runner:
+        """A new worker, with connections of its own."""
+        return Runner.from_settings(self.settings)
+
+    def starts(self, execution_id: str) -> int:
+        """How often a skill was started for an execution, as the engine counted it."""
+        seen: Counter[str] = Counter()
+        events = docker.APIClient(self.outside.engine.url, version="auto").events(
+            since=int(self.began) - 1,
+            until=f"{time.time():.9f}",
+            decode=True,
+            filters={"event": ["start", "die"], "label": f"{LABEL_EXECUTION}={execution_id}"},
+        )
+        for event in events:
+            refused = event["Action"] == "die" and event["Actor"]["Attributes"]["exitCode"] == REFUSED
+            seen["refused" if refused else event["Action"]] += 1
+        return seen["start"] - seen["refused"]
+
+    def assert_right(self, result: RunResult, *, starts: int = 1) -> None:
+        """The record is final and says what the caller was told; the skill ran so often; nothing is left."""
+        record = self.outside.executions.result("default", result.execution_id)
+        assert record.status is not Status.RUNNING
+        assert (record.status, record.reason, record.output, record.logs, record.files_list) == (
+            result.status,
+            result.reason,
+            result.output,
+            result.logs,
+            result.files_list,
+        )
+        assert self.starts(result.execution_id) == starts
+        if result.status is Status.SUCCESS:
+            # Which of two streams is read first is the engine's choice.
+            assert sorted(result.logs.splitlines()) == LINES
+            assert (result.output, result.files_list) == ({"ok": True}, ("data",))
+        self.assert_clean()
+
+    def assert_clean(self) -> None:
+        """No container and no spooled file."""
+        assert self.outside.engine.containers({LABEL_INSTANCE: self.settings.instance}) == []
+        assert list((self.settings.home / "spool").glob("*")) == []
+
+
+def push(runner: Runner, folder: Path, name: str = SKILL, script: str = SCRIPT) -> None:
+    """Stores a bash skill."""
+    path = folder / f"{uuid.uuid4().hex}.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("SKILL.md", f"---\nname: {name}\ndescription: A test.\nlang: bash\n---\n")
+        archive.writestr("main.sh", script)
+    runner.registry.push("default", path)
+
+
+def request(seconds: float = 0.0) -> RunRequest:
+    """A run of the skill that takes so long."""
+    return RunRequest(skill=SKILL, input={"seconds": seconds})
