@@ -20,6 +20,7 @@ from skillbox_core.models import Execution, Verdict
 from skillbox_core.sandbox.container import LABEL_DEADLINE, LABEL_EXECUTION, LABEL_INSTANCE, LABEL_OWNER
 from skillbox_core.sandbox.limits import parse_duration
 from skillbox_core.sandbox.policy import MANAGED_BY
+from skillbox_core.spool import discard, stale_spool
 from skillbox_core.status import Reason, Status
 from skillbox_core.storage.tables import ExecutionRow, aware, now
 
@@ -42,14 +43,14 @@ class Orphan:
     """One thing to clean up.
 
     Attributes:
-        name: The container's name, or the execution's id.
+        name: The container's name, the execution's id, or the name of an entry of this machine's spool.
         why: What makes it an orphan.
         ends_as: What its record becomes, if it is closed.
         done: It was carried out.
         error: Why it could not be.
     """
 
-    kind: Literal["container", "record"]
+    kind: Literal["container", "record", "spool"]
     name: str
     execution_id: str
     why: str
@@ -59,7 +60,7 @@ class Orphan:
 
 
 def cleanup_orphans(runner: Runner, *, dry_run: bool = False, ended_owners: EndedOwners | None = None) -> list[Orphan]:
-    """Removes containers and closes records that nobody looks after any more.
+    """Removes containers and spooled files, and closes records, that nobody looks after any more.
 
     Args:
         dry_run: Only say what would be done.
@@ -86,7 +87,11 @@ def find_orphans(runner: Runner, ended_owners: EndedOwners | None = None) -> lis
     found = [o for c in containers if (o := judge_container(c, records, over, time.time(), patience))]
     going = {orphan.name for orphan in found}
     held = {_execution_id(c) for c in containers if _container_name(c) not in going}
-    return found + [o for row in running if (o := judge_record(row, held, over, patience))]
+    found += [o for row in running if (o := judge_record(row, held, over, patience))]
+    return found + [
+        Orphan("spool", entry.name, entry.name.partition("-")[0], "files of an attempt that is over")
+        for entry in stale_spool(runner.spool, runner.executions)
+    ]
 
 
 def carry_out(runner: Runner, orphans: Sequence[Orphan]) -> list[Orphan]:
@@ -176,6 +181,8 @@ def _carry_out(runner: Runner, orphan: Orphan, records: Mapping[str, ExecutionRo
     try:
         if orphan.kind == "container":
             runner.engine.remove(orphan.name)
+        elif orphan.kind == "spool":
+            discard(runner.spool / orphan.name)
         elif row := records.get(orphan.execution_id):
             runner.executions.close(_execution(row), _verdict(orphan))
     except SkillboxError as error:

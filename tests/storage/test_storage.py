@@ -152,12 +152,16 @@ def test_the_reconciler_closes_what_nobody_looks_after_and_leaves_the_living(
     from skillbox_core.sandbox import orphans
 
     monkeypatch.setattr(orphans, "GRACE", -1_000_000.0)
+    (store.spool / f"{execution.id}-1.tar.gz").write_bytes(b"living")
+    (store.spool / f"{'0' * 32}-1.in-x").mkdir()
     found = cleanup_orphans(store, dry_run=True)
-    assert [(o.kind, o.done) for o in found] == [("container", False), ("record", False)]
+    assert [(o.kind, o.done) for o in found] == [("container", False), ("record", False), ("spool", False)]
     assert [(o.kind, o.done, o.name) for o in cleanup_orphans(store)] == [
         ("record", True, execution.id),
+        ("spool", True, f"{'0' * 32}-1.in-x"),
         ("container", True, sandbox.name),
     ]
+    assert [(o.kind, o.done) for o in cleanup_orphans(store)] == [("spool", True)], "its execution is over now"
     assert store.executions.result("default", execution.id).reason is Reason.INFRASTRUCTURE
     assert cleanup_orphans(store) == []
 
