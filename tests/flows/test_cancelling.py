@@ -17,7 +17,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 
 from skillbox_core import Reason, Runner, Settings, Status
-from skillbox_core.sandbox.engine import ContainerGoneError
+from skillbox_core.errors import SkillboxError
 from tests.services.process import running
 
 PROGRAM = Path(__file__).parent / "programs" / "cancelling.py"
@@ -55,8 +55,8 @@ def _started(runner: Runner) -> int:
     found = runner.engine.containers({"skillbox.instance": runner.settings.instance})
 
     def says(container_id: str) -> bytes:
-        with suppress(ContainerGoneError):
-            # A container is listed a moment before it can be asked.
+        with suppress(SkillboxError):
+            # A container is listed a moment before it can be asked, and a moment after.
             return b"".join(runner.engine.logs(container_id))
         return b""
 
