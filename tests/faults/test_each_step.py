@@ -15,13 +15,17 @@ from tests.services.faults import Fault, Proxy
 WITHIN = 30.0
 """Seconds that a run may take whatever happens, with this suite's time limits."""
 
-HTTP = (Fault.DROP, Fault.LOST_REPLY, Fault.HALF_ANSWER, Fault.ERROR, Fault.STALL)
-CHANGING = (*HTTP, Fault.DELAY, Fault.GARBAGE, Fault.DUPLICATE)
-DATABASE = (Fault.DROP, Fault.LOST_REPLY, Fault.STALL)
+HTTP = (Fault.DROP, Fault.LOST_REPLY, Fault.HALF_ANSWER, Fault.ERROR)
+CHANGING = (*HTTP, Fault.STALL, Fault.DELAY, Fault.GARBAGE, Fault.DUPLICATE)
+DATABASE = (Fault.DROP, Fault.LOST_REPLY)
 
 STEPS: dict[str, tuple[str, str, tuple[Fault, ...]]] = {
-    "create record, resolving the version": ("store", r"GET /skills", HTTP),
-    "create record, opening it": ("database", r"INSERT INTO executions", (*DATABASE, Fault.DELAY, Fault.GARBAGE)),
+    "create record, resolving the version": ("store", r"GET /skills", (*HTTP, Fault.STALL)),
+    "create record, opening it": (
+        "database",
+        r"INSERT INTO executions",
+        (*DATABASE, Fault.STALL, Fault.DELAY, Fault.GARBAGE),
+    ),
     "load skill, its digest": ("database", r"FROM skill_digests", DATABASE),
     "load skill, its archive": ("store", r"GET .*/skill\.zip", HTTP),
     "create container, looking up the image": ("engine", r"GET .*/images/", HTTP),
@@ -31,10 +35,10 @@ STEPS: dict[str, tuple[str, str, tuple[Fault, ...]]] = {
     "create container, attaching": ("engine", r"POST .*/attach", (Fault.DROP, Fault.LOST_REPLY, Fault.ERROR)),
     "create container, starting": ("engine", r"POST .*/start", CHANGING),
     "collect output, asking": ("engine", r"POST .*/containers/.*/exec", HTTP),
-    "collect output, reading": ("engine", r"POST .*/exec/.*/start", HTTP),
+    "collect output, reading": ("engine", r"POST .*/exec/.*/start", (*HTTP, Fault.STALL)),
     "upload artifacts": ("store", r"PUT .*/files\.tar\.gz", CHANGING),
-    "cleanup, closing the record": ("database", r"UPDATE executions SET status", DATABASE),
-    "cleanup, removing the container": ("engine", r"DELETE .*/containers/", HTTP),
+    "cleanup, closing the record": ("database", r"UPDATE executions SET status", (*DATABASE, Fault.STALL)),
+    "cleanup, removing the container": ("engine", r"DELETE .*/containers/", (*HTTP, Fault.STALL)),
 }
 
 CASES = [(step, fault) for step, (_, _, faults) in STEPS.items() for fault in faults]

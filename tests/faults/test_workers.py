@@ -78,7 +78,7 @@ def test_a_frozen_worker_that_was_replaced_changes_nothing(local: Runner) -> Non
     options = RunOptions(key="frozen")
     (row,) = local.executions.list("default")
     local.engine.remove(f"skillbox-{row.id}-1")
-    second = local.run(request(2), options)
+    second = local.run(request(2.0), options)
     assert (second.execution_id, second.status) == (row.id, Status.SUCCESS)
     assert local.executions.get("default", row.id).attempt == 2
     before = local.executions.get("default", row.id)
@@ -170,7 +170,7 @@ def test_waiting_for_admission_does_not_count_against_the_timeout(installation: 
 
 
 def test_many_at_once_get_by_with_few_files(local: Runner) -> None:
-    worker = _worker(local.settings, "many", "40")
+    worker = _worker(local.settings, "many", "24")
     told, _ = worker.communicate(timeout=120)
-    assert json.loads(told) == {"success": 40}
+    assert json.loads(told) == {"success": 24}
     assert list(local.spool.glob("*")) == []
