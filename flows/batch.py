@@ -24,6 +24,8 @@ from skillbox_core.sandbox.limits import format_bytes
 
 logger = logging.getLogger(__name__)
 
+FETCH = 10.0
+"""Seconds for the result of a run that has ended."""
 MAX_ROWS = 1_000
 MAX_ERROR = 300
 
@@ -96,7 +98,8 @@ def row(index: int, ended: PrefectFuture[Any] | State[Any]) -> Row:
     """One row: of what ran, as far as it can be known."""
     try:
         if isinstance(ended, PrefectFuture):
-            ended.wait(0)
+            # It is done, but what it gave may have to be fetched from another process or machine yet.
+            ended.wait(FETCH)
         state = ended if isinstance(ended, State) else ended.state
         found = state.result(raise_on_failure=False, _sync=True)  # type: ignore[call-overload]
         name = str(state.name).lower()
