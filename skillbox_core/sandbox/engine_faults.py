@@ -70,7 +70,7 @@ def refuse_errors(response: requests.Response) -> None:
         return
     text = brief(response.text)
     response.close()
-    if response.status_code == 404:
+    if response.status_code == 404 or (response.status_code == 409 and "marked for removal" in text):
         raise ContainerGoneError(f"the engine has no such container: {text}")
     if response.status_code == 403:
         raise PolicyError(f"the engine refused: {text}")
