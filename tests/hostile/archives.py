@@ -27,8 +27,9 @@ def build(spec: Mapping[str, Any], target: Path, name: str) -> None:
     """Writes the archive that a case describes.
 
     Args:
-        spec: `add` (entries), `base` (false leaves SKILL.md and main.py out), `md` (text of SKILL.md),
-            `count` (that many empty entries more), `patch`, `replace`, `prepend`, `append`, `cut`, `swap`.
+        spec: `add` (entries), `base` (false leaves SKILL.md and main.py out), `md` and `main` (their text), `count`
+            (that many empty entries more), and edits of the finished file: `patch`, `replace`, `insert`, `prepend`,
+            `append`, `twice`, `cut`.
         target: The file to write.
         name: The skill's name in SKILL.md.
     """

@@ -39,10 +39,13 @@ class Witness(Engine):
 
     def remove(self, container: str) -> bool:
         """Looks before it removes."""
-        with suppress(SkillboxError):  # gone, or never made: nothing to be seen
-            self.seen.append(self.inspect(container))
-            self.logs_kept.append(b"".join(self.logs(container, follow=False)))
-        return super().remove(container)
+        try:
+            with suppress(SkillboxError):  # gone, or never made: nothing to be seen
+                self.seen.append(self.inspect(container))
+                self.logs_kept.append(b"".join(self.logs(container)))
+        finally:
+            removed = super().remove(container)
+        return removed
 
     def forget(self) -> None:
         """Begins anew."""

@@ -12,6 +12,7 @@ from typing import Any
 from skillbox_core import Settings
 from skillbox_core.sandbox.allowlist import resolve_image
 from skillbox_core.sandbox.engine import Engine
+from skillbox_core.sandbox.images import ready_image
 
 REPOSITORY = "skillbox-hostile"
 
@@ -31,8 +32,8 @@ def made_image(engine: Engine, settings: Settings, spec: Mapping[str, Any]) -> I
             _import(api, name)
         else:
             named = settings.default_images[spec.get("base", "python")]
-            base = resolve_image(named, settings.image_allowlist, settings.image_aliases)
-            _commit(api, engine.ready_image(base).id, name, spec)
+            base = ready_image(engine, resolve_image(named, settings.image_allowlist, settings.image_aliases)).id
+            _commit(api, base, name, spec)
         yield name
     finally:
         with suppress(Exception):

@@ -1,7 +1,7 @@
 # /// case
 # promise = "a fork bomb stops at the process limit, and its output is still collected"
 # status = "failed"
-# reason = ["exit", "oom"]
+# reason = ["pids", "oom"]
 # logs = "temporarily unavailable"
 # ///
 import os

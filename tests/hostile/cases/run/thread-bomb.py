@@ -1,7 +1,7 @@
 # /// case
 # promise = "a thread bomb stops at the process limit"
 # status = "failed"
-# reason = "exit"
+# reason = "pids"
 # logs = "can't start new thread"
 # ///
 import threading, time
