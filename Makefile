@@ -13,8 +13,8 @@ run: setup ## set everything up, then run the example pipeline on real data
 
 test: setup ## set everything up, then run all tests (ARGS="-k name" for some)
 	@$(bootstrap) services
-	@$(bin)/python -m pytest $(ARGS)
-	@$(if $(ARGS),,SKILLBOX_TEST_POSTGRES=1 $(bin)/python -m pytest tests/flows)
+	@$(if $(ARGS),,SKILLBOX_TEST_DEAL=1) $(bin)/python -m pytest $(ARGS)
+	@$(if $(ARGS),,SKILLBOX_TEST_DEAL=1 SKILLBOX_TEST_POSTGRES=1 $(bin)/python -m pytest tests/flows)
 
 hostile: setup ## only the hostile suite, as a table (ARGS="-k words" for some)
 	@$(bin)/python -m tests.hostile $(ARGS)

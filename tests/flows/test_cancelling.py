@@ -82,6 +82,7 @@ ELSEWHERE = {"in_processes": 2, "on_dask": 2}
 """Flows whose skills are in other processes than the one that is told to stop."""
 
 
+@pytest.mark.dealt
 @pytest.mark.parametrize(
     ("which", "number"),
     [
@@ -134,6 +135,7 @@ def deployed(
         yield by
 
 
+@pytest.mark.dealt
 @pytest.mark.parametrize(
     ("how", "which"),
     [*(("serve", which) for which in CONTAINERS), ("worker", "direct"), ("worker", "mapped")],

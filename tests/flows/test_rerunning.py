@@ -69,6 +69,7 @@ def _starts(runner: Runner, owner: str) -> Iterator[Counter[str]]:
         thread.join(10)
 
 
+@pytest.mark.dealt
 @pytest.mark.parametrize(
     ("which", "point"), [*(("one", point) for point in POINTS), ("nested", "within wait"), ("nested", "before cleanup")]
 )
