@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +84,8 @@ def deploy_to_a_pool(name: str) -> None:
 
 
 if __name__ == "__main__":
+    # It is ignored in what a shell started in the background, and that is inherited.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     how, which = sys.argv[1:]
     if how == "serve":
         serve(*[each.to_deployment(name=which) for each in FLOWS.values()])
