@@ -74,7 +74,7 @@ _ROUTES: tuple[tuple[str, str, Mapping[str, re.Pattern[str]]], ...] = (
     ("POST", r"/containers/create", {"name": _ANY}),
     ("GET", rf"/containers/{_CONTAINER}/json", {}),
     ("GET", rf"/containers/{_CONTAINER}/logs",
-     {"stdout": _FLAG, "stderr": _FLAG, "follow": _FLAG, "tail": re.compile(r"all|[0-9]{1,9}\Z")}),
+     {"stdout": _FLAG, "stderr": _FLAG, "follow": _FLAG, "tail": re.compile(r"(all|[0-9]{1,9})\Z")}),
     ("POST", rf"/containers/{_CONTAINER}/attach",
      {"stdin": _FLAG, "stdout": _FLAG, "stderr": _FLAG, "stream": _FLAG, "logs": _FLAG}),
     ("POST", rf"/containers/{_CONTAINER}/start", {}),

@@ -76,7 +76,9 @@ def test_dangerous_system_calls_are_refused(inside: dict[str, Any]) -> None:
 
 
 def test_pid_1_is_the_supervisor(inside: dict[str, Any]) -> None:
-    assert inside["pid 1"] in {"sh", "dash", "bash", "busybox"}
+    name, standard_input = inside["pid 1"]
+    assert name in {"sh", "dash", "bash", "busybox"}
+    assert standard_input == "/dev/null", "what was delivered, and what still comes, must not be within reach"
 
 
 def test_every_limit_of_the_policy_holds_inside(inside: dict[str, Any]) -> None:
@@ -177,7 +179,7 @@ def test_inspect_shows_neither_input_nor_environment(seen_by_engine: dict[str, A
     assert INPUT_SECRET not in shown
 
 
-def test_a_secret_is_nowhere_but_in_the_skills_own_environment(run: Run, runner: Runner) -> None:
+def test_pid_1_knows_no_secret(run: Run, runner: Runner) -> None:
     script = (
         "import json,os; found=[p for p in ('/proc/1/environ','/proc/1/cmdline','/proc/self/cmdline') "
         "if os.environ['API_KEY'].encode() in open(p,'rb').read()]\n"
@@ -185,9 +187,6 @@ def test_a_secret_is_nowhere_but_in_the_skills_own_environment(run: Run, runner:
     )
     result = run(script, env={"API_KEY": SECRET})
     assert result.output == {"found": [], "left": False}
-    for path in Path(runner.settings.home).rglob("*"):
-        if path.is_file():
-            assert SECRET.encode() not in path.read_bytes(), path
 
 
 def test_an_image_with_a_volume_is_refused(runner: Runner, make_skill: MakeSkill) -> None:

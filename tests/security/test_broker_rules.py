@@ -49,6 +49,7 @@ COLLECT = {"Cmd": collect_command(), "User": USER, "AttachStdout": True, "Attach
         ("POST", "/v1.41/containers/create", {"name": NAME}, body(), "/containers/create"),
         ("GET", f"{LOOKUP}/json", {}, None, "/containers/{}/json"),
         ("GET", f"{LOOKUP}/logs", {"stdout": "1", "stderr": "1", "follow": "0"}, None, "/containers/{}/logs"),
+        ("GET", f"{LOOKUP}/logs", {"stdout": "1", "stderr": "1", "tail": "20"}, None, "/containers/{}/logs"),
         ("POST", f"{LOOKUP}/attach", {"stdin": "1", "stdout": "1", "stderr": "1", "stream": "1"}, None,
          "/containers/{}/attach"),
         ("POST", f"{LOOKUP}/start", {}, None, "/containers/{}/start"),
@@ -133,6 +134,7 @@ def test_what_the_engine_gets_is_written_anew() -> None:
         # Parameters and bodies that no call has.
         ("GET", f"{LOOKUP}/json", {"size": "1"}, None),
         ("GET", f"{LOOKUP}/logs", {"since": "0"}, None),
+        ("GET", f"{LOOKUP}/logs", {"tail": "all of them"}, None),
         ("POST", f"{LOOKUP}/attach", {"detachKeys": "ctrl-p"}, None),
         ("POST", f"{LOOKUP}/start", {"checkpoint": "x"}, None),
         ("POST", f"{LOOKUP}/start", {}, {"Binds": ["/:/host"]}),

@@ -116,7 +116,7 @@ def test_equal_contents_are_still_two_things(scene: Scene) -> None:
 
 def test_files_lie_under_their_tenant_and_their_address_says_so(scene: Scene, tmp_path: Path) -> None:
     row = scene.store.executions.get(ACME, scene.result.execution_id)
-    assert row.files_key == f"{ACME}/{row.id}/files.tar.gz" == artifacts_key(ACME, row.id)
+    assert row.files_key == f"{ACME}/{row.id}/files.tar.gz" == artifacts_key(ACME, row.id, 1)
     assert f"/{ACME}/{row.id}/files.tar.gz" in scene.result.files_url
 
 
@@ -148,7 +148,7 @@ def test_a_tenant_that_is_no_name_is_refused_by_every_path(scene: Scene, tenant:
         lambda: registry.load(tenant, "plan", "1.0.0"),
         lambda: registry.delete(tenant, "plan", "1.0.0"),
         lambda: run_as(scene, tenant),
-        lambda: artifacts_key(tenant, scene.result.execution_id),
+        lambda: artifacts_key(tenant, scene.result.execution_id, 1),
         lambda: scene.store.executions.get(tenant, scene.result.execution_id),
         lambda: scene.store.executions.result(tenant, scene.result.execution_id),
         lambda: scene.store.executions.list(tenant),

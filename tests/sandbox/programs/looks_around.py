@@ -83,7 +83,7 @@ found = {
     "writable": writable_places(),
     "routes": read("/proc/net/route").count("\n") - 1,
     "interfaces": sorted(os.listdir("/sys/class/net")),
-    "pid 1": read("/proc/1/comm").strip(),
+    "pid 1": [read("/proc/1/comm").strip(), os.readlink("/proc/1/fd/0")],
     "root": mounts["/"].split(",")[0],
     "sandbox": mounts["/sandbox"],
     "tmp": mounts["/tmp"],

@@ -1,0 +1,71 @@
+"""`make mutation`: switches each hardening off in turn, in a copy of the project, and proves that a test notices."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.mutation.hardenings import Hardening, load
+from tests.mutation.workbench import PASSED, Verdict, Workbench, prepare
+
+AT_ONCE = 2
+
+
+def main() -> int:
+    """Runs the chosen hardenings; the exit code is 1 when one can be switched off without any test noticing."""
+    parser = argparse.ArgumentParser(prog="make mutation", description=__doc__)
+    parser.add_argument(
+        "-k", default="", metavar="WORDS", help="only those whose name holds one of these, comma-separated"
+    )
+    words = [word for word in parser.parse_args().k.split(",") if word]
+    chosen = [h for h in load() if not words or any(word in f"{h.group}/{h.name}" for word in words)]
+    began, unnoticed, sound = time.monotonic(), 0, False
+    prepare()
+    print(f"{'HARDENING':62} {'NOTICED BY':120} TIME")
+    # What fails with everything on would notice anything.
+    everything = tuple(dict.fromkeys(name for hardening in chosen for name in hardening.noticed))
+    control = Hardening("control", "everything is on", "pyproject.toml", (), everything)
+    for hardening, verdict in verdicts([control, *chosen]):
+        if hardening is control:
+            sound = not verdict.noticed and verdict.said.startswith(PASSED)
+            print(f"{'control/everything is on':62} {verdict.said:120.120} {verdict.seconds:5.1f} s", flush=True)
+            continue
+        unnoticed += not verdict.noticed
+        word = verdict.said if verdict.noticed else f"NOT NOTICED: {verdict.said}"
+        name = f"{hardening.group}/{hardening.name}"
+        print(f"{name:62.62} {word:120.120} {verdict.seconds:5.1f} s", flush=True)
+    seconds = time.monotonic() - began
+    print(f"\n{len(chosen) - unnoticed} of {len(chosen)} hardenings are missed when they are gone, {seconds:.0f} s")
+    if not sound:
+        print("the control failed: what a test noticed may be nothing")
+    return 0 if sound and not unnoticed else 1
+
+
+def verdicts(chosen: list[Hardening]) -> Iterator[tuple[Hardening, Verdict]]:
+    """Each hardening with what became of it, as they end; a few at a time."""
+    with tempfile.TemporaryDirectory(prefix="skillbox-mutation-") as folder:
+        free = [Workbench(Path(folder) / str(number)) for number in range(AT_ONCE)]
+        running: dict[int, tuple[Workbench, Hardening]] = {}
+        waiting = list(reversed(chosen))
+        while waiting or running:
+            if waiting and free:
+                bench, hardening = free.pop(), waiting.pop()
+                try:
+                    running[bench.switch_off(hardening)] = (bench, hardening)
+                except LookupError as error:
+                    free.append(bench)
+                    yield hardening, Verdict(False, str(error), 0.0)
+                continue
+            pid, status = os.wait()
+            bench, hardening = running.pop(pid)
+            yield hardening, bench.switch_on(status)
+            free.append(bench)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
