@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from skillbox_core.errors import StorageError
+from skillbox_core.errors import ChangedObjectError, StorageError
+from skillbox_core.models import Artifacts
 from skillbox_core.settings import Settings
 from skillbox_core.storage.artifacts import ArtifactStore, artifacts_key
 from skillbox_core.storage.objects import Bucket
 
-KEY = artifacts_key("default", "0" * 32)
+KEY = artifacts_key("default", "0" * 32, 1)
 
 
 def evil(name: str, kind: bytes = tarfile.REGTYPE, link: str = "") -> tarfile.TarInfo:
@@ -47,7 +48,7 @@ def test_an_archive_that_was_changed_in_the_bucket_writes_nothing_elsewhere(
     target = tmp_path / "downloads" / "here"
     before = {path for path in tmp_path.rglob("*") if path.is_file()}
     with pytest.raises(StorageError, match="does not belong there"):
-        ArtifactStore(bucket).extract(KEY, target)
+        ArtifactStore(bucket).extract(Artifacts(KEY), target)
     assert {path for path in tmp_path.rglob("*") if path.is_file() or path.is_symlink()} == before
     assert not Path("/tmp/escaped-not-here").exists()
 
@@ -63,5 +64,16 @@ def test_a_link_that_lies_in_the_folder_already_leads_nowhere(installation: Sett
     outside.mkdir()
     (target / "folder").symlink_to(outside)
     with pytest.raises(StorageError):
-        ArtifactStore(bucket).extract(KEY, target)
+        ArtifactStore(bucket).extract(Artifacts(KEY), target)
     assert list(outside.iterdir()) == []
+
+
+def test_an_archive_that_is_not_the_one_that_was_uploaded_is_refused(installation: Settings, tmp_path: Path) -> None:
+    bucket = Bucket(installation.model_copy(update={"home": tmp_path / "home"}), "executions")
+    packed = tmp_path / "other.tar.gz"
+    with tarfile.open(packed, "w:gz") as tar:
+        tar.addfile(evil("file"), io.BytesIO(b"good"))
+    bucket.put(packed, KEY)
+    with pytest.raises(ChangedObjectError):
+        ArtifactStore(bucket).extract(Artifacts(KEY, size=packed.stat().st_size, sha256="0" * 64), tmp_path / "here")
+    assert list((tmp_path / "here").iterdir()) == []
