@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test hostile fuzz bench lint audit format setup stop status clean lock
+.PHONY: help run test hostile mutation fuzz bench lint audit format setup stop status clean lock
 
 bootstrap := ./deployments/local/bootstrap.sh
 bin := .venv/bin
@@ -18,6 +18,9 @@ test: setup ## set everything up, then run all tests (ARGS="-k name" for some)
 
 hostile: setup ## only the hostile suite, as a table (ARGS="-k words" for some)
 	@$(bin)/python -m tests.hostile $(ARGS)
+
+mutation: setup ## switch each hardening off in turn; a test must notice (ARGS="-k words" for some)
+	@$(bin)/python -m tests.mutation $(ARGS)
 
 fuzz: ## the readers of strangers' bytes under a fuzzer for FUZZ_SECONDS (60); needs the packages only
 	@$(bootstrap) venv

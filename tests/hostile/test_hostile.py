@@ -14,10 +14,14 @@ CASES = load_cases()
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory, installation: Settings) -> Iterator[Bench]:
+def bench(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, installation: Settings
+) -> Iterator[Bench]:
     """A home of its own on the installation's engine, so that nothing else changes it meanwhile."""
+    chosen = [item.callspec.params["case"] for item in request.session.items if hasattr(item, "callspec")
+              and "case" in item.callspec.params]  # fmt: skip
     settings = installation.model_copy(update={"home": tmp_path_factory.mktemp("hostile")})
-    with Bench(Runner.from_settings(settings), together=CASES) as bench:
+    with Bench(Runner.from_settings(settings), together=chosen) as bench:
         yield bench
 
 
