@@ -58,6 +58,8 @@ def _digest(runner: Runner, spec: SkillSpec, input: Any, files: Any) -> str:
     version = runner.registry.resolve(spec.tenant, spec.name, spec.version, owner.flow_run_id if owner else None)
     loaded = load_skill(runner, spec.tenant, spec.name, version, options)
     parts = [
+        # Records and files are those of one installation; another's result could not be looked up here.
+        runner.settings.instance,
         spec.tenant,
         loaded.digest,
         ready_image(runner.engine, loaded.image).id,
