@@ -121,6 +121,8 @@ class Workbench:
 
         code = 70
         try:
+            # A test may end its process group.
+            os.setsid()
             log = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             for number in (1, 2):
                 os.dup2(log, number)
