@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import secrets
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -147,9 +148,12 @@ class Ground:
             yield "the secret is in what the engine shows of the container"
         if any(secret.encode() in log for log in self._engine.logs_kept):
             yield "the secret is in the container's log"
-        for path in self._runner.settings.home.rglob("*"):
-            if path.is_file() and secret.encode() in path.read_bytes():
-                yield f"the secret is in {path.name}"
+        # In a process of its own: closing SQLite's files in this one would drop the locks that it holds on them.
+        command = ["grep", "--recursive", "--files-with-matches", "--text", "--fixed-strings", "-e", secret]
+        found = subprocess.run([*command, str(self._runner.settings.home)], capture_output=True, text=True)
+        assert found.returncode in (0, 1), found.stderr
+        for path in found.stdout.splitlines():
+            yield f"the secret is in {Path(path).name}"
 
     def _store(self) -> dict[str, int]:
         store = self._runner.settings.home / "store"
