@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +98,11 @@ class Database:
         with self._alone():
             if self._revision() == HEAD:
                 return
+            if self._url.get_backend_name() == "sqlite":
+                with self._engine.connect() as connection:
+                    # Readers and one writer at a time then don't block each other. The file keeps the mode; two
+                    # connections that change it at once don't wait for each other, but fail.
+                    connection.exec_driver_sql("PRAGMA journal_mode=WAL")
             with self._engine.begin() as connection:
                 config.attributes["connection"] = connection
                 command.upgrade(config, "head")
@@ -125,10 +130,11 @@ def _parsed(url: str) -> URL:
 
     A password with an @ in it is read as part of the host or the port, and would stand in what a driver says of those.
     """
-    try:
+    parsed = None
+    with suppress(ArgumentError, ValueError):
         parsed = make_url(url)
-    except (ArgumentError, ValueError):
-        raise SettingsError("the database URL is not of a form that can be read", hint=_HINT) from None
+    if parsed is None:  # raised out here, or the parser's own error, with its words, would be the new one's context
+        raise SettingsError("the database URL is not of a form that can be read", hint=_HINT)
     if "@" in (parsed.host or ""):
         raise SettingsError("the database URL has an @ too many", hint=_HINT)
     return parsed
@@ -136,8 +142,6 @@ def _parsed(url: str) -> URL:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    # Readers and one writer at a time then don't block each other.
-    cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.close()
 

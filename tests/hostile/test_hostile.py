@@ -18,8 +18,8 @@ def bench(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, installation: Settings
 ) -> Iterator[Bench]:
     """A home of its own on the installation's engine, so that nothing else changes it meanwhile."""
-    chosen = [item.callspec.params["case"] for item in request.session.items if hasattr(item, "callspec")
-              and "case" in item.callspec.params]  # fmt: skip
+    parameters = (item.callspec.params.get("case") for item in request.session.items if hasattr(item, "callspec"))
+    chosen = [case for case in parameters if isinstance(case, Case)]
     settings = installation.model_copy(update={"home": tmp_path_factory.mktemp("hostile")})
     with Bench(Runner.from_settings(settings), together=chosen) as bench:
         yield bench

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tblib.pickling_support
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.states import State
@@ -185,7 +186,11 @@ def test_a_value_of_the_environment_is_only_where_the_skill_is(
 
 
 def everything(error: BaseException) -> str:
-    """What anybody could see of an error: its text, its representation, its traceback, a pickle of it."""
+    """What anybody could see of an error: its text, its representation, its traceback, a pickle of it.
+
+    The pickle is made as Dask makes it, with the errors before it and the tracebacks.
+    """
+    tblib.pickling_support.install()
     return "\n".join([str(error), repr(error), *traceback.format_exception(error), str(pickle.dumps(error))])
 
 
