@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test hostile mutation fuzz bench lint audit format setup stop status clean lock
+.PHONY: help run test hostile mutation soak fuzz bench lint audit format setup stop status clean lock
 
 bootstrap := ./deployments/local/bootstrap.sh
 bin := .venv/bin
@@ -21,6 +21,10 @@ hostile: setup ## only the hostile suite, as a table (ARGS="-k words" for some)
 
 mutation: setup ## switch each hardening off in turn; a test must notice (ARGS="-k words" for some)
 	@$(bin)/python -m tests.mutation $(ARGS)
+
+soak: setup ## a thousand mixed runs with killed workers; every record must be right (ARGS="--runs 100")
+	@$(bootstrap) services
+	@$(bin)/python -m tests.soak $(ARGS)
 
 fuzz: ## the readers of strangers' bytes under a fuzzer for FUZZ_SECONDS (60); needs the packages only
 	@$(bootstrap) venv

@@ -25,7 +25,7 @@ from prefect import get_run_logger
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.client.schemas.objects import ConcurrencyLeaseHolder
-from prefect.exceptions import ObjectAlreadyExists
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from skillbox_core.cancel import CancelToken
 from skillbox_core.errors import InfrastructureError, RunCancelledError
@@ -41,12 +41,14 @@ RENEW = 20.0
 IDLE = 3.0
 """Seconds for which a slot that was given back waits for this process's next skill."""
 TURN = 30.0
-"""Seconds after which a slot goes back to the server in any case: other processes may be waiting."""
+"""Seconds after which a slot goes back to the server where none is left for others, who may be waiting."""
 ASK_AGAIN = 2.0
 """Seconds between two questions for a slot, at most; Prefect would have a process wait up to 30."""
 FIRST_PAUSE = 0.05
 """Seconds after which a server is asked again that was busy; twice as long each time, up to `LAST_PAUSE`."""
 LAST_PAUSE = 0.4
+MANNERS = 1.5 * ASK_AGAIN
+"""Seconds for which a process that gave a slot back for others does not ask: each of them asks once meanwhile."""
 AWAY = 120.0
 """Seconds for which a server that does not answer is waited for."""
 TELL_AFTER = 2.0
@@ -174,9 +176,12 @@ class EngineLimit:
             while True:
                 now = time.monotonic()
                 for slot in self._slots:
-                    if slot.warn is None and (self._closing or not slot.usable(now) or now - slot.idle_since >= IDLE):
+                    if slot.warn is None and (self._closing or now - slot.idle_since >= IDLE):
                         self._slots.discard(slot)
                         return partial(self._return, slot)
+                    if slot.warn is None and not slot.usable(now):
+                        self._slots.discard(slot)
+                        return partial(self._end_turn, slot)
                     if now >= slot.renew_at:
                         return partial(self._renew, slot)
                 spare = sum(slot.warn is None for slot in self._slots)
@@ -240,6 +245,21 @@ class EngineLimit:
                 f"the slot of the concurrency limit {self.name} was lost ({why}); the skill runs on, and the limit "
                 "may be exceeded meanwhile"
             )
+
+    def _end_turn(self, slot: Slot, client: SyncPrefectClient) -> None:
+        try:
+            limit = client.read_global_concurrency_limit_by_name(self.name)
+            others_may_wait = limit.active and limit.active_slots >= limit.limit
+        except (httpx.HTTPError, ObjectNotFound):
+            others_may_wait = False  # it could not be given back either
+        if others_may_wait:
+            self._return(slot, client)
+            self._ask_at = time.monotonic() + MANNERS
+            return
+        with self._changed:
+            slot.since = slot.idle_since = time.monotonic()
+            self._slots.add(slot)
+            self._changed.notify_all()
 
     def _return(self, slot: Slot, client: SyncPrefectClient) -> None:
         try:

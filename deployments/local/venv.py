@@ -40,8 +40,10 @@ def ensure_venv() -> str:
     with log.open("wb") as out:
         for command in (
             [sys.executable, "-m", "venv", str(VENV)],
-            [*pip, "--require-hashes", "-r", str(LOCK)],
+            # The lock names everything. Left to resolve, pip takes the newest of what is asked for with an extra.
+            [*pip, "--no-deps", "--require-hashes", "-r", str(LOCK)],
             [*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)],
+            [*pip[:-2], "check"],
         ):
             if subprocess.run(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=ROOT).returncode:
                 raise SetupError(f"the virtual environment could not be made; the log is {log}:\n{tail(log)}")

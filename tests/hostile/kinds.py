@@ -100,8 +100,11 @@ def _run(bench: Bench, trial: Trial, runner: Runner, request: RunRequest, expect
     """Runs a skill, and compares its result, its record and what the engine kept."""
     spec = trial.case.spec
     options = RunOptions(**{"timeout": "20s", "cpu": "1", **spec.get("options", {})})
-    meddler = scenarios.Meddler(bench.engine, request.skill, spec.get("meddle"))
-    with bench.watched(trial, store_may_change=True, bound=spec.get("within", RUN_BOUND)):
+    bound, meddle = spec.get("within", RUN_BOUND), spec.get("meddle")
+    with (
+        bench.watched(trial, store_may_change=True, bound=bound),
+        scenarios.Meddler(bench.engine, request.skill, meddle) as meddler,
+    ):
         result = runner.run(request, options, on_log=meddler, cancel=meddler.cancel)
     trial.ended(result, expected, runner.settings.max_output_size + LOG_NOTES)
     row = runner.executions.get("default", result.execution_id)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 import uuid
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
+from unittest.mock import patch
 
 from skillbox_core import CancelToken, Runner, RunOptions, RunRequest
 from skillbox_core.errors import SkillboxError
@@ -26,17 +28,30 @@ class Meddler:
     """Listens to a skill's first line, and then does to its container what somebody else might.
 
     Args:
-        deed: remove, kill, stop, pause, rename, cancel, or None for nothing.
+        deed: remove, kill, stop, pause, rename, cancel, or None for nothing. "an hour ahead" and "an hour back" are
+            done to the worker's clock instead; only to what this process sees of it, since the machine has one.
     """
+
+    CLOCKS: ClassVar = {"an hour ahead": 3600.0, "an hour back": -3600.0}
 
     def __init__(self, engine: Engine, skill: str, deed: str | None) -> None:
         self._engine, self._skill, self._deed = engine, skill, deed
         self.cancel = CancelToken()
+        self._undo = contextlib.ExitStack()
+
+    def __enter__(self) -> Meddler:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._undo.close()
 
     def __call__(self, _stream: str, _line: str) -> None:
         deed, self._deed = self._deed, None
         if deed == "cancel":
             self.cancel.cancel()
+        elif deed in self.CLOCKS:
+            now, jump = time.time, self.CLOCKS[deed]
+            self._undo.enter_context(patch("time.time", lambda: now() + jump))
         elif deed:
             for container in self._engine.containers({"skillbox.skill": f"{self._skill}@1.0.0"}):
                 self._do(deed, container["Id"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 import urllib.error
@@ -29,9 +30,14 @@ class PrefectServer:
     log: Path
 
     def complaints(self) -> list[str]:
-        """The lines of its log that speak of errors."""
-        lines = self.log.read_text(errors="replace").splitlines()
-        return [line for line in lines if "ERROR" in line or "Traceback" in line or "CRITICAL" in line]
+        """What its log says of errors: of each the first line and the last, where the exception is."""
+        entries = re.split(r"(?m)^(?=\d\d:\d\d:\d\d\.\d+ \| |[A-Z]+:  )", self.log.read_text(errors="replace"))
+        wrong = [e.strip().splitlines() for e in entries if re.search(r"ERROR|CRITICAL|Traceback", e)]
+        return [f"{lines[0]} … {lines[-1]}" for lines in wrong if not any(_MADE_TWICE in line for line in lines)]
+
+
+_MADE_TWICE = 'unique constraint "uq_concurrency_limit_v2__name"'
+"""Two processes make a missing limit at the same moment: Postgres refuses one, whose client is told and goes on."""
 
 
 @contextmanager
