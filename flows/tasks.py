@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextvars import ContextVar
 from functools import partial
 from typing import Any, TypeVar, cast
 
@@ -38,6 +39,9 @@ from skillbox_core.status import Status
 
 T = TypeVar("T")
 
+_title: ContextVar[str] = ContextVar("skillbox_step_title", default="skill")
+"""How the run is called, of which a step is being run."""
+
 STEP_TIMEOUT = 900.0
 """Seconds for a step: a backstop behind the limits that the core keeps on everything it waits for."""
 
@@ -60,6 +64,8 @@ def _step(name: str, *, retries: int) -> Task[..., Any]:
     # The call is quoted where it is made: Prefect would otherwise search its every argument for futures.
     @task(
         name=name,
+        # Called as the task run begins. A copy of the task for each run's name costs as much as starting it.
+        task_run_name=lambda: f"{_title.get()} · {name}",
         retries=retries,
         retry_delay_seconds=exponential_backoff(1),
         retry_jitter_factor=0.5,
@@ -114,11 +120,14 @@ class TaskSteps:
         self._place = place
 
     def _run(self, step: Task[..., Any], call: Callable[[], T], *, timeout: float = STEP_TIMEOUT) -> T:
-        options: dict[str, Any] = {"task_run_name": f"{self._title} · {step.name}"}
         if threading.current_thread() is threading.main_thread():
             # Elsewhere Prefect could not interrupt anything, and would warn of it at every step.
-            options["timeout_seconds"] = timeout
-        sealed = cast(_Sealed, step.with_options(**options)(quote(call)))
+            step = step.with_options(timeout_seconds=timeout)
+        token = _title.set(self._title)
+        try:
+            sealed = cast(_Sealed, step(quote(call)))
+        finally:
+            _title.reset(token)
         return cast(T, sealed.value)
 
     def create_record(self, request: RunRequest, options: RunOptions) -> Execution:
@@ -159,6 +168,9 @@ class TaskSteps:
         return output
 
     def upload_artifacts(self, execution: Execution, output: Output) -> Artifacts:
+        if output.spool is None:
+            # No task: a task run costs Prefect and its server three events, here for nothing.
+            return self._inner.upload_artifacts(execution, output)
         return self._run(upload_artifacts, partial(self._inner.upload_artifacts, execution, output))
 
     def cleanup(self, execution: Execution, verdict: Verdict) -> RunResult:

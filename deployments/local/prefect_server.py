@@ -30,6 +30,18 @@ QUIET = {
     "PREFECT_CLIENT_SERVER_VERSION_CHECK_ENABLED": "false",
 }
 
+SERVER = {
+    **QUIET,
+    # In memory, the default, leases are lost with the server's process, but not the slots that they took.
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
+    # By default each state of a task run is a transaction of its own.
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "0.5",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_FLUSH_INTERVAL": "1",
+}
+"""What a server needs for many skills."""
+
 
 def answers(api: str) -> bool:
     """Whether a Prefect 3 server is at this API address."""
@@ -86,11 +98,9 @@ def ensure_server() -> tuple[dict[str, str], str]:
     home.mkdir(parents=True, exist_ok=True)
     environment = {
         **os.environ,
-        **QUIET,
+        **SERVER,
         "PREFECT_HOME": str(home),
         "PREFECT_UI_API_URL": api,
-        # In memory, the default, leases are lost with the server's process, but not the slots that they took.
-        "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
     }
     environment.pop("PREFECT_API_URL", None)
     start_daemon(

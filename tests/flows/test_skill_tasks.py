@@ -50,19 +50,20 @@ def _task_runs(run_id: uuid.UUID) -> dict[str, str]:
     return {run.name: run.state_type.value if run.state_type else "" for run in runs}
 
 
-def test_a_skill_is_a_task_whose_steps_are_nested_tasks(runner: Runner) -> None:
-    counter = skill("word-count@1.0.0")
-
+@pytest.mark.parametrize(
+    ("name", "given", "uploads"),
+    [("split-table", {"rows": [{"n": "1"}], "by": "n"}, True), ("word-count", {"text": "one two two"}, False)],
+)
+def test_a_skill_is_a_task_whose_steps_are_nested_tasks(runner: Runner, name: str, given: Any, uploads: bool) -> None:
     @flow
-    def count() -> RunResult:
-        return counter({"text": "one two two"})
+    def once() -> RunResult:
+        return skill(name)(given)
 
-    state = count(return_state=True)
-    assert state.result().output["total_words"] == 3
-    expected = {"word-count", "word-count · create-record"} | {
-        f"word-count@1.0.0 · {step}"
-        for step in ("load-skill", "create-container", "wait", "collect-output", "upload-artifacts", "cleanup")
-    }
+    state = once(return_state=True)
+    result = state.result()
+    assert bool(result.files_list) is uploads
+    steps = ["load-skill", "create-container", "wait", "collect-output", *["upload-artifacts"] * uploads, "cleanup"]
+    expected = {name, f"{name} · create-record"} | {f"{name}@{result.version} · {step}" for step in steps}
     run_id, give_up = _flow_run_id(state), time.monotonic() + 30
     # The server records task runs from events, a moment after they happened.
     while (seen := _task_runs(run_id)) != dict.fromkeys(expected, "COMPLETED") and time.monotonic() < give_up:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.local.prefect_server import QUIET
+from deployments.local.prefect_server import SERVER
 from tests.services.process import free_port, running
 
 
@@ -52,7 +52,7 @@ def prefect_server(folder: Path, database_url: str) -> Iterator[PrefectServer]:
     api = f"http://127.0.0.1:{port}/api"
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},
-        **QUIET,
+        **SERVER,
         "PREFECT_HOME": str(folder),
         "PREFECT_API_DATABASE_CONNECTION_URL": database_url.replace("postgresql://", "postgresql+asyncpg://"),
         "PREFECT_UI_API_URL": api,
