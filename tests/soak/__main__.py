@@ -16,6 +16,8 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+from prefect.context import refresh_global_settings_context
+
 from skillbox_core import Runner
 from skillbox_core.settings import load_env_file
 from tests.services.postgres import postgres
@@ -51,6 +53,7 @@ def main() -> int:
                 "SKILLBOX_DB_DSN": url,
                 "TMPDIR": str(parts["tmp"]),
             }
+            refresh_global_settings_context()
             return soak(arguments.runs, arguments.seed, server, Path(folder))
 
 
