@@ -127,6 +127,14 @@ def test_only_a_line_of_the_documented_form_is_progress(line: str, progress: Pro
         (b"RIFF\x24\0\0\0WAVEfmt ", None),
         (b"", None),
         (b"<!--" + b"-" * 5000, None),
+        (b"<?xml version='1.0'?>\n<!-- a -- b --><!----><!DOCTYPE svg>\r\n<!-- c -->\t<svg\n>", "image/svg+xml"),
+        (b"<!-- a ><svg>", None),
+        (b"<!--><svg>", None),
+        # What would take a search that tries every division of them days, and nothing else may run meanwhile.
+        (b" " * MAX_PICTURE, None),
+        (b"\n<!---->" * 32_000, None),
+        (b"<?xml " + b"?" * MAX_PICTURE, None),
+        (b"<!DOCTYPE svg" + b" " * MAX_PICTURE, None),
     ],
 )
 def test_what_a_picture_is_its_first_bytes_say(data: bytes, kind: str | None) -> None:
