@@ -13,8 +13,7 @@ from typing import Any
 from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
 
-from flows.execute import runner_for
-from flows.installation import installation_settings
+from flows.installation import installation_settings, runner_for
 from flows.owner import current_owner
 from flows.spec import SkillSpec, outputs
 from skillbox_core.inputs import input_files

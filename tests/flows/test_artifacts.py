@@ -7,6 +7,7 @@ import io
 import json
 import re
 import tarfile
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prefect import flow
+from prefect.blocks.system import Secret
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
-from flows import skill
+from flows import outbox, secret, skill
 from flows.artifacts import Home, artifact_key, block, code
 from flows.pictures import MAX_PICTURE, MAX_PICTURES, media_type, pictures
 from flows.reporting import reports
@@ -86,6 +90,39 @@ def test_a_run_has_a_summary_its_pictures_and_a_progress_that_ends_at_100(make_s
 
 def test_the_progress_of_a_failed_run_stays_where_it_was(make_skill: MakeSkill) -> None:
     shown(make_skill(SHOWING), 3)
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["read again", "gone since"])
+def test_a_finished_run_that_is_shown_again_shows_no_secret_either(make_skill: MakeSkill, known: bool) -> None:
+    document, value, tries = f"test-{uuid.uuid4().hex[:8]}", "canary-5ecret-again", []
+    name = make_skill(
+        "import json, os; value = os.environ['API_KEY']; open('/sandbox/out/files/' + value, 'w').write('x')\n"
+        "json.dump({'n': 1, 'key': value}, open('/sandbox/out/output.json', 'w'))"
+    )
+    telling = skill(name, env={"API_KEY": secret(document)})
+
+    @flow(retries=1)
+    def second_time_lucky() -> None:
+        tries.append(telling({}).execution_id)
+        if len(tries) == 1:
+            if not known:
+                Secret.delete(document)
+            raise RuntimeError("not yet")
+
+    Secret(value=value).save(document)
+    try:
+        run = seen.run_id(second_time_lucky(return_state=True))
+    finally:
+        if known:
+            Secret.delete(document)
+    assert (len(tries), len(set(tries))) == (2, 1)
+    outbox.flush(30)
+    with get_client(sync_client=True) as client:
+        made = client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run])))
+    made.sort(key=lambda one: str(one.created))
+    texts = [str(one.data) for one in made if one.key == f"skill-{name}"]
+    assert value not in str(made)
+    assert [('"n": 1' in text, "not shown" in text) for text in texts] == [(True, False), (known, not known)]
 
 
 @pytest.mark.parametrize(

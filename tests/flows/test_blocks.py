@@ -174,3 +174,19 @@ def test_the_blocks_can_be_registered() -> None:
     assert done.returncode == 0, done.stderr
     for kind in ("Engine", "Storage", "Database", "Limits", "Installation"):
         assert f"Skillbox {kind}" in done.stdout
+
+
+def test_a_runner_is_shared_in_its_process_only_and_is_not_kept_under_a_password(runner: Runner) -> None:
+    program = (
+        "import os; from flows import installation\n"
+        "settings = installation.installation_settings().model_copy(update={'s3_secret_key': 'canary-5ecret-value'})\n"
+        "ours = installation.runner_for(settings)\n"
+        "assert installation.runner_for(settings) is ours\n"
+        "assert 'canary' not in str(list(installation._runners))\n"
+        "child = os.fork()\n"
+        "if not child: os._exit(installation.runner_for(settings) is ours)\n"
+        "assert os.waitpid(child, 0)[1] == 0, 'a child used the connections of its parent'\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", program], check=True, env={**os.environ, "SKILLBOX_HOME": str(runner.settings.home)}
+    )
