@@ -16,9 +16,10 @@ from prefect.blocks.core import Block
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.states import Crashed
 from pydantic import SecretStr
 
-from flows import secret, skill
+from flows import run_skill, secret, skill, stop_skills, stop_skills_on
 from flows.blocks import (
     SkillboxDatabase,
     SkillboxEngine,
@@ -28,8 +29,10 @@ from flows.blocks import (
 )
 from flows.environment import Secrets
 from flows.installation import installation_settings
-from skillbox_core import ExecutionFailedError, Runner, RunRequest, Settings
+from skillbox_core import ExecutionFailedError, Runner, RunOptions, RunRequest, Settings, Status
 from skillbox_core.errors import InvalidRequestError, SettingsError
+from skillbox_core.sandbox.container import LABEL_OWNER
+from skillbox_core.sandbox.orphans import end_owner
 from tests.conftest import MakeSkill
 from tests.flows import seen
 
@@ -190,3 +193,25 @@ def test_a_runner_is_shared_in_its_process_only_and_is_not_kept_under_a_password
     subprocess.run(
         [sys.executable, "-c", program], check=True, env={**os.environ, "SKILLBOX_HOME": str(runner.settings.home)}
     )
+
+
+@pytest.mark.parametrize("which", ["run-skill", "of one's own", "the process's own"])
+def test_a_flow_runs_hook_ends_its_skills_on_the_installation_where_they_are(
+    name: str, which: str, runner: Runner, make_skill: MakeSkill
+) -> None:
+    SkillboxInstallation(engine=SkillboxEngine(instance=name)).save(name)
+    hooks = {"run-skill": run_skill.on_crashed_hooks[0], "of one's own": stop_skills_on(name)}
+    there = Runner.from_settings(installation_settings(name))
+    request = RunRequest(skill=make_skill("import time; time.sleep(100)"))
+    with get_client(sync_client=True) as client:
+        run = client.create_flow_run(run_skill, parameters={"skill": request.skill, "installation": name})
+    options, steps = RunOptions(owner=str(run.id)), there.steps()
+    execution = steps.create_record(request, options)
+    steps.create_container(execution, steps.load_skill(execution, options), request, options)
+    try:
+        hooks.get(which, stop_skills)(flow=run_skill, flow_run=run, state=Crashed())  # type: ignore[call-arg]
+        left = len(there.engine.containers({LABEL_OWNER: str(run.id)}))
+        status = there.executions.get("default", execution.id).status
+        assert (left, status) == ((1, "running") if which not in hooks else (0, "failed"))
+    finally:
+        end_owner(there, str(run.id), Status.CANCELLED)
