@@ -213,6 +213,7 @@ def test_keys_are_what_prefect_takes_and_no_two_skills_share_one() -> None:
     keys = [artifact_key("skill", name, tenant) for name, tenant in names]
     assert keys[0] == "skill-a-b"
     assert len(set(keys)) == len(keys)
+    assert artifact_key("skill", keys[2].removeprefix("skill-")) not in keys, "a name like another tenant's key"
     assert artifact_key("batch", "Odd näme/x").startswith("batch-odd-n-me-x-")
     assert all(re.fullmatch(r"[a-z0-9-]+", key) for key in [*keys, artifact_key("batch", "日本")])
 
