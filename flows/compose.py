@@ -167,7 +167,7 @@ class SkillTask(Task[..., RunResult]):
         context = FlowRunContext.get()
         if context is not None and not isinstance(context.task_runner, ThreadPoolTaskRunner):
             # What it starts may run in another process, which no signal to this one reaches.
-            cancellation.end_elsewhere(current_owner(), self._spec.installation)
+            cancellation.end_elsewhere(context, current_owner(), self._spec.installation)
 
 
 def _whole(value: Any) -> Any:
