@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import uuid
@@ -71,6 +72,14 @@ def test_an_installation_can_be_kept_in_prefect_and_its_secrets_are_not_shown(na
     with get_client(sync_client=True) as client:
         shown = client.read_block_document_by_name(name, "skillbox-installation", include_secrets=False)
     assert CANARY not in shown.model_dump_json()
+
+
+def test_the_page_says_which_settings_no_block_has() -> None:
+    parts = (SkillboxEngine, SkillboxStorage, SkillboxDatabase, SkillboxLimits)
+    missing = set(Settings.model_fields) - {field for part in parts for field in part.model_fields}
+    page = " ".join((Path(__file__).parents[2] / "docs" / "observability.md").read_text("utf-8").split())
+    sentence = page.partition("are secret fields. ")[2].partition("have no field")[0]
+    assert set(re.findall(r"`(\w+)`", sentence)) | {"home"} == missing
 
 
 def test_a_skill_runs_on_the_installation_that_a_block_names(name: str, make_skill: MakeSkill) -> None:
