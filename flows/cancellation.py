@@ -51,6 +51,7 @@ class _Watch:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._tokens: dict[CancelToken, str | None] = {}
+        # Never forgotten: a signal stops few, and threads of theirs may ask for a token at any time later.
         self._stopped: set[str] = set()
         self._elsewhere: dict[_Elsewhere, weakref.ref[FlowRunContext]] = {}
         self._write_end: int | None = None
