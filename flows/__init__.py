@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from flows.caching import SKILL_DIGEST
     from flows.compose import skill
     from flows.environment import secret
-    from flows.hooks import stop_skills
+    from flows.hooks import stop_skills, stop_skills_on
     from flows.reconciler import cleanup_orphans
     from flows.run_skill import run_skill
     from skillbox_core.inputs import files_from
@@ -25,9 +25,19 @@ _HOMES = {
     "secret": "flows.environment",
     "skill": "flows.compose",
     "stop_skills": "flows.hooks",
+    "stop_skills_on": "flows.hooks",
 }
 
-__all__ = ["SKILL_DIGEST", "cleanup_orphans", "files_from", "run_skill", "secret", "skill", "stop_skills"]
+__all__ = [
+    "SKILL_DIGEST",
+    "cleanup_orphans",
+    "files_from",
+    "run_skill",
+    "secret",
+    "skill",
+    "stop_skills",
+    "stop_skills_on",
+]
 
 
 def __getattr__(name: str) -> Any:

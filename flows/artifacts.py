@@ -20,15 +20,18 @@ from prefect.context import FlowRunContext, TaskRunContext
 from skillbox_core.models import DEFAULT_TENANT
 from skillbox_core.text import harmless
 
+_DIGEST = re.compile(r"-[0-9a-f]{8}\Z")
+
 
 def artifact_key(kind: str, name: str, tenant: str = DEFAULT_TENANT) -> str:
     """The key of a kind of artifact of a skill: lowercase letters, digits and dashes, as Prefect demands.
 
-    Where that rule would make two names one, such as `a_b` and `a-b`, a digest tells them apart.
+    Where that rule would make two names one, such as `a_b` and `a-b`, a digest tells them apart; also where a name
+    looks as if it had one.
     """
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     key = f"{kind}-{plain or 'skill'}"
-    if plain == name and tenant == DEFAULT_TENANT:
+    if plain == name and tenant == DEFAULT_TENANT and not _DIGEST.search(name):
         return key
     return f"{key}-{hashlib.sha256(f'{tenant}/{name}'.encode()).hexdigest()[:8]}"
 

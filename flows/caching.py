@@ -12,9 +12,9 @@ from typing import Any
 
 from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
+from sqlalchemy import make_url
 
-from flows.execute import runner_for
-from flows.installation import installation_settings
+from flows.installation import installation_settings, runner_for
 from flows.owner import current_owner
 from flows.spec import SkillSpec, outputs
 from skillbox_core.inputs import input_files
@@ -23,6 +23,7 @@ from skillbox_core.models import RunOptions
 from skillbox_core.request import canonical_input
 from skillbox_core.runner import Runner
 from skillbox_core.sandbox.images import ready_image
+from skillbox_core.settings import Settings
 
 
 @dataclass
@@ -59,7 +60,7 @@ def _digest(runner: Runner, spec: SkillSpec, input: Any, files: Any) -> str:
     loaded = load_skill(runner, spec.tenant, spec.name, version, options)
     parts = [
         # Records and files are those of one installation; another's result could not be looked up here.
-        runner.settings.instance,
+        _identity(runner.settings),
         spec.tenant,
         loaded.digest,
         ready_image(runner.engine, loaded.image).id,
@@ -70,3 +71,10 @@ def _digest(runner: Runner, spec: SkillSpec, input: Any, files: Any) -> str:
         sorted((name, ref.block) for name, ref in spec.secrets.refs.items()),
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _identity(settings: Settings) -> list[str]:
+    """What tells installations apart: their name, their database and their store, without the passwords."""
+    database = make_url(settings.database_url).render_as_string(hide_password=True)
+    store = settings.s3_endpoint or str(settings.home)
+    return [settings.instance, database, store, settings.s3_bucket_skills, settings.s3_bucket_executions]

@@ -15,11 +15,14 @@ import os
 import signal
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import cast
+from typing import NamedTuple, cast
 
-from flows.installation import installation_settings
+from prefect.context import FlowRunContext
+
+from flows.installation import installation_settings, runner_for
 from flows.owner import Owner
 from skillbox_core.cancel import CancelToken
 from skillbox_core.errors import SkillboxError
@@ -34,14 +37,23 @@ _ROUNDS, _ROUND = 20, 0.5
 """How often, and seconds between. The runner of a cancelled flow run kills its process after 30 s."""
 
 
+class _Elsewhere(NamedTuple):
+    """A flow run with skills in other processes. Its context is gone when it has ended."""
+
+    context: int
+    owner: str
+    installation: str | None
+
+
 class _Watch:
     """The tokens of this process, by flow run, and the ear for signals."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._tokens: dict[CancelToken, str | None] = {}
+        # Never forgotten: a signal stops few, and threads of theirs may ask for a token at any time later.
         self._stopped: set[str] = set()
-        self._elsewhere: set[tuple[str, str | None]] = set()
+        self._elsewhere: dict[_Elsewhere, weakref.ref[FlowRunContext]] = {}
         self._write_end: int | None = None
         self._next: int | None = None
         self._pid = 0
@@ -88,21 +100,34 @@ class _Watch:
         for token in tokens:
             token.cancel()
 
-    def end_elsewhere(self, owner: Owner | None, installation: str | None) -> None:
-        """Notes that skills of this flow run may run in other processes; they are ended with it."""
+    def end_elsewhere(self, context: FlowRunContext, owner: Owner | None, installation: str | None) -> None:
+        """Notes that skills of this flow run may run in other processes; they are ended with it.
+
+        Args:
+            context: For as long as it is there the flow run goes on.
+        """
         if owner is not None:
             with self._lock:
-                self._elsewhere.add((owner.flow_run_id, installation))
+                self._forget_ended()
+                self._elsewhere[_Elsewhere(id(context), owner.flow_run_id, installation)] = weakref.ref(context)
+
+    def _forget_ended(self) -> None:
+        # Not by a callback of the reference: that may come while this very thread holds the lock.
+        for key in [key for key, context in self._elsewhere.items() if context() is None]:
+            del self._elsewhere[key]
 
     def _stop_elsewhere(self) -> None:
         with self._lock:
-            owners = set(self._elsewhere)
+            self._forget_ended()
+            owners = {(key.owner, key.installation) for key in self._elsewhere}
             self._elsewhere.clear()
+        runners: dict[str | None, Runner] = {}
         # A pool's process goes on with what it had been handed already, so once is not enough.
         for _ in range(_ROUNDS if owners else 0):
             for owner, installation in owners:
                 try:
-                    runner = Runner.from_settings(installation_settings(installation))
+                    runner = runners.get(installation) or runner_for(installation_settings(installation))
+                    runners[installation] = runner
                     end_owner(runner, owner, Status.CANCELLED)
                 except SkillboxError as error:
                     logger.warning("skills of this flow run in other processes could not be ended: %s", error)

@@ -50,6 +50,7 @@ def skill(
     Args:
         reference: `name` for the highest version, or `name@version` with a version or a constraint: `1.2.3`,
             `^1.2`, `~1.2`, `latest`. All calls in one flow run get the same version, also when the run is retried.
+        tenant: Whose skill, and whose files. `SKILLBOX_TENANT` is for the command line and not read here.
         timeout, cpu, memory: As in SKILL.md, instead of the skill's own.
         env: Environment variables for the skill: text, or `flows.secret("block")` for the value of a Prefect Secret
             block, which is read when the container is made and is in nothing that Prefect keeps.
@@ -167,7 +168,7 @@ class SkillTask(Task[..., RunResult]):
         context = FlowRunContext.get()
         if context is not None and not isinstance(context.task_runner, ThreadPoolTaskRunner):
             # What it starts may run in another process, which no signal to this one reaches.
-            cancellation.end_elsewhere(current_owner(), self._spec.installation)
+            cancellation.end_elsewhere(context, current_owner(), self._spec.installation)
 
 
 def _whole(value: Any) -> Any:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from prefect.context import TaskRunContext
 
 from flows import cancellation
 from flows.environment import Secrets
-from flows.installation import installation_settings
+from flows.installation import installation_settings, runner_for
 from flows.limits import Place
 from flows.owner import current_owner
 from flows.tasks import TaskSteps
 from flows.watch import Watch
-from skillbox_core.errors import RunCancelledError
+from skillbox_core.errors import RunCancelledError, SkillboxError
 from skillbox_core.lifecycle import run_lifecycle
 from skillbox_core.models import RunOptions, RunRequest, RunResult
-from skillbox_core.runner import Runner
-from skillbox_core.settings import Settings
 
 
 def execute(request: RunRequest, options: RunOptions, secrets: Secrets, installation: str | None) -> RunResult:
@@ -36,11 +36,11 @@ def execute(request: RunRequest, options: RunOptions, secrets: Secrets, installa
     if owner is not None:
         options = options.model_copy(update={"owner": owner.flow_run_id, "owner_attempt": owner.attempt})
     runner = runner_for(installation_settings(installation))
-    watch = Watch(request.skill, options.tenant, request.env.values())
+    watch = Watch(request.skill, options.tenant, request.env.values(), unlearned=bool(secrets.refs))
 
     def reveal(asked: RunRequest) -> RunRequest:
         revealed = secrets.reveal(asked)
-        watch.redactor.learn(revealed.env.values())
+        watch.learned(revealed.env.values())
         return revealed
 
     with cancellation.token(options.owner) as token:
@@ -49,15 +49,9 @@ def execute(request: RunRequest, options: RunOptions, secrets: Secrets, installa
         place = Place(runner, token, options.owner)
         steps = TaskSteps(runner.steps(watch.on_log, token), request.skill, watch, reveal, place)
         result = run_lifecycle(steps, request, options)
+    if watch.unlearned and (result.output is not None or result.files_list):
+        # An earlier try's result: no container was made here, and yet what is shown must not hold a secret.
+        with suppress(SkillboxError):
+            reveal(request)
     watch.report(result, runner.settings.url_expiry)
     return result
-
-
-_runners: dict[str, Runner] = {}
-
-
-def runner_for(settings: Settings) -> Runner:
-    """One runner for each installation in this process: its connections and its admission are shared."""
-    # setdefault is atomic: of two threads that make one at once, both get the same.
-    key = settings.model_dump_json()
-    return _runners.get(key) or _runners.setdefault(key, Runner.from_settings(settings))

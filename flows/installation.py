@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -9,6 +11,7 @@ from prefect.context import refresh_global_settings_context
 from prefect.runtime import flow_run
 
 from skillbox_core.errors import InfrastructureError, SettingsError
+from skillbox_core.runner import Runner
 from skillbox_core.settings import Settings, load_env_file, load_settings
 
 if TYPE_CHECKING:
@@ -50,3 +53,14 @@ def _block(name: str, _flow_run: str | None) -> SkillboxInstallation:
         raise InfrastructureError(f"{where} could not be read: {type(error).__name__}") from None
     assert isinstance(found, SkillboxInstallation)
     return found
+
+
+_runners: dict[tuple[int, str], Runner] = {}
+
+
+def runner_for(settings: Settings) -> Runner:
+    """One runner for each installation in this process: its connections and its admission are shared."""
+    # A forked child must not share its parent's connections. Hashed, because settings hold passwords.
+    key = os.getpid(), hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
+    # setdefault is atomic: of two threads that make one at once, both get the same.
+    return _runners.get(key) or _runners.setdefault(key, Runner.from_settings(settings))

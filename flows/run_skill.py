@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from prefect import flow
+from prefect import Flow, flow
+from prefect.client.schemas.objects import FlowRun, State
 from pydantic import Field
 
 from flows.compose import skill as skill_task
 from flows.environment import secret
-from flows.hooks import stop_skills
+from flows.hooks import stop_skills_on
 from skillbox_core.models import DEFAULT_TENANT, RunResult
 
 # What Prefect's form says, and its server checks before there is a run. Skillbox has the last word in the run.
@@ -48,12 +49,16 @@ Bytes = Annotated[
 Tenant = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
 
 
+def _stop(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
+    stop_skills_on(flow_run.parameters.get("installation"))(flow, flow_run, state)
+
+
 @flow(
     name="run-skill",
     flow_run_name="{skill}",
     persist_result=False,
-    on_cancellation=[stop_skills],
-    on_crashed=[stop_skills],
+    on_cancellation=[_stop],
+    on_crashed=[_stop],
 )
 def run_skill(
     skill: Reference,
@@ -78,7 +83,8 @@ def run_skill(
         installation: Name of a `SkillboxInstallation` block, instead of the worker's own settings.
 
     Returns:
-        The RunResult as JSON values.
+        The RunResult as JSON values, for a flow that calls this one. Prefect keeps no result of a deployment's run;
+        the output is in the record (`skillbox exec show`), and its beginning in the summary in the UI.
 
     Raises:
         ExecutionError: The skill did not succeed.

@@ -30,14 +30,22 @@ class Watch:
     Args:
         skill, tenant: What runs.
         secrets: Values that no artifact may show. Lines come here without them.
+        unlearned: There are more of them, which are told by `learned`. Until then nothing is shown of what the
+            skill gave back.
     """
 
-    def __init__(self, skill: str, tenant: str, secrets: Iterable[str] = ()) -> None:
-        self.redactor = Redactor(secrets)
+    def __init__(self, skill: str, tenant: str, secrets: Iterable[str] = (), *, unlearned: bool = False) -> None:
+        self.unlearned = unlearned
+        self._redactor = Redactor(secrets)
         self._home = Home.here()
         self._log = RunLog(get_run_logger())
         self._progress = ProgressBar(skill, tenant, self._home)
         self._pictures: list[Picture] = []
+
+    def learned(self, secrets: Iterable[str]) -> None:
+        """All values are known that no artifact may show."""
+        self._redactor.learn(secrets)
+        self.unlearned = False
 
     def opened(self, execution: Execution) -> None:
         """The execution has its record."""
@@ -77,10 +85,15 @@ class Watch:
     def report(self, result: RunResult, link_expiry: int) -> None:
         """Makes the artifacts of the run. A result of an earlier run that is used again has them too."""
         with _harmless("the run's artifacts"):
+            redact = _nothing if self.unlearned else self._redactor.text
             for artifact in reports(
-                result, self._home, link_expiry=link_expiry, pictures=self._pictures, redact=self.redactor.text
+                result, self._home, link_expiry=link_expiry, pictures=self._pictures, redact=redact
             ):
                 outbox.post(artifact)
+
+
+def _nothing(_text: str) -> str:
+    return "not shown: the Secret blocks of its environment could not be read, so it can't be redacted"
 
 
 @contextmanager

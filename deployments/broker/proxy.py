@@ -28,6 +28,11 @@ logger = logging.getLogger("skillbox.broker")
 
 _CHUNK = 64 * 1024
 
+MAX_CONNECTIONS = 256
+"""Connections of workers at once, each with one to the engine: a skill has two or three."""
+REQUEST_TIMEOUT = 30.0
+"""Seconds without a byte after which a request that is not whole is given up."""
+
 
 class Broker(ThreadingMixIn, UnixStreamServer):
     """A server on a Unix socket in front of one engine.
@@ -50,11 +55,31 @@ class Broker(ThreadingMixIn, UnixStreamServer):
         self.names = {name for reference in self.references for name in names_of(reference)}
         if listen.is_socket():
             listen.unlink()
+        self._places = threading.BoundedSemaphore(MAX_CONNECTIONS)
         before = os.umask(0o117)
         try:
             super().__init__(str(listen), _Handler)
         finally:
             os.umask(before)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serves a connection in a thread of its own, or hangs up when there are too many."""
+        if not self._places.acquire(blocking=False):
+            logger.warning("hung up: %d connections are open", MAX_CONNECTIONS)
+            self.shutdown_request(request)
+            return
+        try:
+            super().process_request(request, client_address)
+        except BaseException:
+            self._places.release()
+            raise
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        """See `socketserver.ThreadingMixIn`."""
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._places.release()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -62,6 +87,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     # What comes behind the head of an upgraded request belongs to the engine, so nothing may be read ahead.
     rbufsize = 0
+    timeout = REQUEST_TIMEOUT
 
     def do_GET(self) -> None:
         self._serve()
@@ -81,6 +107,8 @@ class _Handler(BaseHTTPRequestHandler):
         except SkillboxError as error:
             self._say(502, error.message)
         else:
+            # A log is followed, and a skill attached to, for as long as it runs.
+            self.connection.settimeout(None)
             query = f"?{urlencode(call.query)}" if call.query else ""
             self._pass_on(call, f"{call.version}{quote(path, safe='/:')}{query}")
 
@@ -105,8 +133,11 @@ class _Handler(BaseHTTPRequestHandler):
         server, container = self.server, call.container
         if call.image:
             images = (local_image(server.engine, reference) for reference in server.references)
-            if not any(image and image.id == call.image for image in images):
+            image = next((image for image in images if image and image.id == call.image), None)
+            if image is None:
                 raise RefusedError(f"the image {call.image}, which is no allowed image's id")
+            if image.volumes:
+                raise RefusedError(f"the image {call.image}, whose volume is a writable place without a limit")
         if call.exec:
             container = self._container_of(call.exec)
         if not container:
@@ -127,7 +158,7 @@ class _Handler(BaseHTTPRequestHandler):
         return str(json.loads(data)["ContainerID"])
 
     def _pass_on(self, call: Call, target: str) -> None:
-        # No time limit: a log is followed for as long as a skill runs.
+        # No time limit on the engine's side either.
         link = connection(self.server.engine_url, None)
         body = None if call.body is None else json.dumps(call.body).encode()
         headers = {"Content-Type": "application/json"} if body is not None else {}

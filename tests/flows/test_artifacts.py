@@ -7,6 +7,7 @@ import io
 import json
 import re
 import tarfile
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prefect import flow
+from prefect.blocks.system import Secret
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
-from flows import skill
+from flows import outbox, secret, skill
 from flows.artifacts import Home, artifact_key, block, code
 from flows.pictures import MAX_PICTURE, MAX_PICTURES, media_type, pictures
 from flows.reporting import reports
@@ -88,6 +92,39 @@ def test_the_progress_of_a_failed_run_stays_where_it_was(make_skill: MakeSkill) 
     shown(make_skill(SHOWING), 3)
 
 
+@pytest.mark.parametrize("known", [True, False], ids=["read again", "gone since"])
+def test_a_finished_run_that_is_shown_again_shows_no_secret_either(make_skill: MakeSkill, known: bool) -> None:
+    document, value, tries = f"test-{uuid.uuid4().hex[:8]}", "canary-5ecret-again", []
+    name = make_skill(
+        "import json, os; value = os.environ['API_KEY']; open('/sandbox/out/files/' + value, 'w').write('x')\n"
+        "json.dump({'n': 1, 'key': value}, open('/sandbox/out/output.json', 'w'))"
+    )
+    telling = skill(name, env={"API_KEY": secret(document)})
+
+    @flow(retries=1)
+    def second_time_lucky() -> None:
+        tries.append(telling({}).execution_id)
+        if len(tries) == 1:
+            if not known:
+                Secret.delete(document)
+            raise RuntimeError("not yet")
+
+    Secret(value=value).save(document)
+    try:
+        run = seen.run_id(second_time_lucky(return_state=True))
+    finally:
+        if known:
+            Secret.delete(document)
+    assert (len(tries), len(set(tries))) == (2, 1)
+    outbox.flush(30)
+    with get_client(sync_client=True) as client:
+        made = client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run])))
+    made.sort(key=lambda one: str(one.created))
+    texts = [str(one.data) for one in made if one.key == f"skill-{name}"]
+    assert value not in str(made)
+    assert [('"n": 1' in text, "not shown" in text) for text in texts] == [(True, False), (known, not known)]
+
+
 @pytest.mark.parametrize(
     ("line", "progress"),
     [
@@ -127,6 +164,14 @@ def test_only_a_line_of_the_documented_form_is_progress(line: str, progress: Pro
         (b"RIFF\x24\0\0\0WAVEfmt ", None),
         (b"", None),
         (b"<!--" + b"-" * 5000, None),
+        (b"<?xml version='1.0'?>\n<!-- a -- b --><!----><!DOCTYPE svg>\r\n<!-- c -->\t<svg\n>", "image/svg+xml"),
+        (b"<!-- a ><svg>", None),
+        (b"<!--><svg>", None),
+        # What would take a search that tries every division of them days, and nothing else may run meanwhile.
+        (b" " * MAX_PICTURE, None),
+        (b"\n<!---->" * 32_000, None),
+        (b"<?xml " + b"?" * MAX_PICTURE, None),
+        (b"<!DOCTYPE svg" + b" " * MAX_PICTURE, None),
     ],
 )
 def test_what_a_picture_is_its_first_bytes_say(data: bytes, kind: str | None) -> None:
@@ -168,6 +213,7 @@ def test_keys_are_what_prefect_takes_and_no_two_skills_share_one() -> None:
     keys = [artifact_key("skill", name, tenant) for name, tenant in names]
     assert keys[0] == "skill-a-b"
     assert len(set(keys)) == len(keys)
+    assert artifact_key("skill", keys[2].removeprefix("skill-")) not in keys, "a name like another tenant's key"
     assert artifact_key("batch", "Odd näme/x").startswith("batch-odd-n-me-x-")
     assert all(re.fullmatch(r"[a-z0-9-]+", key) for key in [*keys, artifact_key("batch", "日本")])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import uuid
@@ -16,9 +17,10 @@ from prefect.blocks.core import Block
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.states import Crashed
 from pydantic import SecretStr
 
-from flows import secret, skill
+from flows import run_skill, secret, skill, stop_skills, stop_skills_on
 from flows.blocks import (
     SkillboxDatabase,
     SkillboxEngine,
@@ -28,8 +30,10 @@ from flows.blocks import (
 )
 from flows.environment import Secrets
 from flows.installation import installation_settings
-from skillbox_core import ExecutionFailedError, Runner, RunRequest, Settings
+from skillbox_core import ExecutionFailedError, Runner, RunOptions, RunRequest, Settings, Status
 from skillbox_core.errors import InvalidRequestError, SettingsError
+from skillbox_core.sandbox.container import LABEL_OWNER
+from skillbox_core.sandbox.orphans import end_owner
 from tests.conftest import MakeSkill
 from tests.flows import seen
 
@@ -68,6 +72,14 @@ def test_an_installation_can_be_kept_in_prefect_and_its_secrets_are_not_shown(na
     with get_client(sync_client=True) as client:
         shown = client.read_block_document_by_name(name, "skillbox-installation", include_secrets=False)
     assert CANARY not in shown.model_dump_json()
+
+
+def test_the_page_says_which_settings_no_block_has() -> None:
+    parts = (SkillboxEngine, SkillboxStorage, SkillboxDatabase, SkillboxLimits)
+    missing = set(Settings.model_fields) - {field for part in parts for field in part.model_fields}
+    page = " ".join((Path(__file__).parents[2] / "docs" / "observability.md").read_text("utf-8").split())
+    sentence = page.partition("are secret fields. ")[2].partition("have no field")[0]
+    assert set(re.findall(r"`(\w+)`", sentence)) | {"home"} == missing
 
 
 def test_a_skill_runs_on_the_installation_that_a_block_names(name: str, make_skill: MakeSkill) -> None:
@@ -174,3 +186,41 @@ def test_the_blocks_can_be_registered() -> None:
     assert done.returncode == 0, done.stderr
     for kind in ("Engine", "Storage", "Database", "Limits", "Installation"):
         assert f"Skillbox {kind}" in done.stdout
+
+
+def test_a_runner_is_shared_in_its_process_only_and_is_not_kept_under_a_password(runner: Runner) -> None:
+    program = (
+        "import os; from flows import installation\n"
+        "settings = installation.installation_settings().model_copy(update={'s3_secret_key': 'canary-5ecret-value'})\n"
+        "ours = installation.runner_for(settings)\n"
+        "assert installation.runner_for(settings) is ours\n"
+        "assert 'canary' not in str(list(installation._runners))\n"
+        "child = os.fork()\n"
+        "if not child: os._exit(installation.runner_for(settings) is ours)\n"
+        "assert os.waitpid(child, 0)[1] == 0, 'a child used the connections of its parent'\n"
+    )
+    subprocess.run(
+        [sys.executable, "-c", program], check=True, env={**os.environ, "SKILLBOX_HOME": str(runner.settings.home)}
+    )
+
+
+@pytest.mark.parametrize("which", ["run-skill", "of one's own", "the process's own"])
+def test_a_flow_runs_hook_ends_its_skills_on_the_installation_where_they_are(
+    name: str, which: str, runner: Runner, make_skill: MakeSkill
+) -> None:
+    SkillboxInstallation(engine=SkillboxEngine(instance=name)).save(name)
+    hooks = {"run-skill": run_skill.on_crashed_hooks[0], "of one's own": stop_skills_on(name)}
+    there = Runner.from_settings(installation_settings(name))
+    request = RunRequest(skill=make_skill("import time; time.sleep(100)"))
+    with get_client(sync_client=True) as client:
+        run = client.create_flow_run(run_skill, parameters={"skill": request.skill, "installation": name})
+    options, steps = RunOptions(owner=str(run.id)), there.steps()
+    execution = steps.create_record(request, options)
+    steps.create_container(execution, steps.load_skill(execution, options), request, options)
+    try:
+        hooks.get(which, stop_skills)(flow=run_skill, flow_run=run, state=Crashed())  # type: ignore[call-arg]
+        left = len(there.engine.containers({LABEL_OWNER: str(run.id)}))
+        status = there.executions.get("default", execution.id).status
+        assert (left, status) == ((1, "running") if which not in hooks else (0, "failed"))
+    finally:
+        end_owner(there, str(run.id), Status.CANCELLED)

@@ -13,6 +13,7 @@ from flows import SKILL_DIGEST, skill
 from flows.compose import SkillTask
 from skillbox_core import ExecutionFailedError, Runner
 from skillbox_core.errors import InvalidRequestError
+from skillbox_core.settings import load_settings
 from tests.conftest import MakeSkill
 
 ANSWER = 'import json; json.dump({}, open("/sandbox/out/output.json", "w"))'
@@ -77,3 +78,17 @@ def test_a_failure_is_never_cached(runner: Runner, make_skill: MakeSkill) -> Non
     assert len(runner.executions.list("default", skill=name)) == 2
     with pytest.raises(InvalidRequestError, match="raise_on_failure"):
         skill(name, cache_policy=SKILL_DIGEST, raise_on_failure=False)
+
+
+def test_another_installation_under_the_same_name_has_results_of_its_own(
+    runner: Runner, make_skill: MakeSkill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = make_skill(ANSWER)
+    cached = skill(name, cache_policy=SKILL_DIGEST)
+    assert [_calls(cached, {})[0][0] for _ in range(2)] == ["Completed", "Cached"]
+    monkeypatch.setenv("SKILLBOX_HOME", str(tmp_path / "other"))
+    other = Runner.from_settings(load_settings())
+    other.registry.push("default", tmp_path / f"{name}.zip")
+    ((state, execution),) = _calls(cached, {})
+    assert state == "Completed"
+    assert other.executions.get("default", execution).status == "success"

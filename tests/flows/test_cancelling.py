@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -12,10 +13,13 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
+from prefect import flow
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
+from prefect.task_runners import ProcessPoolTaskRunner
 
+from flows import cancellation, skill
 from skillbox_core import Reason, Runner, Settings, Status
 from skillbox_core.errors import SkillboxError
 from tests.services.process import running
@@ -113,6 +117,23 @@ def test_a_signal_to_a_script_ends_its_skills_in_other_processes(alone: Runner, 
         assert script.wait(40) != 0
     _until(lambda: _containers(alone) == 0, 20, "the end of what a process had begun meanwhile")
     assert set(_statuses(alone)) == {Status.CANCELLED}, (tmp_path / "log").read_text()[-4000:]
+
+
+def test_a_flow_run_that_is_over_is_not_ended_with_a_later_one(runner: Runner) -> None:
+    word_count = skill("word-count")
+
+    @flow(task_runner=ProcessPoolTaskRunner(max_workers=1))
+    def elsewhere(fail: bool) -> None:
+        word_count.submit({"text": "a"}).result()
+        known.append(len(cancellation._watch._elsewhere))
+        assert not fail
+
+    known: list[int] = []
+    for fail in (False, True, False, False):
+        elsewhere(fail, return_state=True)
+        gc.collect()
+    # Threads of Prefect's that the first flow run of a process starts keep its context.
+    assert max(known) <= 2, known
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import sys
 import time
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,25 @@ import yaml
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.schedules import IntervalSchedule
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.variables import Variable
 from prefect.workers.base import BaseJobConfiguration
 
 from flows.deploy import deploy
-from skillbox_core import Runner, Settings
+from skillbox_core import Runner, Settings, Status
 from skillbox_core.errors import InputError, SettingsError
 from tests.conftest import MakeSkill
+from tests.flows import seen
 from tests.services.process import running
 
 ROOT = Path(__file__).parents[2]
@@ -197,6 +206,26 @@ def test_a_deployed_skill_without_a_schema_has_one_input_and_can_have_a_schedule
     deploy("word-count", pool=POOL, name=name)
     again = _deployment(client, f"word-count/{name}")
     assert (again.schedules, again.parameters) == ([], {"skill": "word-count", "tenant": "default"})
+
+
+def test_a_deployment_with_a_schedule_runs_by_itself(worker: None, client: SyncPrefectClient, runner: Runner) -> None:
+    name = f"scheduled-{UNIQUE}"
+    deploy("word-count", pool=POOL, name=name, input={"text": "by itself"})
+    deployment = _deployment(client, f"word-count/{name}")
+    wanted = FlowRunFilter(
+        deployment_id=FlowRunFilterDeploymentId(any_=[deployment.id]),
+        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.COMPLETED])),
+    )
+    (schedule,) = client.create_deployment_schedules(
+        deployment.id, [(IntervalSchedule(interval=timedelta(seconds=10)), True)]
+    )
+    try:
+        runs = seen.eventually(lambda: client.read_flow_runs(flow_run_filter=wanted), bool, 120)
+    finally:
+        client.delete_deployment_schedule(deployment.id, schedule.id)
+    assert [run.auto_scheduled for run in runs[:1]] == [True]
+    owners = {row.owner for row in runner.executions.list("default", skill="word-count", status=Status.SUCCESS)}
+    assert str(runs[0].id) in owners
 
 
 def test_a_skill_can_be_served_without_a_pool(

@@ -22,10 +22,11 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import limits, skill
-from flows.limits import EngineLimit
+from flows.limits import EngineLimit, Slot
 from skillbox_core import CancelToken, Runner, RunResult
 from skillbox_core.errors import InfrastructureError, RunCancelledError
 from tests.conftest import MakeSkill
+from tests.flows import seen
 
 logger = logging.getLogger(__name__)
 
@@ -191,11 +192,18 @@ def test_a_lost_lease_is_a_warning_and_the_skill_runs_on(
     monkeypatch.setattr(limits, "RENEW", 0.3)
     times = skill(make_skill(TIMES))
 
+    def in_use() -> list[Slot]:
+        found: list[Slot] = []
+        for limit in list(limits._limits.values()):
+            # The keeper changes them meanwhile.
+            with limit._changed:
+                found += [slot for slot in limit._slots if slot.warn]
+        return found
+
     @flow(task_runner=ThreadPoolTaskRunner(max_workers=1))
     def robbed() -> RunResult:
         future = times.submit({"seconds": 3})
-        while not (held := [slot for limit in limits._limits.values() for slot in limit._slots if slot.warn]):
-            time.sleep(0.05)
+        held = seen.eventually(in_use, bool)
         with get_client(sync_client=True) as client:
             client.release_concurrency_slots_with_lease(held[0].lease_id)
         return future.result()

@@ -11,6 +11,7 @@ import pytest
 
 from flows import outbox
 from flows.outbox import MAX_WAITING, Outbox
+from tests.flows import seen
 
 
 @dataclass(eq=False)
@@ -68,13 +69,11 @@ def test_an_item_is_not_sent_more_often_than_it_wants_but_the_last_word_is_not_l
     assert box.flush(30)
     box.post(item)
     box.post(other)
-    while not other.sent:
-        time.sleep(0.01)
+    assert seen.eventually(lambda: other.sent, bool) == 1
     assert item.sent == 1, "its time has not come"
     item.every = 0
     box.post(item)
-    while item.sent == 1:
-        time.sleep(0.01)
+    assert seen.eventually(lambda: item.sent, lambda sent: sent > 1) == 2
 
 
 def test_one_that_fails_is_a_warning_and_the_others_are_sent(caplog: pytest.LogCaptureFixture) -> None:

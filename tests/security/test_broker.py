@@ -11,18 +11,23 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
 
+from deployments.broker import proxy
+from deployments.broker.proxy import Broker
 from deployments.local.engine import answers, connection
 from skillbox_core import CancelToken, Reason, Runner, RunOptions, RunRequest, Status, cleanup_orphans
 from skillbox_core.doctor import examine
 from skillbox_core.errors import PolicyError
 from skillbox_core.sandbox.container import LABEL_INSTANCE
+from skillbox_core.sandbox.policy import container_config
 from tests.conftest import MakeSkill
 from tests.services.process import running
 
@@ -171,20 +176,91 @@ def test_an_exec_that_somebody_else_made_can_not_be_started(worker: Runner, runn
 
 
 def test_an_image_that_is_not_allowed_makes_no_container(worker: Runner, runner: Runner) -> None:
-    from skillbox_core.sandbox.policy import container_config
-
     plain = {"Image": worker.settings.image_aliases.get("bash:5", "bash:5"), "Cmd": ["true"]}
     container = runner.engine.create(f"t-{uuid.uuid4().hex[:8]}", plain)
     evil = runner.engine._api.commit(container, repository="skillbox-test/evil", tag="1")["Id"]
     runner.engine.remove(container)
-    execution = uuid.uuid4().hex
-    labels = {"skillbox.execution": execution, LABEL_INSTANCE: worker.settings.instance}
-    body = container_config(image_id=evil, memory=64 << 20, scratch=32 << 20, cpu_quota=50_000, labels=labels)
     try:
         with pytest.raises(PolicyError, match="no allowed image"):
-            worker.engine.create(f"skillbox-{execution}-1", body)
+            _create(worker, evil)
     finally:
         runner.engine._api.remove_image(evil, force=True)
+
+
+def _create(worker: Runner, image: str) -> str:
+    """A container as the policy has it, made from this image."""
+    execution = uuid.uuid4().hex
+    labels = {"skillbox.execution": execution, LABEL_INSTANCE: worker.settings.instance}
+    body = container_config(image_id=image, memory=64 << 20, scratch=32 << 20, cpu_quota=50_000, labels=labels)
+    return worker.engine.create(f"skillbox-{execution}-1", body)
+
+
+@contextmanager
+def _own_broker(runner: Runner, **settings: object) -> Iterator[Runner]:
+    """A worker of a broker in this process, with settings of the test's own."""
+    folder = Path(tempfile.mkdtemp(prefix="sbb-"))
+    own = runner.settings.model_copy(update=settings)
+    with Broker(folder / "s", runner.settings.engine_url, own) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield Runner.from_settings(own.model_copy(update={"docker_host": f"unix://{folder}/s"}))
+        finally:
+            server.shutdown()
+            thread.join()
+            shutil.rmtree(folder)
+
+
+def test_an_allowed_image_with_a_volume_makes_no_container(runner: Runner) -> None:
+    plain = {"Image": runner.settings.image_aliases.get("bash:5", "bash:5"), "Cmd": ["true"]}
+    container = runner.engine.create(f"t-{uuid.uuid4().hex[:8]}", plain)
+    name = f"skillbox-test/volume:{uuid.uuid4().hex[:8]}"
+    image = runner.engine._api.commit(container, *name.split(":"), changes="VOLUME /data")["Id"]
+    runner.engine.remove(container)
+    try:
+        with _own_broker(runner, image_allowlist=(name,)) as worker, pytest.raises(PolicyError, match="volume"):
+            _create(worker, image)
+    finally:
+        runner.engine._api.remove_image(image, force=True)
+
+
+def test_connections_have_a_bound_and_half_a_request_an_end(
+    runner: Runner, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(proxy, "MAX_CONNECTIONS", 3)
+    with _own_broker(runner) as worker, ExitStack() as links:
+        address = worker.settings.engine_url.removeprefix("unix://")
+
+        def half() -> socket.socket:
+            link = links.enter_context(socket.socket(socket.AF_UNIX))
+            link.settimeout(30)
+            link.connect(address)
+            link.sendall(b"GET /version HTTP/1.1\r\n")
+            return link
+
+        held = [half() for _ in range(3)]
+        assert _hung_up(half())
+        monkeypatch.setattr(proxy._Handler, "timeout", 0.5)
+        held[0].sendall(b"\r\n")
+        assert held[0].recv(12) == b"HTTP/1.1 200"
+        held[0].close()
+        # Its place is free a moment later.
+        give_up = time.monotonic() + 30
+        while not answers(worker.settings.engine_url):
+            assert time.monotonic() < give_up
+        assert _hung_up(half()), "what is not whole is given up"
+        for link in held[1:]:
+            link.close()
+        # A skill that says nothing for longer is still followed.
+        result = worker.run(RunRequest(skill=make_skill("import time; time.sleep(2)\n" + ANSWER)))
+        assert result.status is Status.SUCCESS, result
+
+
+def _hung_up(link: socket.socket) -> bool:
+    try:
+        return link.recv(1) == b""
+    except ConnectionResetError:
+        return True
 
 
 @pytest.mark.parametrize(
