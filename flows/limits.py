@@ -25,7 +25,7 @@ from prefect import get_run_logger
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.client.schemas.objects import ConcurrencyLeaseHolder
-from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from prefect.exceptions import ObjectAlreadyExists
 
 from skillbox_core.cancel import CancelToken
 from skillbox_core.errors import InfrastructureError, RunCancelledError
@@ -161,7 +161,11 @@ class EngineLimit:
             # Settings of its own, or it would be given the client of a flow run, which is closed with it.
             with get_client(httpx_settings={"timeout": 30.0}, sync_client=True) as client:
                 while deed := self._next():
-                    deed(client)
+                    try:
+                        deed(client)
+                    except Exception as error:  # an answer that is none of Prefect's, of a proxy for instance
+                        logger.warning("the limit %s: %s: %s", self.name, type(error).__name__, error)
+                        self._trouble = str(error)
         except Exception as error:
             logger.warning("the limit %s can't be kept: %s", self.name, error)
             self._trouble = str(error)
@@ -250,7 +254,8 @@ class EngineLimit:
         try:
             limit = client.read_global_concurrency_limit_by_name(self.name)
             others_may_wait = limit.active and limit.active_slots >= limit.limit
-        except (httpx.HTTPError, ObjectNotFound):
+        except Exception as error:
+            logger.info("a slot of %s is kept: %s", self.name, error)
             others_may_wait = False  # it could not be given back either
         if others_may_wait:
             self._return(slot, client)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextvars
+import json
 import logging
 import os
 import subprocess
@@ -27,6 +29,7 @@ from skillbox_core import CancelToken, Runner, RunResult
 from skillbox_core.errors import InfrastructureError, RunCancelledError
 from tests.conftest import MakeSkill
 from tests.flows import seen
+from tests.services.web import Page, web
 
 logger = logging.getLogger(__name__)
 
@@ -186,10 +189,31 @@ def test_a_server_that_is_away_is_waited_for_and_then_named(name: str, monkeypat
     limit.close()
 
 
+def test_an_answer_that_is_none_of_prefects_does_not_end_the_keeping(name: str) -> None:
+    asked = "/api/v2/concurrency_limits/increment-with-lease"
+    pages = {asked: Page([b"<html>Please log in"])}
+    limit, slots = EngineLimit(name, 1), []
+    with web(pages) as address, temporary_settings({PREFECT_API_URL: f"{address}/api"}):
+        context = contextvars.copy_context()
+        waiting = threading.Thread(target=lambda: slots.append(context.run(limit.acquire, None, None, logger)))
+        waiting.start()
+        assert seen.eventually(lambda: limit._trouble, lambda trouble: "line 1" in trouble)
+        keeper = limit._keeper
+        lease = {"lease_id": str(uuid.uuid4()), "limits": [{"id": str(uuid.uuid4()), "name": name, "limit": 1}]}
+        pages[asked] = Page([json.dumps(lease).encode()])
+        waiting.join(30)
+        assert [str(slot.lease_id) for slot in slots] == [lease["lease_id"]]
+        assert limit._keeper is keeper
+        limit.release(slots[0])
+        limit.close()
+
+
 def test_a_lost_lease_is_a_warning_and_the_skill_runs_on(
     engine_limit: str, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "RENEW", 0.3)
+    # A server on SQLite that is busy answers 503, and is asked again after this.
+    monkeypatch.setattr(limits, "ASK_AGAIN", 0.3)
     times = skill(make_skill(TIMES))
 
     def in_use() -> list[Slot]:

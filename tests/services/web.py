@@ -49,6 +49,10 @@ def web(pages: Mapping[str, Page]) -> Iterator[str]:
             except OSError:
                 return
 
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            self.do_GET()
+
         def log_message(self, format: str, *args: object) -> None:
             """Says nothing."""
 
