@@ -43,12 +43,12 @@ def package(
 
 @app.command()
 def lint(paths: list[Path]) -> None:
-    """Check folders or archives by the rules of a push, without storing anything."""
+    """Check folders or archives by the rules of a push, without storing, fetching or running anything."""
     failed = False
     for path in paths:
         try:
             with TemporaryDirectory() as scratch:
-                archive = _archive(path, Path(scratch))
+                archive = _archive(path, Path(scratch), prepare=False)
         except SkillboxError as error:
             failed = True
             fail(f"{path}: {error}")
@@ -148,7 +148,7 @@ def delete(skill: Annotated[str, typer.Argument(metavar="NAME@VERSION")], tenant
     print(f"{name}@{version} deleted")
 
 
-def _archive(path: Path, scratch: Path) -> SkillArchive:
+def _archive(path: Path, scratch: Path, *, prepare: bool = True) -> SkillArchive:
     from skillbox_core.errors import InvalidRequestError
     from skillbox_core.settings import load_settings
     from skillbox_core.skills.archive import inspect_archive
@@ -156,7 +156,7 @@ def _archive(path: Path, scratch: Path) -> SkillArchive:
 
     limit = load_settings().max_skill_size
     if path.is_dir():
-        return make(path, scratch / "skill.zip", limit)
+        return make(path, scratch / "skill.zip", limit, prepare=prepare)
     if not path.is_file():
         raise InvalidRequestError(f"{path} is neither a skill's folder nor an archive")
     return inspect_archive(path, limit)

@@ -127,7 +127,7 @@ def open_archive(path: Path, max_size: int) -> SkillArchive:
         if not vendored:
             warnings += (
                 "requirements.txt is not installed at run time: there is no network; "
-                "`skillbox skill package` prepares it, or use an image that has the packages",
+                "`skillbox skill package` and `push` of the folder prepare it, or use an image that has the packages",
             )
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
