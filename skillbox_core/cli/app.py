@@ -32,7 +32,19 @@ def run(
     input_: Annotated[
         str, typer.Option("--input", "-i", help="JSON, @FILE, or - for stdin.", metavar="JSON|@FILE|-")
     ] = "",
-    env: Annotated[list[str] | None, typer.Option("--env", "-e", help="K=V; can be given several times.")] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--env",
+            "-e",
+            help="A variable for the skill; NAME alone takes its value from here, so that no other user sees it in "
+            "the list of processes. Can be given several times.",
+            metavar="NAME[=VALUE]",
+        ),
+    ] = None,
+    env_file: Annotated[
+        list[Path] | None, typer.Option("--env-file", help="Lines of NAME=VALUE; can be given several times.")
+    ] = None,
     file: Annotated[
         list[str] | None,
         typer.Option(
@@ -54,7 +66,7 @@ def run(
     from skillbox_core.cli.run import run_skill
 
     code = run_skill(
-        skill, version, input_, env or [], file or [], timeout=timeout, cpu=cpu, memory=memory,
+        skill, version, input_, env or [], env_file or [], file or [], timeout=timeout, cpu=cpu, memory=memory,
         download=download, as_json=json_, tenant=tenant,
     )  # fmt: skip
     raise typer.Exit(code)

@@ -206,6 +206,26 @@ def test_input_from_stdin_and_control_characters_are_shown_harmless(cli, tmp_pat
     assert "\\x1b[31mred" in done.stdout
 
 
+def test_a_secret_is_given_by_name_or_by_file_and_is_no_argument(cli, tmp_path: Path) -> None:
+    folder = tmp_path / "env-probe"
+    cli("init", "env-probe", "--lang", "bash", "--folder", str(folder))
+    (folder / "main.sh").write_text(
+        'printf \'["%s","%s","%s"]\' "${#FROM_HERE}" "$FROM_FILE" "$BOTH" >"$SANDBOX_OUTPUT"\n'
+    )
+    assert cli("skill", "push", str(folder)).returncode == 0
+    (tmp_path / "vars").write_text("# variables\nFROM_FILE='a b$c'\nBOTH=file\n")
+    arguments = ["run", "env-probe", "--env-file", str(tmp_path / "vars"), "--env", "FROM_HERE", "-e", "BOTH=argument"]
+    done = cli(*arguments, "--json", FROM_HERE="hunter2hunter2")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["output"] == ["14", "a b$c", "argument"]
+    missing = cli("run", "env-probe", "-e", "A=1", "-e", "FROM_NOWHERE")
+    assert (missing.returncode, "number 2" in missing.stderr, "FROM_NOWHERE" in missing.stderr) == (2, True, False)
+    (tmp_path / "vars").write_text("hunter2\n")
+    odd = cli("run", "env-probe", "--env-file", str(tmp_path / "vars"))
+    assert (odd.returncode, "not NAME=VALUE" in odd.stderr, "hunter2" in odd.stderr) == (2, True, False)
+    assert cli("run", "env-probe", "--env-file", str(tmp_path / "none")).returncode == 2
+
+
 def test_cleanup_and_doctor_and_version(cli) -> None:
     assert cli("cleanup", "--dry-run").stdout == "nothing to clean up\n"
     doctor = cli("doctor")
