@@ -26,6 +26,21 @@ app.add_typer(executions.app, name="exec")
 Tenant = Annotated[str, typer.Option(help="Whose skills and executions.", envvar="SKILLBOX_TENANT")]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Run versioned skills in hardened, single-use containers."""
+
+
 @app.command()
 def run(
     skill: Annotated[str, typer.Argument(metavar="NAME[@VERSION]")],
@@ -131,6 +146,7 @@ def cleanup(
         table(
             ["KIND", "NAME", "OUTCOME", "WHY"],
             [[o.kind, o.name, outcome.get(True) or ("gone" if o.done else f"failed: {o.error}"), o.why] for o in found],
+            whole=("NAME",),
         )
     if any(orphan.error for orphan in found):
         raise typer.Exit(EXIT_FAILED)

@@ -16,7 +16,7 @@ from skillbox_core.cli.output import exit_code, fail, note
 from skillbox_core.errors import InvalidRequestError
 from skillbox_core.inputs import input_files
 from skillbox_core.models import RunOptions, RunRequest, RunResult
-from skillbox_core.names import split_reference
+from skillbox_core.names import is_skill_name, split_reference
 from skillbox_core.runner import Runner
 from skillbox_core.sandbox.limits import format_bytes
 from skillbox_core.text import harmless
@@ -39,6 +39,11 @@ def run_skill(
 ) -> int:
     """Runs a skill for a person or a script, and returns the exit code."""
     name, of_reference = split_reference(reference)
+    if not is_skill_name(name) and (place := Path(reference)).exists():
+        kind = "folder" if place.is_dir() else "file"
+        raise InvalidRequestError(
+            f"`{reference}` is a {kind}: `skillbox skill push {reference}`, then `skillbox run NAME`"
+        )
     request = RunRequest(
         skill=name,
         version=of_reference or version,

@@ -245,7 +245,7 @@ def test_the_serve_script_and_the_yaml_say_the_same() -> None:
         ("text-sumary", {"pool": POOL}, "did you mean text-summary?"),
         ("text-summary@^9", {"pool": POOL}, "there is 1."),
         ("text-summary@>=1", {"pool": POOL}, "is not a version"),
-        ("text-summary", {"pool": "no-such-pool"}, "there is no work pool no-such-pool"),
+        ("text-summary", {"pool": "no-such-pool"}, "`prefect work-pool create no-such-pool --type process` makes it"),
         ("text-summary", {}, "--pool POOL, or --serve"),
         ("text-summary", {"pool": POOL, "cron": "at noon"}, "not a cron schedule"),
         ("text-summary", {"pool": POOL, "input": {"sentences": 0}}, "sentences breaks the rule minimum: 1"),
