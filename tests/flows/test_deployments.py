@@ -28,6 +28,7 @@ from prefect.workers.base import BaseJobConfiguration
 from flows.deploy import deploy
 from skillbox_core import Runner, Settings
 from skillbox_core.errors import InputError, SettingsError
+from skillbox_core.settings import make_settings
 from tests.conftest import MakeSkill
 from tests.services.process import running
 
@@ -276,6 +277,19 @@ def test_the_docker_file_deploys_the_same_and_holds_no_secret_reference() -> Non
         del deployment["work_pool"]
     assert ours["deployments"] == theirs["deployments"]
     assert "prefect.blocks" not in (folder / "prefect-docker.yaml").read_text()
+
+
+def test_what_the_docker_pool_says_of_itself_is_what_holds_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    template = json.loads((ROOT / "deployments" / "docker" / "job-template.json").read_text())
+    said = {k: v for k, v in template["variables"]["properties"]["env"]["default"].items() if "{{" not in v}
+    for name in list(os.environ):
+        if name.startswith("SKILLBOX_"):
+            monkeypatch.delenv(name)
+    plain = make_settings({})
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    assert {"SKILLBOX_INSTANCE", "SKILLBOX_IMAGE_ALLOWLIST", "SKILLBOX_IMAGE_ALIASES"} <= set(said)
+    assert make_settings({}) == plain
 
 
 def test_secrets_of_a_docker_pool_are_read_when_a_run_starts_and_stand_nowhere(client: SyncPrefectClient) -> None:

@@ -1,4 +1,4 @@
-"""A Prefect server that asks who is there: it is told apart from none, by the doctor and by the set-up."""
+"""What the set-up finds there: a Prefect server that asks for credentials, none at all, what was stopped before."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from deployments.local import engine
 from deployments.local import prefect_server as set_up
 from deployments.local.common import SetupError
 from skillbox_core.doctor import prefect_check
@@ -71,3 +72,20 @@ def test_a_shell_that_has_read_the_env_file_may_start_a_stopped_server_again(
     (tmp_path / ".env").write_text(f"PREFECT_API_URL={api}\n")
     monkeypatch.setenv("PREFECT_API_URL", api)
     assert set_up.existing_server() is None
+
+
+def test_a_shell_that_has_read_the_env_file_may_start_a_stopped_engine_again(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(engine, "STATE", tmp_path)
+    monkeypatch.setattr(engine, "ENV_FILE", tmp_path / ".env")
+    monkeypatch.setattr(engine, "SYSTEM_SOCKET", f"unix://{tmp_path}/none.sock")
+    monkeypatch.setattr(engine, "is_root", lambda: False)
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.setenv("SKILLBOX_DOCKER_HOST", engine.private_url())
+    # It goes on to where one would be started, for which these rights are not enough.
+    with pytest.raises(SetupError, match="Install Docker Engine"):
+        engine.ensure_engine()
+    monkeypatch.setenv("SKILLBOX_DOCKER_HOST", f"unix://{tmp_path}/elsewhere.sock")
+    with pytest.raises(SetupError, match=r"at SKILLBOX_DOCKER_HOST=.*elsewhere"):
+        engine.ensure_engine()
