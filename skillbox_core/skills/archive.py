@@ -1,7 +1,6 @@
 """The intake: the one set of rules by which an archive becomes a skill, when it is pushed and when it is loaded.
 
-Limits are those that the original's later versions ask of an upload: 500 entries, a total size, a ratio of
-100:1. Inner archives are files like any other and never opened.
+It has limits for entries, their total size and their ratio. Inner archives are files like any other and never opened.
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def cli(cli_environment: dict[str, str], runner: Runner):
     return call
 
 
-def test_json_prints_one_run_result_of_the_original_and_nothing_else_on_stdout(cli) -> None:
+def test_json_prints_one_run_result_and_nothing_else_on_stdout(cli) -> None:
     done = cli("run", "stats", "--input", f"@{EXAMPLES / 'inputs' / 'stats.json'}", "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
