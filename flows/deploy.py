@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from shlex import quote
 from typing import Any
 
 import httpx
@@ -162,7 +163,9 @@ def _pool(client: SyncPrefectClient, name: str | None) -> WorkPool:
     try:
         return client.read_work_pool(wanted)
     except ObjectNotFound:
-        raise InvalidRequestError(f"there is no work pool {wanted}", hint=there) from None
+        made = f"`prefect work-pool create {quote(wanted)} --type process` makes it"
+        hint = f"{made}; there is {', '.join(pools)}" if pools else made
+        raise InvalidRequestError(f"there is no work pool {wanted}", hint=hint) from None
 
 
 def _plain(text: str) -> str:

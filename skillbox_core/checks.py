@@ -141,7 +141,11 @@ def _modules(info: Mapping[str, Any]) -> Check:
 def _restarts(info: Mapping[str, Any]) -> Check:
     if info.get("LiveRestoreEnabled"):
         return Check("live restore", "OK", "on: runs outlive a restart of the engine")
-    return Check("live restore", "OK", "off: a restart of the engine ends what runs, and it is run again")
+    found = (
+        "off: a restart of the engine ends what runs, as failed (infrastructure); retries= or running the flow again "
+        "repeats it"
+    )
+    return Check("live restore", "OK", found)
 
 
 def _reachable(info: Mapping[str, Any]) -> Iterator[Check]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import platform
 import sys
 import tempfile
 import time
+import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from skillbox_core.checks import Check, engine_checks, holes_check
@@ -38,7 +40,7 @@ def examine(runner: Runner | None = None) -> Iterator[Check]:
     for check in essential(runner):
         checks.append(check)
         yield check
-    yield _prefect()
+    yield prefect_check(os.environ)
     if checks[0].level == "FAIL":
         return
     yield holes_check("python", platform.python_version(), distribution=sys.base_prefix == "/usr")
@@ -75,19 +77,34 @@ def _storage(bucket: Bucket) -> Check:
     return Check(f"storage {bucket.name}", "OK", bucket.check())
 
 
-def _prefect() -> Check:
-    api = os.environ.get("PREFECT_API_URL", "")
+def prefect_check(environment: Mapping[str, str]) -> Check:
+    """Whether a Prefect server answers where this environment says, and takes its credentials."""
+    api = environment.get("PREFECT_API_URL", "")
     if not api:
         return Check(
             "prefect", "WARN", "PREFECT_API_URL is not set", "`make setup` starts a server; skills run without"
         )
     if not api.startswith(("http://", "https://")):
         return Check("prefect", "FAIL", f"PREFECT_API_URL={api} is no http address", "http://HOST:4200/api")
+    request = urllib.request.Request(f"{api}/admin/version", headers=_credentials(environment))  # noqa: S310 - checked above
     try:
-        with urllib.request.urlopen(f"{api}/admin/version", timeout=5) as answer:  # noqa: S310 - checked above
+        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - checked above
             return Check("prefect", "OK", f"server {answer.read(64).decode().strip(chr(34))} at {api}")
+    except urllib.error.HTTPError as error:
+        if error.code in (401, 403):
+            advice = "set PREFECT_API_KEY or PREFECT_API_AUTH_STRING"
+            return Check("prefect", "FAIL", f"a server is at {api} and refuses the credentials", advice)
+        return Check("prefect", "FAIL", f"what is at {api} answers {error.code}", "see PREFECT_API_URL")
     except OSError as error:
         return Check("prefect", "FAIL", f"no server answers at {api}: {error}", "`make setup`, or see PREFECT_API_URL")
+
+
+def _credentials(environment: Mapping[str, str]) -> dict[str, str]:
+    """What Prefect's own client sends: the one goes before the other."""
+    if text := environment.get("PREFECT_API_AUTH_STRING"):
+        return {"Authorization": f"Basic {base64.b64encode(text.encode()).decode()}"}
+    key = environment.get("PREFECT_API_KEY")
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def _engine_parts(runner: Runner) -> Iterator[Check]:

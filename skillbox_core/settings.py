@@ -1,12 +1,15 @@
 """Settings, read from the environment as `SKILLBOX_*` and from the `.env` file of the installation.
 
-The names and defaults are the original's; what it required (database, object store) has a local default here.
+A variable of that name that is no setting is an error: a mistyped one would silently leave its default, such as the
+engine's own runtime instead of a stronger one.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -22,6 +25,13 @@ DEFAULT_IMAGES = {"python": "python:3.12-slim", "node": "node:20-slim", "bash": 
 DEFAULT_ALLOWLIST = ("python:3.12-slim", "python:3.11-slim", "node:20-slim", "node:18-slim", "bash:5")
 
 HOME_FOLDER = ".skillbox"
+
+_NOT_OURS = re.compile(
+    # What a Kubernetes cluster tells its containers of a service that is called skillbox, or skillbox-something.
+    r"SKILLBOX_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)\Z"
+    # What the command line and the tests read.
+    r"|SKILLBOX_(TENANT|TEST_\w+)\Z"
+)
 
 
 def find_home(start: Path | None = None) -> Path:
@@ -57,7 +67,7 @@ class Settings(BaseSettings):
     """One installation's settings.
 
     Sizes are text with `Ki`, `Mi`, `Gi` or bytes, times are Go durations, CPU is a number of cores; the
-    `*_size` settings are bytes, as in the original.
+    `*_size` settings are bytes.
     """
 
     model_config = SettingsConfigDict(env_prefix="SKILLBOX_", frozen=True, extra="ignore")
@@ -108,7 +118,6 @@ class Settings(BaseSettings):
     """Executions on one engine at once over all workers: the first value of the engine's limit in Prefect."""
     collect_ttl: str = "10m"
     """How long a finished container waits to be collected before it ends itself."""
-    log_level: str = "info"
 
     @field_validator("image_allowlist", mode="before")
     @classmethod
@@ -185,7 +194,7 @@ def load_settings() -> Settings:
     """The settings of this process: its environment over the installation's `.env`.
 
     Raises:
-        SettingsError: Names each wrong variable.
+        SettingsError: Names each wrong variable, and each that is no setting.
     """
     load_env_file()
     return _load(
@@ -194,8 +203,20 @@ def load_settings() -> Settings:
 
 
 @lru_cache(maxsize=8)
-def _load(_environment: tuple[tuple[str, str], ...]) -> Settings:
+def _load(environment: tuple[tuple[str, str], ...]) -> Settings:
+    if unknown := [_unknown(name) for name, _ in environment if not _is_known(name.upper())]:
+        raise SettingsError("; ".join(unknown), hint="see the environment or the installation's .env")
     return make_settings({})
+
+
+def _is_known(name: str) -> bool:
+    known = name.removeprefix("SKILLBOX_").lower() in Settings.model_fields
+    return known or not name.startswith("SKILLBOX_") or _NOT_OURS.match(name) is not None
+
+
+def _unknown(name: str) -> str:
+    near = get_close_matches(name.upper().removeprefix("SKILLBOX_").lower(), Settings.model_fields, n=1)
+    return f"{name} is no setting" + (f"; did you mean SKILLBOX_{near[0].upper()}?" if near else "")
 
 
 def make_settings(values: Mapping[str, Any]) -> Settings:

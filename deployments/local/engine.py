@@ -85,7 +85,8 @@ def ensure_engine() -> tuple[str, str]:
         SetupError: There is none, and none can be installed.
     """
     asked = os.environ.get("SKILLBOX_DOCKER_HOST")
-    if asked and not answers(asked):
+    # A shell that has read our own .env asks for the engine that was started here, and may have been stopped.
+    if asked and asked != private_url() and not answers(asked):
         raise SetupError(f"no container engine answers at SKILLBOX_DOCKER_HOST={asked}")
     for url in candidates():
         if answers(url):

@@ -117,13 +117,13 @@ def status() -> None:
     """Says what answers."""
     url = next((url for url in engine.candidates() if engine.answers(url)), None)
     try:
-        api = prefect_server.existing_server()
-    except SetupError:
-        api = None
+        api = prefect_server.existing_server() or "none answers"
+    except SetupError as error:
+        api = str(error)
     current = venv.STAMP.is_file() and venv.STAMP.read_text() == venv.wanted_stamp()
     say(f"packages: {'current' if current else 'not installed from this lock'}")
     say(f"engine:   {url or 'none answers'}")
-    say(f"prefect:  {api or 'none answers'}")
+    say(f"prefect:  {api}")
 
 
 def clean() -> None:

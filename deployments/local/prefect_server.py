@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import os
 import socket
 import time
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from deployments.local.common import (
@@ -43,29 +45,60 @@ SERVER = {
 """What a server needs for many skills."""
 
 
-def answers(api: str) -> bool:
-    """Whether a Prefect 3 server is at this API address."""
+def answers(api: str, credentials: Mapping[str, str] | None = None) -> bool:
+    """Whether a Prefect 3 server is at this API address.
+
+    Args:
+        credentials: Variables as Prefect names them, `PREFECT_API_AUTH_STRING` and `PREFECT_API_KEY`.
+
+    Raises:
+        SetupError: A server is there and refuses the credentials.
+    """
     parts = urlsplit(api)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     try:
         link = kind(parts.netloc, timeout=3.0)
-        link.request("GET", f"{parts.path}/admin/version")
+        link.request("GET", f"{parts.path}/admin/version", headers=_authorisation(credentials or {}))
         answer = link.getresponse()
-        return answer.status == 200 and str(json.loads(answer.read())).startswith("3.")
+        status, body = answer.status, answer.read()
+        if status not in (401, 403):
+            return status == 200 and str(json.loads(body)).startswith("3.")
     except (OSError, ValueError, http.client.HTTPException):
         return False
+    raise SetupError(
+        f"a server is at {api} and refuses the credentials: set PREFECT_API_KEY or PREFECT_API_AUTH_STRING"
+    )
+
+
+def _authorisation(credentials: Mapping[str, str]) -> dict[str, str]:
+    """What Prefect's own client sends: the one goes before the other."""
+    if text := credentials.get("PREFECT_API_AUTH_STRING"):
+        return {"Authorization": f"Basic {base64.b64encode(text.encode()).decode()}"}
+    key = credentials.get("PREFECT_API_KEY")
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def existing_server() -> str | None:
-    """The API address of a server that is there."""
-    known = parse_env(ENV_FILE.read_text()).get("PREFECT_API_URL", "") if ENV_FILE.is_file() else ""
-    asked = os.environ.get("PREFECT_API_URL", "")
-    for api in dict.fromkeys([asked, known, f"http://127.0.0.1:{FIRST_PORT}/api"]):
-        if api and answers(api):
-            return api
-    if asked:
+    """The API address of a server that is there.
+
+    Raises:
+        SetupError: None is at the address that was asked for, or one refuses the credentials.
+    """
+    lines = parse_env(ENV_FILE.read_text()) if ENV_FILE.is_file() else {}
+    values = {**lines, **os.environ}
+    asked, known = os.environ.get("PREFECT_API_URL", ""), lines.get("PREFECT_API_URL", "")
+    named = asked or known
+    if named and answers(named, values):
+        return named
+    # A shell that has read our own lines asks for the server that was started here, and may have been stopped.
+    if asked and not (asked == known and urlsplit(asked).hostname == "127.0.0.1"):
         raise SetupError(f"no Prefect server answers at PREFECT_API_URL={asked}; unset it, and one is started here")
-    return None
+    usual = f"http://127.0.0.1:{FIRST_PORT}/api"
+    try:
+        # Nobody named it, so it is shown no credentials; one that wants some is somebody else's.
+        return usual if answers(usual) else None
+    except SetupError:
+        return None
 
 
 def free_port(first: int = FIRST_PORT) -> int:
@@ -93,7 +126,7 @@ def ensure_server() -> tuple[dict[str, str], str]:
     if api:
         return {"PREFECT_API_URL": api, **ours, **QUIET}, f"found {api}"
     stop_daemon(NAME)
-    port = free_port()
+    port = free_port(urlsplit(os.environ.get("PREFECT_API_URL", "")).port or FIRST_PORT)
     api = f"http://127.0.0.1:{port}/api"
     home.mkdir(parents=True, exist_ok=True)
     environment = {
@@ -109,7 +142,7 @@ def ensure_server() -> tuple[dict[str, str], str]:
         environment,
     )
     give_up = time.monotonic() + 120
-    while not answers(api):
+    while not answers(api, os.environ):
         if running_daemon(NAME) is None or time.monotonic() > give_up:
             log = LOGS / f"{NAME}.log"
             raise SetupError(f"the Prefect server did not start; the log is {log}:\n{tail(log)}")

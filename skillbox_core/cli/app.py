@@ -26,13 +26,40 @@ app.add_typer(executions.app, name="exec")
 Tenant = Annotated[str, typer.Option(help="Whose skills and executions.", envvar="SKILLBOX_TENANT")]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", help="Show the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Run versioned skills in hardened, single-use containers."""
+
+
 @app.command()
 def run(
     skill: Annotated[str, typer.Argument(metavar="NAME[@VERSION]")],
     input_: Annotated[
         str, typer.Option("--input", "-i", help="JSON, @FILE, or - for stdin.", metavar="JSON|@FILE|-")
     ] = "",
-    env: Annotated[list[str] | None, typer.Option("--env", "-e", help="K=V; can be given several times.")] = None,
+    env: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--env",
+            "-e",
+            help="A variable for the skill; NAME alone takes its value from here, so that no other user sees it in "
+            "the list of processes. Can be given several times.",
+            metavar="NAME[=VALUE]",
+        ),
+    ] = None,
+    env_file: Annotated[
+        list[Path] | None, typer.Option("--env-file", help="Lines of NAME=VALUE; can be given several times.")
+    ] = None,
     file: Annotated[
         list[str] | None,
         typer.Option(
@@ -54,7 +81,7 @@ def run(
     from skillbox_core.cli.run import run_skill
 
     code = run_skill(
-        skill, version, input_, env or [], file or [], timeout=timeout, cpu=cpu, memory=memory,
+        skill, version, input_, env or [], env_file or [], file or [], timeout=timeout, cpu=cpu, memory=memory,
         download=download, as_json=json_, tenant=tenant,
     )  # fmt: skip
     raise typer.Exit(code)
@@ -119,6 +146,7 @@ def cleanup(
         table(
             ["KIND", "NAME", "OUTCOME", "WHY"],
             [[o.kind, o.name, outcome.get(True) or ("gone" if o.done else f"failed: {o.error}"), o.why] for o in found],
+            whole=("NAME",),
         )
     if any(orphan.error for orphan in found):
         raise typer.Exit(EXIT_FAILED)

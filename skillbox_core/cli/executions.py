@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,11 +16,16 @@ from skillbox_core.status import Status
 from skillbox_core.text import harmless
 
 if TYPE_CHECKING:
+    from skillbox_core.storage.executions import ExecutionStore
     from skillbox_core.storage.tables import ExecutionRow
+
+SHORTEST = 8
+"""How many digits of an id tell it: of so many executions that two begin alike, one has a list of them."""
 
 app = typer.Typer(help="Look at executions.", no_args_is_help=True, rich_markup_mode=None)
 
 Tenant = Annotated[str, typer.Option(help="Whose executions.", envvar="SKILLBOX_TENANT")]
+Id = Annotated[str, typer.Argument(metavar="ID", help=f"The first {SHORTEST} or more of its digits are enough.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -37,8 +44,16 @@ def list_(
     if json_:
         print_json([_summary(row) for row in rows])
         return
+    if not rows:
+        filtered = status is not None or skill is not None
+        note(
+            f"no such executions of tenant {tenant}"
+            if filtered
+            else f"no executions of tenant {tenant} yet; `skillbox run NAME` makes one"
+        )
+        return
     table(
-        ["ID", "SKILL", "STATUS", "REASON", "DURATION", "CREATED"],
+        ["ID", "SKILL", "STATUS", "REASON", "DURATION", "CREATED (UTC)"],
         [
             [
                 row.id,
@@ -46,21 +61,22 @@ def list_(
                 row.status,
                 row.reason or "",
                 f"{row.duration_ms / 1000:.2f} s" if row.finished_at else "",
-                f"{row.created_at:%Y-%m-%d %H:%M:%S}",
+                f"{_utc(row.created_at):%Y-%m-%d %H:%M:%SZ}",
             ]
             for row in rows
         ],
+        whole=("ID", "SKILL"),
+        spare=("REASON", "DURATION", "CREATED (UTC)", "STATUS"),
     )
 
 
 @app.command()
-def show(execution_id: str, tenant: Tenant = "default", json_: Json = False) -> None:
+def show(execution_id: Id, tenant: Tenant = "default", json_: Json = False) -> None:
     """Show a record; with --json its RunResult."""
-    from skillbox_core.names import check_execution_id
     from skillbox_core.runner import Runner
 
     executions = Runner.from_settings().executions
-    row = executions.get(tenant, check_execution_id(execution_id))
+    row = _find(executions, tenant, execution_id)
     if json_:
         print_json(executions.result(tenant, row.id).model_dump(mode="json"))
         return
@@ -73,35 +89,67 @@ def show(execution_id: str, tenant: Tenant = "default", json_: Json = False) -> 
 
 
 @app.command()
-def logs(execution_id: str, tenant: Tenant = "default") -> None:
+def logs(execution_id: Id, tenant: Tenant = "default") -> None:
     """Print what the skill printed."""
-    from skillbox_core.names import check_execution_id
     from skillbox_core.runner import Runner
 
-    row = Runner.from_settings().executions.get(tenant, check_execution_id(execution_id))
+    row = _find(Runner.from_settings().executions, tenant, execution_id)
     sys.stdout.write(harmless(row.logs) if sys.stdout.isatty() else row.logs)
 
 
 @app.command()
 def files(
-    execution_id: str,
+    execution_id: Id,
     download: Annotated[Path | None, typer.Option(help="Folder to put them in.")] = None,
     tenant: Tenant = "default",
 ) -> None:
     """List the files an execution left, or download them."""
-    from skillbox_core.names import check_execution_id
     from skillbox_core.runner import Runner
 
     runner = Runner.from_settings()
-    row = runner.executions.get(tenant, check_execution_id(execution_id))
+    row = _find(runner.executions, tenant, execution_id)
     if download and row.files_key:
         for path in runner.artifacts.extract(runner.executions.result(tenant, row.id).artifacts, download):
             print(path)
     else:
         for name in json.loads(row.files_list):
             print(name)
+        if row.files_list == "[]":
+            note(f"execution {row.id} left no files")
     for name, why in json.loads(row.files_skipped):
         note(f"not collected: {name}: {why}")
+
+
+def _find(executions: ExecutionStore, tenant: str, text: str) -> ExecutionRow:
+    """A tenant's record by its id, or by a part from its beginning that no other one of this tenant has.
+
+    Raises:
+        InvalidRequestError: It is no such part, or more than one begins so.
+        ExecutionNotFoundError: None does.
+    """
+    from skillbox_core.errors import ExecutionNotFoundError, InvalidRequestError
+    from skillbox_core.names import shown
+
+    digits = text.replace("-", "").lower()
+    if not re.fullmatch(rf"[0-9a-f]{{{SHORTEST},32}}", digits):
+        raise InvalidRequestError(
+            f"execution id {shown(text)} is not valid",
+            hint=f"32 hexadecimal digits, or the first {SHORTEST} or more; `skillbox exec list` shows them",
+        )
+    match executions.beginning_with(tenant, digits, 2):
+        case []:
+            raise ExecutionNotFoundError(
+                f"there is no execution {digits} of tenant {tenant}", hint="`skillbox exec list` shows them"
+            )
+        case [found]:
+            return executions.get(tenant, found)
+    raise InvalidRequestError(f"more than one execution begins with {digits}", hint="give more of its digits")
+
+
+def _utc(moment: datetime) -> datetime:
+    from skillbox_core.storage.tables import aware
+
+    return aware(moment).astimezone(UTC)
 
 
 def _summary(row: ExecutionRow) -> dict[str, object]:
@@ -109,12 +157,13 @@ def _summary(row: ExecutionRow) -> dict[str, object]:
         "id": row.id,
         "skill": f"{row.skill_name}@{row.skill_version}",
         "asked": row.asked_version,
+        "flow_run": row.owner,
         "digest": row.skill_digest,
         "status": row.status,
         "reason": row.reason,
         "error": row.error,
-        "created": row.created_at.isoformat(),
-        "finished": row.finished_at.isoformat() if row.finished_at else None,
+        "created": _utc(row.created_at).isoformat(),
+        "finished": _utc(row.finished_at).isoformat() if row.finished_at else None,
         "duration_ms": row.duration_ms,
         "exit_code": row.exit_code,
         "peak_memory": row.peak_memory,

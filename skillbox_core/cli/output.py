@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from skillbox_core.status import Reason, Status
@@ -57,17 +58,36 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2 if sys.stdout.isatty() else None, ensure_ascii=True))
 
 
-def table(columns: list[str], rows: list[list[str]]) -> None:
-    """A table: drawn on a terminal, tab-separated when piped."""
+def table(columns: list[str], rows: list[list[str]], *, whole: Collection[str] = (), spare: Sequence[str] = ()) -> None:
+    """A table: drawn on a terminal, tab-separated when piped.
+
+    Args:
+        whole: Columns that are never shortened: what is typed into the next command.
+        spare: Columns that are left out, one after the other, where a terminal is too narrow.
+    """
     if not sys.stdout.isatty():
         for row in rows:
             print("\t".join(harmless(cell).replace("\t", " ").replace("\n", " ") for cell in row))
         return
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    drawn = Table(*columns, box=None, pad_edge=False, header_style="bold")
-    for row in rows:
-        drawn.add_row(*(Text(harmless(cell)) for cell in row))
-    Console().print(drawn)
+    console = Console()
+    cells = {name: [Text(harmless(row[at])) for row in rows] for at, name in enumerate(columns)}
+    widths = {name: max(map(cell_len, (name, *(cell.plain for cell in cells[name])))) for name in columns}
+    left_out = list(spare)
+    while _width(widths.values()) > console.width and left_out:
+        widths.pop(left_out.pop(0))
+    drawn = Table(box=None, pad_edge=False, header_style="bold")
+    for name, width in widths.items():
+        drawn.add_column(name, no_wrap=name in whole, min_width=width if name in whole else None)
+    for texts in zip(*(cells[name] for name in widths), strict=True):
+        drawn.add_row(*texts)
+    least = _width(width if name in whole else min(width, 8) for name, width in widths.items())
+    console.print(drawn, width=max(console.width, least), crop=False)
+
+
+def _width(columns: Iterable[int]) -> int:
+    return sum(width + 2 for width in columns) - 2

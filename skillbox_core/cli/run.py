@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,7 @@ from skillbox_core.cli.output import exit_code, fail, note
 from skillbox_core.errors import InvalidRequestError
 from skillbox_core.inputs import input_files
 from skillbox_core.models import RunOptions, RunRequest, RunResult
-from skillbox_core.names import split_reference
+from skillbox_core.names import is_skill_name, split_reference
 from skillbox_core.runner import Runner
 from skillbox_core.sandbox.limits import format_bytes
 from skillbox_core.text import harmless
@@ -26,6 +27,7 @@ def run_skill(
     version: str,
     input_text: str,
     env: list[str],
+    env_files: list[Path],
     files: list[str],
     *,
     timeout: str | None,
@@ -37,8 +39,16 @@ def run_skill(
 ) -> int:
     """Runs a skill for a person or a script, and returns the exit code."""
     name, of_reference = split_reference(reference)
+    if not is_skill_name(name) and (place := Path(reference)).exists():
+        kind = "folder" if place.is_dir() else "file"
+        raise InvalidRequestError(
+            f"`{reference}` is a {kind}: `skillbox skill push {reference}`, then `skillbox run NAME`"
+        )
     request = RunRequest(
-        skill=name, version=of_reference or version, input=read_input(input_text), env=dict(map(_pair, env))
+        skill=name,
+        version=of_reference or version,
+        input=read_input(input_text),
+        env=read_env(env, env_files, os.environ),
     )
     options = RunOptions(
         tenant=tenant, timeout=timeout, cpu=cpu, memory=memory, files=input_files([*map(read_file, files)])
@@ -90,12 +100,44 @@ def read_file(text: str) -> str | dict[str, str]:
     return text if own else {name: place}
 
 
-def _pair(text: str) -> tuple[str, str]:
-    name, sign, value = text.partition("=")
-    if not sign:
-        # Not shown in full: somebody may have typed a secret alone.
-        raise InvalidRequestError("--env takes NAME=VALUE, and one of them has no '='")
-    return name, value
+def read_env(pairs: Sequence[str], files: Sequence[Path], ours: Mapping[str, str]) -> dict[str, str]:
+    """The values of `--env-file` and, over them, of `--env`.
+
+    Args:
+        pairs: `NAME=VALUE`, or `NAME` for the value that it has here.
+        files: Lines of `NAME=VALUE`, as in an `.env`.
+        ours: The caller's own environment.
+
+    Raises:
+        InvalidRequestError: One has no value, or a file can't be read. Shows no word that may be a secret.
+    """
+    env: dict[str, str] = {}
+    for file in files:
+        env |= _env_file(file)
+    for number, text in enumerate(pairs, 1):
+        name, sign, value = text.partition("=")
+        if not sign and name not in ours:
+            # Not shown: somebody may have typed a secret alone.
+            raise InvalidRequestError(
+                f"--env takes NAME=VALUE, or the NAME of a variable that is set here; number {number} is neither",
+                hint="an `export` may be missing",
+            )
+        env[name] = value if sign else ours[name]
+    return env
+
+
+def _env_file(file: Path) -> dict[str, str]:
+    from dotenv import dotenv_values
+
+    try:
+        with file.open(encoding="utf-8") as stream:
+            found = dotenv_values(stream=stream, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise InvalidRequestError(f"the environment file {file} can't be read: {reason}") from None
+    if None in found.values():
+        raise InvalidRequestError(f"the environment file {file} has a line that is not NAME=VALUE")
+    return {name: value for name, value in found.items() if value is not None}
 
 
 @contextmanager

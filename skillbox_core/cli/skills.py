@@ -43,17 +43,18 @@ def package(
 
 @app.command()
 def lint(paths: list[Path]) -> None:
-    """Check folders or archives by the rules of a push, without storing anything."""
+    """Check folders or archives by the rules of a push, without storing, fetching or running anything."""
     failed = False
     for path in paths:
         try:
             with TemporaryDirectory() as scratch:
-                archive = _archive(path, Path(scratch))
+                archive = _archive(path, Path(scratch), prepare=False)
         except SkillboxError as error:
             failed = True
             fail(f"{path}: {error}")
         else:
             _warn(archive)
+            _warn_of_image(archive)
             print(harmless(f"{path}: ok, {archive.manifest.name}@{archive.manifest.version}"))
     if failed:
         raise typer.Exit(EXIT_INPUT)
@@ -77,6 +78,7 @@ def push(paths: list[Path], tenant: Tenant = "default") -> None:
             fail(f"{path}: {error}")
             continue
         _warn(pushed.archive)
+        _warn_of_image(pushed.archive)
         manifest = pushed.archive.manifest
         print(f"{manifest.name}@{manifest.version} {'stored' if pushed.new else 'is there already'}")
     if failed:
@@ -98,12 +100,17 @@ def list_(tenant: Tenant = "default", json_: Json = False) -> None:
     if json_:
         print_json([{**_summary(archive), "versions": versions} for archive, versions in found])
         return
+    if not found:
+        note(f"no skills for tenant {tenant} yet; `skillbox skill push FOLDER` stores one")
+        return
     table(
         ["NAME", "VERSION", "LANG", "DESCRIPTION"],
         [
             [a.manifest.name, a.manifest.version, a.lang if a.entrypoint else "-", a.manifest.description]
             for a, _ in found
         ],
+        whole=("NAME", "VERSION"),
+        spare=("LANG",),
     )
 
 
@@ -148,7 +155,7 @@ def delete(skill: Annotated[str, typer.Argument(metavar="NAME@VERSION")], tenant
     print(f"{name}@{version} deleted")
 
 
-def _archive(path: Path, scratch: Path) -> SkillArchive:
+def _archive(path: Path, scratch: Path, *, prepare: bool = True) -> SkillArchive:
     from skillbox_core.errors import InvalidRequestError
     from skillbox_core.settings import load_settings
     from skillbox_core.skills.archive import inspect_archive
@@ -156,7 +163,7 @@ def _archive(path: Path, scratch: Path) -> SkillArchive:
 
     limit = load_settings().max_skill_size
     if path.is_dir():
-        return make(path, scratch / "skill.zip", limit)
+        return make(path, scratch / "skill.zip", limit, prepare=prepare)
     if not path.is_file():
         raise InvalidRequestError(f"{path} is neither a skill's folder nor an archive")
     return inspect_archive(path, limit)
@@ -189,3 +196,17 @@ def _schemas(archive: SkillArchive) -> dict[str, object]:
 def _warn(archive: SkillArchive) -> None:
     for warning in archive.warnings:
         note(f"warning: {archive.manifest.name}: {warning}")
+
+
+def _warn_of_image(archive: SkillArchive) -> None:
+    """Says that the skill's image is not allowed here, which else its first run would say."""
+    from skillbox_core.errors import ImageNotAllowedError
+    from skillbox_core.sandbox.allowlist import validate_image
+    from skillbox_core.settings import load_settings
+
+    settings = load_settings()
+    if archive.entrypoint:
+        try:
+            validate_image(archive.manifest.image or settings.default_images[archive.lang], settings.image_allowlist)
+        except ImageNotAllowedError as error:
+            note(f"warning: {archive.manifest.name}: {error}")

@@ -1,7 +1,6 @@
 """The intake: the one set of rules by which an archive becomes a skill, when it is pushed and when it is loaded.
 
-Limits are those that the original's later versions ask of an upload: 500 entries, a total size, a ratio of
-100:1. Inner archives are files like any other and never opened.
+It has limits for entries, their total size and their ratio. Inner archives are files like any other and never opened.
 """
 
 from __future__ import annotations
@@ -127,7 +126,7 @@ def open_archive(path: Path, max_size: int) -> SkillArchive:
         if not vendored:
             warnings += (
                 "requirements.txt is not installed at run time: there is no network; "
-                "`skillbox skill package` prepares it, or use an image that has the packages",
+                "`skillbox skill package` and `push` of the folder prepare it, or use an image that has the packages",
             )
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

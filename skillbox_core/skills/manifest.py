@@ -1,8 +1,8 @@
 """SKILL.md: what a skill says of itself.
 
-Two dialects are one format here: the original's (`lang`, `image`, `timeout`, `resources`) and the open
-Agent Skills format (https://agentskills.io/specification: `license`, `compatibility`, `metadata`,
-`allowed-tools`). `input_schema` and `output_schema` are Skillbox's own.
+The open Agent Skills format (https://agentskills.io/specification: `name`, `description`, `license`, `compatibility`,
+`metadata`, `allowed-tools`), and what Skillbox needs to run one: `version`, `lang`, `image`, `timeout`, `resources`,
+`input_schema` and `output_schema`.
 """
 
 from __future__ import annotations

@@ -19,8 +19,11 @@ _LEFT_OUT = frozenset(
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
-def package(folder: Path, target: Path, max_size: int) -> SkillArchive:
+def package(folder: Path, target: Path, max_size: int, *, prepare: bool = True) -> SkillArchive:
     """Zips a skill's folder, with its dependencies prepared, and checks the result as a push would.
+
+    Args:
+        prepare: Whether pip and npm fetch the dependencies; else what they would be asked for is checked only.
 
     Raises:
         InvalidSkillError: The folder is no skill, breaks a rule, or needs what can't be prepared.
@@ -30,7 +33,8 @@ def package(folder: Path, target: Path, max_size: int) -> SkillArchive:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for path in _files(folder):
             _add(archive, path, path.relative_to(folder).as_posix())
-        with dependencies.prepared(folder) as ready:
+        needs = dependencies.find_needs(folder)
+        with dependencies.prepared(needs if prepare else dependencies.Needs()) as ready:
             if ready:
                 for path in _files(ready):
                     _add(archive, path, path.relative_to(ready).as_posix())

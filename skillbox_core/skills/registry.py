@@ -157,7 +157,7 @@ class Registry:
             )
         near = get_close_matches(name, self.skills(tenant), n=1)
         raise SkillNotFoundError(
-            f"there is no skill {name}",
+            f"there is no skill {name} for tenant {tenant}",
             hint=f"did you mean {near[0]}?" if near else "`skillbox skill list` shows what there is",
         )
 

@@ -229,6 +229,18 @@ class ExecutionStore:
                 )
             return row
 
+    def beginning_with(self, tenant: str, prefix: str, limit: int) -> Sequence[str]:
+        """Ids of this tenant's records that begin so.
+
+        Args:
+            prefix: Hexadecimal digits, lowercase.
+        """
+        query = select(ExecutionRow.id).where(
+            ExecutionRow.tenant_id == check_tenant(tenant), col(ExecutionRow.id).startswith(prefix, autoescape=True)
+        )
+        with self._database.session() as session:
+            return session.exec(query.limit(limit)).all()
+
     def result(self, tenant: str, execution_id: str) -> RunResult:
         """What a record says, as a result with a freshly signed address."""
         return self._result(self.get(tenant, execution_id))

@@ -125,7 +125,7 @@ def test_a_current_engine_is_fine() -> None:
         ("runtime", "FAIL", {}, "kata", "runc, runsc"),
         ("users", "OK", {"SecurityOptions": ["name=rootless"]}, "", "rootless"),
         ("users", "OK", {"SecurityOptions": []}, "", "neither"),
-        ("live restore", "OK", {"LiveRestoreEnabled": False}, "", "off"),
+        ("live restore", "OK", {"LiveRestoreEnabled": False}, "", "ends what runs, as failed (infrastructure)"),
         ("engine address", "FAIL", {"Warnings": ["API is accessible on http://0.0.0.0:2375 without encryption."]},
          "", "open on the network"),
         ("authorisation", "OK", {"Plugins": {"Authorization": ["opa"]}}, "", "opa"),

@@ -17,7 +17,7 @@ def skill(head: str, body: str = "Do it.\n") -> Manifest:
     return parse_manifest(f"---\n{head}\n---\n{body}".encode())
 
 
-def test_the_originals_dialect_is_read() -> None:
+def test_what_a_run_needs_is_read() -> None:
     manifest = skill(
         "name: word-count\nversion: 1.2.3-rc.1\ndescription: Counts.\nlang: bash\nimage: bash:5\n"
         "timeout: 1h30m\nresources:\n  cpu: 0.5\n  memory: 256Mi\n"

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import tarfile
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.skills.package import package
+from skillbox_core.skills.requirements import has_dependencies
 
 MAX = 10_000_000
 
@@ -47,28 +52,160 @@ def test_links_and_folders_without_skill_md_are_refused(skill: Path, tmp_path: P
         package(tmp_path, tmp_path / "x.zip", MAX)
 
 
-def test_python_dependencies_are_prepared_in_vendor(skill: Path, tmp_path: Path) -> None:
-    wheel = tmp_path / "greeter-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
+def wheel(folder: Path) -> Path:
+    path = folder / "greeter-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("greeter.py", "def greet(): return 'hello'\n")
         archive.writestr("greeter-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: greeter\nVersion: 1.0\n")
         archive.writestr(
             "greeter-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
         )
         archive.writestr("greeter-1.0.dist-info/RECORD", "")
-    (skill / "requirements.txt").write_text(f"--no-index\n{wheel.as_uri()}\n")
+    return path
+
+
+@pytest.fixture
+def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The only place where pip of this installation looks."""
+    folder = tmp_path / "index"
+    folder.mkdir()
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
+    return folder
+
+
+def test_python_dependencies_are_prepared_in_vendor_from_the_installations_index(
+    skill: Path, tmp_path: Path, index: Path
+) -> None:
+    digest = hashlib.sha256(wheel(index).read_bytes()).hexdigest()
+    (skill / "requirements.txt").write_text(
+        f"# what it needs\ngreeter==1.0 ; python_version >= '3' \\\n    --hash=sha256:{digest}\n    # via nothing\n"
+    )
     archive = package(skill, tmp_path / "s.zip", MAX)
     assert "vendor/greeter.py" in names(tmp_path / "s.zip")
+    assert names(tmp_path / "s.zip").count("requirements.txt") == 1
     assert archive.vendored
     assert archive.warnings == ()
     assert not (skill / "vendor").exists(), "the author's folder stays as it is"
 
 
-def test_what_can_not_be_prepared_is_said(skill: Path, tmp_path: Path) -> None:
-    (skill / "requirements.txt").write_text("--no-index\nno-such-package-here==1\n")
+def test_what_can_not_be_prepared_is_said(skill: Path, tmp_path: Path, index: Path) -> None:
+    (skill / "requirements.txt").write_text("no-such-package-here==1\n")
     with pytest.raises(InvalidSkillError, match=r"requirements\.txt can't be prepared"):
         package(skill, tmp_path / "s.zip", MAX)
     (skill / "requirements.txt").unlink()
     (skill / "package.json").write_text("{")
     with pytest.raises(InvalidSkillError, match=r"package\.json can't be read"):
         package(skill, tmp_path / "s.zip", MAX)
+
+
+@pytest.fixture
+def trap(skill: Path, tmp_path: Path) -> Path:
+    """A file that is written when a source package in the skill's folder is built."""
+    sprung = tmp_path / "sprung"
+    evil = tmp_path / "evil-1.0"
+    evil.mkdir()
+    (evil / "PKG-INFO").write_text("Metadata-Version: 2.1\nName: evil\nVersion: 1.0\n")
+    (evil / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    )
+    (evil / "backend.py").write_text(f"import os\nopen({str(sprung)!r}, 'w').write(str(dict(os.environ)))\n")
+    (skill / "wheels").mkdir()
+    with tarfile.open(skill / "wheels" / "evil-1.0.tar.gz", "w:gz") as archive:
+        archive.add(evil, "evil-1.0")
+    return sprung
+
+
+@pytest.mark.parametrize("prepare", [True, False], ids=["package", "lint"])
+@pytest.mark.parametrize(
+    ("lines", "line"),
+    [
+        ("--no-index\n--find-links {wheels}\n--no-binary evil\nevil\n", 1),
+        ("evil\n--find-links {wheels}\n", 2),
+        ("-e {wheels}\n", 1),
+        ("# a comment\n\n{wheels}/evil-1.0.tar.gz\n", 3),
+        ("./wheels/evil-1.0.tar.gz", 1),
+        ("evil @ file://{wheels}/evil-1.0.tar.gz\n", 1),
+        ("evil@http://127.0.0.1:1/${{SKILLBOX_S3_SECRET_KEY}}.tar.gz\n", 1),
+        ("evil==1.0 --config-settings=a=b\n", 1),
+        ("evil==1.0 --hash=md5:00\n", 1),
+        ("evil; extra == 'a --no-binary evil'\n", 1),
+        ("evil==1.0 \\\n  --no-binary evil\n", 1),
+        ("evil===${{HOME}}\n", 1),
+        ("-r more.txt\n", 1),
+    ],
+)
+def test_requirements_that_are_more_than_packages_of_an_index_reach_no_pip(
+    skill: Path, tmp_path: Path, trap: Path, lines: str, line: int, prepare: bool
+) -> None:
+    (skill / "requirements.txt").write_text(lines.format(wheels=skill / "wheels"))
+    with pytest.raises(
+        InvalidSkillError, match=rf"requirements\.txt, line {line}: .* is refused: only `name\[extras\]"
+    ):
+        package(skill, tmp_path / "s.zip", MAX, prepare=prepare)
+    assert not trap.exists(), "code of the folder was run"
+
+
+def test_a_source_package_is_not_built_even_from_the_index(
+    skill: Path, tmp_path: Path, trap: Path, index: Path
+) -> None:
+    (skill / "wheels" / "evil-1.0.tar.gz").rename(index / "evil-1.0.tar.gz")
+    (skill / "requirements.txt").write_text("evil\n")
+    with pytest.raises(InvalidSkillError, match=r"requirements\.txt can't be prepared"):
+        package(skill, tmp_path / "s.zip", MAX)
+    assert not trap.exists()
+
+
+@pytest.mark.parametrize(
+    ("package_json", "lock"),
+    [
+        ({"dependencies": {"a": "file:../evil"}}, None),
+        ({"dependencies": {"a": ".."}}, None),
+        ({"dependencies": {"a": "/evil"}}, None),
+        ({"dependencies": {"a": "~/evil"}}, None),
+        ({"dependencies": {"a": "evil/evil"}}, None),
+        ({"dependencies": {"a": "git+file:///evil"}}, None),
+        ({"dependencies": {"a": "http://127.0.0.1:1/a.tgz"}}, None),
+        ({"dependencies": {"a": "1"}, "overrides": {"b": {".": "github:evil/evil"}}}, None),
+        ({"dependencies": {"a": "1"}, "workspaces": ["../*"]}, None),
+        ({"dependencies": {"a": "1"}}, {"packages": {"node_modules/a": {"resolved": "../evil", "link": True}}}),
+        ({"dependencies": {"a": "1"}}, {"packages": {"node_modules/a": {"resolved": "git+ssh://git@h/evil.git#1"}}}),
+        ({"dependencies": {"a": "1"}}, {"packages": {"node_modules/a": {"dependencies": {"b": "evil/evil"}}}}),
+        ({"dependencies": {"a": "1"}}, {"dependencies": {"a": {"version": "file:../evil"}}}),
+    ],
+)
+def test_node_dependencies_that_are_no_packages_of_a_registry_reach_no_npm(
+    skill: Path, tmp_path: Path, package_json: dict[str, Any], lock: dict[str, Any] | None
+) -> None:
+    (skill / "package.json").write_text(json.dumps(package_json))
+    if lock:
+        (skill / "package-lock.json").write_text(json.dumps(lock))
+    with pytest.raises(InvalidSkillError, match=r"refused|older than npm 7"):
+        package(skill, tmp_path / "s.zip", MAX)
+
+
+def test_versions_of_a_registry_are_taken() -> None:
+    versions = ["1.2.3", "^1.2", "~1.2.0", "", "*", "latest", ">=1 <2 || 3.x", "1.0.0-rc.1+b", "npm:other@^1", "$b"]
+    wanted = {"dependencies": {f"a{number}": version for number, version in enumerate(versions)}}
+    lock = {"packages": {"": wanted, "node_modules/a0": {"version": "1.2.3", "resolved": "https://registry/a.tgz"}}}
+    assert has_dependencies(json.dumps(wanted), json.dumps(lock))
+
+
+def test_npm_and_pip_get_no_secret_of_the_installation(
+    skill: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    npm = tmp_path / "bin" / "npm"
+    npm.parent.mkdir()
+    npm.write_text("#!/bin/sh\nmkdir -p node_modules/a\nenv >node_modules/a/env\n")
+    npm.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{npm.parent}:{os.environ['PATH']}")
+    for name in ("SKILLBOX_S3_SECRET_KEY", "SKILLBOX_DB_DSN", "PREFECT_API_KEY", "AWS_SECRET_ACCESS_KEY", "MY_TOKEN"):
+        monkeypatch.setenv(name, "hunter2")
+    monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:1/")
+    (skill / "package.json").write_text('{"dependencies": {"a": "1"}}')
+    package(skill, tmp_path / "s.zip", MAX)
+    with zipfile.ZipFile(tmp_path / "s.zip") as archive:
+        seen = archive.read("node_modules/a/env").decode()
+    assert "hunter2" not in seen
+    assert "npm_config_registry=http://127.0.0.1:1/" in seen

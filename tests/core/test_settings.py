@@ -19,7 +19,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("SKILLBOX_HOME", str(tmp_path / "home"))
 
 
-def test_the_defaults_are_the_originals() -> None:
+def test_the_defaults_are_those_of_the_readme() -> None:
     settings = load_settings()
     assert settings.image_allowlist == (
         "python:3.12-slim",
@@ -32,7 +32,7 @@ def test_the_defaults_are_the_originals() -> None:
     assert (settings.default_memory, settings.default_cpu) == ("256Mi", "0.5")
     assert (settings.max_output_size, settings.max_skill_size) == (1_048_576, 52_428_800)
     assert (settings.s3_bucket_skills, settings.s3_bucket_executions) == ("skills", "executions")
-    assert (settings.s3_use_ssl, settings.max_concurrent_execs, settings.log_level) == (False, 10, "info")
+    assert (settings.s3_use_ssl, settings.max_concurrent_execs) == (False, 10)
     assert settings.database_url.startswith("sqlite:///")
 
 
@@ -100,6 +100,47 @@ def test_a_wrong_setting_is_an_error_that_names_the_variable(
     assert name in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("SKILLBOX_RUNTIM", "SKILLBOX_RUNTIM is no setting; did you mean SKILLBOX_RUNTIME?"),
+        ("SKILLBOX_S3_SECRETKEY", "did you mean SKILLBOX_S3_SECRET_KEY?"),
+        ("SKILLBOX_MAX_CONCURENT_EXECS", "did you mean SKILLBOX_MAX_CONCURRENT_EXECS?"),
+        ("SKILLBOX_XYZZY", "SKILLBOX_XYZZY is no setting ("),
+    ],
+)
+def test_a_mistyped_setting_is_refused_not_passed_over(monkeypatch: pytest.MonkeyPatch, name: str, said: str) -> None:
+    monkeypatch.setenv(name, "hunter2")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert said in str(caught.value)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_mistyped_line_of_the_env_file_is_refused_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / ".env").write_text("SKILLBOX_RUNTIM=runsc\n")
+    # What the file puts into the environment is taken out again.
+    monkeypatch.setenv("SKILLBOX_RUNTIM", "")
+    monkeypatch.delenv("SKILLBOX_RUNTIM")
+    with pytest.raises(SettingsError, match="did you mean SKILLBOX_RUNTIME"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("SKILLBOX_TENANT", "SKILLBOX_TEST_DEAL", "skillbox_runtime"),
+        # A service "skillbox" or "skillbox-broker" of a Kubernetes cluster.
+        *("SKILLBOX_SERVICE_HOST", "SKILLBOX_SERVICE_PORT", "SKILLBOX_SERVICE_PORT_HTTP", "SKILLBOX_PORT"),
+        *("SKILLBOX_PORT_80_TCP", "SKILLBOX_BROKER_PORT_80_TCP_ADDR", "SKILLBOX_BROKER_SERVICE_HOST"),
+    ],
+)
+def test_what_others_call_so_is_no_fault(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "x")
+    load_settings()
+
+
 def test_all_wrong_settings_are_named_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SKILLBOX_MAX_INPUT_SIZE", "x")
     monkeypatch.setenv("SKILLBOX_URL_EXPIRY", "y")
@@ -114,14 +155,14 @@ def test_secrets_are_not_shown() -> None:
 
 def test_the_environment_goes_before_the_env_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / ".env"
-    file.write_text("SKILLBOX_LOG_LEVEL=debug\nSKILLBOX_S3_REGION=from-$file\n")
-    monkeypatch.setenv("SKILLBOX_LOG_LEVEL", "error")
+    file.write_text("SKILLBOX_RUNTIME=runsc\nSKILLBOX_S3_REGION=from-$file\n")
+    monkeypatch.setenv("SKILLBOX_RUNTIME", "kata")
     monkeypatch.setenv("SKILLBOX_S3_REGION", "")
     monkeypatch.delenv("SKILLBOX_S3_REGION")
     load_env_file(file)
     settings = load_settings()
     monkeypatch.delenv("SKILLBOX_S3_REGION")
-    assert (settings.log_level, settings.s3_region) == ("error", "from-$file")
+    assert (settings.runtime, settings.s3_region) == ("kata", "from-$file")
 
 
 def test_the_home_is_the_nearest_one_upwards(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -11,7 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from skillbox_core import Runner
+from skillbox_core import Runner, Status
+from skillbox_core.models import Verdict
+from skillbox_core.storage.executions import NewExecution
 from tests.conftest import EXAMPLES
 from tests.services.web import Page, web
 
@@ -33,7 +36,7 @@ def cli(cli_environment: dict[str, str], runner: Runner):
     return call
 
 
-def test_json_prints_one_run_result_of_the_original_and_nothing_else_on_stdout(cli) -> None:
+def test_json_prints_one_run_result_and_nothing_else_on_stdout(cli) -> None:
     done = cli("run", "stats", "--input", f"@{EXAMPLES / 'inputs' / 'stats.json'}", "--json")
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
@@ -68,6 +71,9 @@ def test_json_prints_one_run_result_of_the_original_and_nothing_else_on_stdout(c
         ),
         (["run", "stats", "--input", "@/no/such/file"], 2, "can't be read"),
         (["run", "../x"], 2, "not a valid name"),
+        (["run", "statz"], 2, "there is no skill statz for tenant default"),
+        (["run", "stats", "--tenant", "other"], 2, "there is no skill stats for tenant other"),
+        (["run", str(EXAMPLES / "skills" / "stats")], 2, "is a folder: `skillbox skill push /"),
         (["run", "stats", "--env", "PATH=/x"], 2, "may not be set"),
         (["run", "stats", "--env", "novalue"], 2, "NAME=VALUE"),
         (["run", "stats", "--timeout", "soon"], 2, "for example 60s"),
@@ -79,6 +85,9 @@ def test_json_prints_one_run_result_of_the_original_and_nothing_else_on_stdout(c
         (["skill", "show", "nothing-here"], 2, "there is no skill"),
         (["skill", "delete", "stats"], 2, "which version"),
         (["exec", "show", "zz"], 2, "not valid"),
+        (["exec", "show", "abcdef0"], 2, "the first 8 or more"),
+        (["exec", "logs", "abcdef0%"], 2, "not valid"),
+        (["exec", "files", "0" * 8], 2, "there is no execution"),
         (["exec", "show", "0" * 32], 2, "there is no execution"),
         (["deploy", "stats", "--serve", "--pool", "x"], 2, "only one of them"),
         (["frobnicate"], 2, "No such command"),
@@ -178,6 +187,83 @@ def test_records_logs_and_files_can_be_read_later(cli, tmp_path: Path) -> None:
     cli("exec", "files", run["execution_id"], "--download", str(tmp_path))
     assert sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()) == run["files_list"]
     assert cli("exec", "show", run["execution_id"], "--tenant", "other").returncode == 2
+    assert "+00:00" in cli("exec", "show", run["execution_id"]).stdout
+    assert "Z" in cli("exec", "list").stdout.splitlines()[0].split("\t")[5]
+
+
+def test_an_execution_is_found_by_the_first_digits_of_its_id_within_its_tenant(cli, runner: Runner) -> None:
+    ids = {
+        "default": ["aaaaaaaa" + "0" * 24, "bbbbbbbb1" + "0" * 23, "bbbbbbbb2" + "0" * 23, "dddddddd" + "0" * 24],
+        "prefixed": ["cccccccc" + "0" * 24, "dddddddd" + "1" * 24],
+    }
+    for tenant, tenants in ids.items():
+        for number in tenants:
+            request = NewExecution(
+                number, tenant, "stats", "", "{}", f"{tenant}/{number}", "d", "a-flow-run", 0, "none"
+            )
+            execution = runner.executions.open(request, lambda: "1.0.0")
+            runner.executions.close(execution, Verdict(status=Status.SUCCESS, logs=f"log of {number}\n"))
+    assert cli("exec", "logs", "aaaaaaaa").stdout == f"log of {ids['default'][0]}\n"
+    assert cli("exec", "logs", "BBBBBBBB-1").stdout == f"log of {ids['default'][1]}\n"
+    # Of two tenants' ids that begin alike, each tenant has its own.
+    assert cli("exec", "logs", "dddddddd").stdout == f"log of {ids['default'][3]}\n"
+    assert cli("exec", "logs", "dddddddd", "--tenant", "prefixed").stdout == f"log of {ids['prefixed'][1]}\n"
+    shown = cli("exec", "show", "aaaaaaaa").stdout
+    assert f"id:           {ids['default'][0]}" in shown
+    assert "flow_run:     a-flow-run" in shown
+    left = cli("exec", "files", "aaaaaaaa")
+    assert (left.returncode, left.stdout, "left no files" in left.stderr) == (0, "", True)
+    two = cli("exec", "logs", "bbbbbbbb")
+    assert (two.returncode, two.stdout, "more than one execution begins with" in two.stderr) == (2, "", True)
+    for command in (["show"], ["show", "--json"], ["logs"], ["files"]):
+        theirs = cli("exec", *command, "cccccccc")
+        assert (theirs.returncode, theirs.stdout, "there is no execution" in theirs.stderr) == (2, "", True)
+
+
+@pytest.mark.parametrize("columns", [40, 80, 100, 200])
+def test_a_narrow_terminal_leaves_out_columns_and_never_shortens_what_is_typed_next(
+    cli, cli_environment: dict[str, str], columns: int
+) -> None:
+    run = json.loads(cli("run", "word-count", "-i", '{"text": "x"}', "--json").stdout)
+    ours, theirs = pty.openpty()
+    environment = {**cli_environment, "COLUMNS": str(columns), "TERM": "xterm"}
+    command = [SKILLBOX, "exec", "list", "--skill", "word-count", "--limit", "1"]
+    with subprocess.Popen(command, env=environment, stdout=theirs, stderr=theirs) as process:
+        process.wait(60)
+    os.close(theirs)
+    drawn = os.read(ours, 100_000).decode()
+    os.close(ours)
+    head, row = drawn.splitlines()[:2]
+    assert row.split()[:2] == [run["execution_id"], "word-count@1.0.0"], drawn
+    assert ("CREATED (UTC)" in head) is (columns > 80)
+    assert len(drawn.splitlines()) == 2, drawn
+
+
+def test_an_empty_list_says_what_to_do_next(cli) -> None:
+    skills = cli("skill", "list", "--tenant", "nobody")
+    assert (skills.stdout, skills.stderr) == (
+        "",
+        "no skills for tenant nobody yet; `skillbox skill push FOLDER` stores one\n",
+    )
+    assert "`skillbox run NAME` makes one" in cli("exec", "list", "--tenant", "nobody").stderr
+    assert cli("exec", "list", "--tenant", "nobody", "--status", "failed").stderr == (
+        "no such executions of tenant nobody\n"
+    )
+    assert cli("exec", "list", "--tenant", "nobody", "--json").stdout == "[]\n"
+
+
+def test_lint_and_push_warn_of_an_image_that_is_not_allowed_here(cli, tmp_path: Path) -> None:
+    folder = tmp_path / "own-image"
+    cli("init", "own-image", "--folder", str(folder))
+    skill = folder / "SKILL.md"
+    skill.write_text(skill.read_text().replace("lang: python", "lang: python\nimage: pandas:1"))
+    for command in ("lint", "push"):
+        done = cli("skill", command, str(folder))
+        assert done.returncode == 0, done.stderr
+        assert 'warning: own-image: image "pandas:1" is not allowed here' in done.stderr
+        assert "SKILLBOX_IMAGE_ALLOWLIST" in done.stderr
+    allowed = cli("skill", "lint", str(folder), SKILLBOX_IMAGE_ALLOWLIST="python:3.12-slim,pandas:1")
+    assert "warning" not in allowed.stderr
 
 
 def test_files_are_given_by_path_and_url_and_under_a_name(cli, tmp_path: Path) -> None:
@@ -206,6 +292,26 @@ def test_input_from_stdin_and_control_characters_are_shown_harmless(cli, tmp_pat
     assert "\\x1b[31mred" in done.stdout
 
 
+def test_a_secret_is_given_by_name_or_by_file_and_is_no_argument(cli, tmp_path: Path) -> None:
+    folder = tmp_path / "env-probe"
+    cli("init", "env-probe", "--lang", "bash", "--folder", str(folder))
+    (folder / "main.sh").write_text(
+        'printf \'["%s","%s","%s"]\' "${#FROM_HERE}" "$FROM_FILE" "$BOTH" >"$SANDBOX_OUTPUT"\n'
+    )
+    assert cli("skill", "push", str(folder)).returncode == 0
+    (tmp_path / "vars").write_text("# variables\nFROM_FILE='a b$c'\nBOTH=file\n")
+    arguments = ["run", "env-probe", "--env-file", str(tmp_path / "vars"), "--env", "FROM_HERE", "-e", "BOTH=argument"]
+    done = cli(*arguments, "--json", FROM_HERE="hunter2hunter2")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["output"] == ["14", "a b$c", "argument"]
+    missing = cli("run", "env-probe", "-e", "A=1", "-e", "FROM_NOWHERE")
+    assert (missing.returncode, "number 2" in missing.stderr, "FROM_NOWHERE" in missing.stderr) == (2, True, False)
+    (tmp_path / "vars").write_text("hunter2\n")
+    odd = cli("run", "env-probe", "--env-file", str(tmp_path / "vars"))
+    assert (odd.returncode, "not NAME=VALUE" in odd.stderr, "hunter2" in odd.stderr) == (2, True, False)
+    assert cli("run", "env-probe", "--env-file", str(tmp_path / "none")).returncode == 2
+
+
 def test_cleanup_and_doctor_and_version(cli) -> None:
     assert cli("cleanup", "--dry-run").stdout == "nothing to clean up\n"
     doctor = cli("doctor")
@@ -213,5 +319,6 @@ def test_cleanup_and_doctor_and_version(cli) -> None:
     assert "walls standing" in doctor.stdout
     assert cli("health").stdout == "ok\n"
     assert cli("version").stdout.strip().count(".") == 2
+    assert cli("--version").stdout == cli("version").stdout
     assert "NAME[@VERSION]" in cli("run", "--help", COLUMNS="100").stdout
     assert os.environ.get("SKILLBOX_DOCKER_HOST")

@@ -36,6 +36,7 @@ from prefect.workers.base import BaseJobConfiguration
 from flows.deploy import deploy
 from skillbox_core import Runner, Settings, Status
 from skillbox_core.errors import InputError, SettingsError
+from skillbox_core.settings import make_settings
 from tests.conftest import MakeSkill
 from tests.flows import seen
 from tests.services.process import running
@@ -274,7 +275,7 @@ def test_the_serve_script_and_the_yaml_say_the_same() -> None:
         ("text-sumary", {"pool": POOL}, "did you mean text-summary?"),
         ("text-summary@^9", {"pool": POOL}, "there is 1."),
         ("text-summary@>=1", {"pool": POOL}, "is not a version"),
-        ("text-summary", {"pool": "no-such-pool"}, "there is no work pool no-such-pool"),
+        ("text-summary", {"pool": "no-such-pool"}, "`prefect work-pool create no-such-pool --type process` makes it"),
         ("text-summary", {}, "--pool POOL, or --serve"),
         ("text-summary", {"pool": POOL, "cron": "at noon"}, "not a cron schedule"),
         ("text-summary", {"pool": POOL, "input": {"sentences": 0}}, "sentences breaks the rule minimum: 1"),
@@ -305,6 +306,19 @@ def test_the_docker_file_deploys_the_same_and_holds_no_secret_reference() -> Non
         del deployment["work_pool"]
     assert ours["deployments"] == theirs["deployments"]
     assert "prefect.blocks" not in (folder / "prefect-docker.yaml").read_text()
+
+
+def test_what_the_docker_pool_says_of_itself_is_what_holds_without_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    template = json.loads((ROOT / "deployments" / "docker" / "job-template.json").read_text())
+    said = {k: v for k, v in template["variables"]["properties"]["env"]["default"].items() if "{{" not in v}
+    for name in list(os.environ):
+        if name.startswith("SKILLBOX_"):
+            monkeypatch.delenv(name)
+    plain = make_settings({})
+    for name, value in said.items():
+        monkeypatch.setenv(name, value)
+    assert {"SKILLBOX_INSTANCE", "SKILLBOX_IMAGE_ALLOWLIST", "SKILLBOX_IMAGE_ALIASES"} <= set(said)
+    assert make_settings({}) == plain
 
 
 def test_secrets_of_a_docker_pool_are_read_when_a_run_starts_and_stand_nowhere(client: SyncPrefectClient) -> None:

@@ -41,12 +41,13 @@ _MADE_TWICE = 'unique constraint "uq_concurrency_limit_v2__name"'
 
 
 @contextmanager
-def prefect_server(folder: Path, database_url: str) -> Iterator[PrefectServer]:
+def prefect_server(folder: Path, database_url: str, auth: str = "") -> Iterator[PrefectServer]:
     """Starts a server and waits until it answers.
 
     Args:
         folder: Its home and its log.
         database_url: `postgresql://…`, as `tests.services.postgres` gives it.
+        auth: `user:password` that it asks for; empty for none.
     """
     port, log = free_port(), folder / "prefect.log"
     api = f"http://127.0.0.1:{port}/api"
@@ -56,6 +57,7 @@ def prefect_server(folder: Path, database_url: str) -> Iterator[PrefectServer]:
         "PREFECT_HOME": str(folder),
         "PREFECT_API_DATABASE_CONNECTION_URL": database_url.replace("postgresql://", "postgresql+asyncpg://"),
         "PREFECT_UI_API_URL": api,
+        **({"PREFECT_SERVER_API_AUTH_STRING": auth} if auth else {}),
     }
     program = Path(sys.executable).parent / "prefect"
     command = [str(program), "server", "start", "--host", "127.0.0.1", "--port", str(port)]

@@ -1,0 +1,136 @@
+"""What a stranger's `requirements.txt` and `package.json` may ask of pip and npm: packages of an index, by name. Pure.
+
+Both formats can do more. An option in `requirements.txt` goes before one of pip's command line, so that
+`--no-binary` and `--find-links` make pip build a package of the folder, with the rights of whoever packages the
+skill; pip puts `${VARIABLES}` into URLs; npm links folders and clones repositories.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from skillbox_core.errors import InvalidSkillError
+from skillbox_core.names import shown
+
+_COMMENT = re.compile(r"(^|\s)#.*$")
+_HASH = re.compile(r"--hash=(sha256|sha384|sha512):[0-9a-f]+\Z")
+_FORM = "only `name[extras] versions ; marker --hash=...` is taken: packages of the index, by name"
+
+_NPM = re.compile(
+    r"(npm:(@[\w.-]+/)?[\w-][\w.-]*(@|\Z))?([\w~^<>=*|+-][\w~^<>=*|+. -]*)?\Z|\$(@[\w.-]+/)?[\w-][\w.-]*\Z", re.ASCII
+)
+_NPM_KEYS = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies", "overrides")
+_BRING = "what a registry lacks can be brought along in node_modules/"
+
+
+def checked_requirements(text: str) -> list[str]:
+    """The lines of a `requirements.txt`, written anew from what they mean.
+
+    Raises:
+        InvalidSkillError: Names the first line that is more than a package of the index, and the rule.
+    """
+    return [_requirement(number, line) for number, line in _logical_lines(text)]
+
+
+def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Lines joined at their backslashes, without comments and blank ones; each with the number it begins at."""
+    began, joined = 0, ""
+    for number, line in enumerate(text.splitlines(), 1):
+        bare = _COMMENT.sub("", line).rstrip()
+        began = began if joined else number
+        joined += bare.removesuffix("\\") + " "
+        if not bare.endswith("\\"):
+            if joined.strip():
+                yield began, joined.strip()
+            joined = ""
+    if joined.strip():
+        yield began, joined.strip()
+
+
+def _requirement(number: int, line: str) -> str:
+    parts = line.split()
+    hashes = [part for part in parts if _HASH.match(part)]
+    rest = " ".join(part for part in parts if part not in hashes)
+    try:
+        requirement = Requirement(rest)
+    except InvalidRequirement:
+        raise _refused(number, line) from None
+    # pip takes a word with a dash for an option, wherever it stands.
+    dashed = any(part.startswith("-") for part in rest.split())
+    if requirement.url or dashed or "${" in rest or not (rest.isascii() and rest.isprintable()):
+        raise _refused(number, line)
+    return " ".join([str(requirement), *hashes])
+
+
+def _refused(number: int, line: str) -> InvalidSkillError:
+    return InvalidSkillError(
+        f"requirements.txt, line {number}: {shown(line)} is refused: {_FORM}",
+        hint="what an index lacks can be brought along in vendor/, or be in an image (`image:` in SKILL.md)",
+    )
+
+
+def has_dependencies(package: str, lock: str | None) -> bool:
+    """Whether a `package.json` has dependencies, which then are packages of the registry and nothing else.
+
+    Args:
+        package: The text of `package.json`.
+        lock: That of `package-lock.json`, if there is one.
+
+    Raises:
+        InvalidSkillError: Not JSON, or it names a folder, a repository or a URL.
+    """
+    wanted = _object(package, "package.json")
+    if not wanted.get("dependencies"):
+        return False
+    if "workspaces" in wanted:
+        raise InvalidSkillError("package.json: workspaces are refused: a skill is one package", hint=_BRING)
+    _check_versions(wanted, "package.json")
+    if lock is not None:
+        _check_lock(_object(lock, "package-lock.json"))
+    return True
+
+
+def _object(text: str, file: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidSkillError(f"{file} can't be read: {error}") from None
+    if not isinstance(found, dict):
+        raise InvalidSkillError(f"{file} can't be read: it is not an object")
+    return found
+
+
+def _check_versions(package: dict[str, Any], file: str) -> None:
+    for key in _NPM_KEYS:
+        for version in _texts(package.get(key) or {}):
+            if not _NPM.match(version):
+                raise InvalidSkillError(
+                    f"{file}: {shown(version)} among {key} is refused: only packages of a registry are taken",
+                    hint=_BRING,
+                )
+
+
+def _texts(value: Any) -> Iterator[str]:
+    for inner in value.values() if isinstance(value, dict) else [value]:
+        if isinstance(inner, dict):
+            yield from _texts(inner)
+        else:
+            yield inner if isinstance(inner, str) else json.dumps(inner)
+
+
+def _check_lock(lock: dict[str, Any]) -> None:
+    packages = lock.get("packages")
+    if not isinstance(packages, dict):
+        raise InvalidSkillError("package-lock.json has no packages: it is older than npm 7", hint="write it anew")
+    for place, entry in packages.items():
+        came = entry.get("resolved", "https:") if isinstance(entry, dict) else None
+        if not isinstance(came, str) or not came.startswith(("https:", "http:")) or entry.get("link"):
+            raise InvalidSkillError(
+                f"package-lock.json: {shown(place)} is refused: it does not come from a registry", hint=_BRING
+            )
+        _check_versions(entry, "package-lock.json")
