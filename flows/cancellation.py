@@ -53,6 +53,7 @@ class _Watch:
         self._tokens: dict[CancelToken, str | None] = {}
         # Never forgotten: a signal stops few, and threads of theirs may ask for a token at any time later.
         self._stopped: set[str] = set()
+        self._going_on: dict[tuple[int, str], weakref.ref[FlowRunContext]] = {}
         self._elsewhere: dict[_Elsewhere, weakref.ref[FlowRunContext]] = {}
         self._write_end: int | None = None
         self._next: int | None = None
@@ -93,12 +94,25 @@ class _Watch:
                 self._stop_elsewhere()
 
     def stop(self) -> None:
-        """Trips every token there is, and those that runs of the same flow runs will ask for."""
+        """Trips every token there is, and those that skills of the flow runs going on here will ask for."""
         with self._lock:
             tokens = dict(self._tokens)
+            self._forget_ended()
+            self._stopped.update(owner for _, owner in self._going_on)
             self._stopped.update(run for run in tokens.values() if run is not None)
         for token in tokens:
             token.cancel()
+
+    def follow(self, context: FlowRunContext, owner: Owner | None) -> None:
+        """Notes that skills of this flow run are about to begin in this process, and have no token yet.
+
+        Args:
+            context: For as long as it is there the flow run goes on.
+        """
+        if owner is not None:
+            with self._lock:
+                self._forget_ended()
+                self._going_on[id(context), owner.flow_run_id] = weakref.ref(context)
 
     def end_elsewhere(self, context: FlowRunContext, owner: Owner | None, installation: str | None) -> None:
         """Notes that skills of this flow run may run in other processes; they are ended with it.
@@ -113,8 +127,8 @@ class _Watch:
 
     def _forget_ended(self) -> None:
         # Not by a callback of the reference: that may come while this very thread holds the lock.
-        for key in [key for key, context in self._elsewhere.items() if context() is None]:
-            del self._elsewhere[key]
+        self._going_on = {key: context for key, context in self._going_on.items() if context() is not None}
+        self._elsewhere = {key: context for key, context in self._elsewhere.items() if context() is not None}
 
     def _stop_elsewhere(self) -> None:
         with self._lock:
@@ -150,5 +164,6 @@ class _Watch:
 
 _watch = _Watch()
 listen = _watch.listen
+follow = _watch.follow
 end_elsewhere = _watch.end_elsewhere
 token = _watch.token

@@ -166,7 +166,10 @@ class SkillTask(Task[..., RunResult]):
     def _listen(self) -> None:
         cancellation.listen()
         context = FlowRunContext.get()
-        if context is not None and not isinstance(context.task_runner, ThreadPoolTaskRunner):
+        if context is None:
+            return
+        cancellation.follow(context, current_owner())
+        if not isinstance(context.task_runner, ThreadPoolTaskRunner):
             # What it starts may run in another process, which no signal to this one reaches.
             cancellation.end_elsewhere(context, current_owner(), self._spec.installation)
 

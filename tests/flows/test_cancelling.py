@@ -108,6 +108,16 @@ def test_a_signal_to_a_script_ends_its_skills(
     assert _statuses(alone) == [Status.CANCELLED] * containers, (tmp_path / "log").read_text()[-4000:]
 
 
+def test_a_skill_that_is_about_to_begin_hears_of_the_signal_too(alone: Runner, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with running([sys.executable, str(PROGRAM), "script", "about_to_begin"], log, env=_environment(alone)) as script:
+        _until(lambda: "about to begin" in log.read_text(), 60, "the task run")
+        script.send_signal(signal.SIGTERM)
+        assert script.wait(20) != 0
+    assert _containers(alone) == 0
+    assert set(_statuses(alone)) <= {Status.CANCELLED}, log.read_text()[-4000:]
+
+
 @pytest.mark.parametrize("which", ELSEWHERE)
 def test_a_signal_to_a_script_ends_its_skills_in_other_processes(alone: Runner, tmp_path: Path, which: str) -> None:
     with running([sys.executable, str(PROGRAM), "script", which], tmp_path / "log", env=_environment(alone)) as script:

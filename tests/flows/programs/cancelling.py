@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from prefect import flow, serve
 from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 from prefect_dask import DaskTaskRunner
 
-from flows import skill, stop_skills
+from flows import execute, skill, stop_skills
 
 slow = skill("slow")
 LONG = {"seconds": 100}
@@ -64,6 +65,20 @@ def on_dask() -> None:
     slow.map([LONG] * 4).result()
 
 
+@flow(task_runner=ThreadPoolTaskRunner(max_workers=2))
+def about_to_begin() -> None:
+    current_owner = execute.current_owner
+
+    def slowly() -> Any:
+        # Here a skill's task runs, and nobody who stops it knows of it yet.
+        print("about to begin", flush=True)
+        time.sleep(3)
+        return current_owner()
+
+    execute.current_owner = slowly
+    slow.submit(LONG).result()
+
+
 @flow(on_cancellation=[stop_skills], on_crashed=[stop_skills])
 def hooked(pid_file: str = "") -> None:
     if pid_file:
@@ -71,7 +86,7 @@ def hooked(pid_file: str = "") -> None:
     slow(LONG)
 
 
-_ALL = (direct, submitted, mapped, asynchronous, in_a_subflow, in_processes, on_dask, hooked)
+_ALL = (direct, submitted, mapped, asynchronous, in_a_subflow, in_processes, on_dask, about_to_begin, hooked)
 FLOWS: dict[str, Any] = {each.fn.__name__: each for each in _ALL}
 
 
