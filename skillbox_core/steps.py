@@ -243,22 +243,32 @@ class Steps:
         redact = self._redactor.text
         error = redact(verdict.error) if verdict.error else None
         verdict = replace(verdict, error=error, logs=redact(verdict.logs))
-        harvestable = False
+        harvestable = taken_over = False
         try:
-            return self._runner.executions.close(execution, verdict)
+            result = self._runner.executions.close(execution, verdict)
+            if result.status is Status.RUNNING:
+                # Another attempt has a container of its own; another try of the owner has this one.
+                taken_over = True
+                taken_over = self._runner.executions.is_taken_over(execution)
         except DatabaseError:
             # The container holds the only other copy of what happened, for whoever tries again.
             harvestable = verdict.status is not Status.CANCELLED
             raise
+        else:
+            return result
         finally:
             try:
-                if harvestable:
-                    spool.clear(self._runner.spool, execution)
-                else:
-                    self._remove(execution)
+                if not taken_over:
+                    self._let_go(execution, harvestable)
             finally:
                 # Not before its container is gone: that still holds memory and processes.
                 self._runner.admission.leave(execution.id)
+
+    def _let_go(self, execution: Execution, harvestable: bool) -> None:
+        if harvestable:
+            spool.clear(self._runner.spool, execution)
+        else:
+            self._remove(execution)
 
     def _remove(self, execution: Execution) -> None:
         spool.clear(self._runner.spool, execution)

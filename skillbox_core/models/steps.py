@@ -50,6 +50,8 @@ class Execution:
     Attributes:
         id: 32 hex digits.
         attempt: 1, and one more each time a lost container was replaced.
+        key: Under which the record was opened or taken over. Who takes it over gives it another one, so that
+            whoever had it before can't write to it any more.
         launched: A container was made for this attempt, so its skill may have started.
         files: What its skill is given.
         result: Set when the record is finished already.
@@ -61,6 +63,7 @@ class Execution:
     version: str
     attempt: int
     created_at: datetime
+    key: str
     launched: bool = False
     files: tuple[PlannedFile, ...] = ()
     result: RunResult | None = None

@@ -91,9 +91,10 @@ def launch(
     if isinstance(container_id, Sandbox):
         return container_id
     _read_back(engine, container_id, config)
-    attachment = engine.attach(container_id)
+    with _removed_meanwhile():
+        attachment = engine.attach(container_id)
     try:
-        with _known_runtime(engine, config):
+        with _removed_meanwhile(), _known_runtime(engine, config):
             engine.start(container_id)
         deadline = time.monotonic() + DELIVERY_TIMEOUT
         attachment.write(f"{plan.size} {timeout:.3f} {parked_for:.0f} {token}\n".encode(), deadline)
@@ -126,10 +127,20 @@ def _create(engine: Engine, name: str, token: str, config: dict[str, Any]) -> st
 def _read_back(engine: Engine, container_id: str, config: dict[str, Any]) -> None:
     """Holds a new container against what was asked; one that differs is removed, never started."""
     try:
-        verify(config, engine.inspect(container_id))
+        with _removed_meanwhile():
+            verify(config, engine.inspect(container_id))
     except PolicyError:
         engine.remove(container_id)
         raise
+
+
+@contextmanager
+def _removed_meanwhile() -> Iterator[None]:
+    """A container that goes before anything was handed to it was taken for an abandoned one: it can be made again."""
+    try:
+        yield
+    except ContainerGoneError as error:
+        raise EngineError(error.message) from error
 
 
 @contextmanager

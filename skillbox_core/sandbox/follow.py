@@ -66,9 +66,11 @@ def wait(
     journal = follower.journal
     if journal.ended is not None:
         return _outcome(journal.ended, journal.text())
-    if stopped:
+    if stopped is Ending.DEADLINE:
+        # A cancelled one goes with its record: a later try may have taken both over.
         with suppress(SkillboxError):
             engine.kill(sandbox.container_id)
+    if stopped:
         return Outcome(stopped, journal.text())
     return _post_mortem(follower.state, journal.text(), journal.refused)
 

@@ -198,7 +198,15 @@ def _verdict(orphan: Orphan) -> Verdict:
 
 
 def _execution(row: ExecutionRow) -> Execution:
-    return Execution(row.id, row.tenant_id, row.skill_name, row.skill_version, row.attempt, aware(row.created_at))
+    return Execution(
+        row.id,
+        row.tenant_id,
+        row.skill_name,
+        row.skill_version,
+        row.attempt,
+        aware(row.created_at),
+        row.idempotency_key,
+    )
 
 
 def _containers(runner: Runner, labels: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
