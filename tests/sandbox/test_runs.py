@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,11 +17,13 @@ from skillbox_core import (
     Runner,
     RunOptions,
     RunRequest,
+    Settings,
     SkillNotFoundError,
     Status,
 )
 from skillbox_core.errors import InvalidRequestError
 from skillbox_core.sandbox.container import LABEL_INSTANCE
+from skillbox_core.skills.package import package
 from tests.conftest import EXAMPLES, MakeSkill, Run
 
 ANSWER = "import json; json.dump({}, open('/sandbox/out/output.json', 'w'))\n"
@@ -209,9 +212,9 @@ def test_a_large_input_goes_by_file(run: Run) -> None:
 
 def test_a_cancel_kills_the_container_and_is_not_a_timeout(run: Run, runner: Runner) -> None:
     token = CancelToken()
-    threading.Timer(1.0, token.cancel).start()
     began = time.monotonic()
-    result = run("import time; print('on', flush=True); time.sleep(60)", cancel=token)
+    script = "import time; print('on', flush=True); time.sleep(60)"
+    result = run(script, cancel=token, on_log=lambda _stream, _line: token.cancel())
     assert time.monotonic() - began < 10
     assert (result.status, result.reason) == (Status.CANCELLED, None)
     assert result.logs == "on\n"
@@ -229,6 +232,24 @@ def test_an_interrupt_ends_the_record_as_cancelled_and_passes_on(runner: Runner,
     row = runner.executions.list("default", skill=name)[0]
     assert row.status == "cancelled"
     assert runner.engine.containers({LABEL_INSTANCE: runner.settings.instance}) == []
+
+
+def test_an_interrupt_passes_on_though_its_end_cannot_be_recorded(
+    installation: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    runner = Runner.from_settings(installation.model_copy(update={"home": tmp_path / "home"}))
+    package(EXAMPLES / "skills" / "slow", tmp_path / "slow.zip", installation.max_skill_size)
+    runner.registry.push("default", tmp_path / "slow.zip")
+
+    def interrupt(_stream: str, _line: str) -> None:
+        with closing(sqlite3.connect(tmp_path / "home" / "skillbox.db")) as database, database:
+            database.execute("ALTER TABLE executions RENAME TO elsewhere")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(RunRequest(skill="slow", input={"seconds": 30}), on_log=interrupt)
+    assert "its end can't be recorded" in caplog.text
+    assert runner.engine.containers({LABEL_INSTANCE: installation.instance}) == []
 
 
 def test_a_skill_of_the_original_runs_unchanged_through_an_alias(run: Run, runner: Runner) -> None:
