@@ -80,7 +80,7 @@ def _outcome(ended: Announcement, logs: str) -> Outcome:
     nanoseconds = cpu_ns if cpu_ns is not None else cpu_us * 1000 if cpu_us is not None else None
     late = ended.values.get("late") == "1"
     usage = Usage(
-        exit_code=None if late else ended.number("code"),
+        exit_code=None if late else ended.number("code", 255),
         peak_memory=ended.number("peak"),
         cpu_seconds=nanoseconds / 1e9 if nanoseconds is not None else None,
     )

@@ -21,6 +21,9 @@ OnLog: TypeAlias = Callable[[Stream, str], None]
 MAX_LINE = 16 * 1024
 """A longer line is broken into several, as the engine itself does in its logs."""
 
+MAX_NUMBER = 2**62
+"""A measurement above this was made up; a database's widest integer holds less than 2**63."""
+
 _HEADER = struct.Struct(">BxxxL")
 _STREAMS: dict[int, Stream] = {1: "stdout", 2: "stderr"}
 _MARK = b"\x1eskillbox "
@@ -77,10 +80,11 @@ class Announcement:
     word: str
     values: dict[str, str]
 
-    def number(self, name: str) -> int | None:
-        """A measurement, None when the sandbox could not read it."""
+    def number(self, name: str, most: int = MAX_NUMBER) -> int | None:
+        """A measurement, None when the sandbox could not read it, or says what can't be."""
         value = self.values.get(name, "")
-        return int(value) if value.isascii() and value.isdigit() and len(value) < 20 else None
+        number = int(value) if value.isascii() and value.isdigit() and len(value) < 20 else None
+        return number if number is not None and number <= most else None
 
 
 @dataclass
