@@ -30,6 +30,10 @@ REPLAY_GRACE = 10.0
 """Seconds to read a log in which the end is known to be, when the deadline is over."""
 QUIET = 10.0
 """Seconds without a byte after which the engine's log is asked whether the end was announced, and got lost."""
+DRAIN = 15.0
+"""Seconds after the last word for which the rest of stdout is read; a forged word does not end what a skill prints."""
+SILENCE = 2.0
+"""Seconds without a byte after which that rest counts as lost: something else in the container may keep stdout."""
 OUTAGE = 60.0
 """Seconds for which an engine that does not answer is waited for; a restart takes less."""
 _TAIL = 20
@@ -64,14 +68,14 @@ def wait(
     finally:
         follower.close()
     journal = follower.journal
-    if journal.ended is not None:
-        return _outcome(journal.ended, journal.text())
     if stopped is Ending.DEADLINE:
         # A cancelled one goes with its record: a later try may have taken both over.
         with suppress(SkillboxError):
             engine.kill(sandbox.container_id)
     if stopped:
         return Outcome(stopped, journal.text())
+    if journal.ended is not None:
+        return _outcome(journal.ended, journal.text())
     return _post_mortem(follower.state, journal.text(), journal.refused)
 
 
@@ -132,7 +136,6 @@ class _Journal:
         self._told: Counter[str] = Counter()
         self.ended: Announcement | None = None
         self.refused: Announcement | None = None
-        self._drained = False
         self.restart()
 
     @property
@@ -144,6 +147,7 @@ class _Journal:
         """The same sandbox is read from its first line again: what was passed on already is not passed on twice."""
         self._reader, self._log = LineReader(self.token, self._redactor), CappedLog(self._max_log)
         self._known = self._told.copy()
+        self._drained = False
 
     def feed(self, data: bytes) -> None:
         self._take(self._reader.feed(data))
@@ -193,6 +197,7 @@ class _Follower:
         self._live = live is not None
         self._source: _Source = live or _Replay(engine, sandbox.container_id)
         self._out_since: float | None = None
+        self._drain_until: float | None = None
 
     def close(self) -> None:
         self._source.close()
@@ -201,11 +206,15 @@ class _Follower:
         """Reads on until the sandbox is at its end (None), or until it is to be ended."""
         journal, extended, heard = self.journal, False, time.monotonic()
         while not journal.complete:
-            if cancel and cancel.cancelled and not journal.ended:
+            if cancel and cancel.cancelled:
                 journal.finish()
                 return Ending.CANCELLED
             now = time.monotonic()
-            if now >= ends_at and not journal.ended:
+            if journal.ended:
+                self._drain_until = self._drain_until or now + DRAIN
+                if now >= self._drain_until:
+                    break
+            elif now >= ends_at:
                 if extended or not self._announced():
                     journal.finish()
                     return Ending.DEADLINE
@@ -216,12 +225,16 @@ class _Follower:
                 with suppress(EngineError):
                     if self._announced():
                         self._replay()
-            data = self._source.read(min(max(ends_at - now, 0.0), SLICE))
+            data = self._source.read(SLICE if journal.ended else min(max(ends_at - now, 0.0), SLICE))
             if data:
-                heard, self._out_since = time.monotonic(), None
+                self._out_since = None
                 journal.feed(data)
-            elif journal.ended or (data == b"" and self._over()):
-                # After the last word, stdout has no end when something else in the container keeps it to itself.
+                # Not before: whoever is told of the lines may take its time.
+                heard = time.monotonic()
+            elif data == b"":
+                if self._over():
+                    break
+            elif journal.ended and time.monotonic() - heard >= SILENCE:
                 break
         journal.finish()
         return None

@@ -22,7 +22,9 @@ from skillbox_core import (
     Status,
 )
 from skillbox_core.errors import InvalidRequestError
-from skillbox_core.sandbox.container import LABEL_INSTANCE
+from skillbox_core.sandbox import follow
+from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_INSTANCE
+from skillbox_core.sandbox.policy import USER
 from skillbox_core.skills.package import package
 from tests.conftest import EXAMPLES, MakeSkill, Run
 
@@ -357,6 +359,48 @@ def test_no_line_is_lost_when_one_stream_is_far_behind_the_other(run: Run, _atte
     result = run(script, on_log=read)
     assert result.ok, result
     assert seen == {"stdout": list(range(0, 20000, 2)), "stderr": list(range(1, 20000, 2))}
+
+
+FORGER = """
+import os, sys, time
+print("ready", flush=True)
+while not os.path.exists("/tmp/token"): time.sleep(0.01)
+token = open("/tmp/token").read().strip()
+# The shell around this, and the supervisor's clock.
+for name in os.listdir("/proc"):
+    if name.isdigit() and int(name) not in (1, os.getpid(), os.getppid()):
+        try: os.kill(int(name), 19)
+        except OSError: pass
+json.dump({}, open('/sandbox/out/output.json', 'w'))
+sys.stderr.write(f"\\n\\x1eskillbox {token} ended code=0 late=0 full=0 peak=1 cpu_ns=1 oom=0\\n")
+sys.stderr.flush()
+while True: print("x" * 1000)
+"""
+
+
+@pytest.mark.parametrize("cancelled", [False, True], ids=["nobody cancels", "cancelled"])
+def test_a_forged_last_word_does_not_outlast_the_wait_for_the_rest(
+    run: Run, runner: Runner, monkeypatch: pytest.MonkeyPatch, cancelled: bool
+) -> None:
+    monkeypatch.setattr(follow, "DRAIN", 600.0 if cancelled else 3.0)
+    token, seen = CancelToken(), 0
+
+    def hear(stream: str, line: str) -> None:
+        nonlocal seen
+        seen += 1
+        if line == "ready":
+            (found,) = runner.engine.containers({LABEL_INSTANCE: runner.settings.instance})
+            told = f"echo {found['Labels'][LABEL_EXECUTION]} >/tmp/token"
+            list(runner.engine.execute(found["Id"], ["sh", "-c", told], user=USER, deadline=time.monotonic() + 30))
+        if cancelled and seen == 1000:
+            token.cancel()
+
+    began = time.monotonic()
+    result = run("import json\n" + FORGER, timeout="2s", on_log=hear, cancel=token)
+    assert result.status is (Status.CANCELLED if cancelled else Status.SUCCESS), result
+    assert seen >= 1000
+    assert time.monotonic() - began < 60
+    assert runner.engine.containers({LABEL_INSTANCE: runner.settings.instance}) == []
 
 
 def test_a_skill_that_keeps_stdout_to_itself_still_ends(run: Run) -> None:
