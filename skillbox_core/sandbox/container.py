@@ -5,7 +5,9 @@ Each function can be repeated. Containers are found again by their name, and tol
 
 from __future__ import annotations
 
+import itertools
 import logging
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -28,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 DELIVERY_TIMEOUT = 60.0
 COLLECT_TIMEOUT = 120.0
+_REFUSED = re.compile(r"\x1eskillbox \S* refused")
 SLICE = 0.25
 """Seconds at most that any wait goes without looking up."""
 
@@ -162,7 +165,7 @@ def _known_runtime(engine: Engine, config: dict[str, Any]) -> Iterator[None]:
 
 
 def adopt(engine: Engine, name: str, *, token: str, instance: str) -> Sandbox | None:
-    """The container that already has the name, if the skill started in it; else it is removed.
+    """The container that already has the name, if the skill may have started in it; else it is removed.
 
     Args:
         token: The execution's id.
@@ -179,14 +182,17 @@ def adopt(engine: Engine, name: str, *, token: str, instance: str) -> Sandbox | 
     if labels.get(LABEL_EXECUTION) != token or labels.get(LABEL_INSTANCE) != instance:
         raise EngineError(f"the container {name} belongs to somebody else")
     container_id = str(found["Id"])
-    if _settle(engine, container_id, token):
-        return Sandbox(container_id, name, str(found["Image"]), float(labels.get(LABEL_DEADLINE) or time.time()))
+    try:
+        if _settle(engine, container_id, token):
+            return Sandbox(container_id, name, str(found["Image"]), float(labels.get(LABEL_DEADLINE) or time.time()))
+    except ContainerGoneError:
+        return None
     engine.remove(container_id)
     return None
 
 
 def _settle(engine: Engine, container_id: str, token: str) -> bool:
-    """Whether the skill has started in a container that somebody else made; waits until that is certain.
+    """Whether the skill may have started in a container that somebody else made; waits until that is certain.
 
     Whoever made it may be gone, which closes its stdin and ends it soon, or may be delivering right now. A
     container in which the skill can still start must not be taken for one in which it did not.
@@ -203,11 +209,17 @@ def _settle(engine: Engine, container_id: str, token: str) -> bool:
 
 
 def _has_started(engine: Engine, container_id: str, token: str) -> bool:
+    """Whether anything in the engine's log says that the skill has started, or may have.
+
+    The engine keeps the last megabyte, so the supervisor's own word for it can be gone. Before it there is nothing
+    in a log but the refusal of a sandbox that could not take the skill in, perhaps under no token.
+    """
     reader = LineReader(token)
-    for chunk in engine.logs(container_id):
-        for item in reader.feed(chunk):
-            if isinstance(item, Announcement) and item.word == "started":
-                return True
+    chunks = (reader.feed(chunk) for chunk in engine.logs(container_id))
+    for item in itertools.chain(itertools.chain.from_iterable(chunks), reader.finish()):
+        refused = item.word == "refused" if isinstance(item, Announcement) else _REFUSED.match(item.text)
+        if not refused:
+            return True
     return False
 
 

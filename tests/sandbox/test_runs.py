@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import sqlite3
 import time
 from contextlib import closing
@@ -320,6 +322,52 @@ def test_a_container_made_by_a_lost_worker_is_adopted_with_its_logs_from_the_fir
     assert result.status is Status.SUCCESS, result
     assert result.logs == f"first {result.output}\n"
     assert runner.engine.containers({"skillbox.execution": execution.id}) == [], sandbox
+
+
+LOUD = """
+import json, os, sys, time, uuid
+name = uuid.uuid4().hex
+for number in range(40000): print(number, "x" * 50, file={stream})
+print(name, file=sys.stderr)
+while not os.path.exists("/tmp/go"): time.sleep(0.01)
+print("last"); json.dump(name, open("/sandbox/out/output.json", "w"))
+"""
+
+
+@pytest.mark.parametrize("stream", ["sys.stdout", "sys.stderr"])
+def test_a_container_whose_log_lost_its_beginning_is_adopted_and_not_started_again(
+    runner: Runner, make_skill: MakeSkill, stream: str
+) -> None:
+    name = make_skill(LOUD.replace("{stream}", stream))
+    request, options = RunRequest(skill=name), RunOptions(key="loud-" + name)
+    lost = Runner.from_settings(runner.settings)
+    steps = lost.steps()
+    execution = steps.create_record(request, options)
+    sandbox = steps.create_container(execution, steps.load_skill(execution, options), request, options)
+    attachment = lost.connections.take(sandbox.container_id)
+    assert attachment
+    attachment.close()
+    while True:
+        log = b"".join(runner.engine.logs(sandbox.container_id))
+        if re.search(rb"(?m)[0-9a-f]{32}$", log):
+            break
+    assert b"started" not in log, "the engine keeps the whole log"
+
+    def hear(_stream: str, line: str) -> None:
+        if line in log.decode(errors="replace"):
+            go = runner.engine.execute(sandbox.container_id, ["touch", "/tmp/go"], user=USER, deadline=math.inf)
+            list(go) if not heard else None
+        heard.append(line)
+
+    heard: list[str] = []
+    began = time.monotonic()
+    result = Runner.from_settings(runner.settings).run(request, options, on_log=hear)
+    assert result.status is Status.SUCCESS, result
+    assert time.monotonic() - began < 30
+    assert str(result.output).encode() in log, "another start has another name"
+    assert runner.executions.get("default", execution.id).attempt == 1
+    assert result.logs.startswith("[skillbox: the beginning of the log is lost")
+    assert "last" in heard
 
 
 def test_a_container_removed_by_somebody_else_is_said_to_be_lost(runner: Runner, make_skill: MakeSkill) -> None:
