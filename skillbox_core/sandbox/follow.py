@@ -36,6 +36,8 @@ SILENCE = 2.0
 """Seconds without a byte after which that rest counts as lost: something else in the container may keep stdout."""
 OUTAGE = 60.0
 """Seconds for which an engine that does not answer is waited for; a restart takes less."""
+_PIECE = 4096
+"""Bytes between two looks at the clock."""
 _LOOKED_THROUGH = 100
 """Lines at the beginning of a log among which the supervisor's first word is, if the log has its beginning."""
 _BEGINNING_LOST = "[skillbox: the beginning of the log is lost, the engine keeps its last megabyte]"
@@ -242,6 +244,7 @@ class _Follower:
             journal.restart()
         self._out_since: float | None = None
         self._drain_until: float | None = None
+        self._rest = b""
 
     def close(self) -> None:
         self._source.close()
@@ -269,7 +272,7 @@ class _Follower:
                 with suppress(EngineError):
                     if self._announced():
                         self._replay()
-            data = self._source.read(SLICE if journal.ended else min(max(ends_at - now, 0.0), SLICE))
+            data = self._read(SLICE if journal.ended else min(max(ends_at - now, 0.0), SLICE))
             if data:
                 self._out_since = None
                 journal.feed(data)
@@ -284,6 +287,16 @@ class _Follower:
                 break
         journal.finish()
         return None
+
+    def _read(self, timeout: float) -> bytes | None:
+        """As a source's; little enough at once that the clock is looked at in between, whatever a line costs."""
+        if not self._rest:
+            data = self._source.read(timeout)
+            if not data:
+                return data
+            self._rest = data
+        piece, self._rest = self._rest[:_PIECE], self._rest[_PIECE:]
+        return piece
 
     def _over(self) -> bool:
         """Whether there is no more to come, now that the stream has ended; else it is taken up again."""
@@ -306,6 +319,7 @@ class _Follower:
 
     def _replay(self) -> None:
         self._source.close()
+        self._rest = b""
         self.journal.restart()
         self._source, self._live = _Replay(self._engine, self._sandbox.container_id), False
 
