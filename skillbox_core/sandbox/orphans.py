@@ -185,7 +185,7 @@ def _carry_out(runner: Runner, orphan: Orphan, records: Mapping[str, ExecutionRo
             discard(runner.spool / orphan.name)
         elif row := records.get(orphan.execution_id):
             runner.executions.close(_execution(row), _verdict(orphan))
-    except SkillboxError as error:
+    except (SkillboxError, OSError) as error:
         logger.warning("could not clean up %s %s: %s", orphan.kind, orphan.name, error)
         return replace(orphan, error=str(error))
     return replace(orphan, done=True)

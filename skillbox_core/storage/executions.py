@@ -51,6 +51,11 @@ class ExecutionStore:
         self._database = database
         self._files = files
 
+    @property
+    def place(self) -> str:
+        """Where the records are: the database, without its password."""
+        return self._database.description
+
     def open(self, new: NewExecution, resolve: Callable[[], str]) -> Execution:
         """Opens a record, or finds the one that this key, or an earlier try of this owner, opened before.
 
