@@ -257,6 +257,7 @@ class Steps:
         else:
             return result
         finally:
+            self._runner.connections.drop(container.container_name(execution.id, execution.attempt))
             try:
                 if not taken_over:
                     self._let_go(execution, harvestable)

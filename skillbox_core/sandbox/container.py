@@ -49,21 +49,31 @@ def container_name(execution_id: str, attempt: int) -> str:
 
 
 class Connections:
-    """Live attachments of this process, by container id. Another process has none and reads the log instead."""
+    """Live attachments of this process, by container. Another process has none and reads the log instead."""
 
     def __init__(self) -> None:
-        self._open: dict[str, Attachment] = {}
+        self._open: dict[str, tuple[str, Attachment]] = {}
         self._lock = threading.Lock()
 
-    def put(self, container_id: str, attachment: Attachment) -> None:
+    def put(self, sandbox: Sandbox, attachment: Attachment) -> None:
         """Keeps an attachment for the wait that follows."""
+        self.drop(sandbox.name)
         with self._lock:
-            self._open[container_id] = attachment
+            self._open[sandbox.name] = sandbox.container_id, attachment
 
-    def take(self, container_id: str) -> Attachment | None:
+    def take(self, sandbox: Sandbox) -> Attachment | None:
         """Hands an attachment over; a second caller gets None."""
         with self._lock:
-            return self._open.pop(container_id, None)
+            if self._open.get(sandbox.name, ("",))[0] != sandbox.container_id:
+                return None
+            return self._open.pop(sandbox.name)[1]
+
+    def drop(self, name: str) -> None:
+        """Closes an attachment that nobody took, if there is one."""
+        with self._lock:
+            _, attachment = self._open.pop(name, ("", None))
+        if attachment:
+            attachment.close()
 
 
 def launch(
@@ -107,8 +117,9 @@ def launch(
     except BaseException:
         attachment.close()
         raise
-    connections.put(container_id, attachment)
-    return Sandbox(container_id, name, image_id, time.time() + timeout)
+    sandbox = Sandbox(container_id, name, image_id, time.time() + timeout)
+    connections.put(sandbox, attachment)
+    return sandbox
 
 
 def _create(engine: Engine, name: str, token: str, config: dict[str, Any]) -> str | Sandbox:

@@ -66,7 +66,7 @@ def wait(
     Raises:
         EngineError: The engine could not be asked for `OUTAGE` seconds; calling again reattaches.
     """
-    attachment = connections.take(sandbox.container_id)
+    attachment = connections.take(sandbox)
     left = timeout if attachment else min(timeout, sandbox.deadline - time.time())
     follower = _Follower(engine, sandbox, _Journal(token, max_log, redactor, on_log), attachment)
     try:
@@ -345,12 +345,14 @@ class _Replay:
         # What went wrong is asked of the engine by whoever reads this: the end of a stream proves nothing.
         with suppress(SkillboxError):
             self._log = engine.follow(container_id)
-            for chunk in self._log:
+            # Whoever closed this before there was a log to close left it to be closed here.
+            for chunk in self._log if not self._closed.is_set() else ():
                 if not self._offer(chunk):
                     break
         self._offer(b"")
         if self._log:
             self._log.close()
+            self._log.release()
 
     def _offer(self, item: bytes) -> bool:
         while not self._closed.is_set():

@@ -7,6 +7,7 @@ import math
 import re
 import sqlite3
 import time
+import uuid
 from contextlib import closing
 from pathlib import Path
 
@@ -24,9 +25,12 @@ from skillbox_core import (
     Status,
 )
 from skillbox_core.errors import InvalidRequestError
+from skillbox_core.models import Verdict
 from skillbox_core.sandbox import follow
 from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_INSTANCE
-from skillbox_core.sandbox.policy import USER
+from skillbox_core.sandbox.engine import Engine
+from skillbox_core.sandbox.images import ready_image
+from skillbox_core.sandbox.policy import USER, container_config
 from skillbox_core.skills.package import package
 from tests.conftest import EXAMPLES, MakeSkill, Run
 
@@ -344,7 +348,7 @@ def test_a_container_whose_log_lost_its_beginning_is_adopted_and_not_started_aga
     steps = lost.steps()
     execution = steps.create_record(request, options)
     sandbox = steps.create_container(execution, steps.load_skill(execution, options), request, options)
-    attachment = lost.connections.take(sandbox.container_id)
+    attachment = lost.connections.take(sandbox)
     assert attachment
     attachment.close()
     while True:
@@ -368,6 +372,37 @@ def test_a_container_whose_log_lost_its_beginning_is_adopted_and_not_started_aga
     assert runner.executions.get("default", execution.id).attempt == 1
     assert result.logs.startswith("[skillbox: the beginning of the log is lost")
     assert "last" in heard
+
+
+def test_a_log_that_was_followed_to_its_end_takes_no_other_request_with_it(runner: Runner) -> None:
+    engine = Engine(runner.settings.engine_url)
+    image = ready_image(engine, runner.settings.image_aliases.get("bash:5", "bash:5"))
+    labels = {LABEL_INSTANCE: runner.settings.instance}
+    config = container_config(image_id=image.id, memory=64 << 20, scratch=1 << 20, cpu_quota=50_000, labels=labels)
+    quiet, over = (engine.create(f"t-{uuid.uuid4().hex}", config) for _ in range(2))
+    try:
+        attachment = runner.engine.attach(quiet)
+        runner.engine.start(quiet)
+        followed = engine.follow(over)
+        assert list(followed) == []
+        other = engine.follow(quiet)
+        followed.close()
+        followed.release()
+        attachment.close()
+        assert b"refused" in b"".join(other)
+        other.release()
+    finally:
+        for container in (quiet, over):
+            engine.remove(container)
+
+
+def test_a_connection_that_nobody_waits_on_is_closed_with_its_run(runner: Runner, make_skill: MakeSkill) -> None:
+    name = make_skill("import time; time.sleep(60)")
+    request, options, steps = RunRequest(skill=name), RunOptions(key="dropped-" + name), runner.steps()
+    execution = steps.create_record(request, options)
+    sandbox = steps.create_container(execution, steps.load_skill(execution, options), request, options)
+    steps.cleanup(execution, Verdict(Status.FAILED, Reason.INFRASTRUCTURE))
+    assert runner.connections.take(sandbox) is None
 
 
 def test_a_container_removed_by_somebody_else_is_said_to_be_lost(runner: Runner, make_skill: MakeSkill) -> None:
