@@ -115,7 +115,7 @@ def end_owner(runner: Runner, owner: str, status: Status) -> list[Orphan]:
     Raises:
         SkillboxError: The engine or the database can't be asked.
     """
-    rows = [row for row in runner.executions.running(runner.settings.instance) if row.owner == owner]
+    rows = runner.executions.running(runner.settings.instance, owner)
     why = f"the run that it belonged to is over ({status.value})"
     orphans = [Orphan("record", row.id, row.id, why, status) for row in rows]
     orphans += [

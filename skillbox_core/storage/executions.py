@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import defer
 from sqlmodel import col, select
 
 from skillbox_core.errors import ExecutionNotFoundError, InvalidRequestError
@@ -18,6 +19,9 @@ from skillbox_core.status import Reason, Status
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket
 from skillbox_core.storage.tables import ExecutionRow, aware, now
+
+_WITHOUT_INPUT = (defer(ExecutionRow.input),)  # type: ignore[arg-type]
+"""An input may be megabytes, and there may be many records."""
 
 
 @dataclass(frozen=True)
@@ -269,14 +273,18 @@ class ExecutionStore:
             return session.exec(query.order_by(col(ExecutionRow.created_at).desc()).limit(limit)).all()
 
     def find(self, execution_ids: Sequence[str]) -> dict[str, ExecutionRow]:
-        """Records by id, of any tenant; for the reconciler."""
+        """Records by id, of any tenant and without their inputs; for the reconciler."""
+        query = select(ExecutionRow).where(col(ExecutionRow.id).in_(execution_ids)).options(*_WITHOUT_INPUT)
         with self._database.session() as session:
-            rows = session.exec(select(ExecutionRow).where(col(ExecutionRow.id).in_(execution_ids))).all()
+            rows = session.exec(query).all()
         return {row.id: row for row in rows}
 
-    def running(self, instance: str) -> Sequence[ExecutionRow]:
-        """Open records of an installation; for the reconciler."""
+    def running(self, instance: str, owner: str | None = None) -> Sequence[ExecutionRow]:
+        """Open records of an installation, all or one owner's, without their inputs; for the reconciler."""
         query = select(ExecutionRow).where(ExecutionRow.status == Status.RUNNING, ExecutionRow.instance == instance)
+        if owner is not None:
+            query = query.where(ExecutionRow.owner == owner)
+        query = query.options(*_WITHOUT_INPUT)
         with self._database.session() as session:
             return session.exec(query).all()
 
