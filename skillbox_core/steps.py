@@ -65,6 +65,8 @@ class Steps:
         self._on_log = on_log
         self._cancel = cancel
         self._redactor = Redactor()
+        self._ends_at: dict[str, float] = {}
+        """Of each sandbox that was waited for: repeating the wait gives it no more time."""
 
     def create_record(self, request: RunRequest, options: RunOptions) -> Execution:
         """Checks the request, resolves the version and opens the record; one key opens one record."""
@@ -207,12 +209,13 @@ class Steps:
 
     def wait(self, execution: Execution, skill: LoadedSkill, sandbox: Sandbox) -> Outcome:
         """Follows the sandbox to its end, its deadline or its cancellation."""
+        ends_at = self._ends_at.setdefault(sandbox.container_id, time.monotonic() + skill.timeout)
         return follow.wait(
             self._runner.engine,
             self._runner.connections,
             sandbox,
             token=execution.id,
-            timeout=skill.timeout,
+            timeout=ends_at - time.monotonic(),
             max_log=self._settings.max_output_size,
             redactor=self._redactor,
             on_log=self._on_log,

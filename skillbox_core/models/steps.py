@@ -97,17 +97,10 @@ class LoadedSkill:
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A container in which the skill has started.
-
-    Attributes:
-        deadline: Seconds since the epoch when the skill must have ended, for other processes. The process
-            that waits measures with its own monotonic clock.
-    """
+    """A container in which the skill has started."""
 
     container_id: str
     name: str
-    image_id: str
-    deadline: float
 
 
 class Ending(StrEnum):

@@ -99,7 +99,6 @@ def launch(
         EngineError: The engine failed; calling again is safe.
         PolicyError: The engine did not make the container as it was asked to; nothing was started.
     """
-    image_id = str(config["Image"])
     container_id = _create(engine, name, token, config)
     if isinstance(container_id, Sandbox):
         return container_id
@@ -117,7 +116,7 @@ def launch(
     except BaseException:
         attachment.close()
         raise
-    sandbox = Sandbox(container_id, name, image_id, time.time() + timeout)
+    sandbox = Sandbox(container_id, name)
     connections.put(sandbox, attachment)
     return sandbox
 
@@ -195,7 +194,7 @@ def adopt(engine: Engine, name: str, *, token: str, instance: str) -> Sandbox | 
     container_id = str(found["Id"])
     try:
         if _settle(engine, container_id, token):
-            return Sandbox(container_id, name, str(found["Image"]), float(labels.get(LABEL_DEADLINE) or time.time()))
+            return Sandbox(container_id, name)
     except ContainerGoneError:
         return None
     engine.remove(container_id)

@@ -60,17 +60,19 @@ def wait(
 ) -> Outcome:
     """Follows a sandbox to its end, its deadline or its cancellation, whichever comes first.
 
-    The deadline is measured with this process's monotonic clock. In another process than the one that started
-    the sandbox, logs come from their first line.
+    In another process than the one that started the sandbox, logs come from their first line.
+
+    Args:
+        timeout: Seconds from now, by this process's monotonic clock. Whoever did not start the skill can't know how
+            long it has been running, since the wall clocks in between may have jumped. The supervisor knows.
 
     Raises:
         EngineError: The engine could not be asked for `OUTAGE` seconds; calling again reattaches.
     """
     attachment = connections.take(sandbox)
-    left = timeout if attachment else min(timeout, sandbox.deadline - time.time())
     follower = _Follower(engine, sandbox, _Journal(token, max_log, redactor, on_log), attachment)
     try:
-        stopped = follower.run(time.monotonic() + left + DEADLINE_GRACE, cancel)
+        stopped = follower.run(time.monotonic() + timeout + DEADLINE_GRACE, cancel)
     finally:
         follower.close()
     journal = follower.journal

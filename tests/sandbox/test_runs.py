@@ -8,7 +8,7 @@ import re
 import sqlite3
 import time
 import uuid
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -24,8 +24,8 @@ from skillbox_core import (
     SkillNotFoundError,
     Status,
 )
-from skillbox_core.errors import InvalidRequestError
-from skillbox_core.models import Verdict
+from skillbox_core.errors import EngineError, InvalidRequestError
+from skillbox_core.models import Ending, Verdict
 from skillbox_core.sandbox import follow
 from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_INSTANCE
 from skillbox_core.sandbox.engine import Engine
@@ -326,6 +326,40 @@ def test_a_container_made_by_a_lost_worker_is_adopted_with_its_logs_from_the_fir
     assert result.status is Status.SUCCESS, result
     assert result.logs == f"first {result.output}\n"
     assert runner.engine.containers({"skillbox.execution": execution.id}) == [], sandbox
+
+
+def test_a_clock_that_jumped_ahead_ends_no_run_that_is_taken_over(
+    runner: Runner, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = make_skill(ANSWER + "import time; time.sleep(1.5)")
+    request, options = RunRequest(skill=name), RunOptions(key="jumped-" + name)
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda now=time.time: now() - 7200)
+        lost = Runner.from_settings(runner.settings).steps()
+        execution = lost.create_record(request, options)
+        lost.create_container(execution, lost.load_skill(execution, options), request, options)
+    result = Runner.from_settings(runner.settings).run(request, options)
+    assert (result.execution_id, result.status) == (execution.id, Status.SUCCESS), result
+
+
+def test_repeating_the_wait_gives_a_skill_no_more_time(runner: Runner, make_skill: MakeSkill) -> None:
+    # It stops its supervisor's clock, so that only the worker's is left.
+    name = make_skill("import os, time; print('on', flush=True); os.kill(-1, 19) if not os.fork() else time.sleep(60)")
+
+    def fail(_stream: str, _line: str) -> None:
+        raise EngineError("the log can't be read")
+
+    request, options, steps = RunRequest(skill=name), RunOptions(timeout="2s"), runner.steps(fail)
+    execution = steps.create_record(request, options)
+    skill = steps.load_skill(execution, options)
+    sandbox = steps.create_container(execution, skill, request, options)
+    outcome, give_up = None, time.monotonic() + 20
+    while outcome is None and time.monotonic() < give_up:
+        with suppress(EngineError):
+            outcome = steps.wait(execution, skill, sandbox)
+    steps.cleanup(execution, Verdict(Status.TIMEOUT))
+    assert outcome is not None
+    assert outcome.ending is Ending.DEADLINE
 
 
 LOUD = """
