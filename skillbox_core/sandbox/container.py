@@ -21,7 +21,7 @@ from skillbox_core.sandbox import policy
 from skillbox_core.sandbox.delivery import TarPlan
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.engine_faults import ContainerGoneError, NameTakenError
-from skillbox_core.sandbox.logs import Announcement, LineReader, stdout_of
+from skillbox_core.sandbox.logs import Announcement, Line, LineReader, stdout_of
 from skillbox_core.sandbox.output import read_output
 from skillbox_core.sandbox.readback import verify
 from skillbox_core.sandbox.streams import Attachment
@@ -30,7 +30,10 @@ logger = logging.getLogger(__name__)
 
 DELIVERY_TIMEOUT = 60.0
 COLLECT_TIMEOUT = 120.0
+DOUBT = 3.0
+"""Seconds after which a log that doesn't tell whether the skill has started counts as one whose beginning is gone."""
 _REFUSED = re.compile(r"\x1eskillbox \S* refused")
+"""What a supervisor says that never got its token."""
 SLICE = 0.25
 """Seconds at most that any wait goes without looking up."""
 
@@ -207,30 +210,38 @@ def _settle(engine: Engine, container_id: str, token: str) -> bool:
     Whoever made it may be gone, which closes its stdin and ends it soon, or may be delivering right now. A
     container in which the skill can still start must not be taken for one in which it did not.
     """
-    give_up = time.monotonic() + DELIVERY_TIMEOUT
-    while not _has_started(engine, container_id, token):
+    give_up, in_doubt = time.monotonic() + DELIVERY_TIMEOUT, None
+    while not (started := _has_started(engine, container_id, token)):
+        now = time.monotonic()
+        if started is None:
+            in_doubt = in_doubt or now
+            if now - in_doubt > DOUBT:
+                return True
         if engine.inspect(container_id)["State"].get("Status") != "running":
-            return _has_started(engine, container_id, token)
-        if time.monotonic() > give_up:
+            return _has_started(engine, container_id, token) is not False
+        if now > give_up:
             engine.kill(container_id)
-            return _has_started(engine, container_id, token)
+            return _has_started(engine, container_id, token) is not False
         time.sleep(SLICE)
     return True
 
 
-def _has_started(engine: Engine, container_id: str, token: str) -> bool:
-    """Whether anything in the engine's log says that the skill has started, or may have.
+def _has_started(engine: Engine, container_id: str, token: str) -> bool | None:
+    """Whether the engine's log says that the skill has started; None where nothing in it tells.
 
-    The engine keeps the last megabyte, so the supervisor's own word for it can be gone. Before it there is nothing
-    in a log but the refusal of a sandbox that could not take the skill in, perhaps under no token.
+    The engine keeps the last megabyte, so the supervisor's own word for it can be gone. Nothing but a skill writes to
+    stdout. On stderr, `tar` may complain before the supervisor refuses, perhaps under no token yet.
     """
-    reader = LineReader(token)
+    reader, said, refused = LineReader(token), False, False
     chunks = (reader.feed(chunk) for chunk in engine.logs(container_id))
     for item in itertools.chain(itertools.chain.from_iterable(chunks), reader.finish()):
-        refused = item.word == "refused" if isinstance(item, Announcement) else _REFUSED.match(item.text)
-        if not refused:
+        if isinstance(item, Announcement) and item.word != "refused":
             return True
-    return False
+        if isinstance(item, Line) and item.stream == "stdout":
+            return True
+        refused = refused or isinstance(item, Announcement) or _REFUSED.match(item.text) is not None
+        said = True
+    return None if said and not refused else False
 
 
 def collect(engine: Engine, sandbox: Sandbox, spool: Path, *, scratch: int, max_document: int) -> Output:

@@ -27,7 +27,7 @@ from skillbox_core import (
 from skillbox_core.errors import EngineError, InvalidRequestError
 from skillbox_core.models import Ending, Verdict
 from skillbox_core.sandbox import follow
-from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_INSTANCE
+from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_INSTANCE, adopt, container_name
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.images import ready_image
 from skillbox_core.sandbox.policy import USER, container_config
@@ -406,6 +406,25 @@ def test_a_container_whose_log_lost_its_beginning_is_adopted_and_not_started_aga
     assert runner.executions.get("default", execution.id).attempt == 1
     assert result.logs.startswith("[skillbox: the beginning of the log is lost")
     assert "last" in heard
+
+
+@pytest.mark.parametrize("handed_over", [b"", b"20000 5.0 60 TOKEN\n" + b"x" * 10_000], ids=["nothing", "half a tar"])
+def test_a_sandbox_whose_delivery_broke_off_is_made_anew(runner: Runner, handed_over: bytes) -> None:
+    image = ready_image(runner.engine, runner.settings.image_aliases.get("bash:5", "bash:5"))
+    token = uuid.uuid4().hex
+    labels = {LABEL_INSTANCE: runner.settings.instance, LABEL_EXECUTION: token}
+    config = container_config(image_id=image.id, memory=64 << 20, scratch=1 << 20, cpu_quota=50_000, labels=labels)
+    name = container_name(token, 1)
+    container = runner.engine.create(name, config)
+    try:
+        attachment = runner.engine.attach(container)
+        runner.engine.start(container)
+        attachment.write(handed_over.replace(b"TOKEN", token.encode()), time.monotonic() + 10)
+        attachment.close()
+        assert adopt(runner.engine, name, token=token, instance=runner.settings.instance) is None
+        assert not runner.engine.remove(container), "it was removed"
+    finally:
+        runner.engine.remove(container)
 
 
 def test_a_log_that_was_followed_to_its_end_takes_no_other_request_with_it(runner: Runner) -> None:
