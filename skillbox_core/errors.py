@@ -125,15 +125,6 @@ class ImageUnavailableError(InfrastructureError):
     retryable = False
 
 
-class SandboxLostError(InfrastructureError):
-    """The container ended or disappeared without finishing its protocol.
-
-    Not retryable as a step: what the container held is gone, only a new attempt can help.
-    """
-
-    retryable = False
-
-
 class RunCancelledError(SkillboxError):
     """The caller asked for the end before the skill was started."""
 

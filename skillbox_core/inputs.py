@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 from skillbox_core.errors import ExecutionError, InvalidRequestError
 from skillbox_core.models import InputFile, PlannedFile, RunResult, Source
@@ -98,7 +98,7 @@ def _place(text: str) -> InputFile:
     if scheme is None:
         return InputFile(Source.PATH, _absolute(text))
     if scheme[1].lower() in ("file", "local"):
-        return InputFile(Source.PATH, _absolute(unquote(urlsplit(text).path)))
+        return InputFile(Source.PATH, _absolute(unquote(split_url(text).path)))
     return InputFile(Source.URL, text)
 
 
@@ -107,14 +107,26 @@ def _absolute(text: str) -> str:
     return os.path.abspath(text)  # noqa: PTH100
 
 
+def split_url(url: str) -> SplitResult:
+    """The parts of a URL.
+
+    Raises:
+        InvalidRequestError: It is none; nothing of it is said, since it can't be told what in it is secret.
+    """
+    try:
+        return urlsplit(url)
+    except ValueError:
+        raise InvalidRequestError("the URL of an input file can't be read", hint="is a [ in it?") from None
+
+
 def url_name(url: str) -> str:
     """The own name of an object: the last part of its path."""
-    return unquote(urlsplit(url).path).rstrip("/").rsplit("/", 1)[-1]
+    return unquote(split_url(url).path).rstrip("/").rsplit("/", 1)[-1]
 
 
 def shown_url(url: str) -> str:
     """A URL without what may be secret in it: user, password and query."""
-    parts = urlsplit(url)
+    parts = split_url(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 

@@ -63,7 +63,7 @@ def run_lifecycle(steps: Steps, request: RunRequest, options: RunOptions) -> Run
     Raises:
         SkillboxError: Before the record exists. Afterwards errors end the record and are in the result.
         BaseException: An interruption (KeyboardInterrupt, a scheduler's own signals) passes on after the
-            container is gone and the record closed as `cancelled`.
+            container is gone and the record closed as `cancelled`, or, if that failed, after a warning about it.
     """
     execution = steps.create_record(request, options)
     if execution.result is not None:
@@ -85,7 +85,11 @@ def run_lifecycle(steps: Steps, request: RunRequest, options: RunOptions) -> Run
         message = f"internal error, {type(error).__name__}: {error}"
         verdict = Verdict(Status.FAILED, Reason.INFRASTRUCTURE, message, logs=outcome.logs, usage=outcome.usage)
     except BaseException as interruption:
-        steps.cleanup(execution, interrupted(interruption, outcome))
+        try:
+            steps.cleanup(execution, interrupted(interruption, outcome))
+        except Exception as error:
+            # Whoever interrupted waits for the interruption; the reconciler closes the record.
+            logger.warning("execution %s was interrupted, and its end can't be recorded: %s", execution.id, error)
         raise
     return steps.cleanup(execution, verdict)
 

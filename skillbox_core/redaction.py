@@ -9,25 +9,43 @@ A skill that wants to betray what it was given can print it in a code of its own
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from urllib.parse import quote
 
 MIN_LENGTH = 4
 """Shorter values are in ordinary text by chance, and replacing them would leave nothing readable."""
+PIECE = 64
+"""Characters of a value that are compared at once."""
+MAX_PIECE_BYTES = 4 * PIECE
+FEW = 64
+"""Beginnings of values up to which it is quicker to search for each than to look at each position."""
 MASK = b"***"
 
 
 class Redactor:
-    """Replaces values in text, and in streams that may be cut in the middle of a value."""
+    """Replaces values in text, and in streams that may be cut in the middle of a value.
+
+    What it costs grows with the text, not with the number of values or their length: a position is looked at more
+    closely only where a value's first bytes are, and long values are found piece by piece. Where a piece of one is
+    printed without the rest, it is replaced too.
+    """
 
     def __init__(self, values: Iterable[str] = ()) -> None:
-        self._needles: tuple[bytes, ...] = ()
+        self._needles: list[bytes] = []
+        self._known: frozenset[bytes] = frozenset()
+        self._lengths: dict[bytes, list[int]] = {}
         self.learn(values)
 
     def learn(self, values: Iterable[str]) -> None:
         """Values to be replaced from now on, in every form in which they are commonly printed."""
-        forms = {form.encode() for value in values for form in _forms(value) if len(form) >= MIN_LENGTH}
-        self._needles = tuple(sorted({*self._needles, *forms}))
+        forms = {form for value in values for form in _forms(value) if len(form) >= MIN_LENGTH}
+        self._known |= {piece.encode() for form in forms for piece in _pieces(form)}
+        self._needles = sorted(self._known)
+        lengths: dict[bytes, set[int]] = {}
+        for needle in self._needles:
+            lengths.setdefault(needle[:MIN_LENGTH], set()).add(len(needle))
+        self._lengths = {beginning: sorted(found, reverse=True) for beginning, found in lengths.items()}
 
     def text(self, text: str) -> str:
         """The text with each value replaced; values that overlap are replaced as one."""
@@ -47,7 +65,7 @@ class Redactor:
             What can be shown now, redacted; and, as it came, the end that may turn out to be part of a value.
         """
         found = self._spans(data)
-        end = min((_open_end(data, needle) for needle in self._needles), default=len(data))
+        end = self._open_end(data)
         for start, stop in reversed(found):
             if start < end < stop:
                 end = start
@@ -55,14 +73,33 @@ class Redactor:
 
     def _spans(self, data: bytes) -> list[tuple[int, int]]:
         """Where values stand, in order, merged where they touch."""
-        spans = sorted(span for needle in self._needles for span in _occurrences(data, needle))
+        known, lengths = self._known, self._lengths
         merged: list[tuple[int, int]] = []
-        for start, stop in spans:
-            if merged and start <= merged[-1][1]:
-                merged[-1] = merged[-1][0], max(stop, merged[-1][1])
-            else:
-                merged.append((start, stop))
+        done = 0
+        if len(lengths) <= FEW and not any(beginning in data for beginning in lengths):
+            return merged
+        for start in [at for at in range(len(data) - MIN_LENGTH + 1) if data[at : at + MIN_LENGTH] in lengths]:
+            for length in lengths[data[start : start + MIN_LENGTH]]:
+                if start + length <= done:
+                    break
+                if data[start : start + length] in known:
+                    if merged and start <= done:
+                        merged[-1] = merged[-1][0], start + length
+                    else:
+                        merged.append((start, start + length))
+                    done = start + length
+                    break
         return merged
+
+    def _open_end(self, data: bytes) -> int:
+        """Where at the end of the data a value begins without being whole; its length when none does."""
+        for at in range(max(len(data) - MAX_PIECE_BYTES + 1, 0), len(data)):
+            end = data[at:]
+            # The next one in order is the one that begins with it, if any does.
+            following = bisect_right(self._needles, end)
+            if following < len(self._needles) and self._needles[following].startswith(end):
+                return at
+        return len(data)
 
 
 def _forms(value: str) -> Iterator[str]:
@@ -75,21 +112,11 @@ def _forms(value: str) -> Iterator[str]:
     yield quote(value, safe="")
 
 
-def _occurrences(data: bytes, needle: bytes) -> Iterator[tuple[int, int]]:
-    at = data.find(needle)
-    while at >= 0:
-        yield at, at + len(needle)
-        at = data.find(needle, at + 1)
-
-
-def _open_end(data: bytes, needle: bytes) -> int:
-    """Where at the end of the data the needle begins without being whole; its length when it does not."""
-    at = max(len(data) - len(needle) + 1, 0)
-    while (at := data.find(needle[:1], at)) >= 0:
-        if needle.startswith(data[at:]):
-            return at
-        at += 1
-    return len(data)
+def _pieces(form: str) -> Iterator[str]:
+    """A text in pieces that cover it; the last one overlaps the one before, so that none is short."""
+    for start in range(0, len(form) - PIECE, PIECE):
+        yield form[start : start + PIECE]
+    yield form[-PIECE:]
 
 
 def _masked(data: bytes, spans: Iterable[tuple[int, int]]) -> bytes:

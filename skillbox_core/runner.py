@@ -16,6 +16,7 @@ from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.logs import OnLog
 from skillbox_core.settings import Settings, load_settings
 from skillbox_core.skills.registry import Registry
+from skillbox_core.spool import spool_folder
 from skillbox_core.steps import Steps
 from skillbox_core.storage.artifacts import ArtifactStore
 from skillbox_core.storage.database import Database
@@ -100,6 +101,6 @@ class Runner:
     @cached_property
     def spool(self) -> Path:
         """See `skillbox_core.spool`."""
-        folder = self.settings.home / "spool"
+        folder = spool_folder(self.settings.home, self.settings.instance, self.executions.place)
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return folder

@@ -1,13 +1,17 @@
 """The spool: where collected files wait for their upload, and input files for their sandbox.
 
 Each entry carries its execution in its name, so that whatever a killed worker left can be told from what is in use.
+Each installation has a folder of its own: several can share a home, and each knows its own executions only.
 """
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import re
 import shutil
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +21,18 @@ if TYPE_CHECKING:
     from skillbox_core.models import Execution
     from skillbox_core.storage.executions import ExecutionStore
 
+logger = logging.getLogger(__name__)
+
 _ENTRY = re.compile(r"([0-9a-f]{32})-([0-9]+)\.")
+
+
+def spool_folder(home: Path, instance: str, database: str) -> Path:
+    """The spool of one installation.
+
+    Args:
+        database: Where its records are.
+    """
+    return home / "spool" / f"{instance}-{hashlib.sha256(database.encode()).hexdigest()[:12]}"
 
 
 def output_archive(spool: Path, execution: Execution) -> Path:
@@ -34,7 +49,10 @@ def clear(spool: Path, execution: Execution) -> None:
     """Removes what there is of an attempt, and of those before it."""
     for entry, (_, attempt) in _entries(spool, f"{execution.id}-*").items():
         if attempt <= execution.attempt:
-            discard(entry)
+            try:
+                discard(entry)
+            except OSError as error:
+                logger.warning("%s is left in the spool for the clean-up: %s", entry.name, error)
 
 
 def stale_spool(spool: Path, executions: ExecutionStore) -> list[Path]:
@@ -57,8 +75,13 @@ def _entries(spool: Path, pattern: str) -> dict[Path, tuple[str, int]]:
 
 
 def discard(entry: Path) -> None:
-    """Removes an entry; one that is gone is fine."""
-    if entry.is_dir():
-        shutil.rmtree(entry, ignore_errors=True)
-    else:
-        entry.unlink(missing_ok=True)
+    """Removes an entry; one that is gone, or that somebody else removes right now, is fine.
+
+    Raises:
+        OSError: It can't be removed.
+    """
+    with suppress(FileNotFoundError):
+        if entry.is_dir():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()

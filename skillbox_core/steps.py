@@ -65,6 +65,8 @@ class Steps:
         self._on_log = on_log
         self._cancel = cancel
         self._redactor = Redactor()
+        self._ends_at: dict[str, float] = {}
+        """Of each sandbox that was waited for: repeating the wait gives it no more time."""
 
     def create_record(self, request: RunRequest, options: RunOptions) -> Execution:
         """Checks the request, resolves the version and opens the record; one key opens one record."""
@@ -207,12 +209,13 @@ class Steps:
 
     def wait(self, execution: Execution, skill: LoadedSkill, sandbox: Sandbox) -> Outcome:
         """Follows the sandbox to its end, its deadline or its cancellation."""
+        ends_at = self._ends_at.setdefault(sandbox.container_id, time.monotonic() + skill.timeout)
         return follow.wait(
             self._runner.engine,
             self._runner.connections,
             sandbox,
             token=execution.id,
-            timeout=skill.timeout,
+            timeout=ends_at - time.monotonic(),
             max_log=self._settings.max_output_size,
             redactor=self._redactor,
             on_log=self._on_log,
@@ -243,22 +246,33 @@ class Steps:
         redact = self._redactor.text
         error = redact(verdict.error) if verdict.error else None
         verdict = replace(verdict, error=error, logs=redact(verdict.logs))
-        harvestable = False
+        harvestable = taken_over = False
         try:
-            return self._runner.executions.close(execution, verdict)
+            result = self._runner.executions.close(execution, verdict)
+            if result.status is Status.RUNNING:
+                # Another attempt has a container of its own; another try of the owner has this one.
+                taken_over = True
+                taken_over = self._runner.executions.is_taken_over(execution)
         except DatabaseError:
             # The container holds the only other copy of what happened, for whoever tries again.
             harvestable = verdict.status is not Status.CANCELLED
             raise
+        else:
+            return result
         finally:
+            self._runner.connections.drop(container.container_name(execution.id, execution.attempt))
             try:
-                if harvestable:
-                    spool.clear(self._runner.spool, execution)
-                else:
-                    self._remove(execution)
+                if not taken_over:
+                    self._let_go(execution, harvestable)
             finally:
                 # Not before its container is gone: that still holds memory and processes.
                 self._runner.admission.leave(execution.id)
+
+    def _let_go(self, execution: Execution, harvestable: bool) -> None:
+        if harvestable:
+            spool.clear(self._runner.spool, execution)
+        else:
+            self._remove(execution)
 
     def _remove(self, execution: Execution) -> None:
         spool.clear(self._runner.spool, execution)

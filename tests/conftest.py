@@ -42,7 +42,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory, database_dsn: str) ->
     for container in left:
         runner.engine.remove(container["Id"])
     assert [container["Names"] for container in left] == [], "containers were left behind"
-    assert list((settings.home / "spool").glob("*")) == [], "spooled files were left behind"
+    assert list((settings.home / "spool").glob("*/*")) == [], "spooled files were left behind"
 
 
 @pytest.fixture(scope="session")

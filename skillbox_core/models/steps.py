@@ -50,6 +50,8 @@ class Execution:
     Attributes:
         id: 32 hex digits.
         attempt: 1, and one more each time a lost container was replaced.
+        key: Under which the record was opened or taken over. Who takes it over gives it another one, so that
+            whoever had it before can't write to it any more.
         launched: A container was made for this attempt, so its skill may have started.
         files: What its skill is given.
         result: Set when the record is finished already.
@@ -61,6 +63,7 @@ class Execution:
     version: str
     attempt: int
     created_at: datetime
+    key: str
     launched: bool = False
     files: tuple[PlannedFile, ...] = ()
     result: RunResult | None = None
@@ -94,17 +97,10 @@ class LoadedSkill:
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A container in which the skill has started.
-
-    Attributes:
-        deadline: Seconds since the epoch when the skill must have ended, for other processes. The process
-            that waits measures with its own monotonic clock.
-    """
+    """A container in which the skill has started."""
 
     container_id: str
     name: str
-    image_id: str
-    deadline: float
 
 
 class Ending(StrEnum):

@@ -5,7 +5,9 @@ Each function can be repeated. Containers are found again by their name, and tol
 
 from __future__ import annotations
 
+import itertools
 import logging
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -19,7 +21,7 @@ from skillbox_core.sandbox import policy
 from skillbox_core.sandbox.delivery import TarPlan
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.engine_faults import ContainerGoneError, NameTakenError
-from skillbox_core.sandbox.logs import Announcement, LineReader, stdout_of
+from skillbox_core.sandbox.logs import Announcement, Line, LineReader, stdout_of
 from skillbox_core.sandbox.output import read_output
 from skillbox_core.sandbox.readback import verify
 from skillbox_core.sandbox.streams import Attachment
@@ -28,6 +30,10 @@ logger = logging.getLogger(__name__)
 
 DELIVERY_TIMEOUT = 60.0
 COLLECT_TIMEOUT = 120.0
+DOUBT = 3.0
+"""Seconds after which a log that doesn't tell whether the skill has started counts as one whose beginning is gone."""
+_REFUSED = re.compile(r"\x1eskillbox \S* refused")
+"""What a supervisor says that never got its token."""
 SLICE = 0.25
 """Seconds at most that any wait goes without looking up."""
 
@@ -46,21 +52,31 @@ def container_name(execution_id: str, attempt: int) -> str:
 
 
 class Connections:
-    """Live attachments of this process, by container id. Another process has none and reads the log instead."""
+    """Live attachments of this process, by container. Another process has none and reads the log instead."""
 
     def __init__(self) -> None:
-        self._open: dict[str, Attachment] = {}
+        self._open: dict[str, tuple[str, Attachment]] = {}
         self._lock = threading.Lock()
 
-    def put(self, container_id: str, attachment: Attachment) -> None:
+    def put(self, sandbox: Sandbox, attachment: Attachment) -> None:
         """Keeps an attachment for the wait that follows."""
+        self.drop(sandbox.name)
         with self._lock:
-            self._open[container_id] = attachment
+            self._open[sandbox.name] = sandbox.container_id, attachment
 
-    def take(self, container_id: str) -> Attachment | None:
+    def take(self, sandbox: Sandbox) -> Attachment | None:
         """Hands an attachment over; a second caller gets None."""
         with self._lock:
-            return self._open.pop(container_id, None)
+            if self._open.get(sandbox.name, ("",))[0] != sandbox.container_id:
+                return None
+            return self._open.pop(sandbox.name)[1]
+
+    def drop(self, name: str) -> None:
+        """Closes an attachment that nobody took, if there is one."""
+        with self._lock:
+            _, attachment = self._open.pop(name, ("", None))
+        if attachment:
+            attachment.close()
 
 
 def launch(
@@ -86,14 +102,14 @@ def launch(
         EngineError: The engine failed; calling again is safe.
         PolicyError: The engine did not make the container as it was asked to; nothing was started.
     """
-    image_id = str(config["Image"])
     container_id = _create(engine, name, token, config)
     if isinstance(container_id, Sandbox):
         return container_id
     _read_back(engine, container_id, config)
-    attachment = engine.attach(container_id)
+    with _removed_meanwhile():
+        attachment = engine.attach(container_id)
     try:
-        with _known_runtime(engine, config):
+        with _removed_meanwhile(), _known_runtime(engine, config):
             engine.start(container_id)
         deadline = time.monotonic() + DELIVERY_TIMEOUT
         attachment.write(f"{plan.size} {timeout:.3f} {parked_for:.0f} {token}\n".encode(), deadline)
@@ -103,8 +119,9 @@ def launch(
     except BaseException:
         attachment.close()
         raise
-    connections.put(container_id, attachment)
-    return Sandbox(container_id, name, image_id, time.time() + timeout)
+    sandbox = Sandbox(container_id, name)
+    connections.put(sandbox, attachment)
+    return sandbox
 
 
 def _create(engine: Engine, name: str, token: str, config: dict[str, Any]) -> str | Sandbox:
@@ -126,10 +143,20 @@ def _create(engine: Engine, name: str, token: str, config: dict[str, Any]) -> st
 def _read_back(engine: Engine, container_id: str, config: dict[str, Any]) -> None:
     """Holds a new container against what was asked; one that differs is removed, never started."""
     try:
-        verify(config, engine.inspect(container_id))
+        with _removed_meanwhile():
+            verify(config, engine.inspect(container_id))
     except PolicyError:
         engine.remove(container_id)
         raise
+
+
+@contextmanager
+def _removed_meanwhile() -> Iterator[None]:
+    """A container that goes before anything was handed to it was taken for an abandoned one: it can be made again."""
+    try:
+        yield
+    except ContainerGoneError as error:
+        raise EngineError(error.message) from error
 
 
 @contextmanager
@@ -151,7 +178,7 @@ def _known_runtime(engine: Engine, config: dict[str, Any]) -> Iterator[None]:
 
 
 def adopt(engine: Engine, name: str, *, token: str, instance: str) -> Sandbox | None:
-    """The container that already has the name, if the skill started in it; else it is removed.
+    """The container that already has the name, if the skill may have started in it; else it is removed.
 
     Args:
         token: The execution's id.
@@ -168,36 +195,53 @@ def adopt(engine: Engine, name: str, *, token: str, instance: str) -> Sandbox | 
     if labels.get(LABEL_EXECUTION) != token or labels.get(LABEL_INSTANCE) != instance:
         raise EngineError(f"the container {name} belongs to somebody else")
     container_id = str(found["Id"])
-    if _settle(engine, container_id, token):
-        return Sandbox(container_id, name, str(found["Image"]), float(labels.get(LABEL_DEADLINE) or time.time()))
+    try:
+        if _settle(engine, container_id, token):
+            return Sandbox(container_id, name)
+    except ContainerGoneError:
+        return None
     engine.remove(container_id)
     return None
 
 
 def _settle(engine: Engine, container_id: str, token: str) -> bool:
-    """Whether the skill has started in a container that somebody else made; waits until that is certain.
+    """Whether the skill may have started in a container that somebody else made; waits until that is certain.
 
     Whoever made it may be gone, which closes its stdin and ends it soon, or may be delivering right now. A
     container in which the skill can still start must not be taken for one in which it did not.
     """
-    give_up = time.monotonic() + DELIVERY_TIMEOUT
-    while not _has_started(engine, container_id, token):
+    give_up, in_doubt = time.monotonic() + DELIVERY_TIMEOUT, None
+    while not (started := _has_started(engine, container_id, token)):
+        now = time.monotonic()
+        if started is None:
+            in_doubt = in_doubt or now
+            if now - in_doubt > DOUBT:
+                return True
         if engine.inspect(container_id)["State"].get("Status") != "running":
-            return _has_started(engine, container_id, token)
-        if time.monotonic() > give_up:
+            return _has_started(engine, container_id, token) is not False
+        if now > give_up:
             engine.kill(container_id)
-            return _has_started(engine, container_id, token)
+            return _has_started(engine, container_id, token) is not False
         time.sleep(SLICE)
     return True
 
 
-def _has_started(engine: Engine, container_id: str, token: str) -> bool:
-    reader = LineReader(token)
-    for chunk in engine.logs(container_id):
-        for item in reader.feed(chunk):
-            if isinstance(item, Announcement) and item.word == "started":
-                return True
-    return False
+def _has_started(engine: Engine, container_id: str, token: str) -> bool | None:
+    """Whether the engine's log says that the skill has started; None where nothing in it tells.
+
+    The engine keeps the last megabyte, so the supervisor's own word for it can be gone. Nothing but a skill writes to
+    stdout. On stderr, `tar` may complain before the supervisor refuses, perhaps under no token yet.
+    """
+    reader, said, refused = LineReader(token), False, False
+    chunks = (reader.feed(chunk) for chunk in engine.logs(container_id))
+    for item in itertools.chain(itertools.chain.from_iterable(chunks), reader.finish()):
+        if isinstance(item, Announcement) and item.word != "refused":
+            return True
+        if isinstance(item, Line) and item.stream == "stdout":
+            return True
+        refused = refused or isinstance(item, Announcement) or _REFUSED.match(item.text) is not None
+        said = True
+    return None if said and not refused else False
 
 
 def collect(engine: Engine, sandbox: Sandbox, spool: Path, *, scratch: int, max_document: int) -> Output:

@@ -211,9 +211,14 @@ class Engine:
     def follow(self, container: str) -> LogFollower:
         """The container's log from its first line, and what is added to it."""
         with engine_faults("follow the container's log"):
-            parameters = {"stdout": 1, "stderr": 1, "follow": 1}
-            url = self._url(f"/containers/{container}/logs")
-            response = self._api.get(url, params=parameters, stream=True, timeout=(REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+            response = self._api.get(
+                self._url(f"/containers/{container}/logs"),
+                params={"stdout": 1, "stderr": 1, "follow": 1},
+                # Breaking it must not break another request, to which the pool would give it after the log's end.
+                headers={"Connection": "close"},
+                stream=True,
+                timeout=(REQUEST_TIMEOUT, REQUEST_TIMEOUT),
+            )
             refuse_errors(response)
             sock = self._socket(response)
             # A skill may be silent for long; whoever follows ends that by `close`.

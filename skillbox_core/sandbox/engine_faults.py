@@ -10,7 +10,7 @@ import docker.errors
 import requests
 import urllib3
 
-from skillbox_core.errors import EngineError, PolicyError, SandboxLostError
+from skillbox_core.errors import EngineError, InfrastructureError, PolicyError
 
 _TRANSPORT = (
     docker.errors.DockerException,
@@ -25,8 +25,13 @@ _TRANSPORT = (
 """What docker-py and the layers below it raise when the engine does not answer as it should."""
 
 
-class ContainerGoneError(SandboxLostError):
-    """The engine does not know this container (any more)."""
+class ContainerGoneError(InfrastructureError):
+    """The engine does not know this container (any more), or it has ended.
+
+    Not retryable as a step: what the container held is gone, only a new attempt can help.
+    """
+
+    retryable = False
 
 
 class NameTakenError(EngineError):

@@ -30,8 +30,18 @@ REPLAY_GRACE = 10.0
 """Seconds to read a log in which the end is known to be, when the deadline is over."""
 QUIET = 10.0
 """Seconds without a byte after which the engine's log is asked whether the end was announced, and got lost."""
+DRAIN = 15.0
+"""Seconds after the last word for which the rest of stdout is read; a forged word does not end what a skill prints."""
+SILENCE = 2.0
+"""Seconds without a byte after which that rest counts as lost: something else in the container may keep stdout."""
 OUTAGE = 60.0
 """Seconds for which an engine that does not answer is waited for; a restart takes less."""
+_PIECE = 4096
+"""Bytes between two looks at the clock."""
+_LOOKED_THROUGH = 100
+"""Lines at the beginning of a log among which the supervisor's first word is, if the log has its beginning."""
+_BEGINNING_LOST = "[skillbox: the beginning of the log is lost, the engine keeps its last megabyte]"
+_TAKEN_UP = "[skillbox: the connection was lost; from the engine's log, lines may be missing before this or come twice]"
 _TAIL = 20
 """Lines at the end of the log among which the announcement is; nothing but its own process can follow it."""
 
@@ -50,26 +60,30 @@ def wait(
 ) -> Outcome:
     """Follows a sandbox to its end, its deadline or its cancellation, whichever comes first.
 
-    The deadline is measured with this process's monotonic clock. In another process than the one that started
-    the sandbox, logs come from their first line.
+    In another process than the one that started the sandbox, logs come from their first line.
+
+    Args:
+        timeout: Seconds from now, by this process's monotonic clock. Whoever did not start the skill can't know how
+            long it has been running, since the wall clocks in between may have jumped. The supervisor knows.
 
     Raises:
         EngineError: The engine could not be asked for `OUTAGE` seconds; calling again reattaches.
     """
-    attachment = connections.take(sandbox.container_id)
-    left = timeout if attachment else min(timeout, sandbox.deadline - time.time())
+    attachment = connections.take(sandbox)
     follower = _Follower(engine, sandbox, _Journal(token, max_log, redactor, on_log), attachment)
     try:
-        stopped = follower.run(time.monotonic() + left + DEADLINE_GRACE, cancel)
+        stopped = follower.run(time.monotonic() + timeout + DEADLINE_GRACE, cancel)
     finally:
         follower.close()
     journal = follower.journal
-    if journal.ended is not None:
-        return _outcome(journal.ended, journal.text())
-    if stopped:
+    if stopped is Ending.DEADLINE:
+        # A cancelled one goes with its record: a later try may have taken both over.
         with suppress(SkillboxError):
             engine.kill(sandbox.container_id)
+    if stopped:
         return Outcome(stopped, journal.text())
+    if journal.ended is not None:
+        return _outcome(journal.ended, journal.text())
     return _post_mortem(follower.state, journal.text(), journal.refused)
 
 
@@ -78,7 +92,7 @@ def _outcome(ended: Announcement, logs: str) -> Outcome:
     nanoseconds = cpu_ns if cpu_ns is not None else cpu_us * 1000 if cpu_us is not None else None
     late = ended.values.get("late") == "1"
     usage = Usage(
-        exit_code=None if late else ended.number("code"),
+        exit_code=None if late else ended.number("code", 255),
         peak_memory=ended.number("peak"),
         cpu_seconds=nanoseconds / 1e9 if nanoseconds is not None else None,
     )
@@ -128,10 +142,13 @@ class _Journal:
     def __init__(self, token: str, max_log: int, redactor: Redactor, on_log: OnLog | None) -> None:
         self.token, self._max_log, self._redactor, self._on_log = token, max_log, redactor, on_log
         self._told: Counter[str] = Counter()
+        self._known: Counter[str] = Counter()
         self.ended: Announcement | None = None
         self.refused: Announcement | None = None
         self._drained = False
-        self.restart()
+        self._reader, self._log = LineReader(token, redactor), CappedLog(max_log)
+        self._before: CappedLog | None = None
+        self._held: list[Line | Announcement] | None = None
 
     @property
     def complete(self) -> bool:
@@ -139,34 +156,69 @@ class _Journal:
         return self.refused is not None or (self.ended is not None and self._drained)
 
     def restart(self) -> None:
-        """The same sandbox is read from its first line again: what was passed on already is not passed on twice."""
+        """The engine's log is read from its beginning: what was passed on already is not passed on twice.
+
+        That holds while the log begins with the supervisor's first word. The engine drops the beginning of a log of
+        more than a megabyte; then nothing tells what was passed on, and lines are rather repeated than left out.
+        """
+        if self._told:
+            self._before = self._before if self._held is not None else self._log
         self._reader, self._log = LineReader(self.token, self._redactor), CappedLog(self._max_log)
-        self._known = self._told.copy()
+        self._known, self._drained, self._held = self._told.copy(), False, []
 
     def feed(self, data: bytes) -> None:
         self._take(self._reader.feed(data))
 
+    def settle(self) -> None:
+        """Decides, now that nothing more came at once, whether the log that is read again has its beginning."""
+        if self._held:
+            self._resume(self._held)
+
     def finish(self) -> None:
         """Takes unfinished lines as they are: there is no more to come."""
         self._take(self._reader.finish())
+        self.settle()
 
     def text(self) -> str:
         return self._log.text()
 
     def _take(self, items: Iterable[Line | Announcement]) -> None:
         for item in items:
-            if isinstance(item, Announcement):
-                self.ended = item if item.word == "ended" else self.ended
-                self._drained = self._drained or item.word == "drained"
-                self.refused = item if item.word == "refused" else self.refused
+            if self._held is None:
+                self._put(item)
                 continue
-            self._log.add(item.text)
-            if self._known[item.stream] > 0:
-                self._known[item.stream] -= 1
-                continue
-            self._told[item.stream] += 1
-            if self._on_log:
-                self._on_log(item.stream, item.text)
+            # The streams travel apart: a skill's first lines can be before the word that announces them.
+            self._held.append(item)
+            if _is_beginning(item) or len(self._held) >= _LOOKED_THROUGH:
+                self._resume(self._held)
+
+    def _resume(self, held: list[Line | Announcement]) -> None:
+        self._held = None
+        if not any(_is_beginning(item) for item in held):
+            # From here on lines are counted anew, since that is where the log now begins.
+            self._told, self._known = Counter(), Counter()
+            self._log, mark = (self._before, _TAKEN_UP) if self._before else (self._log, _BEGINNING_LOST)
+            self._log.add(mark)
+        for item in held:
+            self._put(item)
+
+    def _put(self, item: Line | Announcement) -> None:
+        if isinstance(item, Announcement):
+            self.ended = item if item.word == "ended" else self.ended
+            self._drained = self._drained or item.word == "drained"
+            self.refused = item if item.word == "refused" else self.refused
+            return
+        self._log.add(item.text)
+        if self._known[item.stream] > 0:
+            self._known[item.stream] -= 1
+            return
+        self._told[item.stream] += 1
+        if self._on_log:
+            self._on_log(item.stream, item.text)
+
+
+def _is_beginning(item: Line | Announcement) -> bool:
+    return isinstance(item, Announcement) and item.word in ("started", "refused")
 
 
 class _Source(Protocol):
@@ -190,7 +242,11 @@ class _Follower:
         self.state: dict[str, Any] | None = None
         self._live = live is not None
         self._source: _Source = live or _Replay(engine, sandbox.container_id)
+        if live is None:
+            journal.restart()
         self._out_since: float | None = None
+        self._drain_until: float | None = None
+        self._rest = b""
 
     def close(self) -> None:
         self._source.close()
@@ -199,11 +255,15 @@ class _Follower:
         """Reads on until the sandbox is at its end (None), or until it is to be ended."""
         journal, extended, heard = self.journal, False, time.monotonic()
         while not journal.complete:
-            if cancel and cancel.cancelled and not journal.ended:
+            if cancel and cancel.cancelled:
                 journal.finish()
                 return Ending.CANCELLED
             now = time.monotonic()
-            if now >= ends_at and not journal.ended:
+            if journal.ended:
+                self._drain_until = self._drain_until or now + DRAIN
+                if now >= self._drain_until:
+                    break
+            elif now >= ends_at:
                 if extended or not self._announced():
                     journal.finish()
                     return Ending.DEADLINE
@@ -214,15 +274,31 @@ class _Follower:
                 with suppress(EngineError):
                     if self._announced():
                         self._replay()
-            data = self._source.read(min(max(ends_at - now, 0.0), SLICE))
+            data = self._read(SLICE if journal.ended else min(max(ends_at - now, 0.0), SLICE))
             if data:
-                heard, self._out_since = time.monotonic(), None
+                self._out_since = None
                 journal.feed(data)
-            elif journal.ended or (data == b"" and self._over()):
-                # After the last word, stdout has no end when something else in the container keeps it to itself.
+                # Not before: whoever is told of the lines may take its time.
+                heard = time.monotonic()
+                continue
+            journal.settle()
+            if data == b"":
+                if self._over():
+                    break
+            elif journal.ended and time.monotonic() - heard >= SILENCE:
                 break
         journal.finish()
         return None
+
+    def _read(self, timeout: float) -> bytes | None:
+        """As a source's; little enough at once that the clock is looked at in between, whatever a line costs."""
+        if not self._rest:
+            data = self._source.read(timeout)
+            if not data:
+                return data
+            self._rest = data
+        piece, self._rest = self._rest[:_PIECE], self._rest[_PIECE:]
+        return piece
 
     def _over(self) -> bool:
         """Whether there is no more to come, now that the stream has ended; else it is taken up again."""
@@ -245,6 +321,7 @@ class _Follower:
 
     def _replay(self) -> None:
         self._source.close()
+        self._rest = b""
         self.journal.restart()
         self._source, self._live = _Replay(self._engine, self._sandbox.container_id), False
 
@@ -270,12 +347,14 @@ class _Replay:
         # What went wrong is asked of the engine by whoever reads this: the end of a stream proves nothing.
         with suppress(SkillboxError):
             self._log = engine.follow(container_id)
-            for chunk in self._log:
+            # Whoever closed this before there was a log to close left it to be closed here.
+            for chunk in self._log if not self._closed.is_set() else ():
                 if not self._offer(chunk):
                     break
         self._offer(b"")
         if self._log:
             self._log.close()
+            self._log.release()
 
     def _offer(self, item: bytes) -> bool:
         while not self._closed.is_set():

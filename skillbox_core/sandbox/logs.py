@@ -21,6 +21,9 @@ OnLog: TypeAlias = Callable[[Stream, str], None]
 MAX_LINE = 16 * 1024
 """A longer line is broken into several, as the engine itself does in its logs."""
 
+MAX_NUMBER = 2**62
+"""A measurement above this was made up; a database's widest integer holds less than 2**63."""
+
 _HEADER = struct.Struct(">BxxxL")
 _STREAMS: dict[int, Stream] = {1: "stdout", 2: "stderr"}
 _MARK = b"\x1eskillbox "
@@ -77,10 +80,11 @@ class Announcement:
     word: str
     values: dict[str, str]
 
-    def number(self, name: str) -> int | None:
-        """A measurement, None when the sandbox could not read it."""
+    def number(self, name: str, most: int = MAX_NUMBER) -> int | None:
+        """A measurement, None when the sandbox could not read it, or says what can't be."""
         value = self.values.get(name, "")
-        return int(value) if value.isascii() and value.isdigit() and len(value) < 20 else None
+        number = int(value) if value.isascii() and value.isdigit() and len(value) < 20 else None
+        return number if number is not None and number <= most else None
 
 
 @dataclass
@@ -111,7 +115,7 @@ class LineReader:
         """Unfinished lines, once the stream has ended."""
         for stream, partial in self._partial.items():
             if partial:
-                yield Line(stream, decode(self.redactor.data(bytes(partial))))
+                yield from _broken(stream, self.redactor.data(bytes(partial)), ended=False)
                 partial.clear()
         self._held_blank.clear()
 
@@ -121,7 +125,8 @@ class LineReader:
             yield from self._line(stream, bytes(partial[start:end]))
             start = end + 1
         del partial[:start]
-        if len(partial) > MAX_LINE:
+        # Seldom, because all of it is looked through.
+        if len(partial) > 2 * MAX_LINE:
             shown, held = self.redactor.divide(bytes(partial))
             while len(shown) > MAX_LINE:
                 cut = _character_boundary(shown, MAX_LINE)
@@ -143,12 +148,7 @@ class LineReader:
         if not line:
             self._held_blank.add(stream)
             return
-        line = self.redactor.data(line)
-        while len(line) > MAX_LINE:
-            cut = _character_boundary(line, MAX_LINE)
-            yield Line(stream, decode(line[:cut]))
-            line = line[cut:]
-        yield Line(stream, decode(line.removesuffix(b"\r") if ended else line))
+        yield from _broken(stream, self.redactor.data(line), ended=ended)
 
     def _announcement(self, line: bytes) -> Announcement | None:
         prefix = _MARK + self.token.encode() + b" "
@@ -156,6 +156,15 @@ class LineReader:
             return None
         word, *pairs = decode(line.removeprefix(prefix)).split()[:16] or [""]
         return Announcement(word, dict(pair.split("=", 1) for pair in pairs if "=" in pair))
+
+
+def _broken(stream: Stream, line: bytes, *, ended: bool) -> Iterator[Line]:
+    """A line in lines that are not too long; the carriage return before its end is no part of it."""
+    while len(line) > MAX_LINE:
+        cut = _character_boundary(line, MAX_LINE)
+        yield Line(stream, decode(line[:cut]))
+        line = line[cut:]
+    yield Line(stream, decode(line.removesuffix(b"\r") if ended else line))
 
 
 def decode(data: bytes) -> str:

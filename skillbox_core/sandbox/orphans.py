@@ -115,7 +115,7 @@ def end_owner(runner: Runner, owner: str, status: Status) -> list[Orphan]:
     Raises:
         SkillboxError: The engine or the database can't be asked.
     """
-    rows = [row for row in runner.executions.running(runner.settings.instance) if row.owner == owner]
+    rows = runner.executions.running(runner.settings.instance, owner)
     why = f"the run that it belonged to is over ({status.value})"
     orphans = [Orphan("record", row.id, row.id, why, status) for row in rows]
     orphans += [
@@ -185,7 +185,7 @@ def _carry_out(runner: Runner, orphan: Orphan, records: Mapping[str, ExecutionRo
             discard(runner.spool / orphan.name)
         elif row := records.get(orphan.execution_id):
             runner.executions.close(_execution(row), _verdict(orphan))
-    except SkillboxError as error:
+    except (SkillboxError, OSError) as error:
         logger.warning("could not clean up %s %s: %s", orphan.kind, orphan.name, error)
         return replace(orphan, error=str(error))
     return replace(orphan, done=True)
@@ -198,7 +198,15 @@ def _verdict(orphan: Orphan) -> Verdict:
 
 
 def _execution(row: ExecutionRow) -> Execution:
-    return Execution(row.id, row.tenant_id, row.skill_name, row.skill_version, row.attempt, aware(row.created_at))
+    return Execution(
+        row.id,
+        row.tenant_id,
+        row.skill_name,
+        row.skill_version,
+        row.attempt,
+        aware(row.created_at),
+        row.idempotency_key,
+    )
 
 
 def _containers(runner: Runner, labels: Mapping[str, str] | None = None) -> list[dict[str, Any]]:

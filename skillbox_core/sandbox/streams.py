@@ -18,7 +18,10 @@ CHUNK = 64 * 1024
 
 
 class LogFollower:
-    """A log that is being followed. Reading it blocks; `close`, from any thread, ends that."""
+    """A log that is being followed, on a connection of its own.
+
+    Reading it blocks; `close`, from any thread, ends that. Who reads it frees the connection by `release` then.
+    """
 
     def __init__(self, response: requests.Response, sock: socket.socket) -> None:
         self._response = response
@@ -33,6 +36,11 @@ class LogFollower:
         """Breaks the connection."""
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
+
+    def release(self) -> None:
+        """Frees the connection, once nobody reads from it."""
+        with suppress(Exception):
+            self._response.close()
 
 
 class Attachment:

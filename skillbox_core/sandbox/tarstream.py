@@ -19,7 +19,6 @@ class TarEntry:
     path: bytes
     size: int
     kind: bytes
-    link: bytes
 
 
 class TarReader:
@@ -36,7 +35,7 @@ class TarReader:
         self._left = limit
 
     def __iter__(self) -> Iterator[TarEntry]:
-        long_path = long_link = b""
+        long_path = b""
         while True:
             header = self._take(BLOCK)
             if not header.strip(b"\0"):
@@ -48,13 +47,11 @@ class TarReader:
                 data = self._take(entry.size + -entry.size % BLOCK)[: entry.size]
                 if entry.kind == b"L":
                     long_path = data.rstrip(b"\0")
-                elif entry.kind == b"K":
-                    long_link = data.rstrip(b"\0")
                 elif entry.kind == b"x":
                     long_path = _pax_path(data) or long_path
                 continue
-            yield TarEntry(long_path or entry.path, entry.size, entry.kind, long_link or entry.link)
-            long_path = long_link = b""
+            yield TarEntry(long_path or entry.path, entry.size, entry.kind)
+            long_path = b""
             self._skip()
 
     def body(self) -> Iterator[bytes]:
@@ -87,7 +84,7 @@ class TarReader:
         carries = kind in (b"0", b"\0", b"7", b"S")
         self._body = size if carries else 0
         self._padding = -size % BLOCK if carries else 0
-        return TarEntry(prefix + b"/" + name if prefix else name, size, kind, header[157:257].rstrip(b"\0"))
+        return TarEntry(prefix + b"/" + name if prefix else name, size, kind)
 
     def _take(self, size: int) -> bytes:
         data = bytearray()

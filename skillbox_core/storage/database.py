@@ -44,6 +44,8 @@ class Database:
             self._engine = create_engine(
                 self._url,
                 pool_pre_ping=not sqlite,
+                # Inputs, outputs and logs are parameters; what an exception says ends up in logs.
+                hide_parameters=True,
                 connect_args={"timeout": BUSY_SECONDS} if sqlite else {},
             )
         except (ImportError, SQLAlchemyError, OSError) as error:
@@ -56,8 +58,8 @@ class Database:
 
     @property
     def description(self) -> str:
-        """Where the database is, without its password."""
-        return self._url.render_as_string(hide_password=True)
+        """Where the database is, without its password, and without its options: one of them may be a password."""
+        return self._url.set(query={}).render_as_string(hide_password=True)
 
     @contextmanager
     def session(self) -> Iterator[Session]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from datetime import UTC, datetime
 
-from sqlalchemy import update
+from sqlalchemy import ColumnElement, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import defer
 from sqlmodel import col, select
 
 from skillbox_core.errors import ExecutionNotFoundError, InvalidRequestError
@@ -18,6 +19,9 @@ from skillbox_core.status import Reason, Status
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket
 from skillbox_core.storage.tables import ExecutionRow, aware, now
+
+_WITHOUT_INPUT = (defer(ExecutionRow.input),)  # type: ignore[arg-type]
+"""An input may be megabytes, and there may be many records."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,11 @@ class ExecutionStore:
     def __init__(self, database: Database, files: Bucket) -> None:
         self._database = database
         self._files = files
+
+    @property
+    def place(self) -> str:
+        """Where the records are: the database, without its password."""
+        return self._database.description
 
     def open(self, new: NewExecution, resolve: Callable[[], str]) -> Execution:
         """Opens a record, or finds the one that this key, or an earlier try of this owner, opened before.
@@ -98,10 +107,14 @@ class ExecutionStore:
                     return None
                 claimed = session.execute(
                     update(ExecutionRow)
-                    .where(col(ExecutionRow.id) == found, col(ExecutionRow.owner_attempt) < new.owner_attempt)
+                    .where(
+                        col(ExecutionRow.id) == found,
+                        col(ExecutionRow.owner_attempt) < new.owner_attempt,
+                        col(ExecutionRow.status).in_([Status.RUNNING, Status.SUCCESS]),
+                    )
                     .values(owner_attempt=new.owner_attempt, idempotency_key=new.key)
                 )
-                # Somebody else may have been quicker; there may be another one.
+                # Somebody else may have been quicker, or it failed just now; there may be another one.
                 if claimed.rowcount:  # type: ignore[attr-defined]
                     return self._execution(session.get_one(ExecutionRow, found, populate_existing=True))
 
@@ -150,11 +163,7 @@ class ExecutionStore:
         with self._database.session() as session:
             noted = session.execute(
                 update(ExecutionRow)
-                .where(
-                    col(ExecutionRow.id) == execution.id,
-                    col(ExecutionRow.status) == Status.RUNNING,
-                    col(ExecutionRow.attempt) == execution.attempt,
-                )
+                .where(*_held_by(execution))
                 .values(
                     skill_digest=digest,
                     image=image,
@@ -169,28 +178,23 @@ class ExecutionStore:
         """Counts a new attempt, after the container of the last one was lost; who counted is the same to all."""
         with self._database.session() as session:
             session.execute(
-                update(ExecutionRow)
-                .where(
-                    col(ExecutionRow.id) == execution.id,
-                    col(ExecutionRow.attempt) == execution.attempt,
-                    col(ExecutionRow.status) == Status.RUNNING,
-                )
-                .values(attempt=execution.attempt + 1, deadline_at=None)
+                update(ExecutionRow).where(*_held_by(execution)).values(attempt=execution.attempt + 1, deadline_at=None)
             )
-            return self._execution(session.get_one(ExecutionRow, execution.id))
+            current = self._execution(session.get_one(ExecutionRow, execution.id))
+        # The key of somebody who took it over is theirs.
+        return replace(current, key=execution.key)
 
     def close(self, execution: Execution, verdict: Verdict) -> RunResult:
-        """Closes a record, and returns what it says. A closed record never changes: the first word stands."""
+        """Closes a record, and returns what it says. A closed record never changes: the first word stands.
+
+        One that another attempt or another try has now stays `running`.
+        """
         finished = now()
         duration = finished - aware(execution.created_at)
         with self._database.session() as session:
             session.execute(
                 update(ExecutionRow)
-                .where(
-                    col(ExecutionRow.id) == execution.id,
-                    col(ExecutionRow.status) == Status.RUNNING,
-                    col(ExecutionRow.attempt) == execution.attempt,
-                )
+                .where(*_held_by(execution))
                 .values(
                     status=verdict.status,
                     reason=verdict.reason,
@@ -213,6 +217,13 @@ class ExecutionStore:
             row = session.get_one(ExecutionRow, execution.id)
         # Only once it is committed: signing an address can fail, and must not undo this.
         return self._result(row)
+
+    def is_taken_over(self, execution: Execution) -> bool:
+        """Whether a later try of the same owner runs this very attempt now, in the container that it has."""
+        with self._database.session() as session:
+            row = session.get_one(ExecutionRow, execution.id)
+            running = row.status == Status.RUNNING and row.attempt == execution.attempt
+            return running and row.idempotency_key != execution.key
 
     def get(self, tenant: str, execution_id: str) -> ExecutionRow:
         """A record of this tenant.
@@ -274,14 +285,18 @@ class ExecutionStore:
             return session.exec(query.order_by(col(ExecutionRow.created_at).desc()).limit(limit)).all()
 
     def find(self, execution_ids: Sequence[str]) -> dict[str, ExecutionRow]:
-        """Records by id, of any tenant; for the reconciler."""
+        """Records by id, of any tenant and without their inputs; for the reconciler."""
+        query = select(ExecutionRow).where(col(ExecutionRow.id).in_(execution_ids)).options(*_WITHOUT_INPUT)
         with self._database.session() as session:
-            rows = session.exec(select(ExecutionRow).where(col(ExecutionRow.id).in_(execution_ids))).all()
+            rows = session.exec(query).all()
         return {row.id: row for row in rows}
 
-    def running(self, instance: str) -> Sequence[ExecutionRow]:
-        """Open records of an installation; for the reconciler."""
+    def running(self, instance: str, owner: str | None = None) -> Sequence[ExecutionRow]:
+        """Open records of an installation, all or one owner's, without their inputs; for the reconciler."""
         query = select(ExecutionRow).where(ExecutionRow.status == Status.RUNNING, ExecutionRow.instance == instance)
+        if owner is not None:
+            query = query.where(ExecutionRow.owner == owner)
+        query = query.options(*_WITHOUT_INPUT)
         with self._database.session() as session:
             return session.exec(query).all()
 
@@ -294,6 +309,7 @@ class ExecutionStore:
             version=row.skill_version,
             attempt=row.attempt,
             created_at=aware(row.created_at),
+            key=row.idempotency_key,
             launched=row.deadline_at is not None,
             result=self._result(row) if finished else None,
         )
@@ -315,6 +331,16 @@ class ExecutionStore:
             version=row.skill_version,
             tenant=row.tenant_id,
         )
+
+
+def _held_by(execution: Execution) -> tuple[ColumnElement[bool], ...]:
+    """The fence before every write: the record is open, and nobody has begun a new attempt or taken it over since."""
+    return (
+        col(ExecutionRow.id) == execution.id,
+        col(ExecutionRow.status) == Status.RUNNING,
+        col(ExecutionRow.attempt) == execution.attempt,
+        col(ExecutionRow.idempotency_key) == execution.key,
+    )
 
 
 def _artifacts(row: ExecutionRow) -> Artifacts:

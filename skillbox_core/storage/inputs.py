@@ -72,7 +72,7 @@ class InputStore:
                 raise over_limit(self._settings.max_input_files_size)
             top, slash, below = own.partition("/")
             yield PlannedFile(
-                inner_path(file, top) + slash + below, InputFile(file.source, str(path)), size, digest_local(path)
+                inner_path(file, top) + slash + below, InputFile(file.source, str(path)), size, digest_local(path, size)
             )
 
     def _of_url(self, tenant: str, file: InputFile) -> Iterator[PlannedFile]:

@@ -10,6 +10,11 @@ from io import BufferedReader
 from pathlib import Path
 
 from skillbox_core.errors import InvalidRequestError
+from skillbox_core.storage.objects import CHUNK
+
+_KERNEL = tuple(Path(place) for place in ("/proc", "/sys", "/dev"))
+"""What looks like plain files there is the kernel's word about this process and machine, such as its environment."""
+_SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - looked at, not written
 
 
 def find_local(place: Path, closed: Path) -> Iterator[tuple[str, Path, int]]:
@@ -30,6 +35,7 @@ def find_local(place: Path, closed: Path) -> Iterator[tuple[str, Path, int]]:
         closed = closed.resolve()
         if root.is_relative_to(closed):
             raise InvalidRequestError(f"{place} belongs to the installation itself")
+        _check_place(root)
         if not root.is_dir():
             yield place.name, root, _size(root)
             return
@@ -37,6 +43,8 @@ def find_local(place: Path, closed: Path) -> Iterator[tuple[str, Path, int]]:
             folders.sort()
             if closed in [Path(folder, name) for name in folders]:
                 raise InvalidRequestError(f"{place} contains the folder of the installation itself, {closed.name}")
+            for name in folders:
+                _check_place(Path(folder, name))
             for name in sorted(names + [name for name in folders if Path(folder, name).is_symlink()]):
                 path = Path(folder, name)
                 yield f"{place.name}/{path.relative_to(root)}", path, _size(path)
@@ -46,6 +54,13 @@ def find_local(place: Path, closed: Path) -> Iterator[tuple[str, Path, int]]:
         raise InvalidRequestError(f"{place} is a link that leads back to itself") from None
     except OSError as error:
         raise InvalidRequestError(f"{error.filename or place} can't be read: {error.strerror}") from None
+
+
+def _check_place(path: Path) -> None:
+    if path.is_relative_to(_SHARED_MEMORY):
+        return
+    if any(path.is_relative_to(place) for place in _KERNEL):
+        raise InvalidRequestError(f"{path} is the kernel's, not a plain file or a folder of such")
 
 
 def _raise(error: OSError) -> None:
@@ -76,7 +91,19 @@ def open_local(path: Path) -> BufferedReader:
     return file
 
 
-def digest_local(path: Path) -> str:
-    """SHA-256 of a plain file."""
+def digest_local(path: Path, size: int) -> str:
+    """SHA-256 of a plain file of this size; not a byte more of it is read, and less is refused as well.
+
+    Raises:
+        InvalidRequestError: It can't be read, or has another size by now.
+    """
+    digest, left = hashlib.sha256(), size
     with open_local(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        while chunk := file.read(min(CHUNK, left + 1)):
+            left -= len(chunk)
+            if left < 0:
+                break
+            digest.update(chunk)
+    if left:
+        raise InvalidRequestError(f"{path} changed while it was read, or its size is not what the system says")
+    return digest.hexdigest()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
+import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from skillbox_core.errors import InvalidRequestError, StorageError
-from skillbox_core.inputs import shown_url
+from skillbox_core.inputs import shown_url, split_url
 from skillbox_core.settings import Settings
 from skillbox_core.skills.archive import path_problem
 from skillbox_core.storage.objects import BLOCK, CHUNK, s3_filesystem
@@ -75,8 +75,11 @@ def _faults(url: str) -> Iterator[None]:
         cause = error.__cause__ if isinstance(error, FileNotFoundError) and error.__cause__ else error
         if isinstance(cause, FileNotFoundError) or getattr(cause, "status", None) in (404, 410):
             raise InvalidRequestError(f"there is no {shown_url(url)}") from None
-        text = _SECRET.sub("", " ".join(str(cause).split()))[:300] or type(cause).__name__
-        raise StorageError(f"{shown_url(url)} can't be fetched: {text}") from None
+        raise StorageError(f"{shown_url(url)} can't be fetched: {_said(cause)}") from None
+
+
+def _said(error: BaseException) -> str:
+    return _SECRET.sub("", " ".join(str(error).split()))[:300] or type(error).__name__
 
 
 def mark_of(info: Mapping[str, Any]) -> str:
@@ -88,9 +91,9 @@ def mark_of(info: Mapping[str, Any]) -> str:
 def _filesystem(settings: Settings, tenant: str, url: str) -> tuple[Any, str]:
     import fsspec
 
+    parts = split_url(url)
     if "::" in url:
         raise InvalidRequestError(f"{shown_url(url)} is a chain of URLs, which is not taken")
-    parts = urlsplit(url)
     own = {settings.s3_bucket_skills, settings.s3_bucket_executions}
     if parts.scheme in ("s3", "s3a") and settings.s3_endpoint and parts.netloc in own:
         # These keys open every tenant's objects, so what they are used for is checked here.
@@ -100,8 +103,10 @@ def _filesystem(settings: Settings, tenant: str, url: str) -> tuple[Any, str]:
         return s3_filesystem(settings, settings.s3_endpoint), f"{parts.netloc}/{key}"
     try:
         filesystem, path = fsspec.core.url_to_fs(url, use_listings_cache=False)
-    except (ValueError, ImportError) as error:
-        text = " ".join(str(error).split())[:200]
+    except (ConnectionError, TimeoutError, socket.gaierror) as error:
+        raise StorageError(f"{shown_url(url)} can't be fetched: {_said(error)}") from None
+    except Exception as error:  # what a backend makes of a URL that it can't open has no base in common
+        text = _said(error)
         raise InvalidRequestError(f"{shown_url(url)} can't be opened: {text}") from None
     if "file" in _protocols(filesystem):
         raise InvalidRequestError(f"{shown_url(url)} is a file of this machine", hint="give its path")

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skillbox_core.redaction import Redactor
+from skillbox_core.redaction import PIECE, Redactor
 from skillbox_core.sandbox.logs import MAX_LINE, Line, LineReader
 
 SECRET = "canary-5ecret-value"
@@ -59,7 +61,32 @@ def test_a_value_longer_than_a_line_is_found_too(size: int) -> None:
     value = "".join(chr(97 + i * i % 26) for i in range(size))
     data = f"before {value} after\n".encode()
     chunks = [data[i : i + 4096] for i in range(0, len(data), 4096)]
-    assert lines(Redactor([value]), *chunks) == "before *** after"
+    shown = lines(Redactor([value]), *chunks)
+    assert re.fullmatch(r"before (\*{3})+ after", shown)
+    assert Redactor([value]).text(f"before {value} after") == "before *** after"
+
+
+@given(st.integers(0, 300), st.integers(0, 300))
+def test_a_part_of_a_long_value_shows_no_more_than_what_is_shorter_than_a_piece(start: int, size: int) -> None:
+    value = "".join(chr(0x3B1 + i * i % 23) for i in range(300))
+    shown = Redactor([value]).text(f"<{value[start : start + size]}>").strip("<>")
+    assert all(len(left) < 2 * PIECE for left in shown.split("***"))
+    assert "***" in shown or len(shown) < 2 * PIECE
+
+
+def test_what_many_values_cost_does_not_grow_with_their_number() -> None:
+    # One environment variable may have this many lines; searched for one by one, this would take a minute.
+    value = "\n".join(f"{number:05x}" for number in range(0x10000, 0x10000 + 21_000))
+    redactor, began = Redactor([value]), time.monotonic()
+    data = b"a short line\n" * 20_000 + b"the line 12345\n"
+    assert lines(redactor, data).endswith("the line ***")
+    assert time.monotonic() - began < 15
+
+
+def test_a_value_that_repeats_itself_is_found_in_text_that_does() -> None:
+    redactor = Redactor(["ab" * 30_000])
+    assert redactor.text("x" + "ab" * 100_000 + "x") == "x***x"
+    assert redactor.text("ba" * 31 + "b") == "ba" * 31 + "b"
 
 
 @given(

@@ -12,6 +12,7 @@ import pytest
 
 from skillbox_core import Reason, Runner, RunResult, Settings, Status
 from skillbox_core.errors import DatabaseError
+from skillbox_core.sandbox.orphans import cleanup_orphans
 from tests.faults.world import push, request
 
 BIG = """
@@ -55,6 +56,17 @@ def test_the_spool_is_full(local: Runner, tmp_path: Path) -> None:
         assert list(local.spool.glob("*")) == []
         resize(ROOM)
         assert local.run(request()).files_list == ("data",)
+
+
+def test_what_can_not_be_removed_is_said_and_stops_nothing_else(local: Runner) -> None:
+    stuck, other = (local.spool / f"{digit * 32}-1.in-x" for digit in "01")
+    other.mkdir()
+    with _small(stuck / "in use", "size=1m"):
+        found = {orphan.name: orphan for orphan in cleanup_orphans(local)}
+        assert (found[stuck.name].done, found[other.name].done) == (False, True)
+        assert "busy" in str(found[stuck.name].error)
+    assert [orphan.done for orphan in cleanup_orphans(local)] == [True]
+    assert list(local.spool.iterdir()) == []
 
 
 def test_the_cache_is_full(local: Runner, tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ def test_each_commit_can_be_replayed(world: World, nth: int, fault: Fault) -> No
     assert result.status is Status.SUCCESS, result
     world.assert_right(result)
     commits = sum("COMMIT" in text for text, _ in world.database.requests)
+    assert commits >= COMMITS - 1, "the proxy sees no commits"
     assert (world.database.injected == 1) is (nth <= commits), f"{commits} commits"
 
 

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,56 @@ def test_a_frozen_worker_that_was_replaced_changes_nothing(local: Runner) -> Non
     result = _woken(worker)
     assert (result.status, result.output) == (Status.SUCCESS, {"ok": True})
     assert local.executions.get("default", row.id) == before
+
+
+@pytest.mark.parametrize("end", ["cancelled", "failed", "interrupted"])
+def test_a_worker_that_was_given_up_harms_nothing_of_the_try_that_took_over(local: Runner, end: str) -> None:
+    """Both run the same attempt in the same container; the first one ends while the second follows it."""
+    begun, followed, first_is_done = threading.Event(), threading.Event(), threading.Event()
+    token, results = CancelToken(), []
+
+    def first_hears(_stream: str, _line: str) -> None:
+        begun.set()
+        assert followed.wait(30)
+        if end == "cancelled":
+            token.cancel()
+        elif end == "failed":
+            raise ValueError("of the first worker's own making")
+        else:
+            raise SystemExit
+
+    def first() -> None:
+        options = RunOptions(key="first try", owner="flow", owner_attempt=1)
+        with suppress(SystemExit):
+            results.append(local.run(request(3.0), options, on_log=first_hears, cancel=token))
+        first_is_done.set()
+
+    def second_hears(_stream: str, _line: str) -> None:
+        followed.set()
+        assert first_is_done.wait(30)
+
+    threading.Thread(target=first).start()
+    assert begun.wait(30)
+    options = RunOptions(key="second try", owner="flow", owner_attempt=2)
+    second = Runner.from_settings(local.settings).run(request(3.0), options, on_log=second_hears)
+    assert (second.status, second.output) == (Status.SUCCESS, {"ok": True}), second
+    assert local.executions.get("default", second.execution_id).attempt == 1
+    assert [(result.execution_id, result.status) for result in results] == (
+        [] if end == "interrupted" else [(second.execution_id, Status.RUNNING)]
+    )
+    assert local.engine.containers({"skillbox.execution": second.execution_id}) == []
+    assert list(local.spool.glob("*")) == []
+
+
+def test_a_worker_that_was_given_up_while_it_waited_starts_nothing(local: Runner) -> None:
+    steps, options = local.steps(), RunOptions(key="first try", owner="flow", owner_attempt=1)
+    given_up = steps.create_record(request(), options)
+    second = local.run(request(), RunOptions(key="second try", owner="flow", owner_attempt=2))
+    assert (second.execution_id, second.status) == (given_up.id, Status.SUCCESS)
+    skill = steps.load_skill(given_up, options)
+    with pytest.raises(RunCancelledError):
+        steps.create_container(given_up, skill, request(), options)
+    assert local.executions.next_attempt(given_up).key == given_up.key
 
 
 @pytest.mark.parametrize("apart", [0.0, 0.4, 0.9], ids="{} s apart".format)

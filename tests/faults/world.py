@@ -79,7 +79,7 @@ class World:
     def assert_clean(self) -> None:
         """No container and no spooled file."""
         assert self.outside.engine.containers({LABEL_INSTANCE: self.settings.instance}) == []
-        assert list((self.settings.home / "spool").glob("*")) == []
+        assert list((self.settings.home / "spool").glob("*/*")) == []
 
 
 def push(runner: Runner, folder: Path, name: str = SKILL, script: str = SCRIPT) -> None:

@@ -127,8 +127,8 @@ class Ground:
             self._engine.remove(container["Id"])
         if any(seen["Mounts"] for seen in self._engine.seen):
             yield "a container had a mount or a volume"
-        for folder in (settings.home / "spool", self.temp):
-            if names := [path.name for path in folder.glob("*")]:
+        for folder, entries in ((settings.home / "spool", "*/*"), (self.temp, "*")):
+            if names := [path.name for path in folder.glob(entries)]:
                 yield f"files were left in {folder.name}: {names[:3]}"
         cache = settings.home / "cache" / "skills"
         if odd := [p.name for p in cache.rglob("*") if not _CACHED.fullmatch(p.relative_to(cache).as_posix())]:

@@ -31,6 +31,7 @@ from skillbox_core import (
 from skillbox_core.errors import InvalidRequestError, StorageError
 from skillbox_core.models import FileDigest, Verdict
 from skillbox_core.sandbox.container import LABEL_INSTANCE
+from skillbox_core.storage.local import digest_local
 from tests.conftest import MakeSkill, Run
 from tests.services.web import Page, web
 
@@ -134,6 +135,11 @@ def test_paths_and_urls_can_be_mixed_and_renamed(given: Any, earlier: RunResult,
     }
 
 
+def _link(at: Path, to: str) -> Path:
+    at.symlink_to(to)
+    return at
+
+
 @pytest.mark.parametrize(
     ("make", "said"),
     [
@@ -142,6 +148,9 @@ def test_paths_and_urls_can_be_mixed_and_renamed(given: Any, earlier: RunResult,
         (lambda top, home: (top / "link").symlink_to("/etc") or top, "link is a symbolic link"),
         (lambda top, home: os.mkfifo(top / "pipe") or top, "not a plain file"),
         (lambda top, home: Path("/dev/zero"), "not a plain file"),
+        (lambda top, home: Path("/proc/self/environ"), "the kernel's"),
+        (lambda top, home: _link(top / "link", "/proc/self/environ"), "the kernel's"),
+        (lambda top, home: Path("/sys/kernel"), "the kernel's"),
         (lambda top, home: home / "skillbox.db", "belongs to the installation"),
         (lambda top, home: home.parent, "contains the folder of the installation"),
         (lambda top, home: (top / "home").symlink_to(home) or top / "home" / "store", "belongs to the installation"),
@@ -150,6 +159,11 @@ def test_paths_and_urls_can_be_mixed_and_renamed(given: Any, earlier: RunResult,
         (lambda top, home: "simplecache::file:///etc/passwd", "there is no file or folder"),
         (lambda top, home: "zip://x::file:///etc/passwd", "chain"),
         (lambda top, home: "file:///etc/shadow/x", "can't be read"),
+        (lambda top, home: "file://[x", "can't be read"),
+        (lambda top, home: "http://[x", "can't be read"),
+        (lambda top, home: "zip://x", "can't be opened"),
+        (lambda top, home: "generic://x", "can't be opened"),
+        (lambda top, home: "dir://x", "can't be opened"),
     ],
 )
 def test_what_is_no_file_or_not_for_skills_is_refused_before_the_record(
@@ -160,6 +174,12 @@ def test_what_is_no_file_or_not_for_skills_is_refused_before_the_record(
         runner.run(RunRequest(skill="stats"), RunOptions(files=input_files(make(tmp_path, runner.settings.home))))
     assert said in str(caught.value)
     assert len(runner.executions.list("default", limit=1000)) == before
+
+
+def test_a_file_whose_size_is_not_what_the_system_says_is_refused() -> None:
+    # As it is where the kernel's files are mounted elsewhere.
+    with pytest.raises(InvalidRequestError, match="its size is not what the system says"):
+        digest_local(Path("/proc/self/environ"), 0)
 
 
 def test_a_file_that_leads_elsewhere_by_the_time_it_is_copied_is_refused(

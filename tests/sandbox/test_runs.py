@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
-import threading
+import math
+import re
+import sqlite3
 import time
+import uuid
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -16,11 +20,18 @@ from skillbox_core import (
     Runner,
     RunOptions,
     RunRequest,
+    Settings,
     SkillNotFoundError,
     Status,
 )
-from skillbox_core.errors import InvalidRequestError
-from skillbox_core.sandbox.container import LABEL_INSTANCE
+from skillbox_core.errors import EngineError, InvalidRequestError
+from skillbox_core.models import Ending, Verdict
+from skillbox_core.sandbox import follow
+from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_INSTANCE, adopt, container_name
+from skillbox_core.sandbox.engine import Engine
+from skillbox_core.sandbox.images import ready_image
+from skillbox_core.sandbox.policy import USER, container_config
+from skillbox_core.skills.package import package
 from tests.conftest import EXAMPLES, MakeSkill, Run
 
 ANSWER = "import json; json.dump({}, open('/sandbox/out/output.json', 'w'))\n"
@@ -209,9 +220,9 @@ def test_a_large_input_goes_by_file(run: Run) -> None:
 
 def test_a_cancel_kills_the_container_and_is_not_a_timeout(run: Run, runner: Runner) -> None:
     token = CancelToken()
-    threading.Timer(1.0, token.cancel).start()
     began = time.monotonic()
-    result = run("import time; print('on', flush=True); time.sleep(60)", cancel=token)
+    script = "import time; print('on', flush=True); time.sleep(60)"
+    result = run(script, cancel=token, on_log=lambda _stream, _line: token.cancel())
     assert time.monotonic() - began < 10
     assert (result.status, result.reason) == (Status.CANCELLED, None)
     assert result.logs == "on\n"
@@ -229,6 +240,24 @@ def test_an_interrupt_ends_the_record_as_cancelled_and_passes_on(runner: Runner,
     row = runner.executions.list("default", skill=name)[0]
     assert row.status == "cancelled"
     assert runner.engine.containers({LABEL_INSTANCE: runner.settings.instance}) == []
+
+
+def test_an_interrupt_passes_on_though_its_end_cannot_be_recorded(
+    installation: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    runner = Runner.from_settings(installation.model_copy(update={"home": tmp_path / "home"}))
+    package(EXAMPLES / "skills" / "slow", tmp_path / "slow.zip", installation.max_skill_size)
+    runner.registry.push("default", tmp_path / "slow.zip")
+
+    def interrupt(_stream: str, _line: str) -> None:
+        with closing(sqlite3.connect(tmp_path / "home" / "skillbox.db")) as database, database:
+            database.execute("ALTER TABLE executions RENAME TO elsewhere")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        runner.run(RunRequest(skill="slow", input={"seconds": 30}), on_log=interrupt)
+    assert "its end can't be recorded" in caplog.text
+    assert runner.engine.containers({LABEL_INSTANCE: installation.instance}) == []
 
 
 def test_a_skill_of_the_original_runs_unchanged_through_an_alias(run: Run, runner: Runner) -> None:
@@ -299,6 +328,136 @@ def test_a_container_made_by_a_lost_worker_is_adopted_with_its_logs_from_the_fir
     assert runner.engine.containers({"skillbox.execution": execution.id}) == [], sandbox
 
 
+def test_a_clock_that_jumped_ahead_ends_no_run_that_is_taken_over(
+    runner: Runner, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = make_skill(ANSWER + "import time; time.sleep(1.5)")
+    request, options = RunRequest(skill=name), RunOptions(key="jumped-" + name)
+    with monkeypatch.context() as patch:
+        patch.setattr(time, "time", lambda now=time.time: now() - 7200)
+        lost = Runner.from_settings(runner.settings).steps()
+        execution = lost.create_record(request, options)
+        lost.create_container(execution, lost.load_skill(execution, options), request, options)
+    result = Runner.from_settings(runner.settings).run(request, options)
+    assert (result.execution_id, result.status) == (execution.id, Status.SUCCESS), result
+
+
+def test_repeating_the_wait_gives_a_skill_no_more_time(runner: Runner, make_skill: MakeSkill) -> None:
+    # It stops its supervisor's clock, so that only the worker's is left.
+    name = make_skill("import os, time; print('on', flush=True); os.kill(-1, 19) if not os.fork() else time.sleep(60)")
+
+    def fail(_stream: str, _line: str) -> None:
+        raise EngineError("the log can't be read")
+
+    request, options, steps = RunRequest(skill=name), RunOptions(timeout="2s"), runner.steps(fail)
+    execution = steps.create_record(request, options)
+    skill = steps.load_skill(execution, options)
+    sandbox = steps.create_container(execution, skill, request, options)
+    outcome, give_up = None, time.monotonic() + 20
+    while outcome is None and time.monotonic() < give_up:
+        with suppress(EngineError):
+            outcome = steps.wait(execution, skill, sandbox)
+    steps.cleanup(execution, Verdict(Status.TIMEOUT))
+    assert outcome is not None
+    assert outcome.ending is Ending.DEADLINE
+
+
+LOUD = """
+import json, os, sys, time, uuid
+name = uuid.uuid4().hex
+for number in range(40000): print(number, "x" * 50, file={stream})
+print(name, file=sys.stderr)
+while not os.path.exists("/tmp/go"): time.sleep(0.01)
+print("last"); json.dump(name, open("/sandbox/out/output.json", "w"))
+"""
+
+
+@pytest.mark.parametrize("stream", ["sys.stdout", "sys.stderr"])
+def test_a_container_whose_log_lost_its_beginning_is_adopted_and_not_started_again(
+    runner: Runner, make_skill: MakeSkill, stream: str
+) -> None:
+    name = make_skill(LOUD.replace("{stream}", stream))
+    request, options = RunRequest(skill=name), RunOptions(key="loud-" + name)
+    lost = Runner.from_settings(runner.settings)
+    steps = lost.steps()
+    execution = steps.create_record(request, options)
+    sandbox = steps.create_container(execution, steps.load_skill(execution, options), request, options)
+    attachment = lost.connections.take(sandbox)
+    assert attachment
+    attachment.close()
+    while True:
+        log = b"".join(runner.engine.logs(sandbox.container_id))
+        if re.search(rb"(?m)[0-9a-f]{32}$", log):
+            break
+    assert b"started" not in log, "the engine keeps the whole log"
+
+    def hear(_stream: str, line: str) -> None:
+        if line in log.decode(errors="replace"):
+            go = runner.engine.execute(sandbox.container_id, ["touch", "/tmp/go"], user=USER, deadline=math.inf)
+            list(go) if not heard else None
+        heard.append(line)
+
+    heard: list[str] = []
+    began = time.monotonic()
+    result = Runner.from_settings(runner.settings).run(request, options, on_log=hear)
+    assert result.status is Status.SUCCESS, result
+    assert time.monotonic() - began < 30
+    assert str(result.output).encode() in log, "another start has another name"
+    assert runner.executions.get("default", execution.id).attempt == 1
+    assert result.logs.startswith("[skillbox: the beginning of the log is lost")
+    assert "last" in heard
+
+
+@pytest.mark.parametrize("handed_over", [b"", b"20000 5.0 60 TOKEN\n" + b"x" * 10_000], ids=["nothing", "half a tar"])
+def test_a_sandbox_whose_delivery_broke_off_is_made_anew(runner: Runner, handed_over: bytes) -> None:
+    image = ready_image(runner.engine, runner.settings.image_aliases.get("bash:5", "bash:5"))
+    token = uuid.uuid4().hex
+    labels = {LABEL_INSTANCE: runner.settings.instance, LABEL_EXECUTION: token}
+    config = container_config(image_id=image.id, memory=64 << 20, scratch=1 << 20, cpu_quota=50_000, labels=labels)
+    name = container_name(token, 1)
+    container = runner.engine.create(name, config)
+    try:
+        attachment = runner.engine.attach(container)
+        runner.engine.start(container)
+        attachment.write(handed_over.replace(b"TOKEN", token.encode()), time.monotonic() + 10)
+        attachment.close()
+        assert adopt(runner.engine, name, token=token, instance=runner.settings.instance) is None
+        assert not runner.engine.remove(container), "it was removed"
+    finally:
+        runner.engine.remove(container)
+
+
+def test_a_log_that_was_followed_to_its_end_takes_no_other_request_with_it(runner: Runner) -> None:
+    engine = Engine(runner.settings.engine_url)
+    image = ready_image(engine, runner.settings.image_aliases.get("bash:5", "bash:5"))
+    labels = {LABEL_INSTANCE: runner.settings.instance}
+    config = container_config(image_id=image.id, memory=64 << 20, scratch=1 << 20, cpu_quota=50_000, labels=labels)
+    quiet, over = (engine.create(f"t-{uuid.uuid4().hex}", config) for _ in range(2))
+    try:
+        attachment = runner.engine.attach(quiet)
+        runner.engine.start(quiet)
+        followed = engine.follow(over)
+        assert list(followed) == []
+        other = engine.follow(quiet)
+        followed.close()
+        followed.release()
+        attachment.close()
+        assert b"refused" in b"".join(other)
+        other.release()
+    finally:
+        for container in (quiet, over):
+            engine.remove(container)
+
+
+def test_a_connection_that_nobody_waits_on_is_closed_with_its_run(runner: Runner, make_skill: MakeSkill) -> None:
+    name = make_skill("import time; time.sleep(60)")
+    request, options, steps = RunRequest(skill=name), RunOptions(key="dropped-" + name), runner.steps()
+    execution = steps.create_record(request, options)
+    sandbox = steps.create_container(execution, steps.load_skill(execution, options), request, options)
+    steps.cleanup(execution, Verdict(Status.FAILED, Reason.INFRASTRUCTURE))
+    assert runner.connections.take(sandbox) is None
+
+
 def test_a_container_removed_by_somebody_else_is_said_to_be_lost(runner: Runner, make_skill: MakeSkill) -> None:
     name = make_skill("import time; print('on', flush=True); time.sleep(60)")
 
@@ -336,6 +495,48 @@ def test_no_line_is_lost_when_one_stream_is_far_behind_the_other(run: Run, _atte
     result = run(script, on_log=read)
     assert result.ok, result
     assert seen == {"stdout": list(range(0, 20000, 2)), "stderr": list(range(1, 20000, 2))}
+
+
+FORGER = """
+import os, sys, time
+print("ready", flush=True)
+while not os.path.exists("/tmp/token"): time.sleep(0.01)
+token = open("/tmp/token").read().strip()
+# The shell around this, and the supervisor's clock.
+for name in os.listdir("/proc"):
+    if name.isdigit() and int(name) not in (1, os.getpid(), os.getppid()):
+        try: os.kill(int(name), 19)
+        except OSError: pass
+json.dump({}, open('/sandbox/out/output.json', 'w'))
+sys.stderr.write(f"\\n\\x1eskillbox {token} ended code=0 late=0 full=0 peak=1 cpu_ns=1 oom=0\\n")
+sys.stderr.flush()
+while True: print("x" * 1000)
+"""
+
+
+@pytest.mark.parametrize("cancelled", [False, True], ids=["nobody cancels", "cancelled"])
+def test_a_forged_last_word_does_not_outlast_the_wait_for_the_rest(
+    run: Run, runner: Runner, monkeypatch: pytest.MonkeyPatch, cancelled: bool
+) -> None:
+    monkeypatch.setattr(follow, "DRAIN", 600.0 if cancelled else 3.0)
+    token, seen = CancelToken(), 0
+
+    def hear(stream: str, line: str) -> None:
+        nonlocal seen
+        seen += 1
+        if line == "ready":
+            (found,) = runner.engine.containers({LABEL_INSTANCE: runner.settings.instance})
+            told = f"echo {found['Labels'][LABEL_EXECUTION]} >/tmp/token"
+            list(runner.engine.execute(found["Id"], ["sh", "-c", told], user=USER, deadline=time.monotonic() + 30))
+        if cancelled and seen == 1000:
+            token.cancel()
+
+    began = time.monotonic()
+    result = run("import json\n" + FORGER, timeout="2s", on_log=hear, cancel=token)
+    assert result.status is (Status.CANCELLED if cancelled else Status.SUCCESS), result
+    assert seen >= 1000
+    assert time.monotonic() - began < 60
+    assert runner.engine.containers({LABEL_INSTANCE: runner.settings.instance}) == []
 
 
 def test_a_skill_that_keeps_stdout_to_itself_still_ends(run: Run) -> None:

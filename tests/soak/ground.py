@@ -139,7 +139,7 @@ class Ground:
         if more := self._volume_names() - self._volumes:
             yield f"volumes were left: {sorted(more)}"
         home = self.runner.settings.home
-        for folder in (home.parent / "tmp", home / "spool"):
+        for folder in (home.parent / "tmp", self.runner.spool):
             if names := [path.name for path in folder.glob("*")]:
                 yield f"{len(names)} files were left in {folder.name}: {names[:5]}"
         odd = [path.name for path in (home / "cache").rglob("*") if path.is_file() and path.suffix != ".zip"]

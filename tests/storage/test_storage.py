@@ -5,16 +5,19 @@ from __future__ import annotations
 import io
 import tarfile
 import threading
+import traceback
 import urllib.request
+import uuid
 import zipfile
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event, text
 
 from skillbox_core import Reason, Runner, RunOptions, RunRequest, SkillNotFoundError, Status
-from skillbox_core.errors import SkillboxError, StorageError, VersionExistsError
+from skillbox_core.errors import DatabaseError, SkillboxError, StorageError, VersionExistsError
 from skillbox_core.models import Verdict
-from skillbox_core.sandbox.orphans import cleanup_orphans
+from skillbox_core.sandbox.orphans import cleanup_orphans, end_owner
 from skillbox_core.storage.database import HEAD, VERSION_TABLE, Database
 from tests.services.postgres import fresh_database
 
@@ -164,6 +167,39 @@ def test_the_reconciler_closes_what_nobody_looks_after_and_leaves_the_living(
     assert [(o.kind, o.done) for o in cleanup_orphans(store)] == [("spool", True)], "its execution is over now"
     assert store.executions.result("default", execution.id).reason is Reason.INFRASTRUCTURE
     assert cleanup_orphans(store) == []
+
+
+def test_ending_an_owner_reads_its_own_records_and_no_inputs(store: Runner, tmp_path: Path) -> None:
+    store.registry.push("default", archive(tmp_path))
+    opened = {}
+    for owner in ("one", "other"):
+        options = RunOptions(key=owner, owner=owner, owner_attempt=1)
+        opened[owner] = store.steps().create_record(RunRequest(skill="echo", input=owner), options).id
+    asked: list[str] = []
+    engine = store.executions._database._engine
+    event.listen(engine, "before_cursor_execute", lambda _c, _cursor, statement, *_: asked.append(statement))
+    assert [(o.execution_id, o.done) for o in end_owner(store, "one", Status.CANCELLED)] == [(opened["one"], True)]
+    first = asked[0]
+    assert "owner = " in first
+    assert "executions.input," not in first
+    statuses = {owner: store.executions.get("default", found).status for owner, found in opened.items()}
+    assert statuses == {"one": Status.CANCELLED, "other": Status.RUNNING}
+
+
+def test_what_a_failing_database_says_holds_nothing_that_was_written(store: Runner, tmp_path: Path) -> None:
+    store.registry.push("default", archive(tmp_path))
+    execution = store.steps().create_record(RunRequest(skill="echo"), RunOptions(key="said"))
+    with store.executions._database.session() as session:
+        session.execute(text("ALTER TABLE executions RENAME TO elsewhere"))
+    line = uuid.uuid4().hex
+    with pytest.raises(DatabaseError) as caught:
+        store.executions.close(execution, Verdict(Status.SUCCESS, logs=line))
+    assert line not in "".join(traceback.format_exception(caught.value))
+
+
+def test_a_database_is_described_without_the_passwords_in_its_url() -> None:
+    database = Database("postgresql+psycopg://user:canary-1@host/db?password=canary-2&sslmode=require")
+    assert database.description == "postgresql+psycopg://user:***@host/db"
 
 
 def test_many_processes_may_meet_an_empty_database(database_url: str, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import sqlalchemy
 from skillbox_core import Reason, Runner, RunOptions, RunRequest, RunResult, Settings, Status, files_from, input_files
 from skillbox_core.errors import ExecutionNotFoundError, InvalidRequestError, SkillboxError, StorageError
 from skillbox_core.models import Verdict
+from skillbox_core.sandbox.orphans import find_orphans
 from skillbox_core.spool import discard, stale_spool
 from skillbox_core.storage.database import Database
 from tests.services.swift import S3Service
@@ -144,6 +145,17 @@ def test_what_killed_workers_left_in_the_spool_is_found_and_the_living_are_left(
     assert [path.name for path in store.spool.iterdir()] == ["of somebody else"], "a run clears up after itself"
     (store.spool / "of somebody else" / "file").unlink()
     (store.spool / "of somebody else").rmdir()
+
+
+@pytest.mark.parametrize("differs", ["instance", "db_dsn"])
+def test_what_another_installation_has_in_the_same_home_is_left(store: Runner, tmp_path: Path, differs: str) -> None:
+    value = {"instance": "another", "db_dsn": f"sqlite:///{tmp_path / 'another.db'}"}[differs]
+    other = Runner.from_settings(store.settings.model_copy(update={differs: value}))
+    theirs = store.spool / f"{uuid.uuid4().hex}-1.tar.gz"
+    theirs.touch()
+    assert [orphan.name for orphan in find_orphans(other)] == []
+    assert [orphan.name for orphan in find_orphans(store)] == [theirs.name]
+    theirs.unlink()
 
 
 def test_urls_of_the_own_buckets_open_what_is_the_tenants_and_nothing_else(

@@ -1,0 +1,76 @@
+"""A log that is taken up again: no line twice while it is whole, none left out when its beginning is gone."""
+
+from __future__ import annotations
+
+import struct
+
+import pytest
+
+from skillbox_core.redaction import Redactor
+from skillbox_core.sandbox.follow import _Journal
+
+STARTED = (2, b"\n\x1eskillbox tok started\n")
+
+
+def log(*frames: tuple[int, bytes]) -> bytes:
+    return b"".join(struct.pack(">BxxxL", stream, len(data)) + data for stream, data in frames)
+
+
+def lines(first: int, last: int) -> list[tuple[int, bytes]]:
+    return [(1, f"{number}\n".encode()) for number in range(first, last)]
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def journal(told: list[str]) -> _Journal:
+    return _Journal("tok", 1 << 20, Redactor(), lambda _stream, line: told.append(line))
+
+
+@pytest.mark.parametrize("before", [0, 3], ids=["in order", "stdout is ahead"])
+def test_a_whole_log_is_passed_on_once_however_often_it_is_read(
+    journal: _Journal, told: list[str], before: int
+) -> None:
+    journal.feed(log(STARTED, *lines(0, 10)))
+    for last in (20, 30):
+        journal.restart()
+        journal.feed(log(*lines(0, before), STARTED, *lines(before, last)))
+        journal.settle()
+    journal.finish()
+    assert told == [str(number) for number in range(30)]
+    assert journal.text() == "".join(f"{number}\n" for number in range(30))
+
+
+def test_a_log_that_lost_its_beginning_is_passed_on_whole_and_the_loss_is_marked(
+    journal: _Journal, told: list[str]
+) -> None:
+    journal.feed(log(STARTED, *lines(0, 10)))
+    journal.restart()
+    journal.feed(log(*lines(12, 16)))
+    assert told == [str(number) for number in range(10)], "the first word may be yet to come"
+    journal.settle()
+    assert told[10:] == ["12", "13", "14", "15"]
+    first, mark, second = journal.text().partition("[skillbox: the connection was lost")
+    assert (first, bool(mark), second.splitlines()[1:]) == (
+        "".join(f"{number}\n" for number in range(10)),
+        True,
+        ["12", "13", "14", "15"],
+    )
+
+
+def test_a_log_that_lost_its_beginning_before_anybody_read_it_says_so(journal: _Journal, told: list[str]) -> None:
+    journal.restart()
+    journal.feed(log(*lines(0, 200), (2, b"\n\x1eskillbox tok ended code=0\n"), (1, b"\n\x1eskillbox tok drained\n")))
+    assert told == [str(number) for number in range(200)]
+    assert journal.text().startswith("[skillbox: the beginning of the log is lost")
+    assert journal.complete
+
+
+def test_a_sandbox_that_refused_its_skill_has_lost_nothing(journal: _Journal) -> None:
+    journal.restart()
+    journal.feed(log((2, b"\n\x1eskillbox tok refused\n")))
+    journal.finish()
+    assert (journal.text(), journal.complete) == ("", True)
