@@ -109,10 +109,10 @@ def growth(line: Line) -> Iterator[str]:
 
 
 def memory(line: Line) -> tuple[int, int]:
-    """The median of the second fifth, once everything is loaded and warm, and of the last fifth, in bytes."""
-    fifth = max(len(line.resident) // 5, 1)
-    early, late = line.resident[fifth : 2 * fifth] or line.resident, line.resident[-fifth:]
-    return int(statistics.median(early)), int(statistics.median(late))
+    """The median of the first fifth after the warm-up, and of the last fifth, in bytes."""
+    measured = line.resident[sum(batch.warm_up for batch in line.batches) :] or line.resident
+    fifth = max(len(measured) // 5, 1)
+    return int(statistics.median(measured[:fifth])), int(statistics.median(measured[-fifth:]))
 
 
 def report(lines: list[Line], judge: Judge, ground: Ground) -> None:

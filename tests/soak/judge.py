@@ -76,8 +76,10 @@ class Judge:
             yield f"it is not final: {row.status}"
             return
         starts = self._starts.get(row.id, 0)
-        if starts > 1:
-            yield f"the skill was started {starts} times"
+        # A run that was cancelled loses its container a moment before its record is closed; a worker that dies
+        # in between leaves a container lost, for which another attempt is made.
+        if starts > (row.attempt if case.spec["status"] == "cancelled" else 1):
+            yield f"the skill was started {starts} times, in attempt {row.attempt}"
         lost = result.status is Status.FAILED and (result.error or "").startswith("the worker was lost: ")
         if fate.abandoned and lost:
             return

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -49,6 +49,7 @@ class Batch:
     Attributes:
         struck: Its worker may be killed.
         stop_after: Seconds after which its worker is told to stop (SIGTERM), as when a person cancels a flow run.
+        warm_up: Its worker is measured only after it: a worker holds more once it has seen each kind of run.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Batch:
     struck: bool
     runs: tuple[Run, ...]
     stop_after: float | None = None
+    warm_up: bool = False
 
 
 def cases_by_group() -> dict[str, dict[str, Case]]:
@@ -70,13 +72,24 @@ def cases_by_group() -> dict[str, dict[str, Case]]:
 
 
 def plan(runs: int, seed: int) -> list[Batch]:
-    """So many runs, half through the core and half through flows, half of each with workers that may be killed."""
+    """So many runs, half through the core and half through flows, half of each with workers that may be killed.
+
+    Before them each worker that is never killed runs every script once.
+    """
     dice = random.Random(seed)
     groups = {group: sorted(cases) for group, cases in cases_by_group().items()}
-    numbers = iter(range(runs))
-    batches = list(_batches(dice, groups, numbers, runs))
+    batches = list(_batches(dice, groups, iter(range(runs)), runs))
     dice.shuffle(batches)
-    return batches
+    return [*_warm_ups(groups, itertools.count(runs)), *batches]
+
+
+def _warm_ups(groups: dict[str, list[str]], numbers: Iterator[int]) -> Iterator[Batch]:
+    scripts = [name for group, names in groups.items() if group != "cancelled" for name in names]
+    ways: tuple[Way, ...] = ("core", "flow")
+    for way in ways:
+        for start in range(0, len(scripts), BATCH):
+            runs = tuple(Run(next(numbers), name) for name in scripts[start : start + BATCH])
+            yield Batch(f"warm-up-{way}-{start}", way, False, runs, warm_up=True)
 
 
 def _batches(dice: random.Random, groups: dict[str, list[str]], numbers: Iterator[int], runs: int) -> Iterator[Batch]:
@@ -96,7 +109,7 @@ def _mixed(
     names = [name for name in SHARES if cancels or name != "cancelled"]
     # What flows don't cancel in their mixed batches is made up for here.
     weights = [SHARES[name] * (4 / 3 if name == "cancelled" else 1) for name in names]
-    for number in islice(numbers, BATCH):
+    for number in itertools.islice(numbers, BATCH):
         (group,) = dice.choices(names, weights)
         after = dice.uniform(0.0, 3.0) if group == "cancelled" else None
         yield Run(number, dice.choice(groups[group]), after)

@@ -24,6 +24,14 @@ from tests.soak.strike import Fate
 def test_the_plan_has_all_runs_in_about_the_shares_and_a_seed_repeats_it() -> None:
     batches = plan(1000, 7)
     assert batches == plan(1000, 7) != plan(1000, 8)
+    warm_ups = [batch for batch in batches if batch.warm_up]
+    assert batches[: len(warm_ups)] == warm_ups
+    for way in ("core", "flow"):
+        warmed = sorted(run.case for batch in warm_ups if batch.way == way for run in batch.runs)
+        assert warmed == sorted(
+            name for group, cases in cases_by_group().items() if group != "cancelled" for name in cases
+        )
+    batches = batches[len(warm_ups) :]
     runs = [run for batch in batches for run in batch.runs]
     assert sorted(run.number for run in runs) == list(range(1000))
     group_of = {name: group for group, cases in cases_by_group().items() for name in cases}
