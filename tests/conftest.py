@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import uuid
-import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings
 from skillbox_core.settings import load_env_file
 from skillbox_core.skills.package import package
-from tests.services import postgres, swift
+from tests.services import postgres, skills, swift
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 
@@ -78,21 +77,12 @@ MakeSkill = Callable[..., str]
 
 
 @pytest.fixture
-def make_skill(runner: Runner, tmp_path: Path) -> MakeSkill:
+def make_skill(runner: Runner) -> MakeSkill:
     """Pushes a skill with this script and returns its name; each call makes a new one."""
 
-    def make(script: str, *, lang: str = "python", front: str = "", files: dict[str, str] | None = None) -> str:
+    def make(script: str, **details: Any) -> str:
         name = f"t-{uuid.uuid4().hex[:12]}"
-        main = {"python": "main.py", "node": "main.js", "bash": "main.sh"}[lang]
-        path = tmp_path / f"{name}.zip"
-        with zipfile.ZipFile(path, "w") as archive:
-            archive.writestr(
-                "SKILL.md", f"---\nname: {name}\ndescription: A test.\nlang: {lang}\n{front}\n---\nDo it.\n"
-            )
-            archive.writestr(main, script)
-            for other, text in (files or {}).items():
-                archive.writestr(other, text)
-        runner.registry.push("default", path)
+        skills.push(runner, name, script, **details)
         return name
 
     return make

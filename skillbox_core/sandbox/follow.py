@@ -9,8 +9,6 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections import Counter
-from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -21,7 +19,8 @@ from skillbox_core.redaction import Redactor
 from skillbox_core.sandbox.container import SLICE, Connections
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.engine_faults import ContainerGoneError
-from skillbox_core.sandbox.logs import Announcement, CappedLog, Line, LineReader, OnLog
+from skillbox_core.sandbox.journal import Journal
+from skillbox_core.sandbox.logs import Announcement, OnLog
 from skillbox_core.sandbox.streams import LogFollower
 
 DEADLINE_GRACE = 1.0
@@ -38,10 +37,6 @@ OUTAGE = 60.0
 """Seconds for which an engine that does not answer is waited for; a restart takes less."""
 _PIECE = 4096
 """Bytes between two looks at the clock."""
-_LOOKED_THROUGH = 100
-"""Lines at the beginning of a log among which the supervisor's first word is, if the log has its beginning."""
-_BEGINNING_LOST = "[skillbox: the beginning of the log is lost, the engine keeps its last megabyte]"
-_TAKEN_UP = "[skillbox: the connection was lost; from the engine's log, lines may be missing before this or come twice]"
 _TAIL = 20
 """Lines at the end of the log among which the announcement is; nothing but its own process can follow it."""
 
@@ -70,7 +65,7 @@ def wait(
         EngineError: The engine could not be asked for `OUTAGE` seconds; calling again reattaches.
     """
     attachment = connections.take(sandbox)
-    follower = _Follower(engine, sandbox, _Journal(token, max_log, redactor, on_log), attachment)
+    follower = _Follower(engine, sandbox, Journal(token, max_log, redactor, on_log), attachment)
     try:
         stopped = follower.run(time.monotonic() + timeout + DEADLINE_GRACE, cancel)
     finally:
@@ -131,96 +126,6 @@ def _post_mortem(state: dict[str, Any] | None, logs: str, refused: Announcement 
     )
 
 
-class _Journal:
-    """What a sandbox says: its lines, each passed on once, and its supervisor's last words.
-
-    Attributes:
-        ended: How the skill ended, as stderr has it.
-        refused: Why it was not begun.
-    """
-
-    def __init__(self, token: str, max_log: int, redactor: Redactor, on_log: OnLog | None) -> None:
-        self.token, self._max_log, self._redactor, self._on_log = token, max_log, redactor, on_log
-        self._told: Counter[str] = Counter()
-        self._known: Counter[str] = Counter()
-        self.ended: Announcement | None = None
-        self.refused: Announcement | None = None
-        self._drained = False
-        self._reader, self._log = LineReader(token, redactor), CappedLog(max_log)
-        self._before: CappedLog | None = None
-        self._held: list[Line | Announcement] | None = None
-
-    @property
-    def complete(self) -> bool:
-        """Whether no more is to come: both streams are at their end, or there never was a skill."""
-        return self.refused is not None or (self.ended is not None and self._drained)
-
-    def restart(self) -> None:
-        """The engine's log is read from its beginning: what was passed on already is not passed on twice.
-
-        That holds while the log begins with the supervisor's first word. The engine drops the beginning of a log of
-        more than a megabyte; then nothing tells what was passed on, and lines are rather repeated than left out.
-        """
-        if self._told:
-            self._before = self._before if self._held is not None else self._log
-        self._reader, self._log = LineReader(self.token, self._redactor), CappedLog(self._max_log)
-        self._known, self._drained, self._held = self._told.copy(), False, []
-
-    def feed(self, data: bytes) -> None:
-        self._take(self._reader.feed(data))
-
-    def settle(self) -> None:
-        """Decides, now that nothing more came at once, whether the log that is read again has its beginning."""
-        if self._held:
-            self._resume(self._held)
-
-    def finish(self) -> None:
-        """Takes unfinished lines as they are: there is no more to come."""
-        self._take(self._reader.finish())
-        self.settle()
-
-    def text(self) -> str:
-        return self._log.text()
-
-    def _take(self, items: Iterable[Line | Announcement]) -> None:
-        for item in items:
-            if self._held is None:
-                self._put(item)
-                continue
-            # The streams travel apart: a skill's first lines can be before the word that announces them.
-            self._held.append(item)
-            if _is_beginning(item) or len(self._held) >= _LOOKED_THROUGH:
-                self._resume(self._held)
-
-    def _resume(self, held: list[Line | Announcement]) -> None:
-        self._held = None
-        if not any(_is_beginning(item) for item in held):
-            # From here on lines are counted anew, since that is where the log now begins.
-            self._told, self._known = Counter(), Counter()
-            self._log, mark = (self._before, _TAKEN_UP) if self._before else (self._log, _BEGINNING_LOST)
-            self._log.add(mark)
-        for item in held:
-            self._put(item)
-
-    def _put(self, item: Line | Announcement) -> None:
-        if isinstance(item, Announcement):
-            self.ended = item if item.word == "ended" else self.ended
-            self._drained = self._drained or item.word == "drained"
-            self.refused = item if item.word == "refused" else self.refused
-            return
-        self._log.add(item.text)
-        if self._known[item.stream] > 0:
-            self._known[item.stream] -= 1
-            return
-        self._told[item.stream] += 1
-        if self._on_log:
-            self._on_log(item.stream, item.text)
-
-
-def _is_beginning(item: Line | Announcement) -> bool:
-    return isinstance(item, Announcement) and item.word in ("started", "refused")
-
-
 class _Source(Protocol):
     def read(self, timeout: float) -> bytes | None:
         """What has arrived; None when nothing came in time, `b""` at the end."""
@@ -236,7 +141,7 @@ class _Follower:
         state: At the end, what the engine said of a container that ended without a last word; None when it is gone.
     """
 
-    def __init__(self, engine: Engine, sandbox: Sandbox, journal: _Journal, live: _Source | None) -> None:
+    def __init__(self, engine: Engine, sandbox: Sandbox, journal: Journal, live: _Source | None) -> None:
         self._engine, self._sandbox = engine, sandbox
         self.journal = journal
         self.state: dict[str, Any] | None = None
@@ -327,7 +232,7 @@ class _Follower:
 
     def _announced(self) -> bool:
         """Whether the end stands in the engine's log: a connection can die without a word."""
-        journal = _Journal(self.journal.token, 0, Redactor(), None)
+        journal = Journal(self.journal.token, 0, Redactor(), None)
         with suppress(ContainerGoneError):
             for chunk in self._engine.logs(self._sandbox.container_id, tail=_TAIL):
                 journal.feed(chunk)

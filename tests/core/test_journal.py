@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from skillbox_core.redaction import Redactor
-from skillbox_core.sandbox.follow import _Journal
+from skillbox_core.sandbox.journal import Journal
 
 STARTED = (2, b"\n\x1eskillbox tok started\n")
 
@@ -26,14 +26,12 @@ def told() -> list[str]:
 
 
 @pytest.fixture
-def journal(told: list[str]) -> _Journal:
-    return _Journal("tok", 1 << 20, Redactor(), lambda _stream, line: told.append(line))
+def journal(told: list[str]) -> Journal:
+    return Journal("tok", 1 << 20, Redactor(), lambda _stream, line: told.append(line))
 
 
 @pytest.mark.parametrize("before", [0, 3], ids=["in order", "stdout is ahead"])
-def test_a_whole_log_is_passed_on_once_however_often_it_is_read(
-    journal: _Journal, told: list[str], before: int
-) -> None:
+def test_a_whole_log_is_passed_on_once_however_often_it_is_read(journal: Journal, told: list[str], before: int) -> None:
     journal.feed(log(STARTED, *lines(0, 10)))
     for last in (20, 30):
         journal.restart()
@@ -45,7 +43,7 @@ def test_a_whole_log_is_passed_on_once_however_often_it_is_read(
 
 
 def test_a_log_that_lost_its_beginning_is_passed_on_whole_and_the_loss_is_marked(
-    journal: _Journal, told: list[str]
+    journal: Journal, told: list[str]
 ) -> None:
     journal.feed(log(STARTED, *lines(0, 10)))
     journal.restart()
@@ -61,7 +59,7 @@ def test_a_log_that_lost_its_beginning_is_passed_on_whole_and_the_loss_is_marked
     )
 
 
-def test_a_log_that_lost_its_beginning_before_anybody_read_it_says_so(journal: _Journal, told: list[str]) -> None:
+def test_a_log_that_lost_its_beginning_before_anybody_read_it_says_so(journal: Journal, told: list[str]) -> None:
     journal.restart()
     journal.feed(log(*lines(0, 200), (2, b"\n\x1eskillbox tok ended code=0\n"), (1, b"\n\x1eskillbox tok drained\n")))
     assert told == [str(number) for number in range(200)]
@@ -69,7 +67,7 @@ def test_a_log_that_lost_its_beginning_before_anybody_read_it_says_so(journal: _
     assert journal.complete
 
 
-def test_a_sandbox_that_refused_its_skill_has_lost_nothing(journal: _Journal) -> None:
+def test_a_sandbox_that_refused_its_skill_has_lost_nothing(journal: Journal) -> None:
     journal.restart()
     journal.feed(log((2, b"\n\x1eskillbox tok refused\n")))
     journal.finish()

@@ -61,7 +61,7 @@ def _world(
                 "db_dsn": url.replace(address, database.address),
             }
         )
-        push(outside, tmp_path_factory.mktemp("skill"))
+        push(outside)
         world = World(engine_proxy, store, database, settings, outside)
         # The bucket of executions is made by the first upload.
         world.assert_right(world.runner().run(request()))

@@ -47,8 +47,8 @@ def _assert_infrastructure(runner: Runner, result: RunResult) -> None:
     assert runner.executions.result("default", result.execution_id).error == result.error
 
 
-def test_the_spool_is_full(local: Runner, tmp_path: Path) -> None:
-    push(local, tmp_path, script=BIG)
+def test_the_spool_is_full(local: Runner) -> None:
+    push(local, script=BIG)
     with _small(local.settings.home / "spool", "size=1m") as resize:
         result = local.run(request())
         _assert_infrastructure(local, result)
@@ -69,8 +69,8 @@ def test_what_can_not_be_removed_is_said_and_stops_nothing_else(local: Runner) -
     assert list(local.spool.iterdir()) == []
 
 
-def test_the_cache_is_full(local: Runner, tmp_path: Path) -> None:
-    push(local, tmp_path, script="# " + os.urandom(1_500_000).hex() + BIG)
+def test_the_cache_is_full(local: Runner) -> None:
+    push(local, script="# " + os.urandom(1_500_000).hex() + BIG)
     cache = local.settings.home / "cache"
     with _small(cache, "size=500k") as resize:
         _assert_infrastructure(local, local.run(request()))
@@ -79,8 +79,8 @@ def test_the_cache_is_full(local: Runner, tmp_path: Path) -> None:
         assert local.run(request()).status is Status.SUCCESS
 
 
-def test_the_local_store_is_full(local: Runner, tmp_path: Path) -> None:
-    push(local, tmp_path, script=BIG)
+def test_the_local_store_is_full(local: Runner) -> None:
+    push(local, script=BIG)
     store = local.settings.home / "store" / "executions"
     with _small(store, "size=1m") as resize:
         result = local.run(request())
@@ -98,7 +98,7 @@ def test_the_database_is_full(installation: Settings, tmp_path: Path) -> None:
             update={"home": tmp_path / "home", "db_dsn": f"sqlite:///{folder / 'skillbox.db'}"}
         )
         runner = Runner.from_settings(settings)
-        push(runner, tmp_path)
+        push(runner)
         filler = folder / "filler"
         free = os.statvfs(folder)
         filler.write_bytes(b"x" * (free.f_bavail * free.f_frsize))
@@ -109,11 +109,11 @@ def test_the_database_is_full(installation: Settings, tmp_path: Path) -> None:
         assert runner.engine.containers({"skillbox.instance": settings.instance}) == []
 
 
-def test_a_database_that_somebody_locks_is_waited_for(local: Runner, tmp_path: Path) -> None:
+def test_a_database_that_somebody_locks_is_waited_for(local: Runner) -> None:
     import sqlite3
     import threading
 
-    push(local, tmp_path)
+    push(local)
     other = sqlite3.connect(local.settings.home / "skillbox.db", isolation_level=None, check_same_thread=False)
     other.execute("BEGIN IMMEDIATE")
     threading.Timer(1.5, lambda: other.execute("COMMIT")).start()

@@ -37,7 +37,7 @@ def _own_engine(installation: Settings, tmp_path: Path, *options: str) -> Iterat
             }
         )
         runner = Runner.from_settings(settings)
-        push(runner, tmp_path)
+        push(runner)
         yield engine, runner
 
 
@@ -95,8 +95,8 @@ def _api(runner: Runner) -> docker.APIClient:
 
 
 @pytest.fixture(scope="module")
-def own_skill(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Runner:
-    push(runner, tmp_path_factory.mktemp("skill"))
+def own_skill(runner: Runner) -> Runner:
+    push(runner)
     return runner
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -124,11 +123,9 @@ STUBBORN = {
 
 
 @pytest.mark.parametrize("script", STUBBORN.values(), ids=STUBBORN)
-def test_the_deadline_holds_within_two_seconds_for_a_skill_in_a_thread(
-    world: World, script: str, tmp_path: Path
-) -> None:
+def test_the_deadline_holds_within_two_seconds_for_a_skill_in_a_thread(world: World, script: str) -> None:
     name = f"stubborn-{uuid4().hex[:8]}"
-    push(world.outside, tmp_path, name, f"echo begun\n{script}\n")
+    push(world.outside, name, f"echo begun\n{script}\n")
     stubborn = skill(name, timeout="2s", raise_on_failure=False)
     begun, ended = threading.Event(), threading.Event()
     ends: list[float] = []

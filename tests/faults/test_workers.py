@@ -40,7 +40,7 @@ def _worker(settings: Settings, *arguments: str) -> subprocess.Popen[str]:
 def local(installation: Settings, tmp_path: Path) -> Runner:
     """A worker with everything in folders of its own, so that another process can share them."""
     runner = Runner.from_settings(installation.model_copy(update={"home": tmp_path / "home"}))
-    push(runner, tmp_path)
+    push(runner)
     return runner
 
 
@@ -206,7 +206,7 @@ def test_who_waits_for_admission_hears_of_a_cancellation() -> None:
 def test_waiting_for_admission_does_not_count_against_the_timeout(installation: Settings, tmp_path: Path) -> None:
     settings = installation.model_copy(update={"home": tmp_path / "home", "max_concurrent_execs": 1})
     runner = Runner.from_settings(settings)
-    push(runner, tmp_path)
+    push(runner)
     results: list[RunResult] = []
 
     def run() -> None:

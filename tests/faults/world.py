@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-import uuid
-import zipfile
 from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import docker
 
 from skillbox_core import Runner, RunRequest, RunResult, Settings, Status
 from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_INSTANCE
+from tests.services import skills
 from tests.services.faults import Proxy
 
 SKILL = "marked"
@@ -82,13 +80,9 @@ class World:
         assert list((self.settings.home / "spool").glob("*/*")) == []
 
 
-def push(runner: Runner, folder: Path, name: str = SKILL, script: str = SCRIPT) -> None:
+def push(runner: Runner, name: str = SKILL, script: str = SCRIPT) -> None:
     """Stores a bash skill."""
-    path = folder / f"{uuid.uuid4().hex}.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("SKILL.md", f"---\nname: {name}\ndescription: A test.\nlang: bash\n---\n")
-        archive.writestr("main.sh", script)
-    runner.registry.push("default", path)
+    skills.push(runner, name, script, lang="bash")
 
 
 def request(seconds: float = 0.0) -> RunRequest:
