@@ -9,8 +9,8 @@ from prefect.context import TaskRunContext
 from flows import cancellation
 from flows.environment import Secrets
 from flows.installation import installation_settings, runner_for
-from flows.limits import Place
 from flows.owner import current_owner
+from flows.place import Place
 from flows.tasks import TaskSteps
 from flows.watch import Watch
 from skillbox_core.errors import RunCancelledError, SkillboxError

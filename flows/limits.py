@@ -21,7 +21,6 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-from prefect import get_run_logger
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
 from prefect.client.schemas.objects import ConcurrencyLeaseHolder
@@ -29,8 +28,6 @@ from prefect.exceptions import ObjectAlreadyExists
 
 from skillbox_core.cancel import CancelToken
 from skillbox_core.errors import InfrastructureError, RunCancelledError
-from skillbox_core.repeat import repeated
-from skillbox_core.runner import Runner
 
 logger = logging.getLogger(__name__)
 
@@ -298,32 +295,3 @@ def limit_for(name: str, default: int) -> EngineLimit:
         limit = _limits.setdefault(key, EngineLimit(name, default))
         atexit.register(limit.close)
     return limit
-
-
-class Place:
-    """A run's slot on its engine.
-
-    Args:
-        cancel: Tripped, it ends the waiting.
-        owner: Id of the flow run that is shown as the slot's holder.
-    """
-
-    def __init__(self, runner: Runner, cancel: CancelToken, owner: str | None) -> None:
-        self._runner = runner
-        self._cancel = cancel
-        self._logger = get_run_logger()
-        self._holder = ConcurrencyLeaseHolder(type="flow_run", id=UUID(owner)) if owner else None
-        self._limit: EngineLimit | None = None
-        self._slot: Slot | None = None
-
-    def take(self) -> None:
-        """Waits for the slot; see `EngineLimit.acquire`."""
-        name = f"skillbox-{repeated(lambda: self._runner.engine.name)}"
-        self._limit = limit_for(name, self._runner.settings.max_engine_execs)
-        self._slot = self._limit.acquire(self._cancel, self._holder, self._logger)
-
-    def give_back(self) -> None:
-        """Gives the slot back, if there is one."""
-        if self._limit and self._slot:
-            self._limit.release(self._slot)
-            self._slot = None

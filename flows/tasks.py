@@ -18,7 +18,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import exponential_backoff
 from prefect.utilities.annotations import quote
 
-from flows.limits import Place
+from flows.place import Place
 from flows.watch import Watch
 from skillbox_core.errors import SkillboxError
 from skillbox_core.lifecycle import Steps
