@@ -4,8 +4,8 @@
 
 A Prefect server on Postgres and a fresh installation are started for it. Both ways run in turn, in quarters, so
 that a busy machine weighs on both. The server shares the processors with what is measured: the share in wall time
-holds its work too, the share in processor time is this process's alone. Ends with 1 if a run fails, a container is left, or the server's log has errors;
-never because of a time.
+holds its work too, the share in processor time is this process's alone. Ends with 1 if a run fails, a container is
+left, or the server's log has errors; never because of a time.
 """
 
 from __future__ import annotations
