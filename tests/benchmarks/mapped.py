@@ -86,9 +86,8 @@ def measure(skills: int, threads: int, server: PrefectServer) -> int:
     print(f"core              {core:.0f} ms a skill")
     print(f"with Prefect      {with_prefect:.0f} ms a skill; ratio {with_prefect / core:.2f}")
     print(f"Prefect's share   {share:.0f} ms a skill; the budget is 40 ms")
-    print(
-        f"processor time    {core_cpu:.0f} ms and {prefect_cpu:.0f} ms a skill; Prefect's share {prefect_cpu - core_cpu:.0f} ms"
-    )
+    own = f"{core_cpu:.0f} ms and {prefect_cpu:.0f} ms a skill; Prefect's share {prefect_cpu - core_cpu:.0f} ms"
+    print(f"processor time    {own}")
     print(f"peak memory       {peak:.0f} MB")
     print(f"failed {len(failed)}, containers left {len(left)}, complaints of the server {len(server.complaints())}")
     for line in server.complaints()[:10]:
