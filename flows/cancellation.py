@@ -127,8 +127,8 @@ class _Watch:
 
     def _forget_ended(self) -> None:
         # Not by a callback of the reference: that may come while this very thread holds the lock.
-        self._going_on = {key: context for key, context in self._going_on.items() if context() is not None}
-        self._elsewhere = {key: context for key, context in self._elsewhere.items() if context() is not None}
+        self._going_on = {key: context for key, context in self._going_on.items() if _goes_on(context)}
+        self._elsewhere = {key: context for key, context in self._elsewhere.items() if _goes_on(context)}
 
     def _stop_elsewhere(self) -> None:
         with self._lock:
@@ -160,6 +160,12 @@ class _Watch:
         finally:
             with self._lock:
                 self._tokens.pop(token, None)
+
+
+def _goes_on(context: weakref.ref[FlowRunContext]) -> bool:
+    """Whether a flow run has not ended. Threads that began in one keep its context, so that is not the whole answer."""
+    found = context()
+    return found is not None and getattr(found.task_runner, "_started", True)
 
 
 _watch = _Watch()
