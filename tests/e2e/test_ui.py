@@ -62,7 +62,8 @@ def test_the_flow_run_shows_a_box_for_each_skill_with_its_arrows(page: Page, run
     arrows = {(nodes[parent["id"]]["label"], name) for name, box in skills.items() for parent in box["parents"]}
     assert arrows >= {("clean-csv", "stats"), ("stats", "chart")}
     inside = [nodes[node["encapsulating"][0]["id"]]["label"] for node in nodes.values() if node["encapsulating"]]
-    assert Counter(inside) == dict.fromkeys(skills, 7)
+    # A run that left no files has nothing to upload.
+    assert Counter(inside) == {"clean-csv": 6, "stats": 7, "chart": 7, "text-summary": 6}
     expect(page.locator("canvas").first).to_be_visible()
     expect(page.get_by_text("Completed").first).to_be_visible()
     page.screenshot(path=tmp_path / "flow-run.png")
