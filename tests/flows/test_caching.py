@@ -15,6 +15,7 @@ from skillbox_core import ExecutionFailedError, Runner
 from skillbox_core.errors import InvalidRequestError
 from skillbox_core.settings import load_settings
 from tests.conftest import MakeSkill
+from tests.services import skills
 
 ANSWER = 'import json; json.dump({}, open("/sandbox/out/output.json", "w"))'
 
@@ -88,7 +89,7 @@ def test_another_installation_under_the_same_name_has_results_of_its_own(
     assert [_calls(cached, {})[0][0] for _ in range(2)] == ["Completed", "Cached"]
     monkeypatch.setenv("SKILLBOX_HOME", str(tmp_path / "other"))
     other = Runner.from_settings(load_settings())
-    other.registry.push("default", tmp_path / f"{name}.zip")
+    skills.push(other, name, ANSWER)
     ((state, execution),) = _calls(cached, {})
     assert state == "Completed"
     assert other.executions.get("default", execution).status == "success"

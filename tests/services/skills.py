@@ -32,5 +32,6 @@ def push(
         made = Path(folder) / f"{name}.zip"
         with zipfile.ZipFile(made, "w") as archive:
             for path, text in {"SKILL.md": md, MAIN[lang]: script, **(files or {})}.items():
-                archive.writestr(path, text)
+                # With a date of its own, the same skill has the same bytes whenever it is made.
+                archive.writestr(zipfile.ZipInfo(path), text)
         runner.registry.push("default", made)
