@@ -10,7 +10,7 @@ from skillbox_core.sandbox.logs import Announcement, CappedLog, Line, LineReader
 
 _LOOKED_THROUGH = 100
 """Lines at the beginning of a log among which the supervisor's first word is, if the log has its beginning."""
-_BEGINNING_LOST = "[skillbox: the beginning of the log is lost, the engine keeps its last megabyte]"
+BEGINNING_LOST = "[skillbox: the beginning of the log is lost, the engine keeps its last megabyte]"
 _TAKEN_UP = "[skillbox: the connection was lost; from the engine's log, lines may be missing before this or come twice]"
 
 
@@ -87,7 +87,7 @@ class Journal:
         if not any(_is_beginning(item) for item in held):
             # From here on lines are counted anew, since that is where the log now begins.
             self._told, self._known = Counter(), Counter()
-            self._log, mark = (self._before, _TAKEN_UP) if self._before else (self._log, _BEGINNING_LOST)
+            self._log, mark = (self._before, _TAKEN_UP) if self._before else (self._log, BEGINNING_LOST)
             self._log.add(mark)
         for item in held:
             self._put(item)
