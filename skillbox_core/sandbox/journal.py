@@ -11,6 +11,7 @@ from skillbox_core.sandbox.logs import Announcement, CappedLog, Line, LineReader
 _LOOKED_THROUGH = 100
 """Lines at the beginning of a log among which the supervisor's first word is, if the log has its beginning."""
 BEGINNING_LOST = "[skillbox: the beginning of the log is lost, the engine keeps its last megabyte]"
+"""The first line of such a log as it is kept."""
 _TAKEN_UP = "[skillbox: the connection was lost; from the engine's log, lines may be missing before this or come twice]"
 
 
