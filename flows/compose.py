@@ -168,10 +168,11 @@ class SkillTask(Task[..., RunResult]):
         context = FlowRunContext.get()
         if context is None:
             return
-        cancellation.follow(context, current_owner())
+        owner = current_owner()
+        cancellation.follow(context, owner)
         if not isinstance(context.task_runner, ThreadPoolTaskRunner):
             # What it starts may run in another process, which no signal to this one reaches.
-            cancellation.end_elsewhere(context, current_owner(), self._spec.installation)
+            cancellation.end_elsewhere(context, owner, self._spec.installation)
 
 
 def _whole(value: Any) -> Any:

@@ -53,12 +53,17 @@ def test_an_archive_that_was_changed_in_the_bucket_writes_nothing_elsewhere(
     assert not Path("/tmp/escaped-not-here").exists()
 
 
+def store(bucket: Bucket, packed: Path, name: str) -> Path:
+    """Puts an archive of one good file where the artifacts of a run lie."""
+    with tarfile.open(packed, "w:gz") as tar:
+        tar.addfile(evil(name), io.BytesIO(b"good"))
+    bucket.put(packed, KEY)
+    return packed
+
+
 def test_a_link_that_lies_in_the_folder_already_leads_nowhere(installation: Settings, tmp_path: Path) -> None:
     bucket = Bucket(installation.model_copy(update={"home": tmp_path / "home"}), "executions")
-    packed = tmp_path / "good.tar.gz"
-    with tarfile.open(packed, "w:gz") as tar:
-        tar.addfile(evil("folder/file"), io.BytesIO(b"good"))
-    bucket.put(packed, KEY)
+    store(bucket, tmp_path / "good.tar.gz", "folder/file")
     target, outside = tmp_path / "downloads", tmp_path / "outside"
     target.mkdir()
     outside.mkdir()
@@ -70,10 +75,7 @@ def test_a_link_that_lies_in_the_folder_already_leads_nowhere(installation: Sett
 
 def test_an_archive_that_is_not_the_one_that_was_uploaded_is_refused(installation: Settings, tmp_path: Path) -> None:
     bucket = Bucket(installation.model_copy(update={"home": tmp_path / "home"}), "executions")
-    packed = tmp_path / "other.tar.gz"
-    with tarfile.open(packed, "w:gz") as tar:
-        tar.addfile(evil("file"), io.BytesIO(b"good"))
-    bucket.put(packed, KEY)
+    packed = store(bucket, tmp_path / "other.tar.gz", "file")
     with pytest.raises(ChangedObjectError):
         ArtifactStore(bucket).extract(Artifacts(KEY, size=packed.stat().st_size, sha256="0" * 64), tmp_path / "here")
     assert list((tmp_path / "here").iterdir()) == []
