@@ -19,7 +19,7 @@ from skillbox_core.status import Status
 
 if TYPE_CHECKING:
     from skillbox_core.models import Execution
-    from skillbox_core.storage.executions import ExecutionStore
+    from skillbox_core.storage.records import ExecutionRecords
 
 logger = logging.getLogger(__name__)
 
@@ -55,7 +55,7 @@ def clear(spool: Path, execution: Execution) -> None:
                 logger.warning("%s is left in the spool for the clean-up: %s", entry.name, error)
 
 
-def stale_spool(spool: Path, executions: ExecutionStore) -> list[Path]:
+def stale_spool(spool: Path, executions: ExecutionRecords) -> list[Path]:
     """What nobody needs any more: entries of attempts that are over, or that no record knows.
 
     The entries are listed before the records are asked, so one that comes to be meanwhile is not among them.

@@ -16,7 +16,7 @@ from skillbox_core.status import Status
 from skillbox_core.text import harmless
 
 if TYPE_CHECKING:
-    from skillbox_core.storage.executions import ExecutionStore
+    from skillbox_core.storage.records import ExecutionRecords
     from skillbox_core.storage.tables import ExecutionRow
 
 SHORTEST = 8
@@ -120,7 +120,7 @@ def files(
         note(f"not collected: {name}: {why}")
 
 
-def _find(executions: ExecutionStore, tenant: str, text: str) -> ExecutionRow:
+def _find(executions: ExecutionRecords, tenant: str, text: str) -> ExecutionRow:
     """A tenant's record by its id, or by a part from its beginning that no other one of this tenant has.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Execution records: opened once, closed once, readable whatever a skill printed."""
+"""Execution records, written: opened once, claimed by one, closed once."""
 
 from __future__ import annotations
 
@@ -9,19 +9,13 @@ from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import defer
 from sqlmodel import col, select
 
-from skillbox_core.errors import ExecutionNotFoundError, InvalidRequestError
-from skillbox_core.models import Artifacts, Execution, FileDigest, RunResult, Usage, Verdict
-from skillbox_core.names import check_execution_id, check_tenant
-from skillbox_core.status import Reason, Status
-from skillbox_core.storage.database import Database
-from skillbox_core.storage.objects import Bucket
+from skillbox_core.errors import InvalidRequestError
+from skillbox_core.models import Execution, FileDigest, RunResult, Verdict
+from skillbox_core.status import Status
+from skillbox_core.storage.records import ExecutionRecords
 from skillbox_core.storage.tables import ExecutionRow, aware, now
-
-_WITHOUT_INPUT = (defer(ExecutionRow.input),)  # type: ignore[arg-type]
-"""An input may be megabytes, and there may be many records."""
 
 
 @dataclass(frozen=True)
@@ -44,21 +38,8 @@ class NewExecution:
     instance: str
 
 
-class ExecutionStore:
-    """The `executions` table.
-
-    Args:
-        files: The bucket that signs addresses of artifacts when a record is read.
-    """
-
-    def __init__(self, database: Database, files: Bucket) -> None:
-        self._database = database
-        self._files = files
-
-    @property
-    def place(self) -> str:
-        """Where the records are: the database, without its password."""
-        return self._database.description
+class ExecutionStore(ExecutionRecords):
+    """The `executions` table, for whoever runs skills: what it has for reading, and the only writes to it."""
 
     def open(self, new: NewExecution, resolve: Callable[[], str]) -> Execution:
         """Opens a record, or finds the one that this key, or an earlier try of this owner, opened before.
@@ -225,81 +206,6 @@ class ExecutionStore:
             running = row.status == Status.RUNNING and row.attempt == execution.attempt
             return running and row.idempotency_key != execution.key
 
-    def get(self, tenant: str, execution_id: str) -> ExecutionRow:
-        """A record of this tenant.
-
-        Raises:
-            ExecutionNotFoundError: There is none, or it is another tenant's.
-        """
-        check_tenant(tenant)
-        with self._database.session() as session:
-            row = session.get(ExecutionRow, check_execution_id(execution_id))
-            if row is None or row.tenant_id != tenant:
-                raise ExecutionNotFoundError(
-                    f"there is no execution {execution_id}", hint="`skillbox exec list` shows them"
-                )
-            return row
-
-    def beginning_with(self, tenant: str, prefix: str, limit: int) -> Sequence[str]:
-        """Ids of this tenant's records that begin so.
-
-        Args:
-            prefix: Hexadecimal digits, lowercase.
-        """
-        query = select(ExecutionRow.id).where(
-            ExecutionRow.tenant_id == check_tenant(tenant), col(ExecutionRow.id).startswith(prefix, autoescape=True)
-        )
-        with self._database.session() as session:
-            return session.exec(query.limit(limit)).all()
-
-    def result(self, tenant: str, execution_id: str) -> RunResult:
-        """What a record says, as a result with a freshly signed address."""
-        return self._result(self.get(tenant, execution_id))
-
-    def artifacts(self, tenant: str, execution_id: str) -> Artifacts:
-        """The files of a finished execution, for another one to be given.
-
-        Raises:
-            ExecutionNotFoundError: It is not one of this tenant's.
-            InvalidRequestError: It is still running, or its files can't be checked.
-        """
-        row = self.get(tenant, execution_id)
-        if row.status == Status.RUNNING:
-            raise InvalidRequestError(f"execution {execution_id} is still running, so it has no files yet")
-        if row.files_key and not row.files_sha256:
-            raise InvalidRequestError(
-                f"the files of execution {execution_id} were stored without digests", hint="run it again"
-            )
-        return _artifacts(row)
-
-    def list(
-        self, tenant: str, *, status: Status | None = None, skill: str | None = None, limit: int = 20
-    ) -> Sequence[ExecutionRow]:
-        """The newest records of a tenant."""
-        query = select(ExecutionRow).where(ExecutionRow.tenant_id == check_tenant(tenant))
-        if status:
-            query = query.where(ExecutionRow.status == status)
-        if skill:
-            query = query.where(ExecutionRow.skill_name == skill)
-        with self._database.session() as session:
-            return session.exec(query.order_by(col(ExecutionRow.created_at).desc()).limit(limit)).all()
-
-    def find(self, execution_ids: Sequence[str]) -> dict[str, ExecutionRow]:
-        """Records by id, of any tenant and without their inputs; for the reconciler."""
-        query = select(ExecutionRow).where(col(ExecutionRow.id).in_(execution_ids)).options(*_WITHOUT_INPUT)
-        with self._database.session() as session:
-            rows = session.exec(query).all()
-        return {row.id: row for row in rows}
-
-    def running(self, instance: str, owner: str | None = None) -> Sequence[ExecutionRow]:
-        """Open records of an installation, all or one owner's, without their inputs; for the reconciler."""
-        query = select(ExecutionRow).where(ExecutionRow.status == Status.RUNNING, ExecutionRow.instance == instance)
-        if owner is not None:
-            query = query.where(ExecutionRow.owner == owner)
-        query = query.options(*_WITHOUT_INPUT)
-        with self._database.session() as session:
-            return session.exec(query).all()
-
     def _execution(self, row: ExecutionRow) -> Execution:
         finished = row.status != Status.RUNNING
         return Execution(
@@ -314,24 +220,6 @@ class ExecutionStore:
             result=self._result(row) if finished else None,
         )
 
-    def _result(self, row: ExecutionRow) -> RunResult:
-        return RunResult(
-            execution_id=row.id,
-            status=Status(row.status),
-            output=json.loads(row.output) if row.output is not None else None,
-            files_url=self._files.url(row.files_key) if row.files_key else "",
-            files_list=tuple(json.loads(row.files_list)),
-            logs=row.logs,
-            duration_ms=row.duration_ms,
-            error=row.error,
-            reason=Reason(row.reason) if row.reason else None,
-            usage=Usage(row.exit_code, row.peak_memory, row.cpu_seconds),
-            artifacts=_artifacts(row),
-            skill=row.skill_name,
-            version=row.skill_version,
-            tenant=row.tenant_id,
-        )
-
 
 def _held_by(execution: Execution) -> tuple[ColumnElement[bool], ...]:
     """The fence before every write: the record is open, and nobody has begun a new attempt or taken it over since."""
@@ -341,8 +229,3 @@ def _held_by(execution: Execution) -> tuple[ColumnElement[bool], ...]:
         col(ExecutionRow.attempt) == execution.attempt,
         col(ExecutionRow.idempotency_key) == execution.key,
     )
-
-
-def _artifacts(row: ExecutionRow) -> Artifacts:
-    files = tuple(FileDigest(*file) for file in json.loads(row.files_digests))
-    return Artifacts(row.files_key, files, row.files_size, row.files_sha256)

@@ -25,9 +25,9 @@ from skillbox_core.models import Execution, FileDigest, InputFile, PlannedFile, 
 from skillbox_core.names import check_execution_id
 from skillbox_core.settings import Settings
 from skillbox_core.storage.artifacts import ArtifactStore, read_archive
-from skillbox_core.storage.executions import ExecutionStore
 from skillbox_core.storage.local import digest_local, find_local, open_local
 from skillbox_core.storage.objects import CHUNK
+from skillbox_core.storage.records import ExecutionRecords
 from skillbox_core.storage.remote import find_remote
 
 STAGING_TIMEOUT = 600.0
@@ -36,7 +36,7 @@ STAGING_TIMEOUT = 600.0
 class InputStore:
     """Where the input files of runs come from: records and artifacts, local paths, URLs."""
 
-    def __init__(self, settings: Settings, executions: ExecutionStore, artifacts: ArtifactStore) -> None:
+    def __init__(self, settings: Settings, executions: ExecutionRecords, artifacts: ArtifactStore) -> None:
         self._settings = settings
         self._executions = executions
         self._artifacts = artifacts
