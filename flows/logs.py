@@ -33,7 +33,9 @@ TURNS = 20
 LIMIT = 4 * 1024 * 1024
 """Characters that one run may ship."""
 REPEATABLE = 512 * 1024
-"""Characters that the engine's own log is sure to hold from the first line on."""
+"""Bytes that the engine's own log, of a megabyte, is sure to hold from the first line on."""
+ENTRY = 64
+"""Bytes at most that the engine adds to a line: its stream, its time, its length twice."""
 
 Line = tuple[Stream, str]
 
@@ -51,6 +53,7 @@ class RunLog:
         self._gathered: list[Line] = []
         self._size = 0
         self._shipped = 0
+        self._held = 0
         self._allowance, self._refilled = float(BURST), time.monotonic()
         self._timer: threading.Timer | None = None
         self._seen: dict[Stream, int] = {"stdout": 0, "stderr": 0}
@@ -61,7 +64,7 @@ class RunLog:
     def again(self) -> None:
         """The lines come anew from the first one on: those that were shipped already are left out."""
         with self._lock:
-            self._repeated = dict(self._seen) if self._shipped < REPEATABLE else {"stdout": 0, "stderr": 0}
+            self._repeated = dict(self._seen) if self._held < REPEATABLE else {"stdout": 0, "stderr": 0}
 
     def write(self, stream: Stream, line: str) -> None:
         """Ships a line, now or soon."""
@@ -70,6 +73,7 @@ class RunLog:
                 self._repeated[stream] -= 1
                 return
             self._seen[stream] += 1
+            self._held += len(line.encode(errors="replace")) + ENTRY
             if self._shipped > LIMIT:
                 return
             self._shipped += len(line) + 1

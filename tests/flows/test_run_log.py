@@ -15,6 +15,10 @@ from skillbox_core.sandbox.logs import Stream
 from tests.conftest import MakeSkill
 from tests.flows import seen
 
+MEGABYTE = 1_000_000
+ENGINE_ADDS = 28
+"""What an entry of the engine's log takes beside the line."""
+
 LEVELS = {"stdout": logging.INFO, "stderr": logging.WARNING}
 
 
@@ -87,6 +91,19 @@ def test_lines_that_come_again_after_a_lost_connection_are_shipped_once() -> Non
         log.write(stream, line)  # type: ignore[arg-type]
     log.close()
     assert [text for _, text in logger.records] == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("line", ["", "日" * 100, "x" * 1000], ids=["empty", "three bytes each", "long"])
+def test_no_line_is_left_out_once_the_engine_may_have_dropped_the_first_ones(line: str) -> None:
+    logger = Collected()
+    log = RunLog(logger)
+    printed = MEGABYTE // (len(line.encode()) + ENGINE_ADDS)
+    for _ in range(printed):
+        log.write("stdout", line)
+    log.again()
+    log.write("stdout", "the first that the engine still has")
+    log.close()
+    assert logger.lines("stdout")[-1] == "the first that the engine still has"
 
 
 @pytest.mark.parametrize(
