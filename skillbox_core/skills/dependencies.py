@@ -20,9 +20,11 @@ from pathlib import Path
 
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.skills.archive import VENDOR
-from skillbox_core.skills.requirements import checked_requirements, has_dependencies
+from skillbox_core.skills.requirements import checked_packages, checked_requirements
 
 _TIMEOUT = 600
+_LONGEST = 16 * 1024 * 1024
+"""Bytes of a list of dependencies; real locks have a few megabytes."""
 _PASSED = frozenset(
     {
         *("PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"),
@@ -31,6 +33,8 @@ _PASSED = frozenset(
         *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS"),
     }
 )
+_NPM_WALLS = {f"npm_config_allow_{kind}": "none" for kind in ("git", "remote", "file", "directory")}
+"""For what packages of the registry depend on in turn, where npm knows these settings."""
 _PASSED_PREFIX = re.compile(r"PIP_|npm_config_", re.IGNORECASE)
 _IMAGE = "or use an image that has it (`image:` in SKILL.md)"
 
@@ -55,13 +59,12 @@ def find_needs(folder: Path) -> Needs:
         InvalidSkillError: It asks for more than packages of an index, or can't be read.
     """
     python: tuple[str, ...] = ()
-    node: dict[str, str] = {}
+    node: Mapping[str, str] = {}
     if not (folder / VENDOR).exists():
         python = tuple(checked_requirements(_text(folder / "requirements.txt") or ""))
     if not (folder / "node_modules").exists():
         package, lock = _text(folder / "package.json"), _text(folder / "package-lock.json")
-        if package is not None and has_dependencies(package, lock):
-            node = {"package.json": package, **({} if lock is None else {"package-lock.json": lock})}
+        node = {} if package is None else checked_packages(package, lock)
     return Needs(python, node)
 
 
@@ -91,6 +94,9 @@ def tool_environment(ours: Mapping[str, str]) -> dict[str, str]:
 
 def _text(path: Path) -> str | None:
     try:
+        size = path.stat().st_size
+        if not path.is_file() or size > _LONGEST:
+            raise InvalidSkillError(f"{path.name} can't be read: it is no file of at most {_LONGEST} bytes")
         return path.read_text("utf-8-sig")
     except FileNotFoundError:
         return None
@@ -137,7 +143,7 @@ def _run(command: list[str], folder: Path, what: str) -> None:
         done = subprocess.run(  # noqa: S603 - fixed program, and arguments that are paths
             command,
             cwd=folder,
-            env=tool_environment(os.environ),
+            env={**tool_environment(os.environ), **_NPM_WALLS},
             capture_output=True,
             text=True,
             timeout=_TIMEOUT,

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from skillbox_core.errors import InvalidSkillError
+from skillbox_core.sandbox.limits import format_bytes
 from skillbox_core.skills import dependencies
 from skillbox_core.skills.archive import SKILL_MD, SkillArchive, inspect_archive
 
@@ -30,9 +31,15 @@ def package(folder: Path, target: Path, max_size: int, *, prepare: bool = True) 
     """
     if not (folder / SKILL_MD).is_file():
         raise InvalidSkillError(f"{folder} is not a skill: it has no {SKILL_MD}", hint="`skillbox init NAME` makes one")
+    total = 0
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for path in _files(folder):
-            _add(archive, path, path.relative_to(folder).as_posix())
+            name = path.relative_to(folder).as_posix()
+            # A hole of a terabyte takes no place in a folder, and hours to be packed and refused.
+            total += path.stat().st_size
+            if total > max_size:
+                raise InvalidSkillError(f"unpacked it is over {format_bytes(max_size)}, with {name!r}")
+            _add(archive, path, name)
         needs = dependencies.find_needs(folder)
         with dependencies.prepared(needs if prepare else dependencies.Needs()) as ready:
             if ready:
@@ -59,5 +66,8 @@ def _files(folder: Path) -> Iterator[Path]:
             path = Path(root) / name
             if path.is_symlink():
                 raise InvalidSkillError(f"{path.relative_to(folder)} is a symbolic link; skills hold plain files only")
-            if name not in _LEFT_OUT and not name.endswith(".pyc") and path.is_file():
-                yield path
+            if name in _LEFT_OUT or name.endswith(".pyc"):
+                continue
+            if not path.is_file():
+                raise InvalidSkillError(f"{path.relative_to(folder)} is no plain file, and skills hold nothing else")
+            yield path

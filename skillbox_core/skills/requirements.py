@@ -24,7 +24,17 @@ _FORM = "only `name[extras] versions ; marker --hash=...` is taken: packages of 
 _NPM = re.compile(
     r"(npm:(@[\w.-]+/)?[\w-][\w.-]*(@|\Z))?([\w~^<>=*|+-][\w~^<>=*|+. -]*)?\Z|\$(@[\w.-]+/)?[\w-][\w.-]*\Z", re.ASCII
 )
+_NAME = re.compile(r"(@[\w.-]+/)?[\w-][\w.-]*\Z", re.ASCII)
+_PLACE = re.compile(r"((\A|/)node_modules/(@[\w.-]+/)?[\w-][\w.-]*)+\Z", re.ASCII)
+_EXACT = re.compile(r"\d+\.\d+\.\d+([-+][\w.+-]+)?\Z", re.ASCII)
 _NPM_KEYS = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies", "overrides")
+_LOCKED = frozenset(
+    {
+        *("name", "version", "integrity", "dev", "optional", "devOptional", "peer", "engines", "os", "cpu", "libc"),
+        *("dependencies", "devDependencies", "optionalDependencies", "peerDependencies", "peerDependenciesMeta"),
+    }
+)
+"""What an entry of a lock may say. npm takes much else for the place to fetch a package from."""
 _BRING = "what a registry lacks can be brought along in node_modules/"
 
 
@@ -74,25 +84,28 @@ def _refused(number: int, line: str) -> InvalidSkillError:
     )
 
 
-def has_dependencies(package: str, lock: str | None) -> bool:
-    """Whether a `package.json` has dependencies, which then are packages of the registry and nothing else.
+def checked_packages(package: str, lock: str | None) -> dict[str, str]:
+    """The files for npm by name, whose dependencies are packages of the registry and nothing else; none without any.
 
     Args:
         package: The text of `package.json`.
-        lock: That of `package-lock.json`, if there is one.
+        lock: That of `package-lock.json`, if there is one. It is written anew from the little that is known to be
+            harmless, and without addresses: npm then asks its own registry for each package, by name and version.
 
     Raises:
         InvalidSkillError: Not JSON, or it names a folder, a repository or a URL.
     """
     wanted = _object(package, "package.json")
     if not wanted.get("dependencies"):
-        return False
+        return {}
     if "workspaces" in wanted:
         raise InvalidSkillError("package.json: workspaces are refused: a skill is one package", hint=_BRING)
     _check_versions(wanted, "package.json")
+    kept = {key: value for key, value in wanted.items() if not key.startswith("_")}
+    files = {"package.json": json.dumps(kept)}
     if lock is not None:
-        _check_lock(_object(lock, "package-lock.json"))
-    return True
+        files["package-lock.json"] = json.dumps(_checked_lock(_object(lock, "package-lock.json")))
+    return files
 
 
 def _object(text: str, file: str) -> dict[str, Any]:
@@ -123,14 +136,28 @@ def _texts(value: Any) -> Iterator[str]:
             yield inner if isinstance(inner, str) else json.dumps(inner)
 
 
-def _check_lock(lock: dict[str, Any]) -> None:
+def _checked_lock(lock: dict[str, Any]) -> dict[str, Any]:
     packages = lock.get("packages")
     if not isinstance(packages, dict):
         raise InvalidSkillError("package-lock.json has no packages: it is older than npm 7", hint="write it anew")
-    for place, entry in packages.items():
-        came = entry.get("resolved", "https:") if isinstance(entry, dict) else None
-        if not isinstance(came, str) or not came.startswith(("https:", "http:")) or entry.get("link"):
-            raise InvalidSkillError(
-                f"package-lock.json: {shown(place)} is refused: it does not come from a registry", hint=_BRING
-            )
-        _check_versions(entry, "package-lock.json")
+    checked = {place: _checked_entry(place, entry) for place, entry in packages.items()}
+    return {"lockfileVersion": 3, "requires": True, "packages": checked}
+
+
+def _checked_entry(place: str, entry: Any) -> dict[str, Any]:
+    def refused(why: str) -> InvalidSkillError:
+        return InvalidSkillError(f"package-lock.json: {shown(place)} is refused: {why}", hint=_BRING)
+
+    if not isinstance(entry, dict) or entry.get("link"):
+        raise refused("it does not come from a registry")
+    came = entry.get("resolved", "https:")
+    if not isinstance(came, str) or not came.startswith(("https:", "http:")):
+        raise refused("it does not come from a registry")
+    if place and not _PLACE.match(place):
+        raise refused("it is no place for a package")
+    if place and not (isinstance(entry.get("version"), str) and _EXACT.match(entry["version"])):
+        raise refused("it has no exact version")
+    if not isinstance(entry.get("name", "a"), str) or not _NAME.match(entry.get("name", "a")):
+        raise refused("it has no name of a package")
+    _check_versions(entry, "package-lock.json")
+    return {key: value for key, value in entry.items() if key in _LOCKED}

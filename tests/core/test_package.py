@@ -14,7 +14,7 @@ import pytest
 
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.skills.package import package
-from skillbox_core.skills.requirements import has_dependencies
+from skillbox_core.skills.requirements import checked_packages
 
 MAX = 10_000_000
 
@@ -173,6 +173,18 @@ def test_a_source_package_is_not_built_even_from_the_index(
         ({"dependencies": {"a": "1"}}, {"packages": {"node_modules/a": {"resolved": "git+ssh://git@h/evil.git#1"}}}),
         ({"dependencies": {"a": "1"}}, {"packages": {"node_modules/a": {"dependencies": {"b": "evil/evil"}}}}),
         ({"dependencies": {"a": "1"}}, {"dependencies": {"a": {"version": "file:../evil"}}}),
+        *(
+            ({"dependencies": {"a": "*"}}, {"packages": {"node_modules/a": {"version": version}}})
+            for version in (
+                *("file:~/evil", "file:/evil.tgz", "http://127.0.0.1:1/a.tgz", "github:evil/evil#0123", "../evil"),
+                *("1.0.0 || file:../evil", "^1.0.0", "", None, ["1.0.0"]),
+            )
+        ),
+        *(
+            ({"dependencies": {"a": "*"}}, {"packages": {place: {"version": "1.0.0"}}})
+            for place in ("../evil", "/evil", "node_modules/../evil", "node_modules/a/../../evil", "evil")
+        ),
+        ({"dependencies": {"a": "*"}}, {"packages": {"node_modules/a": {"version": "1.0.0", "name": "file:../evil"}}}),
     ],
 )
 def test_node_dependencies_that_are_no_packages_of_a_registry_reach_no_npm(
@@ -185,11 +197,40 @@ def test_node_dependencies_that_are_no_packages_of_a_registry_reach_no_npm(
         package(skill, tmp_path / "s.zip", MAX)
 
 
+def test_a_lock_reaches_npm_without_any_other_place_to_fetch_from() -> None:
+    entry = {
+        **{"version": "1.2.3", "integrity": "sha512-abc", "dependencies": {"b": "^1"}, "optional": True},
+        **{"resolved": "http://127.0.0.1:1/a.tgz", "_resolved": "file:../evil", "_from": "file:../evil", "x": 1},
+    }
+    wanted = {"name": "mine", "dependencies": {"a": "*"}, "_resolved": "file:../evil"}
+    lock = {
+        "packages": {"": wanted, "node_modules/a": entry, "node_modules/a/node_modules/@x/b": {"version": "1.0.0-r+1"}}
+    }
+    files = checked_packages(json.dumps(wanted), json.dumps(lock))
+    assert not any(word in text for text in files.values() for word in ("evil", "127.0.0.1", "resolved", "_from"))
+    assert json.loads(files["package-lock.json"])["packages"]["node_modules/a"] == {
+        **{"version": "1.2.3", "integrity": "sha512-abc", "dependencies": {"b": "^1"}, "optional": True}
+    }
+
+
+@pytest.mark.parametrize("what", ["hole", "pipe", "pipe for npm"])
+def test_a_folder_that_can_not_be_a_skill_is_refused_before_it_is_packed(
+    skill: Path, tmp_path: Path, what: str
+) -> None:
+    if what == "hole":
+        with (skill / "data").open("wb") as file:
+            file.truncate(1 << 40)
+    else:
+        os.mkfifo(skill / ("data" if what == "pipe" else "package.json"))
+    with pytest.raises(InvalidSkillError, match="over" if what == "hole" else "no plain file"):
+        package(skill, tmp_path / "s.zip", MAX, prepare=False)
+
+
 def test_versions_of_a_registry_are_taken() -> None:
     versions = ["1.2.3", "^1.2", "~1.2.0", "", "*", "latest", ">=1 <2 || 3.x", "1.0.0-rc.1+b", "npm:other@^1", "$b"]
     wanted = {"dependencies": {f"a{number}": version for number, version in enumerate(versions)}}
     lock = {"packages": {"": wanted, "node_modules/a0": {"version": "1.2.3", "resolved": "https://registry/a.tgz"}}}
-    assert has_dependencies(json.dumps(wanted), json.dumps(lock))
+    assert set(checked_packages(json.dumps(wanted), json.dumps(lock))) == {"package.json", "package-lock.json"}
 
 
 def test_npm_and_pip_get_no_secret_of_the_installation(
