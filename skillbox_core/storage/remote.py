@@ -18,6 +18,9 @@ from skillbox_core.storage.objects import BLOCK, CHUNK, s3_filesystem
 _MARKS = ("etag", "content-md5", "digest", "md5hash", "checksum", "last-modified", "lastmodified", "updated", "mtime")
 """What the stores that fsspec knows say of an object's contents, in lower case."""
 
+_LOCAL = frozenset({"file", "local", "generic", "dir", "memory"})
+"""Backends that open this machine's files, or whatever is behind a URL inside the URL."""
+
 _SECRET = re.compile(r"""\?[^\s'"]*|(?<=//)[^/\s@]*@""")
 """The query and the user of a URL inside a text."""
 
@@ -108,8 +111,11 @@ def _filesystem(settings: Settings, tenant: str, url: str) -> tuple[Any, str]:
     except Exception as error:  # what a backend makes of a URL that it can't open has no base in common
         text = _said(error)
         raise InvalidRequestError(f"{shown_url(url)} can't be opened: {text}") from None
-    if "file" in _protocols(filesystem):
+    if _LOCAL.intersection(_protocols(filesystem)):
         raise InvalidRequestError(f"{shown_url(url)} is a file of this machine", hint="give its path")
+    # As the store reads it: s3:///bucket/key names no bucket where a URL has it, and opens one.
+    if "s3" in _protocols(filesystem) and settings.s3_endpoint and filesystem.split_path(path)[0] in own:
+        raise InvalidRequestError(f"{shown_url(url)} is not how an object of this installation is named")
     return filesystem, str(path)
 
 

@@ -192,6 +192,10 @@ def test_urls_of_the_own_buckets_open_what_is_the_tenants_and_nothing_else(
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", s3.access_key)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", s3.secret_key)
     assert read(store, f"s3://{bucket}/x.csv").raise_for_status().output == {"x.csv": "foreign"}
+    for slashes in ("s3:///", "s3:////", "s3a:///"):
+        # These keys open the installation's own buckets too, so a URL that hides the bucket's name must not.
+        with pytest.raises(InvalidRequestError, match="not how an object"):
+            read(store, f"{slashes}{own.removeprefix('s3://')}/{made.artifacts.key}", "other")
 
 
 def test_records_of_the_first_schema_are_read_and_their_unchecked_files_are_no_input(
