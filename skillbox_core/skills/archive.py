@@ -166,7 +166,12 @@ def check_path(name: str) -> str:
 
 def path_problem(name: str) -> str | None:
     """The rule that a relative path breaks, or None for a good one."""
+    # First of all: what follows looks at each character, and a stranger's skill can have thousands of long names.
+    if len(name) > MAX_PATH_BYTES or len(name.encode(errors="surrogatepass")) > MAX_PATH_BYTES:
+        return f"a path is over {MAX_PATH_BYTES} bytes"
     parts = name.split("/")
+    if len(parts) > MAX_PATH_DEPTH:
+        return f"a path is over {MAX_PATH_DEPTH} levels deep"
     if name.startswith("/") or (len(name) > 1 and name[1] == ":"):
         return "a path is absolute"
     if "\\" in name:
@@ -175,10 +180,6 @@ def path_problem(name: str) -> str | None:
         return "a path has an empty, '.' or '..' part"
     if any(unicodedata.category(char) in _INVISIBLE for char in name):
         return "a path has control or invisible characters"
-    if len(name.encode(errors="surrogatepass")) > MAX_PATH_BYTES:
-        return f"a path is over {MAX_PATH_BYTES} bytes"
-    if len(parts) > MAX_PATH_DEPTH:
-        return f"a path is over {MAX_PATH_DEPTH} levels deep"
     return None
 
 

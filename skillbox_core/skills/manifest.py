@@ -7,7 +7,7 @@ The open Agent Skills format (https://agentskills.io/specification: `name`, `des
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from skillbox_core.errors import InvalidRequestError, InvalidSkillError
@@ -22,6 +22,9 @@ LANGS = ("python", "node", "bash")
 MAX_SKILL_MD = 1024 * 1024
 MAX_DESCRIPTION = 1024
 DEFAULT_VERSION = "1.0.0"
+
+_SENTENCES = 20
+"""Faults or warnings that are told; an author mends one after the other."""
 
 _KNOWN = frozenset(
     {
@@ -240,14 +243,20 @@ class _Reader:
             input_schema=self.schema("input_schema"),
             output_schema=self.schema("output_schema"),
             extra={key: value for key, value in self.fields.items() if key not in _KNOWN},
-            warnings=(
-                *self.warnings,
-                *(f"{_plain(key)} is not known here and has no effect" for key in self.fields if key not in _KNOWN),
+            warnings=_first(
+                [
+                    *self.warnings,
+                    *(f"{_plain(key)} is not known here and has no effect" for key in self.fields if key not in _KNOWN),
+                ]
             ),
         )
         if self.faults:
-            raise InvalidSkillError("invalid skill: " + "; ".join(self.faults))
+            raise InvalidSkillError("invalid skill: " + "; ".join(_first(self.faults)))
         return manifest
+
+
+def _first(sentences: Sequence[str]) -> tuple[str, ...]:
+    return (*sentences[:_SENTENCES], "and more") if len(sentences) > _SENTENCES else tuple(sentences)
 
 
 def _plain(text: str) -> str:

@@ -16,6 +16,7 @@ from typing import TypeVar
 from sqlalchemy.exc import IntegrityError
 
 from skillbox_core.errors import SkillNotFoundError, StorageError, VersionExistsError
+from skillbox_core.folders import make_private
 from skillbox_core.names import check_skill, check_tenant
 from skillbox_core.skills.archive import SkillArchive, inspect_archive, open_archive
 from skillbox_core.storage.database import Database
@@ -168,7 +169,7 @@ class Registry:
         return self._cache / digest[:2] / f"{digest}.zip"
 
     def _fetch(self, tenant: str, name: str, version: str, key: str) -> SkillArchive:
-        self._cache.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(self._cache)
         draft = self._cache / f".{uuid.uuid4().hex}.zip"
         try:
             size = self._bucket.size(key)

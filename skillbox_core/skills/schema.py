@@ -7,6 +7,7 @@ it is a valid schema, and what it costs, is found out in a process of its own (`
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import TypeAlias
 from urllib.parse import unquote
 
@@ -35,6 +36,11 @@ _KNOWN = frozenset(
     }
 )
 
+_PARTS = 8
+"""Of a place, so many parts are shown."""
+MOST = 100
+"""Sentences about one schema: a small one can be made to earn thousands, each as long as its deepest place."""
+
 Place: TypeAlias = "tuple[str, ...]"
 
 
@@ -45,17 +51,19 @@ def schema_faults(schema: Mapping[str, object], label: str) -> list[str]:
         label: The key of SKILL.md that holds it, for the sentences.
     """
     parts = dict(_parts(schema, ()))
-    return [f"{label}{_shown(place)}{fault}" for place, part in parts.items() for fault in _faults(part, parts)]
+    found = (f"{label}{_shown(place)}{fault}" for place, part in parts.items() for fault in _faults(part, parts))
+    return list(islice(found, MOST))
 
 
 def schema_warnings(schema: Mapping[str, object], label: str) -> list[str]:
     """Keywords that JSON Schema does not know, and so passes over: mistyped ones, mostly."""
-    return [
+    found = (
         f"{label}{_shown(place)} has {shown(keyword)}, which JSON Schema does not know, so it has no effect"
         for place, part in _parts(schema, ())
         for keyword in part
         if keyword not in _KNOWN and not keyword.startswith("x-")
-    ]
+    )
+    return list(islice(found, MOST))
 
 
 def _parts(schema: object, place: Place) -> Iterator[tuple[Place, Mapping[str, object]]]:
@@ -96,4 +104,5 @@ def pointed(reference: str) -> Place:
 
 
 def _shown(place: Place) -> str:
-    return "".join("." + ascii(part[:40])[1:-1] for part in place)
+    shortened = place if len(place) <= _PARTS else ("…", *place[-_PARTS:])
+    return "".join("." + (part if part == "…" else ascii(part[:40])[1:-1]) for part in shortened)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skillbox_core.errors import InvalidSkillError, SkillboxError
-from skillbox_core.skills.archive import MAX_ENTRIES, SkillArchive, find_entrypoint, inspect_archive
+from skillbox_core.skills.archive import MAX_ENTRIES, SkillArchive, find_entrypoint, inspect_archive, path_problem
 
 MD = "---\nname: a\ndescription: d\n---\nDo it.\n"
 LIMIT = 8 * 2**20
@@ -156,6 +156,16 @@ def test_unusual_but_harmless_names_are_taken(name: str) -> None:
 )
 def test_a_name_that_leads_out_or_misleads_is_refused(name: str) -> None:
     assert "entry" in refuse(build([*GOOD, (name, "x")]))
+
+
+def test_long_names_are_refused_before_their_characters_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    # A tar header may hold 64 KB of name, and a stranger's skill may leave thousands of them.
+    def category(_: str) -> str:
+        raise AssertionError
+
+    monkeypatch.setattr("skillbox_core.skills.archive.unicodedata.category", category)
+    assert "bytes" in str(path_problem("/".join(["x" * 255] * 250)))
+    assert "bytes" in str(path_problem("\N{PILE OF POO}" * 1024))
 
 
 def test_a_nul_in_a_name_is_refused() -> None:

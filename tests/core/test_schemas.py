@@ -111,6 +111,19 @@ def test_a_mistyped_keyword_is_a_warning() -> None:
     }
 
 
+@pytest.mark.parametrize("keywords", ["x{0}: 1", "$ref: '#/{0}', x{0}: 1"], ids=["warnings", "faults"])
+def test_a_small_schema_does_not_earn_megabytes_of_sentences(keywords: str) -> None:
+    name = "\N{PILE OF POO}" * 40
+    inner = ", ".join(f"k{number}: {{{keywords.format(number)}}}" for number in range(1500))
+    deep = "".join(f"{{$defs: {{{name}{level}: " for level in range(6)) + f"{{properties: {{{inner}}}}}" + "}}" * 6
+    try:
+        said = " ".join(skill(f"input_schema: {deep}").warnings)
+    except InvalidSkillError as error:
+        said = str(error)
+    assert 0 < len(said) < 50_000
+    assert "more" in said
+
+
 @pytest.mark.parametrize(
     ("schema", "said"),
     [
