@@ -6,6 +6,7 @@ import http.client
 import json
 import logging
 import os
+import re
 import socket
 import struct
 import threading
@@ -24,6 +25,7 @@ from skillbox_core.sandbox.engine_faults import ContainerGoneError
 from skillbox_core.sandbox.images import local_image, names_of
 from skillbox_core.settings import Settings
 
+_LENGTH = re.compile(r"[0-9]{1,9}")
 logger = logging.getLogger("skillbox.broker")
 
 _CHUNK = 64 * 1024
@@ -113,13 +115,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._pass_on(call, f"{call.version}{quote(path, safe='/:')}{query}")
 
     def _read(self) -> Call:
-        address = urlsplit(self.path)
-        pairs = parse_qsl(address.query, keep_blank_values=True, strict_parsing=bool(address.query))
+        try:
+            address = urlsplit(self.path)
+            pairs = parse_qsl(address.query, keep_blank_values=True, strict_parsing=bool(address.query))
+        except ValueError:
+            raise RefusedError("an address of this form") from None
         query = dict(pairs)
         if len(query) != len(pairs) or address.netloc or address.fragment:
             raise RefusedError("an address of this form")
         length = self.headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in self.headers or not length.isdigit() or int(length) > MAX_BODY:
+        if "Transfer-Encoding" in self.headers or not _LENGTH.fullmatch(length) or int(length) > MAX_BODY:
             raise RefusedError("a body of unknown or too great length")
         body = bytearray()
         while len(body) < int(length):

@@ -108,9 +108,9 @@ def decide(
             continue
         for name, value in query.items():
             if name not in parameters or not parameters[name].match(value):
-                raise RefusedError(f"the parameter {name!a} of {method} {path}")
+                raise RefusedError(f"the parameter {name!a} of {method} {path!a}")
         return _call(Call(method, version, path, dict(query)), match.groupdict(), body, settings, images)
-    raise RefusedError(f"{method} {path} is not a call that this project makes")
+    raise RefusedError(f"{method} {path!a} is not a call that this project makes")
 
 
 def _call(call: Call, named: Mapping[str, str], body: bytes, settings: Settings, images: set[str]) -> Call:
@@ -135,7 +135,7 @@ def _call(call: Call, named: Mapping[str, str], body: bytes, settings: Settings,
             raise RefusedError("an exec is started attached and without a terminal")
         path, sent = "/exec/{}/start", _EXEC_START
     elif body:
-        raise RefusedError(f"{call.method} {call.path} has no body")
+        raise RefusedError(f"{call.method} {call.path!a} has no body")
     return Call(
         call.method, call.version, path, query, sent, container, named.get("exec", ""),
         image, upgrades=path == "/containers/{}/attach",

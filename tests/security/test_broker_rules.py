@@ -163,6 +163,14 @@ def test_what_it_does_not_ask_is_refused(method: str, path: str, query: dict[str
         ask(method, path, query, content)
 
 
+def test_a_refusal_is_one_line_of_the_log_whatever_was_asked() -> None:
+    for method, path in (("GET", "/v1.41/x%0AWARNING%1b[2J"), ("GET", "/v1.41/info%0A"), ("DELETE", "/%E2%80%A8x")):
+        with pytest.raises(RefusedError) as caught:
+            ask(method, path, {"a\nb": "c"}, None)
+        assert str(caught.value).isprintable()
+        assert str(caught.value).isascii()
+
+
 Change = Callable[[dict[str, Any]], object]
 
 
