@@ -8,6 +8,7 @@ from pathlib import Path
 
 from skillbox_core.admission import Admission
 from skillbox_core.cancel import CancelToken
+from skillbox_core.folders import make_private
 from skillbox_core.lifecycle import run_lifecycle
 from skillbox_core.models import RunOptions, RunRequest, RunResult
 from skillbox_core.repeat import repeating
@@ -102,5 +103,5 @@ class Runner:
     def spool(self) -> Path:
         """See `skillbox_core.spool`."""
         folder = spool_folder(self.settings.home, self.settings.instance, self.executions.place)
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_private(folder)
         return folder

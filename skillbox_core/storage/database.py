@@ -15,6 +15,7 @@ from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlmodel import Session
 
 from skillbox_core.errors import DatabaseError, SettingsError
+from skillbox_core.folders import make_private
 from skillbox_core.storage.postgres import connect_bounded
 
 HEAD = "0003"
@@ -40,7 +41,7 @@ class Database:
         try:
             sqlite = self._url.get_backend_name() == "sqlite"
             if sqlite and self._url.database:
-                Path(self._url.database).parent.mkdir(parents=True, exist_ok=True)
+                make_private(Path(self._url.database).parent)
             self._engine = create_engine(
                 self._url,
                 pool_pre_ping=not sqlite,

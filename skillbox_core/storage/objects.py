@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from skillbox_core.errors import SkillboxError, StorageError
+from skillbox_core.folders import make_private
 from skillbox_core.settings import Settings
 
 BLOCK = 8 * 1024 * 1024
@@ -98,7 +99,7 @@ class Bucket:
         with _storage_faults(f"store {key}"):
             if self.local:
                 target = Path(self._path(key))
-                target.parent.mkdir(parents=True, exist_ok=True)
+                make_private(target.parent)
                 draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
                 try:
                     self._fs.put_file(str(source), str(draft))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import stat
 import tarfile
 import threading
 import traceback
@@ -14,7 +15,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event, text
 
-from skillbox_core import Reason, Runner, RunOptions, RunRequest, SkillNotFoundError, Status
+from skillbox_core import Reason, Runner, RunOptions, RunRequest, Settings, SkillNotFoundError, Status
 from skillbox_core.errors import DatabaseError, SkillboxError, StorageError, VersionExistsError
 from skillbox_core.models import Verdict
 from skillbox_core.sandbox.orphans import cleanup_orphans, end_owner
@@ -238,3 +239,14 @@ def test_the_head_is_the_newest_migration_and_makes_the_tables_of_the_models(tmp
     with database._engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
         assert compare_metadata(context, tables.ExecutionRow.metadata) == []
+
+
+def test_what_a_new_home_holds_is_for_its_user_only(installation: Settings, tmp_path: Path) -> None:
+    settings = installation.model_copy(update={"home": tmp_path / "lib" / "skillbox", "s3_endpoint": "", "db_dsn": ""})
+    runner = Runner.from_settings(settings)
+    runner.registry.push("default", archive(tmp_path))
+    assert runner.registry.load("default", "echo", "1.0.0")
+    assert runner.executions.list("default") == []
+    assert runner.spool.is_dir()
+    for folder in (tmp_path / "lib", tmp_path / "lib" / "skillbox"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
