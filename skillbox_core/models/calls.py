@@ -33,7 +33,8 @@ class RunRequest(BaseModel):
         env: Additional environment variables.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # What is wrong with a request must not show what is in it: an environment, the addresses of files.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     skill: str
     version: str = ""
@@ -93,9 +94,12 @@ class RunOptions(BaseModel):
             owner runs gets the same version for the same constraint.
         owner_attempt: Which try of the owner this is. A later try with the same request takes over an
             execution of an earlier one that is running or was a success, instead of beginning anew.
+        env_identity: Tells environments with the same names apart, such as a digest of the values that may be told.
+            Requests that differ in it are not the same.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # What is wrong with a request must not show what is in it: an environment, the addresses of files.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     tenant: str = DEFAULT_TENANT
     timeout: str | None = None
@@ -105,6 +109,7 @@ class RunOptions(BaseModel):
     key: str | None = Field(default=None, max_length=200)
     owner: str | None = Field(default=None, max_length=200)
     owner_attempt: int = Field(default=0, ge=0)
+    env_identity: str = Field(default="", max_length=200)
 
 
 class RunResult(BaseModel):

@@ -57,6 +57,15 @@ def test_a_requests_environment_is_not_in_its_repr() -> None:
     assert "hunter2" not in repr(RunRequest(skill="s", env={"K": "hunter2"}))
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"env": [("K", "hunter2")]}, {"environment": {"K": "hunter2"}}, {"input": 1, "skill": {"K": "hunter2"}}]
+)
+def test_an_error_about_a_request_does_not_show_what_is_in_it(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        RunRequest.model_validate({"skill": "s", **wrong})
+    assert "hunter2" not in str(caught.value)
+
+
 @given(JSON)
 def test_a_request_survives_its_json(value: Any) -> None:
     request = RunRequest(skill="s", input=value)
