@@ -67,8 +67,7 @@ def _digest(runner: Runner, spec: SkillSpec, input: Any, files: Any) -> str:
         canonical_input(outputs(input), runner.settings.max_input_size),
         [(file.path, file.identity) for file in runner.inputs.plan(spec.tenant, options.files)],
         [loaded.timeout, loaded.cpu_quota, loaded.memory, loaded.scratch],
-        sorted(spec.secrets.text.items()),
-        sorted((name, ref.block) for name, ref in spec.secrets.refs.items()),
+        spec.secrets.identity,
     ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 

@@ -6,6 +6,8 @@ read where the container is made, by whoever makes it.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -66,6 +68,12 @@ class Secrets:
     def placeholders(self) -> dict[str, str]:
         """The environment with nothing in the place of each secret."""
         return {**self.text, **dict.fromkeys(self.refs, "")}
+
+    @property
+    def identity(self) -> str:
+        """What tells environments with the same names apart, as a digest; a secret counts by its block's name."""
+        parts = [sorted(self.text.items()), sorted((name, ref.block) for name, ref in self.refs.items())]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest() if self.text or self.refs else ""
 
     def reveal(self, request: RunRequest) -> RunRequest:
         """A request with the secrets' values in its environment.

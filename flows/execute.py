@@ -27,6 +27,7 @@ def execute(request: RunRequest, options: RunOptions, secrets: Secrets, installa
         installation: Name of the block with the installation's settings; None for this process's own.
     """
     owner = current_owner()
+    options = options.model_copy(update={"env_identity": secrets.identity})
     context = TaskRunContext.get()
     if context is not None:
         # One attempt of one task run is one execution, however often its steps are repeated. When the flow

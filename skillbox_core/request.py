@@ -50,9 +50,10 @@ def request_digest(
 ) -> str:
     """What makes two requests the same: skill, version asked for, input, files, environment names, limits.
 
-    Not the version it means today: a repeated request must find its execution after `latest` has moved.
+    Values of the environment may be secrets, so what tells them apart is for the caller to say. And not
+    the version it means today: a repeated request must find its execution after `latest` has moved.
     """
-    parts = [
+    parts: list[Any] = [
         request.skill,
         constraint.text,
         document,
@@ -62,4 +63,6 @@ def request_digest(
         options.memory,
         [(file.path, file.identity) for file in files],
     ]
+    if options.env_identity:
+        parts.append(options.env_identity)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
