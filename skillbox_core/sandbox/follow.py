@@ -169,7 +169,11 @@ class _Follower:
                 if now >= self._drain_until:
                     break
             elif now >= ends_at:
-                if extended or not self._announced():
+                announced = False if extended else self._announced_at(ends_at)
+                if announced is None:
+                    time.sleep(SLICE)
+                    continue
+                if not announced:
                     journal.finish()
                     return Ending.DEADLINE
                 self._replay()
@@ -229,6 +233,15 @@ class _Follower:
         self._rest = b""
         self.journal.restart()
         self._source, self._live = _Replay(self._engine, self._sandbox.container_id), False
+
+    def _announced_at(self, deadline: float) -> bool | None:
+        """As `_announced`, at the deadline; None while the engine does not answer, for `OUTAGE` at most."""
+        try:
+            return self._announced()
+        except EngineError:
+            if time.monotonic() - deadline > OUTAGE:
+                raise
+            return None
 
     def _announced(self) -> bool:
         """Whether the end stands in the engine's log: a connection can die without a word."""

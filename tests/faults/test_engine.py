@@ -76,6 +76,19 @@ def test_a_run_outlives_an_engine_that_restores_its_containers(installation: Set
         assert sorted(result.logs.splitlines()) == LINES
 
 
+def test_an_engine_that_is_away_at_the_deadline_is_waited_for(installation: Settings, tmp_path: Path) -> None:
+    with _own_engine(installation, tmp_path, "--live-restore") as (engine, runner):
+
+        def away(_container: str) -> None:
+            engine.kill()
+            # The skill ends well meanwhile, and then its deadline passes.
+            time.sleep(6)
+            engine.start()
+
+        result = _meanwhile(runner, 1, away, timeout="4s")
+        assert (result.status, result.files_list) == (Status.SUCCESS, ("data",)), result
+
+
 def test_a_run_ends_with_an_engine_that_ends_its_containers(installation: Settings, tmp_path: Path) -> None:
     with _own_engine(installation, tmp_path) as (engine, runner):
 
