@@ -230,10 +230,12 @@ class EngineLimit:
             slot.renew_at = slot.renewed + RENEW
         except httpx.HTTPError as error:
             gone = isinstance(error, httpx.HTTPStatusError) and error.response.status_code in _GONE
-            if gone or time.monotonic() - slot.renewed > LEASE:
+            expired = time.monotonic() - slot.renewed > LEASE
+            if gone or expired:
                 self._lose(slot, str(error) or type(error).__name__)
-            if gone:
-                # A server that was started anew forgets its leases, but not that their slots are taken.
+            if gone and not expired:
+                # A server that was started anew forgets its leases, but not that their slots are taken. The slot of
+                # one that expired, while this process was frozen, it has freed itself, and given to others since.
                 with suppress(httpx.HTTPError):
                     client.release_concurrency_slots([self.name], 1, max(time.monotonic() - slot.since, 1.0))
 

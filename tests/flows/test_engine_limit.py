@@ -247,6 +247,24 @@ def test_a_lost_lease_is_a_warning_and_the_skill_runs_on(
     _settle(engine_limit, 0)
 
 
+def test_a_lease_that_expired_while_its_process_was_frozen_takes_no_slot_from_others(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(limits, "RENEW", 0.5)
+    frozen, awake = EngineLimit(name, 1), EngineLimit(name, 1)
+    slot = frozen.acquire(None, None, logger)
+    with frozen._changed, get_client(sync_client=True) as client:
+        # As the server does when a lease has expired, which would take a minute.
+        slot.renewed -= limits.LEASE + 1
+        client.release_concurrency_slots_with_lease(slot.lease_id)
+    others = awake.acquire(None, None, logger)
+    assert seen.eventually(lambda: slot not in frozen._slots, bool)
+    frozen.close()
+    assert _active(name) == (1, 1)
+    awake.release(others)
+    awake.close()
+
+
 def test_a_process_that_ends_gives_its_slots_back_at_once(name: str, tmp_path: Path) -> None:
     program = (
         "import logging, sys; from flows.limits import limit_for\n"
