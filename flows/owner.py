@@ -10,6 +10,9 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext, TaskRunContext
 
+RESUMED = 1000
+"""What a run counts beside being resumed after a suspension; a retry resets those."""
+
 
 class Owner(NamedTuple):
     """A flow run and which try of it this is."""
@@ -28,7 +31,11 @@ def current_owner() -> Owner | None:
     context = FlowRunContext.get()
     if context is not None and context.flow_run is not None:
         run = context.flow_run
-        return _owner(run.id, run.run_count, run.deployment_id, run.parent_task_run_id)
+        # Resuming does not count as another run in Prefect. As the run was when this process began: pauses that it
+        # only waits for come later, and begin nothing anew.
+        resumed = len(run.empirical_policy.pause_keys or ())
+        attempt = run.run_count * RESUMED + min(resumed, RESUMED - 1)
+        return _owner(run.id, attempt, run.deployment_id, run.parent_task_run_id)
     # Some task runners' processes have the task run only.
     task_context = TaskRunContext.get()
     if task_context is None or task_context.task_run.flow_run_id is None:
@@ -39,14 +46,14 @@ def current_owner() -> Owner | None:
 def _owner_by_id(flow_run_id: UUID) -> Owner:
     with get_client(sync_client=True) as client:
         run: FlowRun = client.read_flow_run(flow_run_id)
-    return _owner(run.id, run.run_count, run.deployment_id, run.parent_task_run_id)
+    return _owner(run.id, run.run_count * RESUMED, run.deployment_id, run.parent_task_run_id)
 
 
 # A process sees few flow runs and may run thousands of skills for each; climbing up asks the server twice a level.
 @lru_cache(maxsize=256)
-def _owner(flow_run_id: UUID, run_count: int, deployment_id: UUID | None, parent_task_run_id: UUID | None) -> Owner:
+def _owner(flow_run_id: UUID, attempt: int, deployment_id: UUID | None, parent_task_run_id: UUID | None) -> Owner:
     if parent_task_run_id is None or deployment_id is not None:
-        return Owner(str(flow_run_id), run_count)
+        return Owner(str(flow_run_id), attempt)
     with get_client(sync_client=True) as client:
         parent = client.read_task_run(parent_task_run_id).flow_run_id
-    return _owner_by_id(parent) if parent else Owner(str(flow_run_id), run_count)
+    return _owner_by_id(parent) if parent else Owner(str(flow_run_id), attempt)

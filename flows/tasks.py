@@ -6,15 +6,18 @@ drives the core's own.
 
 from __future__ import annotations
 
+import signal
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import TagsContext
+from prefect.exceptions import Pause
 from prefect.tasks import exponential_backoff
 from prefect.utilities.annotations import quote
 
@@ -73,21 +76,12 @@ def _step(name: str, *, retries: int) -> Task[..., Any]:
         cache_policy=NO_CACHE,
         persist_result=False,
     )
-    def step(call: Callable[[], Any]) -> _Sealed:
-        return _Sealed(call())
+    def step(call: Callable[[], None]) -> None:
+        # What it gives is kept from Prefect, which would take its every field for a result of the step: fields such
+        # as a tenant's name are one object wherever they occur, and would draw arrows between unrelated tasks.
+        call()
 
     return step
-
-
-class _Sealed:
-    """What a step gave, closed to Prefect, which would take its every field for a result of the step.
-
-    Fields such as a tenant's name are one object wherever they occur, and would draw arrows between tasks that
-    have nothing to do with each other.
-    """
-
-    def __init__(self, value: Any) -> None:
-        self.value = value
 
 
 create_record = _step("create-record", retries=3)
@@ -120,15 +114,26 @@ class TaskSteps:
         self._place = place
 
     def _run(self, step: Task[..., Any], call: Callable[[], T], *, timeout: float = STEP_TIMEOUT) -> T:
-        if threading.current_thread() is threading.main_thread():
-            # Elsewhere Prefect could not interrupt anything, and would warn of it at every step.
+        if threading.current_thread() is threading.main_thread() and signal.getitimer(signal.ITIMER_REAL)[0] == 0:
+            # Elsewhere Prefect could not interrupt anything, and would warn of it at every step. Where a limit of the
+            # caller's own is set already, the alarm of that one would be taken for this one's.
             step = step.with_options(timeout_seconds=timeout)
+        done: list[T] = []
+
+        def noted() -> None:
+            done.append(call())
+
         token = _title.set(self._title)
         try:
-            sealed = cast(_Sealed, step(quote(call)))
+            # Without the tags around it: a step would wait for a place under the limit that its own skill fills.
+            with TagsContext(current_tags=set()):
+                _: Any = step(quote(noted))
+        except Pause:
+            # A flow run that is to be suspended is so between two skills, not in the middle of one.
+            return done[-1] if done else repeated(call)
         finally:
             _title.reset(token)
-        return cast(T, sealed.value)
+        return done[-1]
 
     def create_record(self, request: RunRequest, options: RunOptions) -> Execution:
         """See `skillbox_core.runner.Steps`; so for each below."""

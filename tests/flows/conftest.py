@@ -6,12 +6,16 @@ With Postgres, the test installation keeps its records there too.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 from prefect.context import refresh_global_settings_context
 
-from skillbox_core import Settings
+from flows import cancellation
+from skillbox_core import Runner, Settings
+from skillbox_core.sandbox.container import LABEL_SKILL
+from tests.flows.seen import eventually
 from tests.services import postgres
 from tests.services.prefect import prefect_server
 
@@ -45,6 +49,17 @@ def database_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         refresh_global_settings_context()
         yield url
         assert server.complaints() == []
+
+
+@pytest.fixture
+def stop_when_begun(runner: Runner) -> Callable[[str], None]:
+    """Stops the skills of this process, as a signal would, as soon as this one has a container."""
+
+    def stop(name: str) -> None:
+        eventually(lambda: runner.engine.containers({LABEL_SKILL: f"{name}@1.0.0"}), bool)
+        cancellation._watch.stop()
+
+    return lambda name: threading.Thread(target=stop, args=(name,)).start()
 
 
 @pytest.fixture(autouse=True)

@@ -16,12 +16,19 @@ import docker
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
+from prefect.exceptions import Pause
+from prefect.flow_engine import run_flow
+from prefect.flow_runs import suspend_flow_run
+from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import skill
 from skillbox_core import Runner, Status
 from skillbox_core.sandbox.container import LABEL_OWNER
 from tests.conftest import MakeSkill
 from tests.flows.programs.rerunning import FLOWS, WITHIN
+from tests.flows.seen import eventually
+
+LANGUAGE = 'import json, os; json.dump({"language": os.environ["LANGUAGE"]}, open("/sandbox/out/output.json", "w"))'
 
 PROGRAM = Path(__file__).parent / "programs" / "rerunning.py"
 STEPS = ("create_record", "load_skill", "create_container", "wait", "collect_output", "upload_artifacts", "cleanup")
@@ -109,3 +116,47 @@ def test_a_flow_that_retries_keeps_what_its_skills_have_done(runner: Runner, mak
     assert tries[0] == tries[1]
     assert len(set(tries[0])) == 3
     assert len(runner.executions.list("default", skill=name)) == 3
+
+
+def test_a_later_try_takes_over_nothing_that_had_another_environment(make_skill: MakeSkill) -> None:
+    name, tries = make_skill(LANGUAGE), []
+    german, english = (skill(name, env={"LANGUAGE": language}) for language in ("de", "en"))
+
+    @flow(retries=1)
+    def translated() -> list[str]:
+        tries.append(1)
+        done = [german({}).output]
+        assert len(tries) == 2
+        # What the first try has not come to: only the German one is there to be taken over.
+        return [english({}).output, *done]
+
+    assert translated() == [{"language": "en"}, {"language": "de"}]
+
+
+def test_a_flow_run_that_is_suspended_goes_on_with_what_its_skills_have_done(
+    runner: Runner, make_skill: MakeSkill
+) -> None:
+    name, outputs, suspended = make_skill(SCRIPT), [], []
+
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=1))
+    def approved() -> None:
+        future = skill(name).submit({"n": 1})
+        if not suspended:
+            assert eventually(lambda: runner.engine.containers({LABEL_OWNER: str(run.id)}), bool)
+            suspended.append(True)
+            suspend_flow_run(timeout=60)
+        outputs.append(future.result().output)
+
+    with get_client(sync_client=True) as client:
+        deployment_id = client.create_deployment(client.create_flow(approved), f"suspended-{uuid.uuid4().hex[:8]}")
+        run = client.create_flow_run_from_deployment(deployment_id)
+        with pytest.raises(Pause):
+            run_flow(approved, flow_run=run)
+        (row,) = runner.executions.list("default", skill=name)
+        assert row.status == Status.SUCCESS, row.error
+        assert client.read_flow_run(run.id).state_name == "Suspended"
+        client.resume_flow_run(run.id)
+        run = client.read_flow_run(run.id)
+        assert run_flow(approved, flow_run=run, return_type="state").is_completed()
+    assert outputs == [{"n": 1}]
+    assert len(runner.executions.list("default", skill=name)) == 1
