@@ -10,6 +10,7 @@ cancellation only while its own handler is the one installed, so none may be put
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import signal
@@ -58,11 +59,15 @@ class _Watch:
         self._write_end: int | None = None
         self._next: int | None = None
         self._pid = 0
+        self._asked = False
 
     def listen(self) -> None:
-        """Makes sure that signals are heard. Only the main thread can; elsewhere this does nothing."""
+        """Makes sure that signals are heard: at once in the main thread, else as soon as that does anything."""
         if threading.current_thread() is not threading.main_thread():
+            if not self._asked:
+                self._asked = ctypes.pythonapi.Py_AddPendingCall(_IN_MAIN_THREAD, None) == 0
             return
+        self._asked = False
         if self._write_end is None or self._pid != os.getpid():
             read_end, self._write_end = os.pipe()
             os.set_blocking(self._write_end, False)
@@ -168,6 +173,14 @@ def _goes_on(context: weakref.ref[FlowRunContext]) -> bool:
     return found is not None and getattr(found.task_runner, "_started", True)
 
 
+def _in_main_thread(_: int | None) -> int:
+    # Of a flow whose skills are called in tasks of its own, the main thread never comes by here by itself: not even the
+    # module of a deployment is loaded in it.
+    _watch.listen()
+    return 0
+
+
+_IN_MAIN_THREAD = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(_in_main_thread)
 _watch = _Watch()
 listen = _watch.listen
 follow = _watch.follow

@@ -13,6 +13,7 @@ from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
 from prefect.states import Cancelled
 from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.transactions import get_transaction
 from prefect.utilities.annotations import BaseAnnotation
 from prefect.utilities.engine import resolve_inputs_sync
 from pydantic import BaseModel
@@ -86,6 +87,7 @@ def skill(
         return run_spec(spec, input, files)
 
     run.spec = spec  # type: ignore[attr-defined]
+    cancellation.listen()
     return SkillTask(run, **_caching(spec, {"name": name, "task_run_name": name, **task_options}))
 
 
@@ -98,10 +100,17 @@ def run_spec(spec: SkillSpec, input: Any, files: Any) -> Any:
     try:
         result = execute(request, options, spec.secrets, spec.installation)
     except RunCancelledError as cancelled:
-        return Cancelled(message=f"{spec.name}: {cancelled}")
+        return _cancelled(f"{spec.name}: {cancelled}")
     if result.status is Status.CANCELLED:
-        return Cancelled(message=f"{spec.name}: {result.error}")
+        return _cancelled(f"{spec.name}: {result.error}")
     return result.raise_for_status() if spec.raise_on_failure else result
+
+
+def _cancelled(message: str) -> State[Any]:
+    if (transaction := get_transaction()) is not None:
+        # Prefect keeps what a task returns under its cache key, and does not look whether it is a success.
+        transaction.write_on_commit = False
+    return Cancelled(message=message)
 
 
 def _caching(spec: SkillSpec, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -117,7 +126,7 @@ def _caching(spec: SkillSpec, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class SkillTask(Task[..., RunResult]):
-    """A skill as a Prefect task. Where it is called may be the main thread, so there it listens for signals."""
+    """A skill as a Prefect task. Where it is called, this process listens for signals."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """See `prefect.Task.__call__`."""
@@ -126,7 +135,11 @@ class SkillTask(Task[..., RunResult]):
             get_run_logger().warning(
                 "%s runs in the event loop's own thread, which waits for it; .submit() lets it go on", self.name
             )
-        return super().__call__(*args, **kwargs)
+        value = super().__call__(*args, **kwargs)
+        if isinstance(value, State) and not kwargs.get("return_state"):
+            # A task that returns a state hands its caller that state; one that was cancelled has nothing else to give.
+            return value.result(_sync=True)  # type: ignore[call-overload]
+        return value
 
     def submit(self, *args: Any, **kwargs: Any) -> Any:
         """See `prefect.Task.submit`."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect import flow
+from prefect.exceptions import CancelledRun
 
 from flows import SKILL_DIGEST, skill
 from flows.compose import SkillTask
@@ -79,6 +81,22 @@ def test_a_failure_is_never_cached(runner: Runner, make_skill: MakeSkill) -> Non
     assert len(runner.executions.list("default", skill=name)) == 2
     with pytest.raises(InvalidRequestError, match="raise_on_failure"):
         skill(name, cache_policy=SKILL_DIGEST, raise_on_failure=False)
+
+
+def test_a_run_that_was_cancelled_is_never_cached(
+    make_skill: MakeSkill, stop_when_begun: Callable[[str], None]
+) -> None:
+    name = make_skill("import time; time.sleep(4)\n" + ANSWER)
+    cached = skill(name, cache_policy=SKILL_DIGEST)
+
+    @flow
+    def stopped() -> None:
+        stop_when_begun(name)
+        cached({})
+
+    with pytest.raises(CancelledRun):
+        stopped()
+    assert [state for state, _ in _calls(cached, {}, {})] == ["Completed", "Cached"]
 
 
 def test_another_installation_under_the_same_name_has_results_of_its_own(

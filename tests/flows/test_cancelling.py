@@ -80,7 +80,15 @@ def _statuses(runner: Runner) -> list[str]:
     return [row.status for row in rows if row.instance == runner.settings.instance]
 
 
-CONTAINERS = {"direct": 1, "submitted": 2, "mapped": 2, "asynchronous": 2, "in_a_subflow": 2, "hooked": 1}
+CONTAINERS = {
+    "direct": 1,
+    "submitted": 2,
+    "mapped": 2,
+    "asynchronous": 2,
+    "within_tasks": 2,
+    "in_a_subflow": 2,
+    "hooked": 1,
+}
 ELSEWHERE = {"in_processes": 2, "on_dask": 2}
 """Flows whose skills are in other processes than the one that is told to stop."""
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect import allow_failure, flow, task, unmapped
+from prefect import allow_failure, flow, tags, task, unmapped
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import State
-from prefect.exceptions import MappingMissingIterable, UpstreamTaskError
+from prefect.exceptions import CancelledRun, MappingMissingIterable, UpstreamTaskError
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 from prefect_dask import DaskTaskRunner
 
@@ -25,9 +26,11 @@ from skillbox_core import (
     ExecutionFailedError,
     ExecutionTimeoutError,
     Reason,
+    Runner,
     RunResult,
     Status,
 )
+from skillbox_core.sandbox.container import LABEL_SKILL
 from tests.conftest import MakeSkill
 
 LEAVE = """
@@ -242,6 +245,56 @@ def test_states_are_what_a_prefect_user_expects(monkeypatch: pytest.MonkeyPatch)
         return skill("word-count")({}, return_state=True)
 
     assert stopped(return_state=True).result(raise_on_failure=False).is_cancelled()
+
+
+def test_a_cancelled_call_raises_and_gives_its_caller_no_state(
+    runner: Runner, make_skill: MakeSkill, stop_when_begun: Callable[[str], None]
+) -> None:
+    name = make_skill("import time; print('begun', flush=True); time.sleep(60)")
+
+    @flow
+    def stopped() -> None:
+        stop_when_begun(name)
+        skill(name)({}).output  # noqa: B018
+
+    with pytest.raises(CancelledRun):
+        stopped()
+    (row,) = runner.executions.list("default", skill=name)
+    assert row.status == Status.CANCELLED
+
+
+@pytest.mark.parametrize("limited", ["flow", "skill"])
+def test_prefects_own_timeout_ends_a_skill_and_is_told_from_an_error(
+    runner: Runner, make_skill: MakeSkill, limited: str
+) -> None:
+    name = make_skill("import time; time.sleep(60)")
+    of_flow, of_skill = (4, None) if limited == "flow" else (None, 4)
+
+    @flow(timeout_seconds=of_flow)
+    def hasty() -> None:
+        skill(name, timeout_seconds=of_skill)({})
+
+    began = time.monotonic()
+    state = hasty(return_state=True)
+    assert time.monotonic() - began < 30
+    assert isinstance(state.result(raise_on_failure=False), TimeoutError)
+    assert state.name == "TimedOut"
+    (row,) = runner.executions.list("default", skill=name)
+    assert row.status == Status.CANCELLED
+    assert runner.engine.containers({LABEL_SKILL: f"{name}@1.0.0"}) == []
+
+
+def test_the_steps_of_a_skill_do_not_count_against_the_limit_of_a_tag(show: SkillTask) -> None:
+    tag = f"heavy-{uuid.uuid4().hex[:8]}"
+    with get_client(sync_client=True) as client:
+        client.create_concurrency_limit(tag=tag, concurrency_limit=1)
+
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=2))
+    def limited() -> list[RunResult]:
+        with tags(tag):
+            return [future.result(timeout=60) for future in show.map([{"n": 1}, {"n": 2}])]
+
+    assert [result.output["input"] for result in limited()] == [{"n": 1}, {"n": 2}]
 
 
 def test_changed_options_make_a_skill_of_it_again(show: SkillTask) -> None:

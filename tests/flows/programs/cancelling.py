@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, serve
+from prefect import flow, serve, task
 from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 from prefect_dask import DaskTaskRunner
 
@@ -47,6 +47,17 @@ def mapped() -> None:
 async def asynchronous() -> None:
     futures = [slow.submit(LONG), slow.submit(LONG)]
     await asyncio.gather(*(asyncio.to_thread(future.result) for future in futures))
+
+
+@task
+def in_a_task(number: int) -> None:
+    slow({**LONG, "n": number})
+
+
+@flow(task_runner=ThreadPoolTaskRunner(max_workers=2))
+def within_tasks() -> None:
+    # The main thread never calls a skill.
+    in_a_task.map([1, 2]).result()
 
 
 @flow
@@ -86,7 +97,18 @@ def hooked(pid_file: str = "") -> None:
     slow(LONG)
 
 
-_ALL = (direct, submitted, mapped, asynchronous, in_a_subflow, in_processes, on_dask, about_to_begin, hooked)
+_ALL = (
+    direct,
+    submitted,
+    mapped,
+    asynchronous,
+    within_tasks,
+    in_a_subflow,
+    in_processes,
+    on_dask,
+    about_to_begin,
+    hooked,
+)
 FLOWS: dict[str, Any] = {each.fn.__name__: each for each in _ALL}
 
 
