@@ -23,11 +23,16 @@ ON_POSTGRES = os.environ.get("SKILLBOX_TEST_POSTGRES") == "1"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deals the cases of long tables between the runs on the two servers, where `make test` makes both."""
+    """Deals the cases of long tables between the runs on the two servers, where `make test` makes both.
+
+    What has nothing to do with the server's database runs on the first one only.
+    """
     if os.environ.get("SKILLBOX_TEST_DEAL") != "1":
         return
     dealt = [item for item in items if item.get_closest_marker("dealt")]
     others = {item for index, item in enumerate(dealt) if index % 2 != ON_POSTGRES}
+    if ON_POSTGRES:
+        others |= {item for item in items if item.get_closest_marker("once")}
     config.hook.pytest_deselected(items=[item for item in items if item in others])
     items[:] = [item for item in items if item not in others]
 

@@ -10,6 +10,8 @@ import pytest
 
 from skillbox_core import Runner
 
+pytestmark = pytest.mark.once
+
 DOCS = Path(__file__).parents[2] / "docs"
 
 

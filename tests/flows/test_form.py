@@ -8,6 +8,8 @@ import pytest
 
 from flows.form import any_input, form
 
+pytestmark = pytest.mark.once
+
 
 def fields(properties: dict[str, Any], **more: Any) -> dict[str, Any]:
     made = form({"type": "object", "properties": properties, **more})

@@ -13,6 +13,8 @@ from flows import outbox
 from flows.outbox import MAX_WAITING, Outbox
 from tests.flows import seen
 
+pytestmark = pytest.mark.once
+
 
 @dataclass(eq=False)
 class Item:

@@ -10,6 +10,8 @@ import pytest
 
 from tests.conftest import EXAMPLES
 
+pytestmark = pytest.mark.once
+
 README = Path(__file__).parents[2] / "README.md"
 
 

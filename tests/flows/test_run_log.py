@@ -15,6 +15,8 @@ from skillbox_core.sandbox.logs import Stream
 from tests.conftest import MakeSkill
 from tests.flows import seen
 
+pytestmark = pytest.mark.once
+
 MEGABYTE = 1_000_000
 ENGINE_ADDS = 28
 """What an entry of the engine's log takes beside the line."""
