@@ -50,6 +50,9 @@ class _Watch:
     """The tokens of this process, by flow run, and the ear for signals."""
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
         self._tokens: dict[CancelToken, str | None] = {}
         # Never forgotten: a signal stops few, and threads of theirs may ask for a token at any time later.
@@ -58,7 +61,6 @@ class _Watch:
         self._elsewhere: dict[_Elsewhere, weakref.ref[FlowRunContext]] = {}
         self._write_end: int | None = None
         self._next: int | None = None
-        self._pid = 0
         self._asked = False
 
     def listen(self) -> None:
@@ -68,16 +70,21 @@ class _Watch:
                 self._asked = ctypes.pythonapi.Py_AddPendingCall(_IN_MAIN_THREAD, None) == 0
             return
         self._asked = False
-        if self._write_end is None or self._pid != os.getpid():
+        if self._write_end is None:
             read_end, self._write_end = os.pipe()
             os.set_blocking(self._write_end, False)
-            self._pid, self._next = os.getpid(), None
             threading.Thread(target=self._hear, args=(read_end,), name="skillbox-signals", daemon=True).start()
         before = signal.set_wakeup_fd(self._write_end, warn_on_full_buffer=False)
         if before not in (self._write_end, -1):
             # Somebody else listens too, an event loop for instance: pass on what comes. Through a descriptor of
             # our own, because theirs may be closed, and its number be given to a file.
             self._pass_on_to(os.dup(before))
+
+    def forget(self) -> None:
+        """For a forked child, whose signals are none of its parent's: it must not write them where that one listens."""
+        if self._write_end is not None:
+            signal.set_wakeup_fd(-1)
+        self._begin()
 
     def _pass_on_to(self, descriptor: int) -> None:
         with self._lock:
@@ -182,6 +189,7 @@ def _in_main_thread(_: int | None) -> int:
 
 _IN_MAIN_THREAD = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(_in_main_thread)
 _watch = _Watch()
+os.register_at_fork(after_in_child=_watch.forget)
 listen = _watch.listen
 follow = _watch.follow
 end_elsewhere = _watch.end_elsewhere

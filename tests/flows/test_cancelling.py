@@ -136,6 +136,18 @@ def test_a_signal_to_a_script_ends_its_skills_in_other_processes(alone: Runner, 
     assert set(_statuses(alone)) == {Status.CANCELLED}, (tmp_path / "log").read_text()[-4000:]
 
 
+def test_a_forked_childs_signals_are_none_of_its_parents() -> None:
+    # A pool of processes ends its children by SIGTERM, in the middle of a flow that goes on.
+    cancellation.listen()
+    mine = signal.set_wakeup_fd(-1)
+    signal.set_wakeup_fd(mine)
+    assert mine == cancellation._watch._write_end
+    child = os.fork()
+    if not child:
+        os._exit(0 if signal.set_wakeup_fd(-1) == -1 and cancellation._watch._write_end is None else 1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
 def test_a_flow_run_that_is_over_is_not_ended_with_a_later_one(runner: Runner) -> None:
     word_count = skill("word-count")
 
