@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -63,7 +62,7 @@ def cleanup_orphans(dry_run: bool = False, installation: str | None = None) -> l
     logger.info("%d orphans%s", len(done), " (dry run)" if dry_run else f", {len(failed)} of them still there")
     if failed:
         raise RuntimeError(f"{len(failed)} of {len(done)} orphans could not be cleaned up: {failed[0].error}")
-    return [asdict(orphan) for orphan in done]
+    return [orphan.document() for orphan in done]
 
 
 @_step

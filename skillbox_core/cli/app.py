@@ -131,14 +131,13 @@ def cleanup(
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Remove containers and close records that a killed worker left behind."""
-    from dataclasses import asdict
 
     from skillbox_core.runner import Runner
     from skillbox_core.sandbox.orphans import cleanup_orphans
 
     found = cleanup_orphans(Runner.from_settings(), dry_run=dry_run)
     if json_:
-        print_json([asdict(orphan) for orphan in found])
+        print_json([orphan.document() for orphan in found])
     elif not found:
         print("nothing to clean up")
     else:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -48,6 +48,7 @@ class Orphan:
         ends_as: What its record becomes, if it is closed.
         done: It was carried out.
         error: Why it could not be.
+        holder: Attempt and key of its record when it was found. Who has begun or taken it over since looks after it.
     """
 
     kind: Literal["container", "record", "spool"]
@@ -57,6 +58,13 @@ class Orphan:
     ends_as: Status | None = None
     done: bool = False
     error: str | None = None
+    holder: tuple[int, str] | None = field(default=None, repr=False)
+
+    def document(self) -> dict[str, Any]:
+        """What it says, as JSON values."""
+        said = asdict(self)
+        del said["holder"]
+        return said
 
 
 def cleanup_orphans(runner: Runner, *, dry_run: bool = False, ended_owners: EndedOwners | None = None) -> list[Orphan]:
@@ -95,10 +103,15 @@ def find_orphans(runner: Runner, ended_owners: EndedOwners | None = None) -> lis
 
 
 def carry_out(runner: Runner, orphans: Sequence[Orphan]) -> list[Orphan]:
-    """Does what a plan says; records first, so that a worker that wakes up late changes none of them."""
-    records = runner.executions.find([orphan.execution_id for orphan in orphans if orphan.kind == "record"])
+    """Does what a plan says; records first, so that a worker that wakes up late changes none of them.
+
+    What is no orphan any more, because a later try has taken it over meanwhile, is left alone and left out.
+    """
+    records = runner.executions.find([orphan.execution_id for orphan in orphans if orphan.holder])
+    held = {id: _holder(row) for id, row in records.items()}
+    left = [orphan for orphan in orphans if orphan.holder in (None, held.get(orphan.execution_id))]
     return [
-        _carry_out(runner, orphan, records) for orphan in sorted(orphans, key=lambda orphan: orphan.kind == "container")
+        _carry_out(runner, orphan, records) for orphan in sorted(left, key=lambda orphan: orphan.kind == "container")
     ]
 
 
@@ -117,9 +130,10 @@ def end_owner(runner: Runner, owner: str, status: Status) -> list[Orphan]:
     """
     rows = runner.executions.running(runner.settings.instance, owner)
     why = f"the run that it belonged to is over ({status.value})"
-    orphans = [Orphan("record", row.id, row.id, why, status) for row in rows]
+    holders = {row.id: _holder(row) for row in rows}
+    orphans = [Orphan("record", row.id, row.id, why, status, holder=holders[row.id]) for row in rows]
     orphans += [
-        Orphan("container", _container_name(c), _execution_id(c), why)
+        Orphan("container", _container_name(c), _execution_id(c), why, holder=holders.get(_execution_id(c)))
         for c in _containers(runner, {LABEL_OWNER: owner})
     ]
     return carry_out(runner, orphans)
@@ -143,7 +157,8 @@ def judge_container(
     record = records.get(_execution_id(container))
 
     def orphan(why: str) -> Orphan:
-        return Orphan("container", _container_name(container), _execution_id(container), why)
+        holder = _holder(record) if record is not None else None
+        return Orphan("container", _container_name(container), _execution_id(container), why, holder=holder)
 
     if record is not None and record.status != Status.RUNNING:
         return orphan(f"its execution is finished ({record.status})")
@@ -167,14 +182,15 @@ def judge_record(row: ExecutionRow, held: set[str], over: Mapping[str, Status], 
     if row.id in held:
         return None
     if (status := over.get(row.owner or "")) is not None:
-        return Orphan("record", row.id, row.id, f"the run that it belonged to is over ({status.value})", status)
+        why = f"the run that it belonged to is over ({status.value})"
+        return Orphan("record", row.id, row.id, why, status, holder=_holder(row))
     if row.deadline_at is None:
         lost = now() - aware(row.created_at) > UNLAUNCHED
         why = "no container was ever made for it"
     else:
         lost = now() - aware(row.deadline_at) > timedelta(seconds=patience)
         why = "its deadline is over and its container is gone"
-    return Orphan("record", row.id, row.id, why, Status.FAILED) if lost else None
+    return Orphan("record", row.id, row.id, why, Status.FAILED, holder=_holder(row)) if lost else None
 
 
 def _carry_out(runner: Runner, orphan: Orphan, records: Mapping[str, ExecutionRow]) -> Orphan:
@@ -189,6 +205,10 @@ def _carry_out(runner: Runner, orphan: Orphan, records: Mapping[str, ExecutionRo
         logger.warning("could not clean up %s %s: %s", orphan.kind, orphan.name, error)
         return replace(orphan, error=str(error))
     return replace(orphan, done=True)
+
+
+def _holder(row: ExecutionRow) -> tuple[int, str]:
+    return row.attempt, row.idempotency_key
 
 
 def _verdict(orphan: Orphan) -> Verdict:

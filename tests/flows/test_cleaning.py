@@ -22,6 +22,7 @@ from skillbox_core import Runner, RunOptions, RunRequest, Settings, Status
 from skillbox_core.errors import DatabaseError
 from skillbox_core.models import Execution, Verdict
 from skillbox_core.sandbox.container import LABEL_OWNER
+from skillbox_core.sandbox.orphans import carry_out, end_owner, find_orphans
 from tests.flows import seen
 from tests.services.process import free_port
 
@@ -108,6 +109,20 @@ def test_two_at_once_do_it_once_and_neither_fails(alone: Runner) -> None:
     assert [state.is_completed() for state in states] == [True, True], states
     assert _owners(alone) == set()
     assert {alone.executions.get("default", e.id).status for e in abandoned} == {Status.CANCELLED}
+
+
+def test_what_a_later_try_takes_over_between_plan_and_deed_is_left(alone: Runner) -> None:
+    owner = uuid.uuid4().hex
+    execution = _abandoned(alone, owner)
+    found = find_orphans(alone, lambda owners: dict.fromkeys(owners, Status.FAILED))
+    assert {orphan.kind for orphan in found} == {"container", "record"}
+    again = RunOptions(owner=owner, owner_attempt=1, key=uuid.uuid4().hex)
+    taken = alone.steps().create_record(RunRequest(skill="slow", input={"seconds": 100}), again)
+    assert (taken.id, taken.result) == (execution.id, None)
+    assert carry_out(alone, found) == []
+    assert alone.executions.get("default", execution.id).status == Status.RUNNING
+    assert len(alone.engine.containers({LABEL_OWNER: owner})) == 1
+    assert {orphan.done for orphan in end_owner(alone, owner, Status.CANCELLED)} == {True}
 
 
 def test_without_the_database_it_says_so_and_touches_nothing(alone: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
