@@ -277,7 +277,7 @@ def _hung_up(link: socket.socket) -> bool:
         (b"POST /v1.41/containers/create HTTP/1.1\r\nContent-Length: \xb2\r\n\r\n", 403),
         (b"POST /v1.41/containers/create HTTP/1.1\r\nContent-Length: " + b"9" * 5000 + b"\r\n\r\n", 403),
         (b"POST /v1.41/containers/create HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 403),
-        (b"POST /v1.41/containers/create HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", 403),
+        (b"POST /v1.41/containers/create HTTP/1.1\r\nContent-Length: 999999999\r\n\r\n", 403),
         (b"POST /v1.41/containers/create HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 403),
         (b"PATCH /v1.41/info HTTP/1.1\r\n\r\n", 501),
         (b"nonsense\r\n\r\n", 400),
