@@ -148,8 +148,13 @@ def stop_private() -> bool:
 
 
 def unmount_leftovers() -> None:
-    """Takes down mounts that a killed engine left below its data folder, so that it can be deleted."""
-    below = (str(STATE / "engine"), str(private_folder()))
+    """Takes down mounts that a killed private engine left, so that its folders can be deleted."""
+    unmount_below(STATE / "engine", private_folder())
+
+
+def unmount_below(*folders: Path) -> None:
+    """Takes down all mounts below some folders."""
+    below = tuple(f"{folder}/" for folder in folders)
     points = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
     for point in sorted((p for p in points if p.startswith(below)), reverse=True):
         subprocess.run(["umount", "--lazy", point], stderr=subprocess.DEVNULL)

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import docker
 
+from deployments.local.engine import unmount_below
 from skillbox_core.errors import EngineError
 from skillbox_core.sandbox.engine import Engine
 
@@ -96,7 +97,9 @@ def dockerd(folder: Path, *options: str) -> Iterator[Dockerd]:
         yield engine
     finally:
         engine.stop()
-        shutil.rmtree(folder, ignore_errors=True)
+        # An engine that was killed left its data folder mounted on itself, and the next one takes down its own only.
+        unmount_below(folder)
+        shutil.rmtree(folder)
 
 
 def _root() -> bytes:
