@@ -25,10 +25,10 @@ from skillbox_core.sandbox.engine_faults import ContainerGoneError
 from skillbox_core.sandbox.images import local_image, names_of
 from skillbox_core.settings import Settings
 
-_LENGTH = re.compile(r"[0-9]{1,9}")
 logger = logging.getLogger("skillbox.broker")
 
 _CHUNK = 64 * 1024
+_LENGTH = re.compile(r"[0-9]{1,9}")
 
 MAX_CONNECTIONS = 256
 """Connections of workers at once, each with one to the engine: a skill has two or three."""

@@ -131,7 +131,6 @@ def cleanup(
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Remove containers and close records that a killed worker left behind."""
-
     from skillbox_core.runner import Runner
     from skillbox_core.sandbox.orphans import cleanup_orphans
 
