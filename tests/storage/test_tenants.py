@@ -19,8 +19,8 @@ ACME = "acme"
 OTHERS = ("rival", "acm", "acme2", "ACME", "default")
 """Also names that begin like the victim's, contain it, or differ in case alone."""
 
-PARTNER = "partner"
-"""Has things of its own, by the same names."""
+PARTNER, TWIN = "partner", "twin"
+"""They have things of their own, by the same names: other contents, and the very same."""
 
 THEIRS = "open('/sandbox/out/files/plan.txt', 'w').write('acme only'); print('acme only')\n"
 SCRIPT = THEIRS + "import json; json.dump({'of': 'acme'}, open('/sandbox/out/output.json', 'w'))"
@@ -55,6 +55,11 @@ def run_as(scene: Scene, tenant: str, **options: Any) -> RunResult:
     return scene.store.run(RunRequest(skill="plan"), RunOptions(tenant=tenant, **options))
 
 
+def unsigned(result: RunResult) -> dict[str, Any]:
+    """All of a result but the address of its files, which is signed anew, with the time, at each reading."""
+    return result.model_dump(exclude={"files_url"})
+
+
 READS: dict[str, tuple[Callable[[Scene, str], object], object]] = {
     "list skills": (lambda s, t: s.store.registry.skills(t), []),
     "list versions": (lambda s, t: s.store.registry.versions(t, "plan"), []),
@@ -87,8 +92,7 @@ def test_no_path_gives_another_tenant_anything(scene: Scene, path: str) -> None:
             # Its own name it may be told.
             assert "acme" not in str(error).replace(f"for tenant {tenant}", "")
         assert got == expected, tenant
-    again = scene.store.executions.result(ACME, scene.result.execution_id)
-    assert again.model_dump(exclude={"files_url"}) == scene.result.model_dump(exclude={"files_url"})
+    assert unsigned(scene.store.executions.result(ACME, scene.result.execution_id)) == unsigned(scene.result)
     assert scene.store.registry.versions(ACME, "plan") == ["1.0.0"]
 
 
@@ -101,7 +105,7 @@ def test_the_same_names_keys_and_owners_mean_other_things_to_another_tenant(scen
         result = run_as(scene, PARTNER, **options)
         assert (result.output, result.files_list) == ({"of": "partner"}, ())
         assert result.execution_id != scene.result.execution_id
-    assert run_as(scene, ACME, key="k") == store.executions.result(ACME, scene.result.execution_id)
+    assert unsigned(run_as(scene, ACME, key="k")) == unsigned(scene.result)
     assert run_as(scene, ACME, key="k3", owner="flow", owner_attempt=3).execution_id == scene.result.execution_id
     store.registry.delete(PARTNER, "plan", "1.0.0")
     assert store.registry.load(ACME, "plan", "1.0.0").digest != pushed.archive.digest
@@ -110,12 +114,12 @@ def test_the_same_names_keys_and_owners_mean_other_things_to_another_tenant(scen
 def test_equal_contents_are_still_two_things(scene: Scene) -> None:
     """The cache is by content. Who pushed the same bytes has them anyway; deleting one leaves the other."""
     store = scene.store
-    store.registry.push(PARTNER, scene.original)
-    mine = store.registry.load(PARTNER, "plan", "1.0.0")
+    store.registry.push(TWIN, scene.original)
+    mine = store.registry.load(TWIN, "plan", "1.0.0")
     assert mine.digest == store.registry.load(ACME, "plan", "1.0.0").digest
-    store.registry.delete(PARTNER, "plan", "1.0.0")
+    store.registry.delete(TWIN, "plan", "1.0.0")
     with pytest.raises(SkillNotFoundError):
-        store.registry.load(PARTNER, "plan", "1.0.0")
+        store.registry.load(TWIN, "plan", "1.0.0")
     assert store.registry.load(ACME, "plan", "1.0.0").digest == mine.digest
 
 
