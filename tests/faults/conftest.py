@@ -17,17 +17,15 @@ from tests.services.postgres import fresh_database
 from tests.services.swift import S3Service
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _short_waits() -> Iterator[None]:
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is promised in tens of seconds is tried in seconds."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(engine, "REQUEST_TIMEOUT", 3)
-        patch.setattr(follow, "QUIET", 1.0)
-        patch.setattr(follow, "OUTAGE", 6.0)
-        patch.setattr(objects, "ANSWER_SECONDS", 2)
-        patch.setattr(postgres, "ANSWER_SECONDS", 2.0)
-        patch.setattr(repeat, "FIRST_DELAY", 0.05)
-        yield
+    monkeypatch.setattr(engine, "REQUEST_TIMEOUT", 3)
+    monkeypatch.setattr(follow, "QUIET", 1.0)
+    monkeypatch.setattr(follow, "OUTAGE", 6.0)
+    monkeypatch.setattr(objects, "ANSWER_SECONDS", 2)
+    monkeypatch.setattr(postgres, "ANSWER_SECONDS", 2.0)
+    monkeypatch.setattr(repeat, "FIRST_DELAY", 0.05)
 
 
 @pytest.fixture(scope="session")
