@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import platform
+import shutil
 import sys
 import tempfile
 import time
@@ -19,6 +20,8 @@ from skillbox_core.runner import Runner
 from skillbox_core.sandbox import canary
 from skillbox_core.sandbox.allowlist import resolve_image
 from skillbox_core.sandbox.images import local_image
+from skillbox_core.sandbox.limits import parse_memory_limit
+from skillbox_core.settings import Settings
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket
 
@@ -40,6 +43,7 @@ def examine(runner: Runner | None = None) -> Iterator[Check]:
     for check in essential(runner):
         checks.append(check)
         yield check
+    yield home_check(runner.settings)
     yield prefect_check(os.environ)
     if checks[0].level == "FAIL":
         return
@@ -75,6 +79,29 @@ def _database(url: str) -> Check:
 
 def _storage(bucket: Bucket) -> Check:
     return Check(f"storage {bucket.name}", "OK", bucket.check())
+
+
+def home_check(settings: Settings) -> Check:
+    """Whether the installation's folder can be written, is its user's alone, and has room for one process's runs."""
+    home = settings.home
+    if not home.exists():
+        return Check("home", "OK", f"{home} will be made by the first run")
+    try:
+        with tempfile.TemporaryFile(dir=home):
+            pass
+        mode, free = home.stat().st_mode & 0o777, shutil.disk_usage(home).free
+    except OSError as error:
+        return Check("home", "FAIL", f"{home} can't be written: {error.strerror}", "see SKILLBOX_HOME")
+    if mode & 0o077:
+        return Check("home", "WARN", f"{home} is open to other users (mode {mode:o})", f"chmod 700 {home}")
+    # Each run may have this much on its way in and out at once.
+    each = settings.max_input_files_size + parse_memory_limit(settings.default_scratch, "SKILLBOX_DEFAULT_SCRATCH")
+    wanted = each * settings.max_concurrent_execs
+    room = f"{free / 2**30:.1f} GiB free"
+    if free < wanted:
+        found = f"{home} has {room}; {settings.max_concurrent_execs} runs at once may want {wanted / 2**30:.1f}"
+        return Check("home", "WARN", found, "make room, or lower SKILLBOX_MAX_CONCURRENT_EXECS")
+    return Check("home", "OK", f"{home}, {room}")
 
 
 def prefect_check(environment: Mapping[str, str]) -> Check:

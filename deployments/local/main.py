@@ -35,7 +35,8 @@ MANAGED = (
 
 @contextmanager
 def _alone() -> Iterator[None]:
-    """One set-up at a time in a checkout."""
+    """One set-up at a time in a checkout, whose state is for this user alone: records and files come to lie there."""
+    STATE.mkdir(mode=0o700, exist_ok=True)
     LOGS.mkdir(parents=True, exist_ok=True)
     (STATE / "run").mkdir(exist_ok=True)
     with (STATE / "run" / "lock").open("w") as lock:
