@@ -32,6 +32,8 @@ DELIVERY_TIMEOUT = 60.0
 COLLECT_TIMEOUT = 120.0
 DOUBT = 3.0
 """Seconds after which a log that doesn't tell whether the skill has started counts as one whose beginning is gone."""
+UNSTARTED = 3.0
+"""Seconds for which a container that was made and not started is left to whoever made it."""
 _REFUSED = re.compile(r"\x1eskillbox \S* refused")
 """What a supervisor says that never got its token."""
 SLICE = 0.25
@@ -210,16 +212,18 @@ def _settle(engine: Engine, container_id: str, token: str) -> bool:
     Whoever made it may be gone, which closes its stdin and ends it soon, or may be delivering right now. A
     container in which the skill can still start must not be taken for one in which it did not.
     """
-    give_up, in_doubt = time.monotonic() + DELIVERY_TIMEOUT, None
+    began, in_doubt = time.monotonic(), None
     while not (started := _has_started(engine, container_id, token)):
         now = time.monotonic()
         if started is None:
             in_doubt = in_doubt or now
             if now - in_doubt > DOUBT:
                 return True
-        if engine.inspect(container_id)["State"].get("Status") != "running":
+        status = engine.inspect(container_id)["State"].get("Status")
+        # Two workers who took each other's new containers for abandoned ones would make and remove them in turns.
+        if status != "running" and (status != "created" or now - began > UNSTARTED):
             return _has_started(engine, container_id, token) is not False
-        if now > give_up:
+        if now - began > DELIVERY_TIMEOUT:
             engine.kill(container_id)
             return _has_started(engine, container_id, token) is not False
         time.sleep(SLICE)

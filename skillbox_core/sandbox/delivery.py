@@ -70,9 +70,8 @@ def start_script(lang: str, entrypoint: str, env: Mapping[str, str]) -> bytes:
 
 
 def plan_delivery(archive: SkillArchive, input_json: bytes, start: bytes, files: Sequence[StagedFile] = ()) -> TarPlan:
-    """Everything a sandbox gets, in one tar."""
+    """Everything a sandbox gets, in one tar, and last what starts it: a delivery that broke off starts nothing."""
     plan = TarPlan()
-    plan.add_bytes(START, start, 0o600)
     plan.add_bytes("input.json", input_json)
     for file in archive.files:
         plan.add(f"{SCRIPTS}/{file.path}", file.size, file.mode, partial(archive.read, file))
@@ -84,6 +83,7 @@ def plan_delivery(archive: SkillArchive, input_json: bytes, start: bytes, files:
     # After their contents and from the inside out: not every tar can write into a folder that it made read-only.
     for folder in sorted(folders, key=lambda folder: folder.count("/"), reverse=True):
         plan.add_folder(folder, 0o555)
+    plan.add_bytes(START, start, 0o600)
     return plan
 
 

@@ -107,12 +107,8 @@ def carry_out(runner: Runner, orphans: Sequence[Orphan]) -> list[Orphan]:
 
     What is no orphan any more, because a later try has taken it over meanwhile, is left alone and left out.
     """
-    records = runner.executions.find([orphan.execution_id for orphan in orphans if orphan.holder])
-    held = {id: _holder(row) for id, row in records.items()}
-    left = [orphan for orphan in orphans if orphan.holder in (None, held.get(orphan.execution_id))]
-    return [
-        _carry_out(runner, orphan, records) for orphan in sorted(left, key=lambda orphan: orphan.kind == "container")
-    ]
+    in_order = sorted(orphans, key=lambda orphan: orphan.kind == "container")
+    return [done for orphan in in_order if (done := _carry_out(runner, orphan))]
 
 
 def end_owner(runner: Runner, owner: str, status: Status) -> list[Orphan]:
@@ -193,14 +189,19 @@ def judge_record(row: ExecutionRow, held: set[str], over: Mapping[str, Status], 
     return Orphan("record", row.id, row.id, why, Status.FAILED, holder=_holder(row)) if lost else None
 
 
-def _carry_out(runner: Runner, orphan: Orphan, records: Mapping[str, ExecutionRow]) -> Orphan:
+def _carry_out(runner: Runner, orphan: Orphan) -> Orphan | None:
+    """What became of an orphan; None where somebody has taken it over."""
     try:
+        # Read anew for each: the engine can take minutes over the ones before.
+        row = runner.executions.find([orphan.execution_id]).get(orphan.execution_id) if orphan.holder else None
+        if row is not None and row.status == Status.RUNNING and _holder(row) != orphan.holder:
+            return None
         if orphan.kind == "container":
             runner.engine.remove(orphan.name)
         elif orphan.kind == "spool":
             discard(runner.spool / orphan.name)
-        elif row := records.get(orphan.execution_id):
-            runner.executions.close(_execution(row), _verdict(orphan))
+        elif row is not None and runner.executions.close(_execution(row), _verdict(orphan)).status is Status.RUNNING:
+            return None
     except (SkillboxError, OSError) as error:
         logger.warning("could not clean up %s %s: %s", orphan.kind, orphan.name, error)
         return replace(orphan, error=str(error))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from skillbox_core.errors import RunCancelledError
 from skillbox_core.sandbox import orphans
 from skillbox_core.sandbox.orphans import cleanup_orphans
 from tests.faults.world import World, push, request
+from tests.services.faults import Fault
 
 WORKER = Path(__file__).parent / "worker.py"
 
@@ -138,9 +140,9 @@ def test_a_worker_that_was_given_up_while_it_waited_starts_nothing(local: Runner
     assert local.executions.next_attempt(given_up).key == given_up.key
 
 
-@pytest.mark.parametrize("apart", [0.0, 0.4, 0.9], ids="{} s apart".format)
-def test_two_workers_at_once_have_one_effect(world: World, tmp_path: Path, apart: float) -> None:
-    options = RunOptions(key=f"twice, {apart}")
+def _run_twice(world: World, tmp_path: Path, apart: float) -> None:
+    """Two workers do the same execution, so many seconds apart; it is one, and right."""
+    options = RunOptions(key=uuid.uuid4().hex)
     # Two machines: each has a home of its own.
     workers = [
         Runner.from_settings(world.settings.model_copy(update={"home": tmp_path / name})) for name in ("one", "two")
@@ -158,10 +160,21 @@ def test_two_workers_at_once_have_one_effect(world: World, tmp_path: Path, apart
         thread.join(60)
     first, second = results
     assert first == second.model_copy(update={"files_url": first.files_url})
-    assert first.status is Status.SUCCESS, first
+    assert first.status is Status.SUCCESS, (first.reason, first.error, first.logs)
     world.assert_right(first)
     for worker in workers:
         assert list(worker.spool.glob("*")) == []
+
+
+@pytest.mark.parametrize("apart", [0.0, 0.4, 0.9], ids="{} s apart".format)
+def test_two_workers_at_once_have_one_effect(world: World, tmp_path: Path, apart: float) -> None:
+    _run_twice(world, tmp_path, apart)
+
+
+def test_a_container_that_its_maker_is_slow_to_start_is_not_taken_away(world: World, tmp_path: Path) -> None:
+    world.engine.inject(Fault.DELAY, r"POST .*/containers/[^/]*/start", times=9, seconds=0.6)
+    _run_twice(world, tmp_path, 0.0)
+    assert sum("/start" in text and "/exec/" not in text for text, _ in world.engine.requests) == 1
 
 
 def test_a_thousand_queued_at_once_are_admitted_in_their_order() -> None:

@@ -18,11 +18,12 @@ from prefect.states import Cancelled, Completed, Crashed, Failed, Running, State
 
 from flows import cleanup_orphans
 from flows.reconciler import SETTLED, ends_as
-from skillbox_core import Runner, RunOptions, RunRequest, Settings, Status
+from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings, Status
 from skillbox_core.errors import DatabaseError
 from skillbox_core.models import Execution, Verdict
-from skillbox_core.sandbox.container import LABEL_OWNER
+from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_OWNER
 from skillbox_core.sandbox.orphans import carry_out, end_owner, find_orphans
+from skillbox_core.storage.executions import ExecutionStore
 from tests.flows import seen
 from tests.services.process import free_port
 
@@ -123,6 +124,30 @@ def test_what_a_later_try_takes_over_between_plan_and_deed_is_left(alone: Runner
     assert alone.executions.get("default", execution.id).status == Status.RUNNING
     assert len(alone.engine.containers({LABEL_OWNER: owner})) == 1
     assert {orphan.done for orphan in end_owner(alone, owner, Status.CANCELLED)} == {True}
+
+
+def test_what_is_taken_over_while_others_are_cleaned_up_is_left(alone: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = uuid.uuid4().hex
+    both = {_abandoned(alone, owner).id for _ in range(2)}
+    found = find_orphans(alone, lambda owners: dict.fromkeys(owners, Status.FAILED))
+    taken, close = [], ExecutionStore.close
+
+    def close_and_take_over(store: ExecutionStore, execution: Execution, verdict: Verdict) -> RunResult:
+        closed = close(store, execution, verdict)
+        again = RunOptions(owner=owner, owner_attempt=1, key=uuid.uuid4().hex)
+        taken.append(alone.steps().create_record(RunRequest(skill="slow", input={"seconds": 100}), again).id)
+        return closed
+
+    monkeypatch.setattr(ExecutionStore, "close", close_and_take_over)
+    done = carry_out(alone, found)
+    assert len(taken) == 1
+    assert {(orphan.kind, orphan.execution_id) for orphan in done} == {
+        (kind, id) for kind in ("record", "container") for id in both - set(taken)
+    }
+    monkeypatch.undo()
+    left = alone.engine.containers({LABEL_OWNER: owner})
+    assert [container["Labels"][LABEL_EXECUTION] for container in left] == taken
+    end_owner(alone, owner, Status.CANCELLED)
 
 
 def test_without_the_database_it_says_so_and_touches_nothing(alone: Runner, monkeypatch: pytest.MonkeyPatch) -> None:

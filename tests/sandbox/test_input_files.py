@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import subprocess
@@ -28,9 +29,10 @@ from skillbox_core import (
     files_from,
     input_files,
 )
-from skillbox_core.errors import InvalidRequestError, StorageError
+from skillbox_core.errors import EngineError, InvalidRequestError, StorageError
 from skillbox_core.models import FileDigest, Verdict
 from skillbox_core.sandbox.container import LABEL_INSTANCE
+from skillbox_core.sandbox.delivery import TarPlan
 from skillbox_core.storage.local import digest_local
 from tests.conftest import MakeSkill, Run
 from tests.services.web import Page, web
@@ -274,6 +276,33 @@ def test_a_request_is_known_again_by_the_contents_of_its_files(
     with pytest.raises(InvalidRequestError, match="another request"):
         runner.run(request, options(tmp_path / "one.csv", 2))
     assert runner.run(request, options(tmp_path / "one.csv", 3)).execution_id != first.execution_id
+
+
+@pytest.mark.parametrize("whole", [2, 4, 6])
+def test_a_delivery_that_breaks_off_between_two_files_starts_nothing(
+    runner: Runner, make_skill: MakeSkill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: int
+) -> None:
+    names = [f"{number}.csv" for number in range(6)]
+    for name in names:
+        (tmp_path / name).write_text(name)
+    plans: list[TarPlan] = []
+    deliver = TarPlan.__iter__
+
+    def break_off(plan: TarPlan) -> Iterator[bytes]:
+        plans.append(plan)
+        if len(plans) > 1:
+            yield from deliver(plan)
+            return
+        # Of each file its header, its contents and what fills its last block.
+        yield from itertools.islice(deliver(plan), 3 * whole)
+        raise EngineError("the engine went away")
+
+    monkeypatch.setattr(TarPlan, "__iter__", break_off)
+    result = runner.run(
+        RunRequest(skill=make_skill(LIST)), RunOptions(files=input_files([tmp_path / n for n in names]))
+    )
+    assert (result.status, result.output) == (Status.SUCCESS, {name: name for name in names}), result
+    assert len(plans) == 2
 
 
 def test_a_run_that_is_taken_over_needs_its_files_no_more(
