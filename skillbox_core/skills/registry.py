@@ -7,25 +7,37 @@ version was first seen: so of two pushes at once one wins, and an object that wa
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
+from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
+from sqlmodel import col
 
-from skillbox_core.errors import SkillNotFoundError, StorageError, VersionExistsError
+from skillbox_core.errors import (
+    ChangedObjectError,
+    DatabaseError,
+    DiskError,
+    InvalidSkillError,
+    SkillNotFoundError,
+    VersionExistsError,
+)
 from skillbox_core.folders import make_private
 from skillbox_core.names import check_skill, check_tenant
 from skillbox_core.skills.archive import SkillArchive, inspect_archive, open_archive
 from skillbox_core.storage.database import Database
-from skillbox_core.storage.objects import Bucket
+from skillbox_core.storage.objects import Bucket, publish
 from skillbox_core.storage.tables import ResolutionRow, SkillDigestRow, aware, now
 from skillbox_core.versions import Constraint, Version, check_version
 
 OBJECT = "skill.zip"
 _PUSH_ABANDONED = timedelta(hours=1)
+"""How long a version is kept for a push that has begun: it may be uploading, or its process may be dead."""
 
 Row = TypeVar("Row", SkillDigestRow, ResolutionRow)
 
@@ -36,6 +48,16 @@ class Pushed:
 
     archive: SkillArchive
     new: bool
+
+
+@contextmanager
+def _cache_faults() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise DiskError(
+            f"the cache of skills can't be used: {error}", hint="SKILLBOX_HOME/cache needs room for the skills that run"
+        ) from error
 
 
 class Registry:
@@ -57,24 +79,40 @@ class Registry:
 
         Raises:
             InvalidSkillError: The archive breaks a rule; nothing is stored.
-            VersionExistsError: The version is there with other contents.
+            VersionExistsError: The version is there with other contents, or another push of it is under way.
+            StorageError: It could not be stored; pushing it again is safe.
         """
         archive = inspect_archive(path, self._max_size)
         manifest = archive.manifest
         key = self._key(tenant, manifest.name, manifest.version)
         stored = self._bucket.size(key) is not None
-        taken = self._claim(tenant, manifest.name, manifest.version, archive.digest)
+        if stored and self._known(tenant, manifest.name, manifest.version) is None:
+            # The database is newer than the store, or a delete broke off. What is stored was first.
+            self._adopt(tenant, manifest.name, manifest.version, key)
+        taken, ours = self._claim(tenant, manifest.name, manifest.version, archive.digest)
         if taken.digest != archive.digest:
-            abandoned = not stored and now() - aware(taken.created_at) > _PUSH_ABANDONED
-            if not abandoned:
+            if stored:
                 raise VersionExistsError(
                     f"{manifest.name}@{manifest.version} is there already with other contents; versions don't change",
                     hint="raise the version in SKILL.md",
                 )
-            self._forget(tenant, manifest.name, manifest.version)
+            abandoned = aware(taken.created_at) + _PUSH_ABANDONED
+            if now() < abandoned:
+                raise VersionExistsError(
+                    f"another push of {manifest.name}@{manifest.version} has begun and not finished",
+                    hint=f"try again after {abandoned:%H:%M} UTC",
+                )
+            self._forget(taken)
             return self.push(tenant, path)
         if not stored:
-            self._bucket.put(archive.path, key)
+            try:
+                self._bucket.put(archive.path, key)
+            except BaseException:
+                # Or nobody could push this version with other contents for as long as a push may take.
+                if ours:
+                    with suppress(DatabaseError):
+                        self._forget(taken)
+                raise
         return Pushed(archive, new=not stored)
 
     def skills(self, tenant: str) -> list[str]:
@@ -123,21 +161,30 @@ class Registry:
 
         Raises:
             SkillNotFoundError: It is not stored.
-            StorageError: The stored object is not what was pushed.
+            InvalidSkillError: What is stored breaks a rule.
+            ChangedObjectError: The stored object is not what was pushed.
+            StorageError: It can't be fetched.
+            DiskError: The cache is full, or can't be written.
         """
         key = self._key(tenant, name, version)
         known = self._known(tenant, name, version)
-        if known:
-            cached = self._cached(known)
-            if cached.is_file():
-                return open_archive(cached, self._max_size)
-        return self._fetch(tenant, name, version, key)
+        cached = self._open_cached(known.digest) if known else None
+        return cached or self._fetch(tenant, name, version, key)
 
     def delete(self, tenant: str, name: str, version: str) -> None:
-        """Removes a version, named in full; one that is gone raises `SkillNotFoundError`."""
-        version = self._resolve(tenant, name, Constraint.parse(str(check_version(version))))
-        self._bucket.delete(self._key(tenant, name, version))
-        self._forget(tenant, name, version)
+        """Removes a version, named in full, or what a push that broke off has left of it.
+
+        Raises:
+            SkillNotFoundError: There is neither.
+        """
+        key = self._key(tenant, name, version)
+        known = self._known(tenant, name, version)
+        if known is None:
+            self._resolve(tenant, name, Constraint.parse(version))
+        else:
+            # First, for an object without a digest gets its own again, but a digest without its object is in the way.
+            self._forget(known)
+        self._bucket.delete(key)
 
     def _versions(self, tenant: str, name: str) -> list[Version]:
         found = self._bucket.names(f"{check_tenant(tenant)}/{check_skill(name)}")
@@ -168,41 +215,64 @@ class Registry:
     def _cached(self, digest: str) -> Path:
         return self._cache / digest[:2] / f"{digest}.zip"
 
+    @_cache_faults()
+    def _open_cached(self, digest: str) -> SkillArchive | None:
+        """The archive with this digest; None when it is not there, or is another by now and has to be fetched anew."""
+        with suppress(FileNotFoundError, InvalidSkillError):
+            archive = open_archive(self._cached(digest), self._max_size)
+            if archive.digest == digest:
+                return archive
+        return None
+
+    def _adopt(self, tenant: str, name: str, version: str, key: str) -> None:
+        try:
+            self._fetch(tenant, name, version, key)
+        except InvalidSkillError as error:
+            raise VersionExistsError(
+                f"something is stored as {name}@{version} already, and it is no skill: {error.message}",
+                hint=f"`skillbox skill delete {name}@{version}` removes it",
+            ) from error
+
+    @_cache_faults()
     def _fetch(self, tenant: str, name: str, version: str, key: str) -> SkillArchive:
         make_private(self._cache)
         draft = self._cache / f".{uuid.uuid4().hex}.zip"
         try:
-            size = self._bucket.size(key)
-            if size is None:
-                raise SkillNotFoundError(f"there is no version {version} of skill {name}")
-            if size > self._max_size:
-                raise StorageError(f"the stored {name}@{version} is over this installation's limit for a skill")
-            self._bucket.get(key, draft)
+            # Or the object store would be blamed for a cache that can't be written.
+            draft.touch(0o600)
+            if (self._bucket.size(key) or 0) > self._max_size:
+                raise InvalidSkillError(
+                    f"the stored {name}@{version} is over this installation's limit for a skill",
+                    hint="SKILLBOX_MAX_SKILL_SIZE",
+                )
+            try:
+                self._bucket.get(key, draft)
+            except FileNotFoundError as error:
+                raise SkillNotFoundError(f"there is no version {version} of skill {name}") from error
             archive = inspect_archive(draft, self._max_size)
             manifest = archive.manifest
             if (manifest.name, manifest.version) != (name, version):
-                raise StorageError(
+                raise ChangedObjectError(
                     f"the object stored as {name}@{version} says it is {manifest.name}@{manifest.version}"
                 )
-            row = self._claim(tenant, name, version, archive.digest)
+            row, _ = self._claim(tenant, name, version, archive.digest)
             if row.digest != archive.digest:
-                raise StorageError(f"the stored {name}@{version} is not what was pushed: its digest has changed")
+                raise ChangedObjectError(f"the stored {name}@{version} is not what was pushed: its digest has changed")
             target = self._cached(archive.digest)
-            target.parent.mkdir(exist_ok=True, mode=0o700)
-            draft.replace(target)
+            publish(draft, target)
             return open_archive(target, self._max_size)
         finally:
             draft.unlink(missing_ok=True)
 
-    def _known(self, tenant: str, name: str, version: str) -> str | None:
+    def _known(self, tenant: str, name: str, version: str) -> SkillDigestRow | None:
         with self._database.session() as session:
-            row = session.get(SkillDigestRow, (tenant, name, version))
-            return row.digest if row else None
+            return session.get(SkillDigestRow, (tenant, name, version))
 
-    def _claim(self, tenant: str, name: str, version: str, digest: str) -> SkillDigestRow:
-        """The row of a version: this one, or the one that was first."""
+    def _claim(self, tenant: str, name: str, version: str, digest: str) -> tuple[SkillDigestRow, bool]:
+        """The row of a version: this one, or the one that was first; and whether it is this one."""
         row = SkillDigestRow(tenant_id=tenant, skill_name=name, version=version, digest=digest, created_at=now())
-        return self._first(row, (tenant, name, version))
+        first = self._first(row, (tenant, name, version))
+        return first, first is row
 
     def _first(self, row: Row, key: tuple[str, ...]) -> Row:
         """The row of a key: this one, or the one that was first; of many at once, one is."""
@@ -215,8 +285,14 @@ class Registry:
             with self._database.session() as session:
                 return session.get_one(type(row), key)
 
-    def _forget(self, tenant: str, name: str, version: str) -> None:
+    def _forget(self, row: SkillDigestRow) -> None:
+        """Frees a version, unless it has got another digest since this row was read."""
         with self._database.session() as session:
-            row = session.get(SkillDigestRow, (tenant, name, version))
-            if row:
-                session.delete(row)
+            session.execute(
+                delete(SkillDigestRow).where(
+                    col(SkillDigestRow.tenant_id) == row.tenant_id,
+                    col(SkillDigestRow.skill_name) == row.skill_name,
+                    col(SkillDigestRow.version) == row.version,
+                    col(SkillDigestRow.digest) == row.digest,
+                )
+            )

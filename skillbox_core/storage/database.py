@@ -34,6 +34,9 @@ class Database:
 
     Args:
         url: SQLAlchemy URL.
+
+    Raises:
+        SettingsError: The URL can't be used, or the folder of an SQLite file can't be made.
     """
 
     def __init__(self, url: str) -> None:
@@ -41,7 +44,7 @@ class Database:
         try:
             sqlite = self._url.get_backend_name() == "sqlite"
             if sqlite and self._url.database:
-                make_private(Path(self._url.database).parent)
+                _make_folder(Path(self._url.database).parent)
             self._engine = create_engine(
                 self._url,
                 pool_pre_ping=not sqlite,
@@ -49,7 +52,7 @@ class Database:
                 hide_parameters=True,
                 connect_args={"timeout": BUSY_SECONDS} if sqlite else {},
             )
-        except (ImportError, SQLAlchemyError, OSError) as error:
+        except (ImportError, SQLAlchemyError) as error:
             raise SettingsError(f"the database URL can't be used: {_brief(error)}", hint=_HINT) from error
         if sqlite:
             event.listen(self._engine, "connect", _prepare_sqlite)
@@ -68,6 +71,7 @@ class Database:
 
         Raises:
             DatabaseError: The database can't be reached or failed.
+            SettingsError: A newer Skillbox has been there.
         """
         try:
             self._migrate()
@@ -95,12 +99,20 @@ class Database:
         """Brings the schema up to date; several processes may try at once, one does it."""
         from alembic import command
         from alembic.config import Config
+        from alembic.script import ScriptDirectory
 
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         with self._alone():
-            if self._revision() == HEAD:
+            revision = self._revision()
+            if revision == HEAD:
                 return
+            older = {each.revision for each in ScriptDirectory.from_config(config).walk_revisions()}
+            if revision is not None and revision not in older:
+                raise SettingsError(
+                    f"this database was made by a newer Skillbox (revision {revision}; this one knows {HEAD})",
+                    hint="install the newer Skillbox, or give this one a database of its own by SKILLBOX_DB_DSN",
+                )
             if self._url.get_backend_name() == "sqlite":
                 with self._engine.connect() as connection:
                     # Readers and one writer at a time then don't block each other. The file keeps the mode; two
@@ -141,6 +153,16 @@ def _parsed(url: str) -> URL:
     if "@" in (parsed.host or ""):
         raise SettingsError("the database URL has an @ too many", hint=_HINT)
     return parsed
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        make_private(folder)
+    except OSError as error:
+        raise SettingsError(
+            f"the folder of the database, {folder}, can't be made: {error.strerror or error}",
+            hint="SKILLBOX_HOME names one that this user can make, or has made",
+        ) from error
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:

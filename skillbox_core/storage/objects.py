@@ -5,6 +5,9 @@ Keys are joined from checked names only (`skillbox_core.names`), so none can lea
 
 from __future__ import annotations
 
+import errno
+import os
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from skillbox_core.errors import SkillboxError, StorageError
+from skillbox_core.errors import DiskError, SkillboxError, StorageError
 from skillbox_core.folders import make_private
 from skillbox_core.settings import Settings
 
@@ -26,6 +29,10 @@ SLOWEST = 256 * 1024
 """Bytes a second that a transfer makes at least, beside `ANSWER_SECONDS` for each of its exchanges."""
 FETCH_SECONDS = 900
 """How long an object may take to come, however steadily it trickles."""
+DRAFTS = ".drafts"
+"""Folder of a local bucket for objects that are still being written; no name that is listed begins so."""
+DRAFT_SECONDS = 3600
+"""A draft that was not written to for so long is what a killed process left."""
 
 
 @contextmanager
@@ -67,6 +74,18 @@ def s3_filesystem(settings: Settings, endpoint: str) -> Any:
     return filesystem
 
 
+def publish(draft: Path, target: Path) -> None:
+    """Gives a finished file its place, and makes the folders above it; at a power cut it is there whole or not at all.
+
+    Raises:
+        OSError: The disk is full, or can't be written.
+    """
+    with draft.open("rb") as file:
+        os.fsync(file.fileno())
+    make_private(target.parent)
+    draft.replace(target)
+
+
 class Bucket:
     """One bucket: files by key, streamed to and from local paths."""
 
@@ -98,12 +117,10 @@ class Bucket:
         """Stores a local file. It becomes visible whole or not at all; the same key is replaced."""
         with _storage_faults(f"store {key}"):
             if self.local:
-                target = Path(self._path(key))
-                make_private(target.parent)
-                draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+                draft = self._draft()
                 try:
                     self._fs.put_file(str(source), str(draft))
-                    draft.replace(target)
+                    publish(draft, Path(self._path(key)))
                 finally:
                     draft.unlink(missing_ok=True)
                 return
@@ -114,15 +131,36 @@ class Bucket:
                     self._fs.mkdir(self._root)
                 self._upload(source, key)
 
+    def _draft(self) -> Path:
+        """A name in the bucket's own file system for a new file, with room for it from those of the dead."""
+        drafts = Path(self._root, DRAFTS)
+        make_private(drafts)
+        for old in drafts.iterdir():
+            with suppress(FileNotFoundError):
+                if time.time() - old.stat().st_mtime > DRAFT_SECONDS:
+                    old.unlink()
+        return drafts / uuid.uuid4().hex
+
     def _upload(self, source: Path, key: str) -> None:
         # The client's own time limits don't hold while it waits to be told to go on with the body.
         limit = 3 * ANSWER_SECONDS + source.stat().st_size / SLOWEST
         self._fs.put_file(str(source), self._path(key), chunksize=BLOCK, max_concurrency=1, timeout=limit)
 
     def get(self, key: str, target: Path) -> None:
-        """Fetches an object into a local file; raises `FileNotFoundError` when there is none."""
+        """Fetches an object into a local file.
+
+        Raises:
+            FileNotFoundError: There is no such object.
+            DiskError: There is no room for the file.
+            StorageError: The object store failed.
+        """
         with _storage_faults(f"fetch {key}"):
-            self._fs.get_file(self._path(key), str(target), **({} if self.local else {"timeout": FETCH_SECONDS}))
+            try:
+                self._fs.get_file(self._path(key), str(target), **({} if self.local else {"timeout": FETCH_SECONDS}))
+            except OSError as error:
+                if error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    raise DiskError(f"{key} could not be written to {target.parent}: {error.strerror}") from error
+                raise
 
     def read(self, key: str) -> Iterator[bytes]:
         """An object in chunks; raises `FileNotFoundError` when there is none."""
@@ -139,12 +177,15 @@ class Bucket:
                 return None
 
     def names(self, prefix: str) -> list[str]:
-        """The names directly below a prefix, sorted."""
+        """The names directly below a prefix, sorted: of objects, and of folders with objects in them."""
         with _storage_faults(f"list {prefix or self.name}"):
             try:
                 found = self._fs.ls(self._path(prefix).rstrip("/"), detail=False)
             except FileNotFoundError:
                 return []
+            if self.local:
+                # S3 has no empty folders; here they come before their object, and stay when it fails to come.
+                found = [path for path in found if _holds_object(path)]
         names = {str(path).rstrip("/").rsplit("/", 1)[-1] for path in found}
         return sorted(name for name in names if not name.startswith("."))
 
@@ -182,3 +223,7 @@ class Bucket:
             self.get(key, Path(folder) / "back")
             self.delete(key)
         return self._root if self.local else f"s3://{self.name} at {self._settings.s3_endpoint}"
+
+
+def _holds_object(path: str) -> bool:
+    return Path(path).is_file() or any(not name.startswith(".") for _, _, names in os.walk(path) for name in names)

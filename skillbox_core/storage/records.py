@@ -16,8 +16,11 @@ from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket
 from skillbox_core.storage.tables import ExecutionRow
 
-_WITHOUT_INPUT = (defer(ExecutionRow.input),)  # type: ignore[arg-type]
-"""An input may be megabytes, and there may be many records."""
+_WITHOUT_CONTENTS = tuple(
+    defer(column)  # type: ignore[arg-type]
+    for column in (ExecutionRow.input, ExecutionRow.output, ExecutionRow.logs)
+)
+"""Each may be megabytes, and there may be many records. A row that was read so doesn't have them."""
 
 
 class ExecutionRecords:
@@ -86,28 +89,29 @@ class ExecutionRecords:
     def list(
         self, tenant: str, *, status: Status | None = None, skill: str | None = None, limit: int = 20
     ) -> Sequence[ExecutionRow]:
-        """The newest records of a tenant."""
+        """The newest records of a tenant, without their inputs, outputs and logs: `get` has those."""
         query = select(ExecutionRow).where(ExecutionRow.tenant_id == check_tenant(tenant))
         if status:
             query = query.where(ExecutionRow.status == status)
         if skill:
             query = query.where(ExecutionRow.skill_name == skill)
         with self._database.session() as session:
-            return session.exec(query.order_by(col(ExecutionRow.created_at).desc()).limit(limit)).all()
+            newest = query.order_by(col(ExecutionRow.created_at).desc()).limit(limit)
+            return session.exec(newest.options(*_WITHOUT_CONTENTS)).all()
 
     def find(self, execution_ids: Sequence[str]) -> dict[str, ExecutionRow]:
-        """Records by id, of any tenant and without their inputs; for the reconciler."""
-        query = select(ExecutionRow).where(col(ExecutionRow.id).in_(execution_ids)).options(*_WITHOUT_INPUT)
+        """Records by id, of any tenant and without inputs, outputs and logs; for the reconciler."""
+        query = select(ExecutionRow).where(col(ExecutionRow.id).in_(execution_ids)).options(*_WITHOUT_CONTENTS)
         with self._database.session() as session:
             rows = session.exec(query).all()
         return {row.id: row for row in rows}
 
     def running(self, instance: str, owner: str | None = None) -> Sequence[ExecutionRow]:
-        """Open records of an installation, all or one owner's, without their inputs; for the reconciler."""
+        """Open records of an installation, all or one owner's, as `find` gives them; for the reconciler."""
         query = select(ExecutionRow).where(ExecutionRow.status == Status.RUNNING, ExecutionRow.instance == instance)
         if owner is not None:
             query = query.where(ExecutionRow.owner == owner)
-        query = query.options(*_WITHOUT_INPUT)
+        query = query.options(*_WITHOUT_CONTENTS)
         with self._database.session() as session:
             return session.exec(query).all()
 

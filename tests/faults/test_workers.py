@@ -67,7 +67,7 @@ def test_a_frozen_worker_that_wakes_up_too_late_changes_nothing(local: Runner, m
     monkeypatch.setattr(orphans, "GRACE", -3600.0)
     while cleanup_orphans(local):
         pass
-    (row,) = local.executions.list("default")
+    row = local.executions.get("default", local.executions.list("default")[0].id)
     assert (row.status, row.reason) == (Status.FAILED, Reason.INFRASTRUCTURE)
     result = _woken(worker)
     assert (result.status, result.error) == (Status.FAILED, row.error)

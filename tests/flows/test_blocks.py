@@ -138,7 +138,8 @@ def test_a_secret_block_reaches_the_skill_and_nothing_else(name: str, make_skill
     run = seen.run_id(state)
     found = seen.artifacts(run, lambda found: f"skill-{skill_name}" in found)
     logged = seen.logs(run, lambda found: sum(log.message == "***" for log in found) == 2)
-    (row,) = runner.executions.list("default", skill=skill_name)
+    (listed,) = runner.executions.list("default", skill=skill_name)
+    row = runner.executions.get("default", listed.id)
     told = seen.events(lambda found: len(found) > 1, resource=f"skillbox.execution.{row.id}")
     with get_client(sync_client=True) as client:
         runs = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run])))

@@ -185,7 +185,7 @@ def test_a_deployed_skill_has_its_own_inputs_as_parameters(
 
     ended = _ended(client, _start(client, f"text-summary/{name}", {"text": "Rain fell. Rain rose."}))
     assert (ended.state_name, ended.name) == ("Completed", "text-summary@^1")
-    row = runner.executions.list("default", skill="text-summary", limit=1)[0]
+    row = runner.executions.get("default", runner.executions.list("default", skill="text-summary", limit=1)[0].id)
     assert (row.input, row.owner) == ('{"text":"Rain fell. Rain rose."}', str(ended.id))
 
 
@@ -253,7 +253,8 @@ def test_a_skill_can_be_served_without_a_pool(
         assert list(deployment.parameter_openapi_schema["properties"]) == ["input"]  # type: ignore[index]
         run = _ended(client, _start(client, name, {"input": {"n": 7, "from": "here"}}))
     assert run.state_name == "Completed"
-    assert runner.executions.list("default", skill=skill)[0].output == '{"from":"here","n":7}'
+    (row,) = runner.executions.list("default", skill=skill)
+    assert runner.executions.get("default", row.id).output == '{"from":"here","n":7}'
     client.delete_deployment(deployment.id)
 
 

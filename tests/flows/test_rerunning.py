@@ -94,7 +94,8 @@ def test_a_flow_run_whose_worker_was_killed_ends_in_one_result(
         state = client.read_flow_run(uuid.UUID(run_id)).state
         assert state is not None
         assert state.is_completed()
-    (row,) = runner.executions.list("default", skill=name)
+    (listed,) = runner.executions.list("default", skill=name)
+    row = runner.executions.get("default", listed.id)
     assert row.status == Status.SUCCESS
     assert row.logs == "line 0\nline 1\nline 2\n"
     assert row.files_list.count("start-") == 1

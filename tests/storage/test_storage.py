@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import stat
 import tarfile
 import threading
@@ -13,10 +14,10 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event, text
+from sqlalchemy import event, inspect, text
 
 from skillbox_core import Reason, Runner, RunOptions, RunRequest, Settings, SkillNotFoundError, Status
-from skillbox_core.errors import DatabaseError, SkillboxError, StorageError, VersionExistsError
+from skillbox_core.errors import DatabaseError, SettingsError, SkillboxError, StorageError, VersionExistsError
 from skillbox_core.models import Verdict
 from skillbox_core.sandbox.orphans import cleanup_orphans, end_owner
 from skillbox_core.storage.database import HEAD, VERSION_TABLE, Database
@@ -182,9 +183,19 @@ def test_ending_an_owner_reads_its_own_records_and_no_inputs(store: Runner, tmp_
     assert [(o.execution_id, o.done) for o in end_owner(store, "one", Status.CANCELLED)] == [(opened["one"], True)]
     first = asked[0]
     assert "owner = " in first
-    assert "executions.input," not in first
+    assert not re.search(r"executions\.(input|output|logs)\b", first)
     statuses = {owner: store.executions.get("default", found).status for owner, found in opened.items()}
     assert statuses == {"one": Status.CANCELLED, "other": Status.RUNNING}
+
+
+def test_a_list_of_executions_reads_no_inputs_outputs_or_logs(store: Runner, tmp_path: Path) -> None:
+    store.registry.push("default", archive(tmp_path))
+    opened = store.steps().create_record(RunRequest(skill="echo", input="large"), RunOptions(key="one"))
+    (row,) = store.executions.list("default", status=Status.RUNNING, skill="echo")
+    assert row.id == opened.id
+    for rows in ([row], store.executions.find([row.id]).values(), store.executions.running(row.instance)):
+        assert [inspect(each).unloaded for each in rows] == [{"input", "output", "logs"}]
+    assert inspect(store.executions.get("default", row.id)).unloaded == set()
 
 
 def test_what_a_failing_database_says_holds_nothing_that_was_written(store: Runner, tmp_path: Path) -> None:
@@ -201,6 +212,23 @@ def test_what_a_failing_database_says_holds_nothing_that_was_written(store: Runn
 def test_a_database_is_described_without_the_passwords_in_its_url() -> None:
     database = Database("postgresql+psycopg://user:canary-1@host/db?password=canary-2&sslmode=require")
     assert database.description == "postgresql+psycopg://user:***@host/db"
+
+
+def test_a_database_of_a_newer_skillbox_is_refused_by_its_revision(store: Runner) -> None:
+    database = store.executions._database
+    with database.session() as session:
+        session.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
+    with pytest.raises(SettingsError, match=r"newer Skillbox \(revision 9999"):
+        Runner.from_settings(store.settings).executions.list("default")
+    assert database._revision() == "9999"
+
+
+def test_a_home_that_cannot_be_made_is_said_to_be_so(installation: Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match="can't be made: Not a directory") as caught:
+        Runner.from_settings(installation.model_copy(update={"home": tmp_path / "file" / "home"}))
+    assert "SKILLBOX_HOME" in str(caught.value)
+    assert "password" not in str(caught.value)
 
 
 def test_many_processes_may_meet_an_empty_database(database_url: str, tmp_path: Path) -> None:
