@@ -103,6 +103,9 @@ def _place(text: str) -> InputFile:
 
 
 def _absolute(text: str) -> str:
+    if not text:
+        # It would be the current folder, with whatever secrets are in it.
+        raise InvalidRequestError("an input file is named by an empty text", hint="is a variable not set?")
     # Not resolved: a link gives its own name.
     return os.path.abspath(text)  # noqa: PTH100
 

@@ -52,13 +52,21 @@ def load_env_file(path: Path | None = None) -> None:
     """Puts the installation's `.env` into the process environment, where a variable is not set already.
 
     Libraries with settings of their own (Prefect) then see the same values as this package does.
+
+    Raises:
+        SettingsError: It is there and can't be read.
     """
     path = path or find_home() / ".env"
-    if not path.is_file():
-        return
-    from dotenv import dotenv_values
+    try:
+        if not path.is_file():
+            return
+        from dotenv import dotenv_values
 
-    for name, value in dotenv_values(path, interpolate=False).items():
+        found = dotenv_values(path, interpolate=False)
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise SettingsError(f"{path} can't be read: {reason}", hint="SKILLBOX_HOME says where it lies") from None
+    for name, value in found.items():
         if value is not None:
             os.environ.setdefault(name, value)
 

@@ -2,23 +2,61 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 
 
 def main() -> None:
     """The console script."""
+    _prepare_streams()
+
     from skillbox_core.cli.app import app
     from skillbox_core.cli.output import EXIT_CANCELLED, EXIT_INFRASTRUCTURE, exit_code_of, fail
     from skillbox_core.errors import SkillboxError
 
     try:
-        app(standalone_mode=True)
+        try:
+            app(standalone_mode=True)
+        finally:
+            # Left to the interpreter, what can't be written would be told in its own words, with its own exit code.
+            sys.stdout.flush()
     except SkillboxError as error:
         fail(str(error))
         sys.exit(exit_code_of(error.reason))
     except KeyboardInterrupt:
         sys.exit(EXIT_CANCELLED)
-    except BrokenPipeError:
-        # The reader of our output went away, as `head` does.
-        sys.stderr.close()
+    except SystemExit as ending:
+        # Typer takes this one itself, for the exit code of a skill that failed.
+        if isinstance(ending.__context__, BrokenPipeError):
+            _drop_output()
+            sys.exit(EXIT_INFRASTRUCTURE)
+        raise
+    except (OSError, UnicodeError) as error:
+        _drop_output()
+        # The reader of our output may have gone away, as `head` does; that is no news to anybody.
+        if not isinstance(error, BrokenPipeError):
+            fail(_sentence(error))
         sys.exit(EXIT_INFRASTRUCTURE)
+
+
+def _prepare_streams() -> None:
+    """Makes sure that there are three streams, and that any text can be written to two of them."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None:
+            # The number of one that was closed would else be the next file's, for instance the database's.
+            setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115
+        elif isinstance(stream, io.TextIOWrapper) and mode == "w":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """Gives what could not be written to nobody, or the interpreter would try again as it ends."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _sentence(error: OSError | UnicodeError) -> str:
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    return str(error)

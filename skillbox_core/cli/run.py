@@ -44,6 +44,8 @@ def run_skill(
         raise InvalidRequestError(
             f"`{reference}` is a {kind}: `skillbox skill push {reference}`, then `skillbox run NAME`"
         )
+    if of_reference and version and of_reference != version:
+        raise InvalidRequestError(f"`{reference}` and --version {version} are two versions; only one of them can be")
     request = RunRequest(
         skill=name,
         version=of_reference or version,
@@ -57,13 +59,13 @@ def run_skill(
     token = CancelToken()
     with _interrupts(token), _spinner(f"running {harmless(reference)}", as_json) as show:
         result = runner.run(request, options, on_log=show, cancel=token)
-    if download and result.files_list:
-        for path in runner.artifacts.extract(result.artifacts, download):
-            note(f"saved {path}")
     if as_json:
         print(json.dumps(result.model_dump(mode="json"), ensure_ascii=True))
     else:
         _report(result)
+    if download and result.files_list:
+        for path in runner.artifacts.extract(result.artifacts, download):
+            note(f"saved {path}")
     return exit_code(result)
 
 
@@ -73,18 +75,17 @@ def read_input(text: str) -> Any:
     Raises:
         InvalidRequestError: No such file, or not JSON; says where.
     """
-    source = "--input"
-    if text == "-":
-        source, text = "stdin", sys.stdin.read()
-    elif text.startswith("@"):
-        source = text[1:]
-        try:
-            text = Path(source).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            raise InvalidRequestError(f"the input file {source} can't be read: {reason}") from None
-    elif not text:
+    source = "stdin" if text == "-" else text[1:] if text.startswith("@") else "--input"
+    if not text:
         return None
+    try:
+        if text == "-":
+            text = sys.stdin.read()
+        elif text.startswith("@"):
+            text = Path(source).read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise InvalidRequestError(f"the input file {source} can't be read: {reason}") from None
     try:
         return json.loads(text)
     except ValueError as error:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from skillbox_core.cli.output import EXIT_INPUT, fail, note, print_json, table
+from skillbox_core.cli.output import EXIT_INFRASTRUCTURE, EXIT_INPUT, fail, note, print_json, table
 from skillbox_core.errors import SkillboxError
 from skillbox_core.text import harmless
 
@@ -29,14 +29,27 @@ def package(
     out: Annotated[Path | None, typer.Option(help="The zip; by default NAME-VERSION.zip.")] = None,
 ) -> None:
     """Make a skill archive of a folder, the same bytes each time."""
+    from skillbox_core.errors import InvalidRequestError
     from skillbox_core.settings import load_settings
+    from skillbox_core.skills.package import is_own_archive
     from skillbox_core.skills.package import package as make
+    from skillbox_core.storage.local import unwritable
 
     with TemporaryDirectory() as scratch:
         draft = Path(scratch) / "skill.zip"
         archive = make(folder, draft, load_settings().max_skill_size)
-        target = out or Path(f"{archive.manifest.name}-{archive.manifest.version}.zip")
-        shutil.copyfile(draft, target)
+        usual = f"{archive.manifest.name}-{archive.manifest.version}.zip"
+        target = out or Path(usual)
+        place, inside = target.resolve(), folder.resolve()
+        if place.is_relative_to(inside) and not is_own_archive(str(place.relative_to(inside)), archive.manifest.name):
+            raise InvalidRequestError(
+                f"{target} lies in the skill's folder, and would be a part of the skill the next time",
+                hint=f"--out may name a place elsewhere, or {folder / usual}",
+            )
+        try:
+            shutil.copyfile(draft, target)
+        except OSError as error:
+            raise unwritable(target, error) from None
     _warn(archive)
     print(target)
 
@@ -92,26 +105,32 @@ def list_(tenant: Tenant = "default", json_: Json = False) -> None:
 
     registry = Runner.from_settings().registry
     found = []
+    failed = False
     for name in registry.skills(tenant):
-        versions = registry.versions(tenant, name)
-        if versions:
-            archive = registry.load(tenant, name, registry.resolve(tenant, name, ""))
-            found.append((archive, versions))
+        try:
+            versions = registry.versions(tenant, name)
+            if versions:
+                archive = registry.load(tenant, name, registry.resolve(tenant, name, ""))
+                found.append((archive, versions))
+        except SkillboxError as error:
+            failed = True
+            fail(f"{name}: {error}")
     if json_:
         print_json([{**_summary(archive), "versions": versions} for archive, versions in found])
-        return
-    if not found:
+    elif found:
+        table(
+            ["NAME", "VERSION", "LANG", "DESCRIPTION"],
+            [
+                [a.manifest.name, a.manifest.version, a.lang if a.entrypoint else "-", a.manifest.description]
+                for a, _ in found
+            ],
+            whole=("NAME", "VERSION"),
+            spare=("LANG",),
+        )
+    elif not failed:
         note(f"no skills for tenant {tenant} yet; `skillbox skill push FOLDER` stores one")
-        return
-    table(
-        ["NAME", "VERSION", "LANG", "DESCRIPTION"],
-        [
-            [a.manifest.name, a.manifest.version, a.lang if a.entrypoint else "-", a.manifest.description]
-            for a, _ in found
-        ],
-        whole=("NAME", "VERSION"),
-        spare=("LANG",),
-    )
+    if failed:
+        raise typer.Exit(EXIT_INFRASTRUCTURE)
 
 
 @app.command()

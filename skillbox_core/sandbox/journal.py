@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Iterable
 
@@ -15,13 +16,16 @@ BEGINNING_LOST = "[skillbox: the beginning of the log is lost, the engine keeps 
 _TAKEN_UP = "[skillbox: the connection was lost; from the engine's log, lines may be missing before this or come twice]"
 
 
+logger = logging.getLogger(__name__)
+
+
 class Journal:
     """The lines of one sandbox, from one stream or, after it broke, from another.
 
     Args:
         token: The word that the supervisor's announcements carry.
         max_log: Bytes that are kept.
-        on_log: Told of each line, once.
+        on_log: Told of each line, once; one that fails is told no more, and the run goes on.
 
     Attributes:
         ended: How the skill ended, as stderr has it.
@@ -105,7 +109,20 @@ class Journal:
             return
         self._told[item.stream] += 1
         if self._on_log:
-            self._on_log(item.stream, item.text)
+            self._tell(self._on_log, item)
+
+    def _tell(self, on_log: OnLog, line: Line) -> None:
+        try:
+            on_log(line.stream, line.text)
+        except TimeoutError:
+            # An alarm that the caller has set may go off in here, and is meant for the run. What Prefect raises so is
+            # no Exception.
+            raise
+        except Exception as error:
+            self._on_log = None
+            logger.warning(
+                "the log is shown no further, because whoever shows it failed: %s: %s", type(error).__name__, error
+            )
 
 
 def _is_beginning(item: Line | Announcement) -> bool:

@@ -1,4 +1,4 @@
-"""From a folder to a skill archive: the same folder always gives the same bytes."""
+"""From a folder to a skill archive: the same folder always gives the same bytes, wherever the archive is put."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ import stat
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.sandbox.limits import format_bytes
 from skillbox_core.skills import dependencies
 from skillbox_core.skills.archive import SKILL_MD, SkillArchive, inspect_archive
+from skillbox_core.skills.manifest import MAX_SKILL_MD, parse_manifest
+from skillbox_core.versions import Version
 
 _LEFT_OUT = frozenset(
     {".git", ".hg", ".venv", "venv", "__pycache__", ".pytest_cache", ".mypy_cache", ".DS_Store", ".idea"}
@@ -23,18 +26,30 @@ _EPOCH = (1980, 1, 1, 0, 0, 0)
 def package(folder: Path, target: Path, max_size: int, *, prepare: bool = True) -> SkillArchive:
     """Zips a skill's folder, with its dependencies prepared, and checks the result as a push would.
 
+    Archives of the skill itself that lie in its folder are left out (`is_own_archive`).
+
     Args:
         prepare: Whether pip and npm fetch the dependencies; else what they would be asked for is checked only.
 
     Raises:
         InvalidSkillError: The folder is no skill, breaks a rule, or needs what can't be prepared.
     """
-    if not (folder / SKILL_MD).is_file():
+    try:
+        is_skill = (folder / SKILL_MD).is_file()
+    except OSError as error:
+        raise InvalidSkillError(f"{folder} can't be read: {error.strerror}") from None
+    if not is_skill:
         raise InvalidSkillError(f"{folder} is not a skill: it has no {SKILL_MD}", hint="`skillbox init NAME` makes one")
+    # Found before SKILL.md is read, because that may be a link.
+    files = list(_files(folder))
+    with _opened(folder / SKILL_MD, SKILL_MD) as file:
+        skill = parse_manifest(file.read(MAX_SKILL_MD + 1)).name
     total = 0
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
-        for path in _files(folder):
+        for path in files:
             name = path.relative_to(folder).as_posix()
+            if is_own_archive(name, skill):
+                continue
             # A hole of a terabyte takes no place in a folder, and hours to be packed and refused.
             total += path.stat().st_size
             if total > max_size:
@@ -48,6 +63,17 @@ def package(folder: Path, target: Path, max_size: int, *, prepare: bool = True) 
     return inspect_archive(target, max_size)
 
 
+def is_own_archive(path: str, skill: str) -> bool:
+    """Whether a file is called as an archive of the skill is by itself, `NAME-VERSION.zip`.
+
+    Args:
+        path: Inside the folder of the skill; in a folder below there is no such file.
+        skill: Its name.
+    """
+    version = path.removeprefix(f"{skill}-").removesuffix(".zip")
+    return path == f"{skill}-{version}.zip" and Version.parse(version) is not None
+
+
 def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:
     info = zipfile.ZipInfo(name, _EPOCH)
     info.create_system = 3
@@ -55,12 +81,25 @@ def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:
     info.external_attr = (stat.S_IFREG | (0o755 if executable else 0o644)) << 16
     info.compress_type = zipfile.ZIP_DEFLATED
     info.file_size = path.stat().st_size
-    with path.open("rb") as source, archive.open(info, "w") as packed:
+    with _opened(path, name) as source, archive.open(info, "w") as packed:
         shutil.copyfileobj(source, packed)
 
 
+def _opened(path: Path, name: str) -> IO[bytes]:
+    try:
+        name.encode()
+        return path.open("rb")
+    except UnicodeEncodeError:
+        raise InvalidSkillError(f"the name of {name!a} is not UTF-8") from None
+    except OSError as error:
+        raise InvalidSkillError(f"{name!a} can't be read: {error.strerror}") from None
+
+
 def _files(folder: Path) -> Iterator[Path]:
-    for root, folders, names in os.walk(folder):
+    def refuse(error: OSError) -> None:
+        raise InvalidSkillError(f"{error.filename or folder} can't be read: {error.strerror}") from None
+
+    for root, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = sorted(name for name in folders if name not in _LEFT_OUT)
         for name in sorted([*names, *(f for f in folders if (Path(root) / f).is_symlink())]):
             path = Path(root) / name

@@ -65,7 +65,7 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
 def _requirement(number: int, line: str) -> str:
     parts = line.split()
     hashes = [part for part in parts if _HASH.match(part)]
-    rest = " ".join(part for part in parts if part not in hashes)
+    rest = " ".join(part for part in parts if not _HASH.match(part))
     try:
         requirement = Requirement(rest)
     except InvalidRequirement:

@@ -19,6 +19,7 @@ from skillbox_core.errors import ChangedObjectError, StorageError
 from skillbox_core.models import Artifacts, Execution, Output
 from skillbox_core.names import check_execution_id, check_tenant
 from skillbox_core.skills.archive import path_problem
+from skillbox_core.storage.local import unwritable
 from skillbox_core.storage.objects import Bucket
 
 
@@ -78,8 +79,13 @@ class ArtifactStore:
 
         Raises:
             StorageError: As for `fetch`; or the archive is not one of ours.
+            InvalidRequestError: The folder, or a file in it, can't be written.
+            DiskError: There is no room for it.
         """
-        target.mkdir(parents=True, exist_ok=True)
+        try:
+            target.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(target, error) from None
         with NamedTemporaryFile(suffix=".tar.gz") as local:
             self.fetch(artifacts, Path(local.name))
             return list(_unpack(Path(local.name), target))
@@ -106,10 +112,13 @@ def _unpack(archive: Path, target: Path) -> Iterator[Path]:
     root = target.resolve()
     for name, source in read_archive(archive):
         path = root / name
-        if not path.parent.resolve().is_relative_to(root):
-            raise StorageError(f"{path.parent} leads out of {root}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.unlink(missing_ok=True)
-        with path.open("xb") as file:
-            shutil.copyfileobj(source, file)
+        try:
+            if not path.parent.resolve().is_relative_to(root):
+                raise StorageError(f"{path.parent} leads out of {root}")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.unlink(missing_ok=True)
+            with path.open("xb") as file:
+                shutil.copyfileobj(source, file)
+        except OSError as error:
+            raise unwritable(path, error) from None
         yield path

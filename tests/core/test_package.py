@@ -52,6 +52,46 @@ def test_links_and_folders_without_skill_md_are_refused(skill: Path, tmp_path: P
         package(tmp_path, tmp_path / "x.zip", MAX)
 
 
+def test_archives_of_the_skill_in_its_own_folder_are_no_part_of_it(skill: Path, tmp_path: Path) -> None:
+    first = package(skill, tmp_path / "1.zip", MAX)
+    for name in ("s-1.0.0.zip", "s-0.9.0.zip", "s-data.zip", "t-1.0.0.zip"):
+        (skill / name).write_bytes(b"x")
+    (skill / "data").mkdir()
+    (skill / "data" / "s-1.0.0.zip").write_bytes(b"x")
+    package(skill, tmp_path / "2.zip", MAX)
+    assert names(tmp_path / "2.zip") == ["SKILL.md", "main.py", "s-data.zip", "t-1.0.0.zip", "data/s-1.0.0.zip"]
+    for name in ("s-data.zip", "t-1.0.0.zip", "data/s-1.0.0.zip"):
+        (skill / name).unlink()
+    assert package(skill, tmp_path / "3.zip", MAX).digest == first.digest
+
+
+def test_what_can_not_be_read_is_named_and_not_left_out(
+    skill: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (skill / "data").mkdir()
+    (skill / "data" / "table.csv").write_text("x")
+    closed, scandir, opened = skill / "data", os.scandir, Path.open
+
+    def refuse(path: Any) -> None:
+        # Modes don't keep out the superuser, who the tests may be run by.
+        if Path(path) == closed:
+            raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(os, "scandir", lambda path: (refuse(path), scandir(path))[1])
+    monkeypatch.setattr(Path, "open", lambda path, *more, **named: (refuse(path), opened(path, *more, **named))[1])
+    with pytest.raises(InvalidSkillError, match=rf"{skill}/data can't be read: Permission denied"):
+        package(skill, tmp_path / "s.zip", MAX)
+    closed = skill / "main.py"
+    with pytest.raises(InvalidSkillError, match=r"'main\.py' can't be read: Permission denied"):
+        package(skill, tmp_path / "s.zip", MAX)
+
+
+def test_a_name_that_is_not_utf_8_is_refused(skill: Path, tmp_path: Path) -> None:
+    (skill / os.fsdecode(b"caf\xe9.txt")).write_text("x")
+    with pytest.raises(InvalidSkillError, match=r"the name of 'caf\\udce9\.txt' is not UTF-8"):
+        package(skill, tmp_path / "s.zip", MAX)
+
+
 def wheel(folder: Path) -> Path:
     path = folder / "greeter-1.0-py3-none-any.whl"
     with zipfile.ZipFile(path, "w") as archive:

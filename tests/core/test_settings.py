@@ -171,3 +171,22 @@ def test_the_home_is_the_nearest_one_upwards(monkeypatch: pytest.MonkeyPatch, tm
     below = tmp_path / "a" / "b"
     below.mkdir(parents=True)
     assert find_home(below) == tmp_path / ".skillbox"
+
+
+@pytest.mark.parametrize("what", ["not UTF-8", "of another user", "in a home of another user"])
+def test_an_env_file_that_can_not_be_read_is_named(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    env_file = tmp_path / "home" / ".env"
+    env_file.parent.mkdir()
+    env_file.write_bytes(b"SKILLBOX_RUNTIME=\xe9\n")
+
+    def refuse(*_: object, **__: object) -> None:
+        # Modes don't keep out the superuser, who the tests may be run by.
+        raise PermissionError(13, "Permission denied", str(env_file))
+
+    if what == "of another user":
+        monkeypatch.setattr("dotenv.main.open", refuse, raising=False)
+    elif what == "in a home of another user":
+        monkeypatch.setattr(Path, "is_file", refuse)
+    reason = "it is not UTF-8" if what == "not UTF-8" else "Permission denied"
+    with pytest.raises(SettingsError, match=f"{env_file} can't be read: {reason}"):
+        load_settings()

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from skillbox_core import Runner, Status
+from skillbox_core import Runner, Settings, Status
 from skillbox_core.models import Verdict
 from skillbox_core.storage.executions import NewExecution
-from tests.conftest import EXAMPLES
+from tests.conftest import EXAMPLES, MakeSkill
 from tests.services.web import Page, web
 
 SKILLBOX = str(Path(sys.executable).parent / "skillbox")
@@ -60,6 +60,7 @@ def test_json_prints_one_run_result_and_nothing_else_on_stdout(cli) -> None:
         (["run", "always-fails"], 1, "exit code 3"),
         (["run", "no-such-skill"], 2, "there is no skill no-such-skill"),
         (["run", "stats@9.9.9"], 2, "there is 1.0.0"),
+        (["run", "stats@1.0.0", "--version", "9.9.9"], 2, "two versions"),
         (["run", "stats@^2"], 2, "there is no version ^2 of skill stats (there is 1.0.0)"),
         (["run", "stats", "--version", ">=1"], 2, '">=1" is not a version'),
         (["run", "statz"], 2, "did you mean stats?"),
@@ -80,8 +81,15 @@ def test_json_prints_one_run_result_and_nothing_else_on_stdout(cli) -> None:
         (["run", "stats", "--memory", "99Gi"], 2, "SKILLBOX_MAX_MEMORY"),
         (["run", "stats", "--file", "/no/such/file"], 2, "there is no file or folder"),
         (["run", "stats", "--file", "../x=/etc/hostname"], 2, "'..' part"),
+        (["run", "stats", "--file", ""], 2, "named by an empty text"),
+        (["run", "stats", "--file", "data="], 2, "named by an empty text"),
         (["run", "slow", "--timeout", "1s"], 3, "deadline"),
         (["skill", "push", "/no/such/folder"], 2, "neither"),
+        (
+            ["skill", "package", str(EXAMPLES / "skills" / "stats"), "--out", "/no/such/x.zip"],
+            2,
+            "/no/such/x.zip can't",
+        ),
         (["skill", "show", "nothing-here"], 2, "there is no skill"),
         (["skill", "delete", "stats"], 2, "which version"),
         (["exec", "show", "zz"], 2, "not valid"),
@@ -97,6 +105,69 @@ def test_each_ending_has_its_exit_code_and_one_clear_sentence(cli, arguments: li
     done = cli(*arguments)
     assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
     assert said in done.stderr
+
+
+def shell(environment: dict[str, str], line: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """What a shell does with a line, in which `"$@"` is the command."""
+    command = ["bash", "-c", line, "bash", SKILLBOX, *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.parametrize(
+    ("line", "arguments", "code", "said"),
+    [
+        ('"$@" >/dev/full', ["skill", "show", "stats"], 4, "skillbox: No space left on device\n"),
+        ('"$@" >/dev/full', ["run", "no-such-skill"], 2, "there is no skill no-such-skill"),
+        ('"$@" | true; exit ${PIPESTATUS[0]}', ["skill", "show", "stats"], 4, ""),
+        ('"$@" >&-', ["exec", "list", "--json"], 0, ""),
+        ('"$@" <&-', ["run", "stats", "--input", "-"], 2, "stdin is not JSON"),
+        (
+            'printf "\\351" | PYTHONIOENCODING=utf-8 "$@"',
+            ["run", "stats", "--input", "-"],
+            2,
+            "stdin can't be read: it is not UTF-8",
+        ),
+    ],
+)
+def test_streams_that_are_closed_or_full_end_in_one_sentence_too(
+    cli_environment: dict[str, str], runner: Runner, line: str, arguments: list[str], code: int, said: str
+) -> None:
+    done = shell(cli_environment, line, *arguments)
+    assert (done.returncode, "Traceback" in done.stderr) == (code, False), done.stderr
+    assert said in done.stderr
+    assert said or not done.stderr
+
+
+@pytest.mark.parametrize("line", ['"$@" >/dev/full', '"$@" | head -1', 'PYTHONIOENCODING=ascii "$@"'])
+def test_a_run_does_not_end_with_the_one_who_watches_it(
+    cli_environment: dict[str, str], runner: Runner, make_skill: MakeSkill, line: str
+) -> None:
+    script = "import os, time\nfor i in range(3): print('caff\\xe8', flush=True); time.sleep(0.2)\n"
+    name = make_skill(script + "open(os.environ['SANDBOX_OUTPUT'], 'w').write('1')")
+    done = shell(cli_environment, line, "run", name)
+    assert "Traceback" not in done.stderr
+    row = runner.executions.get("default", runner.executions.list("default", skill=name)[0].id)
+    assert (row.status, row.error, row.logs) == ("success", None, "caff\xe8\n" * 3)
+
+
+def test_an_env_file_of_the_installation_that_can_not_be_read_is_named(cli, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_bytes(b"SKILLBOX_RUNTIME=\xe9\n")
+    done = cli("exec", "list", SKILLBOX_HOME=str(tmp_path))
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+    assert f"{tmp_path}/.env can't be read: it is not UTF-8" in done.stderr
+
+
+def test_a_download_that_fails_leaves_the_result_and_has_its_own_exit_code(cli, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "here" / "stats.csv").mkdir(parents=True)
+    for target, named in (("file", "file"), ("file/below", "file/below"), ("here", "here/stats.csv")):
+        done = cli(
+            "run", "stats", "-i", f"@{EXAMPLES / 'inputs' / 'stats.json'}", "--json",
+            "--download", str(tmp_path / target),
+        )  # fmt: skip
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False), done.stderr
+        assert json.loads(done.stdout)["status"] == "success"
+        assert f"{tmp_path / named} can't be written: " in done.stderr
 
 
 def test_infrastructure_is_exit_code_4(cli) -> None:
@@ -175,6 +246,47 @@ def test_packages_are_the_same_bytes_each_time(cli, tmp_path: Path) -> None:
     for out in outs:
         assert cli("skill", "package", str(EXAMPLES / "skills" / "chart"), "--out", str(out)).returncode == 0
     assert outs[0].read_bytes() == outs[1].read_bytes()
+
+
+def test_a_skill_packaged_in_its_own_folder_is_no_part_of_itself(cli, cli_environment, tmp_path: Path) -> None:
+    folder = tmp_path / "inward"
+    cli("init", "inward", "--folder", str(folder))
+    made = []
+    for _ in range(2):
+        done = shell(cli_environment, f'cd {folder} && "$@"', "skill", "package", ".")
+        assert done.returncode == 0, done.stderr
+        made.append((folder / "inward-1.0.0.zip").read_bytes())
+    assert made[0] == made[1]
+    assert "stored" in cli("skill", "push", str(folder)).stdout
+    assert "is there already" in cli("skill", "push", str(folder / "inward-1.0.0.zip")).stdout
+    done = cli("skill", "package", str(folder), "--out", str(folder / "mine.zip"))
+    assert (done.returncode, "would be a part of the skill" in done.stderr) == (2, True)
+    assert not (folder / "mine.zip").exists()
+
+
+def test_a_folder_that_can_not_be_packed_does_not_keep_the_others_from_it(cli, tmp_path: Path) -> None:
+    for name in ("first-of-two", "second-of-two"):
+        cli("init", name, "--folder", str(tmp_path / name))
+    (tmp_path / "first-of-two" / os.fsdecode(b"caf\xe9.txt")).touch()
+    done = cli("skill", "push", str(tmp_path / "first-of-two"), str(tmp_path / "second-of-two"))
+    assert (done.returncode, done.stdout) == (2, "second-of-two@1.0.0 stored\n")
+    assert "'caf\\udce9.txt' is not UTF-8" in done.stderr
+
+
+def test_one_corrupt_skill_is_named_and_the_others_are_listed(cli, installation: Settings, tmp_path: Path) -> None:
+    for name in ("is-corrupt", "is-whole"):
+        cli("init", name, "--folder", str(tmp_path / name))
+        assert cli("skill", "push", str(tmp_path / name), "--tenant", "corrupt").returncode == 0
+    [stored] = (installation.home / "store").rglob("corrupt/is-corrupt/1.0.0/*.zip")
+    stored.write_bytes(b"corrupt")
+    for cached in (installation.home / "cache").rglob("*.zip"):
+        cached.unlink()
+    for arguments in ([], ["--json"]):
+        done = cli("skill", "list", "--tenant", "corrupt", *arguments)
+        assert done.returncode == 4
+        assert "is-whole" in done.stdout
+        assert "is-corrupt" not in done.stdout
+        assert "skillbox: is-corrupt: " in done.stderr
 
 
 def test_records_logs_and_files_can_be_read_later(cli, tmp_path: Path) -> None:
