@@ -10,6 +10,8 @@ import threading
 from pathlib import Path
 
 from deployments.broker.proxy import Broker
+from deployments.local.common import SetupError
+from deployments.local.engine import check_speech
 from skillbox_core.errors import SkillboxError
 from skillbox_core.settings import Settings, load_settings
 
@@ -23,11 +25,12 @@ def main() -> int:
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     try:
+        check_speech(arguments.engine)
         settings = load_settings()
         if arguments.instance:
             settings = Settings(**{**settings.model_dump(), "instance": arguments.instance})
         broker = Broker(Path(arguments.listen.removeprefix("unix://")), arguments.engine, settings)
-    except (SkillboxError, OSError, ValueError) as error:
+    except (SkillboxError, SetupError, OSError, ValueError) as error:
         print(f"broker: {error}", file=sys.stderr)
         return 1
     # `shutdown` waits for the loop that a signal handler interrupts, so it is called from elsewhere.

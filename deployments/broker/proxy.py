@@ -7,9 +7,11 @@ import json
 import logging
 import os
 import re
+import select
 import socket
 import struct
 import threading
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from socketserver import ThreadingMixIn, UnixStreamServer
@@ -34,6 +36,8 @@ MAX_CONNECTIONS = 256
 """Connections of workers at once, each with one to the engine: a skill has two or three."""
 REQUEST_TIMEOUT = 30.0
 """Seconds without a byte after which a request that is not whole is given up."""
+ENGINE_TIMEOUT = 40.0
+"""Seconds that the engine has for an answer, and for each piece of one that has an end: more than a worker gives it."""
 
 
 class Broker(ThreadingMixIn, UnixStreamServer):
@@ -102,8 +106,7 @@ class _Handler(BaseHTTPRequestHandler):
             call = self._read()
             path = call.path.format(self._owned(call))
         except RefusedError as refusal:
-            logger.warning("refused to %s: %s", self._peer(), refusal)
-            self._say(403, f"the broker does not pass on {refusal}")
+            self._refuse(refusal)
         except ContainerGoneError as error:
             self._say(404, error.message)
         except SkillboxError as error:
@@ -113,6 +116,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.settimeout(None)
             query = f"?{urlencode(call.query)}" if call.query else ""
             self._pass_on(call, f"{call.version}{quote(path, safe='/:')}{query}")
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
+        """What the base class can't read, or knows no method for."""
+        self.close_connection = True
+        said = message or http.client.responses[code]
+        self._refuse(f"a request of this form: {said.encode('ascii', 'backslashreplace').decode()}")
+
+    def _refuse(self, what: RefusedError | str) -> None:
+        logger.warning("refused to %s: %s", self._peer(), what)
+        self._say(403, f"the broker does not pass on {what}")
 
     def _read(self) -> Call:
         try:
@@ -163,18 +176,27 @@ class _Handler(BaseHTTPRequestHandler):
         return str(json.loads(data)["ContainerID"])
 
     def _pass_on(self, call: Call, target: str) -> None:
-        # No time limit on the engine's side either.
-        link = connection(self.server.engine_url, None)
+        pulls = call.path == "/images/create"
+        # A registry may be silent for long before the first word of a pull.
+        link = connection(self.server.engine_url, None if pulls else ENGINE_TIMEOUT)
         body = None if call.body is None else json.dumps(call.body).encode()
         headers = {"Content-Type": "application/json"} if body is not None else {}
-        if auth := self.headers.get("X-Registry-Auth") if call.path == "/images/create" else None:
+        if auth := self.headers.get("X-Registry-Auth") if pulls else None:
             headers["X-Registry-Auth"] = auth
         if call.upgrades:
             headers |= {"Connection": "Upgrade", "Upgrade": "tcp"}
         try:
             link.request(call.method, target, body=body, headers=headers)
             sock = link.sock
-            answer = link.getresponse()
+            if call.has_no_end and not call.upgrades:
+                threading.Thread(target=_hang_up_after, args=(self.connection, sock), daemon=True).start()
+            try:
+                answer = link.getresponse()
+            except TimeoutError:
+                self._say(504, f"the engine did not answer {call.method} {target} within {ENGINE_TIMEOUT:g} s")
+                return
+            if call.has_no_end:
+                sock.settimeout(None)
             if answer.status == 101:
                 self._relay(answer, sock)
             else:
@@ -183,6 +205,9 @@ class _Handler(BaseHTTPRequestHandler):
             # The head of an answer may be out already; a connection that breaks off says the rest.
             logger.debug("%s %s broke off: %s", call.method, target, error)
         finally:
+            # Ends the thread that waits for the client to hang up.
+            with suppress(OSError):
+                self.connection.shutdown(socket.SHUT_RDWR)
             link.close()
 
     def _stream(self, answer: http.client.HTTPResponse) -> None:
@@ -208,17 +233,25 @@ class _Handler(BaseHTTPRequestHandler):
             if value := answer.headers.get(name):
                 self.send_header(name, value)
         self.end_headers()
-        threading.Thread(target=_pump, args=(self.connection.recv, engine), daemon=True).start()
+        threading.Thread(target=self._hand_in, args=(engine,), daemon=True).start()
         _pump(lambda size: answer.fp.read1(size), self.connection)
+
+    def _hand_in(self, engine: socket.socket) -> None:
+        _pump(self.connection.recv, engine)
+        # A client that has only said its last word still reads.
+        _hang_up_after(self.connection, engine)
 
     def _say(self, status: int, message: str) -> None:
         body = json.dumps({"message": message}).encode()
+        # A request line without a version would get an answer without a head.
+        self.request_version = self.protocol_version
         self.send_response_only(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Connection", "close")
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def _peer(self) -> str:
         packed = self.connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
@@ -237,3 +270,13 @@ def _pump(read: Any, target: socket.socket) -> None:
     except OSError:
         # One side is gone; the other is closed by whoever opened it.
         pass
+
+
+def _hang_up_after(client: socket.socket, engine: socket.socket) -> None:
+    """Ends the engine's side with the client's, so that a silent stream that nobody reads takes no place."""
+    with suppress(OSError, ValueError):
+        poll = select.poll()
+        # Without an event asked for, it waits for the end of both directions; one alone is a client that still reads.
+        poll.register(client, 0)
+        poll.poll()
+        engine.shutdown(socket.SHUT_RDWR)

@@ -56,6 +56,12 @@ class Call:
     image: str = ""
     upgrades: bool = False
 
+    @property
+    def has_no_end(self) -> bool:
+        """Whether the answer goes on for as long as a skill or a registry does."""
+        followed = self.query.get("follow", "0").lower() in ("1", "true")
+        return followed or self.path in ("/images/create", "/containers/{}/attach", "/exec/{}/start")
+
 
 _FLAG = re.compile(r"(?i:0|1|true|false)\Z")
 _NUMBER = re.compile(r"-?[0-9]{1,9}\Z")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -158,7 +160,27 @@ def stop_daemon(name: str, patience: float = 20.0) -> bool:
 def parse_env(text: str) -> dict[str, str]:
     """Lines of NAME=VALUE; comments and blank lines are passed over."""
     pairs = (line.partition("=") for line in text.splitlines() if "=" in line and not line.lstrip().startswith("#"))
-    return {name.strip(): value.strip().strip("'\"") for name, _, value in pairs}
+    return {name.strip(): _unquoted(value.strip()) for name, _, value in pairs}
+
+
+def _unquoted(text: str) -> str:
+    if len(text) < 2 or text[0] != text[-1] or text[0] not in "'\"":
+        return text
+    inner = text[1:-1]
+    return re.sub(r'\\(["\\])', r"\1", inner) if text[0] == '"' else inner
+
+
+def quoted(value: str) -> str:
+    """A value as a shell, python-dotenv and `parse_env` read it alike.
+
+    Raises:
+        SetupError: There is no such form: the two quote otherwise.
+    """
+    if not set("'\\\n\r") & set(value):
+        return shlex.quote(value)
+    if set("$`\n\r") & set(value):
+        raise SetupError(f"{value!r} can't stand in {ENV_FILE}: it has a line break, or ' or \\ beside $ or `")
+    return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
 
 
 def merge_env(text: str, ours: Mapping[str, str], managed: Sequence[str]) -> str:
@@ -168,7 +190,7 @@ def merge_env(text: str, ours: Mapping[str, str], managed: Sequence[str]) -> str
         managed: Every name that the set-up may write: those without a value now are taken out.
     """
     kept = [line for line in text.splitlines() if line.partition("=")[0].strip() not in managed]
-    return "\n".join([*kept, *(f"{name}={value}" for name, value in ours.items())]) + "\n"
+    return "\n".join([*kept, *(f"{name}={quoted(value)}" for name, value in ours.items())]) + "\n"
 
 
 def write_env(values: Mapping[str, str], managed: Sequence[str]) -> None:

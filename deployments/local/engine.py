@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import shutil
 import socket
+import stat
 import subprocess
 import time
 from collections.abc import Iterable
@@ -50,6 +52,21 @@ def connection(url: str, timeout: float | None = 10.0) -> http.client.HTTPConnec
     return http.client.HTTPConnection(url.removeprefix("tcp://"), timeout=timeout)
 
 
+def check_speech(url: str) -> None:
+    """Refuses an engine that can't be spoken to from here.
+
+    Raises:
+        SetupError: It is at tcp://, and the environment asks for TLS.
+    """
+    asks = [name for name in ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH") if os.environ.get(name)]
+    if url.startswith("tcp://") and asks:
+        raise SetupError(
+            f"{asks[0]} asks for TLS to the engine at {url}, which set-up and broker do not speak: run them on the "
+            "engine's host with its socket (unix://...), or unset it; workers reach an engine over TLS without them, "
+            "see docs/deployments.md"
+        )
+
+
 def answers(url: str) -> bool:
     """Whether an engine is there."""
     try:
@@ -70,12 +87,23 @@ def private_url() -> str:
     return f"unix://{private_folder() / 'docker.sock'}"
 
 
+def _is_private(folder: Path) -> bool:
+    """Whether a folder is this user's, and nobody else can put a socket into it."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o077
+
+
 def candidates() -> list[str]:
     """Where an engine may be, in the order of preference."""
     known = parse_env(ENV_FILE.read_text()).get("SKILLBOX_DOCKER_HOST", "") if ENV_FILE.is_file() else ""
     asked = os.environ.get("SKILLBOX_DOCKER_HOST", "")
     urls = [asked, os.environ.get("DOCKER_HOST", ""), known, SYSTEM_SOCKET, private_url()]
-    return [url for url in dict.fromkeys(urls) if url]
+    # Its path can be guessed, and may lie where everybody can make a folder.
+    strange = set() if _is_private(private_folder()) else {private_url()}
+    return [url for url in dict.fromkeys(urls) if url and url not in strange]
 
 
 def ensure_engine() -> tuple[str, str]:
@@ -85,6 +113,7 @@ def ensure_engine() -> tuple[str, str]:
         SetupError: There is none, and none can be installed.
     """
     asked = os.environ.get("SKILLBOX_DOCKER_HOST")
+    check_speech(asked or os.environ.get("DOCKER_HOST", ""))
     # A shell that has read our own .env asks for the engine that was started here, and may have been stopped.
     if asked and asked != private_url() and not answers(asked):
         raise SetupError(f"no container engine answers at SKILLBOX_DOCKER_HOST={asked}")
@@ -114,6 +143,10 @@ def start_private() -> str:
     url, folder = private_url(), private_folder()
     if running_daemon(NAME) is None:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not _is_private(folder):
+            raise SetupError(f"{folder} is not a folder of this user alone: see whose it is, and remove it")
+        if not answers(url):
+            _forget_pids(folder)
         start_daemon(
             NAME,
             [
@@ -130,6 +163,18 @@ def start_private() -> str:
             raise SetupError(f"the container engine did not start; the log is {log}:\n{tail(log)}")
         time.sleep(0.1)
     return url
+
+
+def _forget_pids(folder: Path) -> None:
+    """Removes what a killed engine noted, since it does not start while any process has its old number."""
+    ours = [os.fsencode(place) for place in (STATE / "engine" / "data", folder)]
+    for note in (folder / "docker.pid", folder / "exec" / "containerd" / "containerd.pid"):
+        try:
+            command = Path(f"/proc/{int(note.read_text())}/cmdline").read_bytes()
+        except (OSError, ValueError):
+            command = b""
+        if not any(place in command for place in ours):
+            note.unlink(missing_ok=True)
 
 
 def stop_private() -> bool:
@@ -155,9 +200,15 @@ def unmount_leftovers() -> None:
 def unmount_below(*folders: Path) -> None:
     """Takes down all mounts below some folders."""
     below = tuple(f"{folder}/" for folder in folders)
-    points = [line.split()[1] for line in Path("/proc/mounts").read_text().splitlines()]
+    points = mount_points(Path("/proc/mounts").read_text())
     for point in sorted((p for p in points if p.startswith(below)), reverse=True):
         subprocess.run(["umount", "--lazy", point], stderr=subprocess.DEVNULL)
+
+
+def mount_points(mounts: str) -> list[str]:
+    """Where things are mounted, from the text of `/proc/mounts`, which has a blank as `\\040` (proc_pid_mounts(5))."""
+    points = (line.split(" ")[1] for line in mounts.splitlines())
+    return [re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), point) for point in points]
 
 
 def call(url: str, method: str, path: str, body: object = None, timeout: float = 60.0) -> list[dict[str, object]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import os
 import shutil
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from deployments.local.common import LOGS, STATE, SetupError, apt_install, is_root, tail
+from deployments.local.common import ENV_FILE, LOGS, STATE, SetupError, apt_install, is_root, parse_env, tail
 from deployments.local.engine import call
 
 WANTED = {"python": "python:3.12-slim", "node": "node:20-slim", "bash": "bash:5"}
@@ -22,8 +24,20 @@ PULL_STALL = 15.0
 _PATH = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def ensure_images(engine: str) -> tuple[dict[str, str], str]:
+def given_aliases() -> dict[str, str]:
+    """What the user lets stand in for an image (SKILLBOX_IMAGE_ALIASES), without what an earlier set-up wrote there."""
+    name = "SKILLBOX_IMAGE_ALIASES"
+    text = os.environ.get(name) or (parse_env(ENV_FILE.read_text()).get(name, "") if ENV_FILE.is_file() else "")
+    pairs = (pair.partition("=") for pair in text.split(",") if "=" in pair)
+    found = {asked.strip(): used.strip() for asked, _, used in pairs}
+    return {asked: used for asked, used in found.items() if _language(used) is None}
+
+
+def ensure_images(engine: str, given: dict[str, str]) -> tuple[dict[str, str], str]:
     """Makes sure that each language has an image.
+
+    Args:
+        given: The user's own aliases, which go above the set-up's.
 
     Returns:
         Aliases from the images that skills name to those that stand in for them, and a word on what was done.
@@ -31,16 +45,23 @@ def ensure_images(engine: str) -> tuple[dict[str, str], str]:
     Raises:
         SetupError: They can be neither pulled nor built.
     """
-    if all(_has(engine, image) for image in WANTED.values()):
-        return {}, "python, node and bash are there"
+    wanted = [given.get(image, image) for image in WANTED.values()]
+    if all(_has(engine, image) for image in wanted):
+        return given, ", ".join(wanted) + " are there" if given else "python, node and bash are there"
+    for image in wanted:
+        if image in given.values() and not _has(engine, image) and (problem := _pull(engine, [image])):
+            raise SetupError(
+                f"SKILLBOX_IMAGE_ALIASES names {image}, which the engine does not have and can't pull "
+                f"({problem[:200]}): load it into the engine, or change the alias"
+            )
     built = _built(engine)
     if built:
-        return aliases(built), ", ".join(sorted(built.values())) + " are there"
-    problem = _pull(engine)
+        return {**aliases(built), **given}, ", ".join(sorted(built.values())) + " are there"
+    problem = _pull(engine, wanted)
     if problem is None:
-        return {}, "pulled"
+        return given, "pulled"
     built = _build(engine, problem)
-    return aliases(built), "built " + ", ".join(sorted(built.values()))
+    return {**aliases(built), **given}, "built " + ", ".join(sorted(built.values()))
 
 
 def aliases(built: dict[str, str]) -> dict[str, str]:
@@ -66,18 +87,31 @@ def _built(engine: str) -> dict[str, str]:
         tags = image.get("RepoTags") or []
         assert isinstance(tags, list)
         for tag in map(str, tags):
-            for lang in WANTED:
-                if tag.startswith(f"skillbox/{lang}:"):
-                    found[lang] = tag
+            if lang := _language(tag):
+                found[lang] = tag
     return found if len(found) == len(WANTED) else {}
 
 
-def _pull(engine: str) -> str | None:
+def _language(image: str) -> str | None:
+    """Whose image of `_build` this is, None for any other."""
+    return next((lang for lang in WANTED if image.startswith(f"skillbox/{lang}:")), None)
+
+
+def _name_and_tag(image: str) -> tuple[str, str]:
+    if "@" in image:
+        name, _, digest = image.partition("@")
+        return name, digest
+    name, colon, tag = image.rpartition(":")
+    # A registry's port is no tag.
+    return (name, tag) if colon and "/" not in tag else (image, "latest")
+
+
+def _pull(engine: str, images: Iterable[str]) -> str | None:
     """Pulls what is missing; the problem when that is not possible."""
-    for image in WANTED.values():
+    for image in images:
         if _has(engine, image):
             continue
-        name, _, tag = image.partition(":")
+        name, tag = _name_and_tag(image)
         query = urlencode({"fromImage": name, "tag": tag})
         try:
             call(engine, "POST", f"/images/create?{query}", timeout=PULL_STALL)

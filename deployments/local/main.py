@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -70,7 +71,7 @@ def _container_side() -> tuple[str, dict[str, str]]:
         url, word = engine.ensure_engine()
         found += [word, url]
     with step("images") as found:
-        aliases, word = images.ensure_images(url)
+        aliases, word = images.ensure_images(url, images.given_aliases())
         found.append(word)
     return url, aliases
 
@@ -131,8 +132,11 @@ def clean() -> None:
     """`down`, and away with everything the set-up made."""
     down()
     engine.unmount_leftovers()
-    for folder in (VENV, engine.private_folder(), STATE):
+    folders = (VENV, engine.private_folder(), STATE)
+    for folder in folders:
         shutil.rmtree(folder, ignore_errors=True)
+    if left := [str(folder) for folder in folders if os.path.lexists(folder)]:
+        raise SetupError(f"could not delete {', '.join(left)}: see whose files are in there, and what is mounted there")
 
 
 def main() -> int:

@@ -7,7 +7,8 @@ import shutil
 import subprocess
 import sys
 
-from deployments.local.common import LOGS, ROOT, VENV, SetupError, tail
+from deployments.local.common import LOGS, ROOT, VENV, SetupError, stop_daemon, tail
+from deployments.local.prefect_server import NAME as SERVER_NAME
 
 LOCK = ROOT / "requirements.lock"
 STAMP = VENV / ".skillbox-stamp"
@@ -34,6 +35,8 @@ def ensure_venv() -> str:
         return "current"
     log = LOGS / "venv.log"
     STAMP.unlink(missing_ok=True)
+    # A server that was started from it would go on with its modules gone.
+    stop_daemon(SERVER_NAME)
     # An environment that was left half way is not worth mending.
     shutil.rmtree(VENV, ignore_errors=True)
     pip = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]

@@ -16,6 +16,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from skillbox_core.doctor import examine
 from skillbox_core.errors import PolicyError
 from skillbox_core.sandbox.container import LABEL_INSTANCE
 from skillbox_core.sandbox.policy import container_config
+from skillbox_core.settings import load_settings
 from tests.conftest import MakeSkill
 from tests.services.process import running
 
@@ -211,6 +213,92 @@ def _own_broker(runner: Runner, **settings: object) -> Iterator[Runner]:
             shutil.rmtree(folder)
 
 
+@contextmanager
+def _silent_engine(monkeypatch: pytest.MonkeyPatch, **settings: object) -> Iterator[str]:
+    """A broker's address in front of an engine that takes calls and never answers."""
+    folder = Path(tempfile.mkdtemp(prefix="sbb-"))
+    monkeypatch.setattr(proxy, "ENGINE_TIMEOUT", 0.5)
+    with socket.socket(socket.AF_UNIX) as engine:
+        engine.bind(f"{folder}/engine")
+        engine.listen(64)
+        own = load_settings().model_copy(update=settings)
+        with Broker(folder / "s", f"unix://{folder}/engine", own) as server:
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            try:
+                yield f"unix://{folder}/s"
+            finally:
+                server.shutdown()
+                thread.join()
+                shutil.rmtree(folder)
+
+
+def test_a_call_that_hangs_in_the_engine_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    with _silent_engine(monkeypatch) as url:
+        link = connection(url, 15)
+        link.request("GET", "/v1.41/info")
+        answer = link.getresponse()
+        assert answer.status == 504
+        assert "did not answer GET /v1.41/info within 0.5 s" in json.loads(answer.read())["message"]
+
+
+def test_a_pull_without_a_word_holds_no_place_once_its_client_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proxy, "MAX_CONNECTIONS", 1)
+    with _silent_engine(monkeypatch, image_allowlist=("a:1",), image_aliases={}) as url:
+        link = connection(url, 2)
+        link.request("POST", "/v1.41/images/create?fromImage=a&tag=1")
+        with pytest.raises(TimeoutError):
+            link.getresponse()
+        link.close()
+        _wait_for_a_place(url, 504)
+
+
+def _wait_for_a_place(url: str, status: int) -> None:
+    give_up = time.monotonic() + 15
+    while True:
+        link = connection(url, 15)
+        with suppress(OSError, HTTPException):
+            link.request("GET", "/version")
+            assert link.getresponse().status == status
+            return
+        assert time.monotonic() < give_up, "no place is free"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize(
+    ("method", "call", "status"),
+    [("GET", "logs?follow=1&stdout=1", 200), ("POST", "attach?stream=1&stdin=1&stdout=1", 101)],
+)
+def test_a_silent_sandbox_holds_no_place_once_its_client_is_gone(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch, method: str, call: str, status: int
+) -> None:
+    monkeypatch.setattr(proxy, "MAX_CONNECTIONS", 3)
+    image = runner.engine.image(runner.settings.image_aliases.get("bash:5", "bash:5"))
+    assert image
+    # It waits for its plan.
+    container = _create(runner, image.id)
+    runner.engine.start(container)
+    try:
+        with _own_broker(runner) as worker, ExitStack() as links:
+            for _ in range(3):
+                link = links.enter_context(socket.socket(socket.AF_UNIX))
+                link.settimeout(30)
+                link.connect(worker.settings.engine_url.removeprefix("unix://"))
+                upgrade = "Connection: Upgrade\r\nUpgrade: tcp\r\n" if status == 101 else ""
+                link.sendall(f"{method} /v1.41/containers/{container}/{call} HTTP/1.1\r\n{upgrade}\r\n".encode())
+                assert link.recv(12) == b"HTTP/1.1 %d" % status
+            links.close()
+            _wait_for_a_place(worker.settings.engine_url, 200)
+    finally:
+        runner.engine.remove(container)
+
+
+def test_a_stop_of_the_engine_is_none_of_the_broker() -> None:
+    lines = (Path(proxy.__file__).parent / "skillbox-broker.service").read_text().splitlines()
+    assert {"After=docker.service", "Wants=docker.service", "Restart=always"} <= set(lines)
+    assert not [line for line in lines if line.startswith(("Requires", "BindsTo", "PartOf"))]
+
+
 def test_an_allowed_image_with_a_volume_makes_no_container(runner: Runner) -> None:
     plain = {"Image": runner.settings.image_aliases.get("bash:5", "bash:5"), "Cmd": ["true"]}
     container = runner.engine.create(f"t-{uuid.uuid4().hex[:8]}", plain)
@@ -279,13 +367,20 @@ def _hung_up(link: socket.socket) -> bool:
         (b"POST /v1.41/containers/create HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 403),
         (b"POST /v1.41/containers/create HTTP/1.1\r\nContent-Length: 999999999\r\n\r\n", 403),
         (b"POST /v1.41/containers/create HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 403),
-        (b"PATCH /v1.41/info HTTP/1.1\r\n\r\n", 501),
-        (b"nonsense\r\n\r\n", 400),
+        *(
+            (b"%b /v1.41/info HTTP/1.1\r\n\r\n" % method, 403)
+            for method in (b"PUT", b"HEAD", b"PATCH", b"OPTIONS", b"X")
+        ),
+        (b"nonsense\r\n\r\n", 403),
+        (b"GET /version HTTP/9.9\r\n\r\n", 403),
+        (b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n", 403),
         # A second request behind the first is never read.
         (b"GET /version HTTP/1.1\r\n\r\nGET /v1.41/images/json HTTP/1.1\r\n\r\n", 200),
     ],
 )
 def test_odd_requests_get_one_answer(broker: str, raw: bytes, status: int) -> None:
+    log = Path(broker.removeprefix("unix://")).with_name("log")
+    before = log.stat().st_size
     with socket.socket(socket.AF_UNIX) as link:
         link.settimeout(30)
         link.connect(broker.removeprefix("unix://"))
@@ -296,8 +391,17 @@ def test_odd_requests_get_one_answer(broker: str, raw: bytes, status: int) -> No
                 answer += part
         except ConnectionResetError:
             pass
-    assert answer.startswith(b"HTTP/1.1 %d" % status) or (status == 400 and b"400" in answer[:200]), answer[:200]
-    assert answer.count(b"HTTP/1.1 ") <= 1
+    assert answer.startswith(b"HTTP/1.1 %d" % status), answer[:200]
+    assert answer.count(b"HTTP/1.1 ") == 1
+    said = log.read_bytes()[before:]
+    if status == 403:
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert b"application/json" in head
+        assert body == b"" if raw.startswith(b"HEAD") else "does not pass on" in json.loads(body)["message"]
+        assert said.startswith(b"WARNING refused to process %d of user %d" % (os.getpid(), os.getuid())), said
+        assert said.count(b"\n") == 1
+    else:
+        assert said == b""
 
 
 def test_the_socket_is_for_its_group_and_goes_when_the_broker_does(runner: Runner, tmp_path: Path) -> None:
