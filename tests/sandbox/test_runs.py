@@ -6,6 +6,7 @@ import json
 import math
 import re
 import sqlite3
+import threading
 import time
 import uuid
 from contextlib import closing, suppress
@@ -307,6 +308,32 @@ def test_one_key_is_one_execution_and_a_finished_one_needs_no_container(runner: 
     assert second == first
     with pytest.raises(InvalidRequestError, match="another request"):
         runner.run(RunRequest(skill=name, input=1), RunOptions(key="k-" + name))
+
+
+def test_a_new_container_is_left_to_the_worker_who_is_about_to_start_it(
+    runner: Runner, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request, options = RunRequest(skill=make_skill(ANSWER)), RunOptions(key=uuid.uuid4().hex)
+    slow = Runner.from_settings(runner.settings)
+    made, start, sandboxes = threading.Event(), slow.engine.start, []
+
+    def start_late(container: str) -> None:
+        made.set()
+        time.sleep(0.7)
+        start(container)
+
+    monkeypatch.setattr(slow.engine, "start", start_late)
+    steps = slow.steps()
+    execution = steps.create_record(request, options)
+    skill = steps.load_skill(execution, options)
+    maker = threading.Thread(
+        target=lambda: sandboxes.append(steps.create_container(execution, skill, request, options))
+    )
+    maker.start()
+    assert made.wait(30)
+    result = Runner.from_settings(runner.settings).run(request, options)
+    maker.join()
+    assert (result.execution_id, result.status, len(sandboxes)) == (execution.id, Status.SUCCESS, 1), result
 
 
 def test_a_container_made_by_a_lost_worker_is_adopted_with_its_logs_from_the_first_line(
