@@ -410,10 +410,15 @@ def test_the_socket_is_for_its_group_and_goes_when_the_broker_does(runner: Runne
     command = [sys.executable, "-m", "deployments.broker", "--engine", "unix:///none", "--listen", f"unix://{listen}"]
     process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    assert "unix:///none" in process.stdout.readline()
-    assert stat.S_IMODE(listen.stat().st_mode) == 0o660
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(20) == 0
-    process.stdout.close()
-    assert not listen.exists()
-    shutil.rmtree(folder)
+    try:
+        assert "unix:///none" in process.stdout.readline()
+        assert stat.S_IMODE(listen.stat().st_mode) == 0o660
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        assert not listen.exists()
+    finally:
+        # A check that fails must not leave it running.
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        shutil.rmtree(folder)
