@@ -15,24 +15,20 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 import httpx
-from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import ConcurrencyLeaseHolder
-from prefect.exceptions import ObjectAlreadyExists
 
+from flows.leases import LEASE, Leases
 from skillbox_core.cancel import CancelToken
 from skillbox_core.errors import InfrastructureError, RunCancelledError
 
 logger = logging.getLogger(__name__)
 
-LEASE = 60.0
-"""Seconds for which a slot is leased, the shortest that Prefect allows: so soon is a dead worker's slot free."""
 RENEW = 20.0
 """Seconds after which a lease is renewed; it survives two failures."""
 IDLE = 3.0
@@ -46,6 +42,8 @@ FIRST_PAUSE = 0.05
 LAST_PAUSE = 0.4
 MANNERS = 1.5 * ASK_AGAIN
 """Seconds for which a process that gave a slot back for others does not ask: each of them asks once meanwhile."""
+ANSWER = 30.0
+"""Seconds for which one answer of the server is waited for."""
 AWAY = 120.0
 """Seconds for which a server that does not answer is waited for."""
 TELL_AFTER = 2.0
@@ -54,7 +52,6 @@ LINGER = 30.0
 """Seconds for which the connection to the server is kept when there is nothing to do."""
 _SLICE = 0.25
 
-_GONE = (404, 410)
 _LOCKED = 423
 _BELOW_ONE = 422
 """Prefect's answer when the limit itself is 0: an administrator has stopped the engine."""
@@ -68,10 +65,22 @@ class Slot:
         self.since = self.renewed = self.idle_since = time.monotonic()
         self.renew_at = self.since + RENEW
         self.warn: Callable[[str], Any] | None = None
+        self.leaves_at: float | None = None
+        """When the server is asked (again) to free it; nobody takes it over any more."""
+        self.given_back = False
+        """Whether the server was asked to end the lease, and may have done so without our hearing of it."""
+
+    def idle(self) -> bool:
+        """Whether nobody uses it, and it is not on its way back to the server."""
+        return self.warn is None and self.leaves_at is None
 
     def usable(self, now: float) -> bool:
         """Whether another skill may take it over."""
-        return self.warn is None and now - self.since < TURN
+        return self.idle() and now - self.since < TURN
+
+    def expired(self) -> bool:
+        """Whether the server has freed it by itself, and given it to others since."""
+        return time.monotonic() - self.renewed > LEASE
 
 
 class EngineLimit:
@@ -156,10 +165,11 @@ class EngineLimit:
     def _run(self) -> None:
         try:
             # Settings of its own, or it would be given the client of a flow run, which is closed with it.
-            with get_client(httpx_settings={"timeout": 30.0}, sync_client=True) as client:
+            with get_client(httpx_settings={"timeout": ANSWER}, sync_client=True) as client:
+                leases = Leases(client, self.name, self._default)
                 while deed := self._next():
                     try:
-                        deed(client)
+                        deed(leases)
                     except Exception as error:  # an answer that is none of Prefect's, of a proxy for instance
                         logger.warning("the limit %s: %s: %s", self.name, type(error).__name__, error)
                         self._trouble = str(error)
@@ -170,45 +180,40 @@ class EngineLimit:
             with self._changed:
                 self._keeper = None
 
-    def _next(self) -> Callable[[SyncPrefectClient], None] | None:
+    def _next(self) -> Callable[[Leases], None] | None:
         """Waits until there is something to do; None when there has been nothing to keep for a while."""
         with self._changed:
             busy = time.monotonic()
             while True:
                 now = time.monotonic()
                 for slot in self._slots:
-                    if slot.warn is None and (self._closing or now - slot.idle_since >= IDLE):
-                        self._slots.discard(slot)
+                    if slot.leaves_at is not None:
+                        if now >= slot.leaves_at:
+                            return partial(self._return, slot)
+                    elif slot.warn is None and (self._closing or now - slot.idle_since >= IDLE):
+                        slot.leaves_at = now
                         return partial(self._return, slot)
-                    if slot.warn is None and not slot.usable(now):
-                        self._slots.discard(slot)
+                    elif slot.warn is None and not slot.usable(now):
+                        slot.leaves_at = now
                         return partial(self._end_turn, slot)
-                    if now >= slot.renew_at:
+                    elif now >= slot.renew_at:
                         return partial(self._renew, slot)
-                spare = sum(slot.warn is None for slot in self._slots)
+                spare = sum(slot.idle() for slot in self._slots)
                 if len(self._waiting) > spare and now >= self._ask_at:
                     return partial(self._ask, self._waiting[spare])
                 busy = now if self._slots or self._waiting else busy
-                if self._closing or now - busy > LINGER:
+                leaving = any(slot.leaves_at is not None for slot in self._slots)
+                if (self._closing and not leaving) or now - busy > LINGER:
                     return None
                 self._changed.wait(_SLICE)
 
-    def _ask(self, holder: ConcurrencyLeaseHolder | None, client: SyncPrefectClient) -> None:
-        body = {"names": [self.name], "slots": 1, "lease_duration": LEASE}
-        if holder:
-            body["holder"] = holder.model_dump(mode="json")
+    def _ask(self, holder: ConcurrencyLeaseHolder | None, leases: Leases) -> None:
         again = self._pause = min(self._pause * 2, LAST_PAUSE)
         try:
-            answer = _post(client, "/v2/concurrency_limits/increment-with-lease", body).json()
-            if answer["limits"]:
+            if lease_id := leases.take(holder):
                 with self._changed:
-                    self._slots.add(Slot(UUID(answer["lease_id"])))
+                    self._slots.add(Slot(lease_id))
                     self._changed.notify_all()
-            else:
-                with suppress(ObjectAlreadyExists):
-                    client.create_global_concurrency_limit(
-                        GlobalConcurrencyLimitCreate(name=self.name, limit=self._default)
-                    )
             again = 0.0
         except httpx.HTTPStatusError as error:
             if error.response.status_code not in (_LOCKED, _BELOW_ONE):
@@ -222,26 +227,20 @@ class EngineLimit:
             self._ask_at = time.monotonic() + again
         self._answered, self._pause = time.monotonic(), FIRST_PAUSE
 
-    def _renew(self, slot: Slot, client: SyncPrefectClient) -> None:
+    def _renew(self, slot: Slot, leases: Leases) -> None:
         slot.renew_at = time.monotonic() + ASK_AGAIN
         try:
-            _post(client, f"/v2/concurrency_limits/leases/{slot.lease_id}/renew", {"lease_duration": LEASE})
-            slot.renewed = time.monotonic()
-            slot.renew_at = slot.renewed + RENEW
+            known, why = leases.renew(slot.lease_id), "the server does not know its lease"
         except httpx.HTTPError as error:
-            gone = isinstance(error, httpx.HTTPStatusError) and error.response.status_code in _GONE
-            expired = time.monotonic() - slot.renewed > LEASE
-            if gone or expired:
-                self._lose(slot, str(error) or type(error).__name__)
-            if gone and not expired:
-                # A server that was started anew forgets its leases, but not that their slots are taken. The slot of
-                # one that expired, while this process was frozen, it has freed itself, and given to others since.
-                with suppress(httpx.HTTPError):
-                    client.release_concurrency_slots([self.name], 1, max(time.monotonic() - slot.since, 1.0))
-
-    def _lose(self, slot: Slot, why: str) -> None:
+            known, why = True, str(error) or type(error).__name__
+        else:
+            if known:
+                slot.renewed = time.monotonic()
+                slot.renew_at = slot.renewed + RENEW
+        if known and not slot.expired():
+            return
         with self._changed:
-            self._slots.discard(slot)
+            slot.leaves_at = time.monotonic()
             warn = slot.warn
         if warn:
             warn(
@@ -249,40 +248,43 @@ class EngineLimit:
                 "may be exceeded meanwhile"
             )
 
-    def _end_turn(self, slot: Slot, client: SyncPrefectClient) -> None:
+    def _end_turn(self, slot: Slot, leases: Leases) -> None:
         try:
-            limit = client.read_global_concurrency_limit_by_name(self.name)
-            others_may_wait = limit.active and limit.active_slots >= limit.limit
+            others_may_wait = leases.all_taken()
         except Exception as error:
             logger.info("a slot of %s is kept: %s", self.name, error)
             others_may_wait = False  # it could not be given back either
         if others_may_wait:
-            self._return(slot, client)
+            self._return(slot, leases)
             self._ask_at = time.monotonic() + MANNERS
             return
         with self._changed:
+            slot.leaves_at = None
             slot.since = slot.idle_since = time.monotonic()
-            self._slots.add(slot)
             self._changed.notify_all()
 
-    def _return(self, slot: Slot, client: SyncPrefectClient) -> None:
+    def _return(self, slot: Slot, leases: Leases) -> None:
+        """Has the server free a slot; asked again until it is done."""
+        slot.leaves_at = time.monotonic() + LAST_PAUSE
+        may_be_done = False
         try:
-            client.release_concurrency_slots_with_lease(lease_id=slot.lease_id)
+            if slot.expired():
+                logger.info("a slot of %s was not given back in time, and has expired", self.name)
+            elif slot.given_back or leases.renew(slot.lease_id):
+                slot.given_back = True
+                leases.give_back(slot.lease_id)
+            else:
+                # A server that was started anew may have forgotten its leases, but not that their slots are taken.
+                may_be_done = True
+                leases.free(time.monotonic() - slot.since)
         except httpx.HTTPError as error:
-            logger.info("a slot of %s was not given back, and will expire: %s", self.name, error)
-
-
-def _post(client: SyncPrefectClient, path: str, body: dict[str, Any]) -> httpx.Response:
-    """One request without the client's own retries.
-
-    A server on SQLite says 503 to one increment in two while it is busy with anything else, and the client would
-    then sleep for two seconds and more.
-    """
-    inner: Any = client._client
-    request = inner.build_request("POST", path, json=body)
-    if inner.enable_csrf_support:
-        inner._add_csrf_headers(request)
-    return httpx.Client.send(inner, request).raise_for_status()
+            # A slot without a lease that is freed by now would be somebody else's the second time.
+            again = not may_be_done or isinstance(error, httpx.HTTPStatusError | httpx.ConnectError)
+            logger.info("a slot of %s could not be given back%s: %s", self.name, ", yet" if again else "", error)
+            if again:
+                return
+        with self._changed:
+            self._slots.discard(slot)
 
 
 _limits: dict[tuple[int, str], EngineLimit] = {}

@@ -24,9 +24,11 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows import limits, skill
+from flows.leases import LEASE
 from flows.limits import EngineLimit, Slot
 from skillbox_core import CancelToken, Runner, RunResult
 from skillbox_core.errors import InfrastructureError, RunCancelledError
+from skillbox_core.sandbox.engine import Engine
 from tests.conftest import MakeSkill
 from tests.flows import seen
 from tests.services.web import Page, web
@@ -71,16 +73,14 @@ def name() -> Iterator[str]:
 
 
 @pytest.fixture
-def engine_limit(runner: Runner) -> Iterator[str]:
-    """The limit of the tests' engine, missing at first."""
-    name = f"skillbox-{runner.engine.name}"
-    _delete(name)
-    limits._limits.clear()
+def engine_limit(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The limit of the tests' engine, missing at first; other tests that run meanwhile keep to another."""
+    engine = name.removeprefix("skillbox-")
+    # A property, since an engine may have looked its own name up already.
+    monkeypatch.setattr(Engine, "name", property(lambda _: engine))
     yield name
-    for limit in limits._limits.values():
+    if limit := limits._limits.pop((os.getpid(), name), None):
         limit.close()
-    limits._limits.clear()
-    _delete(name)
 
 
 def test_a_missing_limit_is_made_and_every_run_keeps_to_what_an_administrator_sets(
@@ -255,7 +255,7 @@ def test_a_lease_that_expired_while_its_process_was_frozen_takes_no_slot_from_ot
     slot = frozen.acquire(None, None, logger)
     with frozen._changed, get_client(sync_client=True) as client:
         # As the server does when a lease has expired, which would take a minute.
-        slot.renewed -= limits.LEASE + 1
+        slot.renewed -= LEASE + 1
         client.release_concurrency_slots_with_lease(slot.lease_id)
     others = awake.acquire(None, None, logger)
     assert seen.eventually(lambda: slot not in frozen._slots, bool)

@@ -1,0 +1,95 @@
+"""What Prefect's server is asked about one global concurrency limit, each time with one request.
+
+Prefect's own client repeats a request that failed, and sleeps for 2, 4, 8, 16 and 32 seconds in between. A server on
+SQLite says 503 to one write in two while it is busy with anything else, and meanwhile leases have to be renewed and
+others wait for slots. So nothing is repeated here; whoever asks knows when to ask again, and what to do first.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import ConcurrencyLeaseHolder
+
+LEASE = 60.0
+"""Seconds for which a slot is leased, the shortest that Prefect allows: so soon is a dead worker's slot free."""
+
+_GONE = (404, 410)
+_CONFLICT = 409
+_FORBIDDEN = 403
+_PATH = "/v2/concurrency_limits"
+
+
+class Leases:
+    """The leases of one limit.
+
+    Args:
+        name: Of the limit.
+        default: The value with which it is made when it is missing.
+
+    Every method raises `httpx.HTTPError` when the server does not do what it was asked.
+    """
+
+    def __init__(self, client: SyncPrefectClient, name: str, default: int) -> None:
+        self._inner: Any = client._client
+        self._name = name
+        self._default = default
+
+    def take(self, holder: ConcurrencyLeaseHolder | None) -> UUID | None:
+        """A lease for one slot; None when the limit was missing and has been made.
+
+        Raises:
+            httpx.HTTPStatusError: 423, when no slot is free; 422, when the limit is 0.
+        """
+        body: dict[str, Any] = {"names": [self._name], "slots": 1, "lease_duration": LEASE}
+        if holder:
+            body["holder"] = holder.model_dump(mode="json")
+        answer = self._send("POST", "/increment-with-lease", body).json()
+        if answer["limits"]:
+            return UUID(answer["lease_id"])
+        try:
+            self._send("POST", "/", {"name": self._name, "limit": self._default})
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != _CONFLICT:  # another process made it
+                raise
+        return None
+
+    def renew(self, lease_id: UUID) -> bool:
+        """Whether the server knows the lease; it runs for `LEASE` seconds from now then."""
+        try:
+            self._send("POST", f"/leases/{lease_id}/renew", {"lease_duration": LEASE})
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code in _GONE:
+                return False
+            raise
+        return True
+
+    def give_back(self, lease_id: UUID) -> None:
+        """Ends a lease. One that the server does not know is passed over in silence, by the server."""
+        self._send("POST", "/decrement-with-lease", {"lease_id": str(lease_id)})
+
+    def free(self, seconds: float) -> None:
+        """Frees a slot that is counted as taken, and has no lease.
+
+        Args:
+            seconds: For which it was in use; Prefect reckons from it how long others may have to wait.
+        """
+        self._send("POST", "/decrement", {"names": [self._name], "slots": 1, "occupancy_seconds": max(seconds, 1.0)})
+
+    def all_taken(self) -> bool:
+        """Whether no slot is left, so that others may be waiting."""
+        limit = self._send("GET", f"/{quote(self._name, safe='')}").json()
+        return bool(limit["active"]) and limit["active_slots"] >= limit["limit"]
+
+    def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
+        request = self._inner.build_request(method, _PATH + path, json=body)
+        if body is not None and self._inner.enable_csrf_support:
+            self._inner._add_csrf_headers(request)
+        answer = httpx.Client.send(self._inner, request)
+        if answer.status_code == _FORBIDDEN:
+            self._inner.csrf_token = None  # it may be one of a server that was started anew since
+        return answer.raise_for_status()

@@ -1,0 +1,142 @@
+"""The engine's limit on a Prefect server that fails: no slot is lost, none is freed twice, and nobody is held up."""
+
+from __future__ import annotations
+
+import logging
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from flows import limits
+from flows.leases import LEASE
+from flows.limits import EngineLimit
+from tests.flows.seen import eventually
+from tests.services.faults import Fault, Proxy, http_proxy
+from tests.services.prefect import prefect_server
+
+logger = logging.getLogger(__name__)
+
+RENEWAL, RETURN = r"POST .*/leases/.*/renew", r"POST .*/decrement-with-lease"
+
+
+@pytest.fixture(autouse=True)
+def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limits, "ANSWER", 2.0)
+    monkeypatch.setattr(limits, "IDLE", 0.2)
+    monkeypatch.setattr(limits, "ASK_AGAIN", 0.3)
+
+
+@pytest.fixture
+def server() -> Iterator[Proxy]:
+    """The Prefect server, as this process reaches it."""
+    address = urlsplit(os.environ["PREFECT_API_URL"]).netloc
+    with http_proxy(address) as proxy, temporary_settings({PREFECT_API_URL: f"http://{proxy.address}/api"}):
+        yield proxy
+
+
+@pytest.fixture
+def share(server: Proxy) -> Iterator[EngineLimit]:
+    """A share of a limit of three slots, of which another process holds one."""
+    name = f"skillbox-test-{uuid.uuid4().hex[:8]}"
+    share, other = EngineLimit(name, 3), EngineLimit(name, 3)
+    other.release(_hold(other))
+    theirs = _hold(other)
+    yield share
+    server.clear()
+    other.release(theirs)
+    for each in (share, other):
+        each.close()
+    with get_client(sync_client=True) as client:
+        assert client.read_global_concurrency_limit_by_name(name).active_slots == 0
+        client.delete_global_concurrency_limit_by_name(name)
+
+
+def _hold(share: EngineLimit) -> limits.Slot:
+    return share.acquire(None, None, logger)
+
+
+def _taken(name: str) -> int:
+    with get_client(sync_client=True) as client:
+        return client.read_global_concurrency_limit_by_name(name).active_slots
+
+
+@pytest.mark.parametrize("fault", Fault)
+@pytest.mark.parametrize("request_line", [RENEWAL, RETURN], ids=["renewal", "return"])
+def test_a_slot_is_given_back_once_under_every_fault(
+    server: Proxy, share: EngineLimit, request_line: str, fault: Fault
+) -> None:
+    slot = _hold(share)
+    assert _taken(share.name) == 2
+    rule = server.inject(fault, request_line, times=2)
+    share.release(slot)
+    assert eventually(lambda: slot not in share._slots, bool)
+    assert rule.seen > 0
+    assert _taken(share.name) == 1
+
+
+def test_a_slot_that_cannot_be_given_back_holds_nobody_up(server: Proxy, share: EngineLimit) -> None:
+    rule = server.inject(Fault.ERROR, RETURN, times=10_000)
+    stuck = _hold(share)
+    share.release(stuck)
+    assert eventually(lambda: rule.seen, lambda count: count > 1)
+    fresh = _hold(share)
+    assert fresh is not stuck
+    assert stuck in share._slots
+    assert _taken(share.name) == 3
+    server.clear()
+    assert eventually(lambda: stuck not in share._slots, bool)
+    share.release(fresh)
+
+
+def test_what_cannot_be_given_back_is_left_to_expire(
+    server: Proxy, share: EngineLimit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rule = server.inject(Fault.ERROR, RETURN, times=10_000)
+    stuck = _hold(share)
+    share.release(stuck)
+    assert eventually(lambda: rule.seen, bool)
+    stuck.renewed -= LEASE
+    assert eventually(lambda: stuck not in share._slots, bool)
+    with share._changed:
+        tried = rule.seen
+    assert _taken(share.name) == 2
+    # As the server does in the end.
+    server.clear()
+    with get_client(sync_client=True) as client:
+        client.release_concurrency_slots_with_lease(stuck.lease_id)
+    assert rule.seen == tried
+
+
+@pytest.fixture(scope="module")
+def leases(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The leases of a Prefect server that may forget them."""
+    folder = tmp_path_factory.mktemp("forgetful")
+    with (
+        prefect_server(folder, f"sqlite+aiosqlite:///{folder}/prefect.db") as server,
+        temporary_settings({PREFECT_API_URL: server.api}),
+    ):
+        yield folder / "concurrency_leases"
+
+
+@pytest.mark.parametrize("idle", [True, False], ids=["idle", "in use"])
+def test_the_slot_of_a_lease_that_the_server_forgot_is_freed(
+    leases: Path, monkeypatch: pytest.MonkeyPatch, idle: bool
+) -> None:
+    monkeypatch.setattr(limits, "RENEW", 60.0 if idle else 0.5)
+    share = EngineLimit(f"skillbox-forgotten-{idle}", 2)
+    slot = _hold(share)
+    # So is, after a new start, what was in memory only, where Prefect keeps leases by default.
+    for file in leases.glob("*-*.json"):
+        file.unlink()
+    assert _taken(share.name) == 1
+    if idle:
+        share.release(slot)
+    assert eventually(lambda: slot not in share._slots, bool)
+    assert _taken(share.name) == 0
+    share.close()
