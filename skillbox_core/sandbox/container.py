@@ -11,7 +11,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from skillbox_core.models import Output, Sandbox
 from skillbox_core.sandbox import policy
 from skillbox_core.sandbox.delivery import TarPlan
 from skillbox_core.sandbox.engine import Engine
-from skillbox_core.sandbox.engine_faults import ContainerGoneError, NameTakenError
+from skillbox_core.sandbox.engine_faults import ContainerGoneError, ContainerRunningError, NameTakenError
 from skillbox_core.sandbox.logs import Announcement, Line, LineReader, stdout_of
 from skillbox_core.sandbox.output import read_output
 from skillbox_core.sandbox.readback import verify
@@ -198,12 +198,14 @@ def adopt(engine: Engine, name: str, *, token: str, instance: str) -> Sandbox | 
         raise EngineError(f"the container {name} belongs to somebody else")
     container_id = str(found["Id"])
     try:
-        if _settle(engine, container_id, token):
-            return Sandbox(container_id, name)
+        while not _settle(engine, container_id, token):
+            # Whoever made it may start it in this very moment.
+            with suppress(ContainerRunningError):
+                engine.remove(container_id, force=False)
+                return None
     except ContainerGoneError:
         return None
-    engine.remove(container_id)
-    return None
+    return Sandbox(container_id, name)
 
 
 def _settle(engine: Engine, container_id: str, token: str) -> bool:

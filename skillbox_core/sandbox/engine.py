@@ -23,7 +23,13 @@ from docker.auth import get_config_header, resolve_repository_name
 from docker.utils import parse_repository_tag
 
 from skillbox_core.errors import EngineError, ImageUnavailableError
-from skillbox_core.sandbox.engine_faults import ContainerGoneError, brief, engine_faults, refuse_errors
+from skillbox_core.sandbox.engine_faults import (
+    ContainerGoneError,
+    ContainerRunningError,
+    brief,
+    engine_faults,
+    refuse_errors,
+)
 from skillbox_core.sandbox.streams import CHUNK, Attachment, LogFollower
 
 REQUEST_TIMEOUT = 30
@@ -162,16 +168,26 @@ class Engine:
                 if error.status_code != 409:
                     raise
 
-    def remove(self, container: str) -> bool:
-        """Kills and removes a container with its volumes; False when it was gone already."""
+    def remove(self, container: str, *, force: bool = True) -> bool:
+        """Removes a container with its volumes, and kills it first; False when it was gone already.
+
+        Args:
+            force: False to leave one that runs alone.
+
+        Raises:
+            ContainerRunningError: It runs, and was not to be forced.
+        """
         try:
             with engine_faults("remove the container"):
-                self._api.remove_container(container, force=True, v=True)
+                self._api.remove_container(container, force=force, v=True)
         except ContainerGoneError:
             return False
         except EngineError as error:
             if "already in progress" in error.message:
                 return False
+            # Engines put it in different words.
+            if not force and self.inspect(container)["State"].get("Running"):
+                raise ContainerRunningError(error.message) from error
             raise
         return True
 

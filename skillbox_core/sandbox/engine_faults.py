@@ -34,6 +34,12 @@ class ContainerGoneError(InfrastructureError):
     retryable = False
 
 
+class ContainerRunningError(EngineError):
+    """A container that runs is not removed by a removal without force."""
+
+    retryable = False
+
+
 class NameTakenError(EngineError):
     """A container of this name exists already."""
 

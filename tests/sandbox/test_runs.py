@@ -11,6 +11,7 @@ import time
 import uuid
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,7 @@ from skillbox_core import (
 )
 from skillbox_core.errors import EngineError, InvalidRequestError
 from skillbox_core.models import Ending, Verdict
+from skillbox_core.sandbox import container as sandbox_container
 from skillbox_core.sandbox import follow
 from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_INSTANCE, adopt, container_name
 from skillbox_core.sandbox.engine import Engine
@@ -334,6 +336,49 @@ def test_a_new_container_is_left_to_the_worker_who_is_about_to_start_it(
     result = Runner.from_settings(runner.settings).run(request, options)
     maker.join()
     assert (result.execution_id, result.status, len(sandboxes)) == (execution.id, Status.SUCCESS, 1), result
+
+
+def test_a_container_that_is_started_while_another_worker_removes_it_as_abandoned_stays(
+    runner: Runner, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox_container, "UNSTARTED", 0.0)
+    request, options = RunRequest(skill=make_skill(ANSWER)), RunOptions(key=uuid.uuid4().hex)
+    slow, other = Runner.from_settings(runner.settings), Runner.from_settings(runner.settings)
+    made, removing, started = threading.Event(), threading.Event(), threading.Event()
+    start, remove, create = slow.engine.start, other.engine.remove, other.engine.create
+    sandboxes, anew = [], []
+
+    def start_late(container: str) -> None:
+        made.set()
+        assert removing.wait(30)
+        start(container)
+        started.set()
+
+    def remove_late(container: str, **how: bool) -> bool:
+        removing.set()
+        assert started.wait(30)
+        return remove(container, **how)
+
+    def create_noted(*arguments: Any) -> str:
+        container = create(*arguments)
+        anew.append(container)
+        return container
+
+    monkeypatch.setattr(slow.engine, "start", start_late)
+    monkeypatch.setattr(other.engine, "remove", remove_late)
+    monkeypatch.setattr(other.engine, "create", create_noted)
+    steps = slow.steps()
+    execution = steps.create_record(request, options)
+    skill = steps.load_skill(execution, options)
+    maker = threading.Thread(
+        target=lambda: sandboxes.append(steps.create_container(execution, skill, request, options))
+    )
+    maker.start()
+    assert made.wait(30)
+    result = other.run(request, options)
+    maker.join()
+    assert (result.execution_id, result.status, len(sandboxes)) == (execution.id, Status.SUCCESS, 1), result
+    assert anew == []
 
 
 def test_a_container_made_by_a_lost_worker_is_adopted_with_its_logs_from_the_first_line(
