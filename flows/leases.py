@@ -17,10 +17,15 @@ from prefect.client.schemas.objects import ConcurrencyLeaseHolder
 
 LEASE = 60.0
 """Seconds for which a slot is leased, the shortest that Prefect allows: so soon is a dead worker's slot free."""
+ANSWER = 20.0
+"""Seconds for which an answer is waited for."""
+RENEWAL_ANSWER = 10.0
+"""The same for a renewal, for which the server needs no database. Both fit between two renewals and a lease's end."""
 
 _GONE = (404, 410)
 _CONFLICT = 409
 _FORBIDDEN = 403
+_OF_A_GATEWAY = (502, 504)
 _PATH = "/v2/concurrency_limits"
 
 
@@ -61,7 +66,7 @@ class Leases:
     def renew(self, lease_id: UUID) -> bool:
         """Whether the server knows the lease; it runs for `LEASE` seconds from now then."""
         try:
-            self._send("POST", f"/leases/{lease_id}/renew", {"lease_duration": LEASE})
+            self._send("POST", f"/leases/{lease_id}/renew", {"lease_duration": LEASE}, RENEWAL_ANSWER)
         except httpx.HTTPStatusError as error:
             if error.response.status_code in _GONE:
                 return False
@@ -85,11 +90,20 @@ class Leases:
         limit = self._send("GET", f"/{quote(self._name, safe='')}").json()
         return bool(limit["active"]) and limit["active_slots"] >= limit["limit"]
 
-    def _send(self, method: str, path: str, body: dict[str, Any] | None = None) -> httpx.Response:
-        request = self._inner.build_request(method, _PATH + path, json=body)
+    def _send(
+        self, method: str, path: str, body: dict[str, Any] | None = None, timeout: float | None = None
+    ) -> httpx.Response:
+        request = self._inner.build_request(method, _PATH + path, json=body, timeout=timeout or ANSWER)
         if body is not None and self._inner.enable_csrf_support:
             self._inner._add_csrf_headers(request)
         answer = httpx.Client.send(self._inner, request)
         if answer.status_code == _FORBIDDEN:
             self._inner.csrf_token = None  # it may be one of a server that was started anew since
         return answer.raise_for_status()
+
+
+def was_not_done(error: httpx.HTTPError) -> bool:
+    """Whether it is certain that the server did not do what it was asked, and is not about to."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code not in _OF_A_GATEWAY
+    return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)

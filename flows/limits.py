@@ -11,6 +11,7 @@ from __future__ import annotations
 import atexit
 import contextvars
 import logging
+import math
 import os
 import threading
 import time
@@ -22,15 +23,16 @@ from uuid import UUID
 import httpx
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import ConcurrencyLeaseHolder
+from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from flows.leases import LEASE, Leases
+from flows.leases import ANSWER, LEASE, Leases, was_not_done
 from skillbox_core.cancel import CancelToken
 from skillbox_core.errors import InfrastructureError, RunCancelledError
 
 logger = logging.getLogger(__name__)
 
 RENEW = 20.0
-"""Seconds after which a lease is renewed; it survives two failures."""
+"""Seconds after which a lease is renewed."""
 IDLE = 3.0
 """Seconds for which a slot that was given back waits for this process's next skill."""
 TURN = 30.0
@@ -42,8 +44,6 @@ FIRST_PAUSE = 0.05
 LAST_PAUSE = 0.4
 MANNERS = 1.5 * ASK_AGAIN
 """Seconds for which a process that gave a slot back for others does not ask: each of them asks once meanwhile."""
-ANSWER = 30.0
-"""Seconds for which one answer of the server is waited for."""
 AWAY = 120.0
 """Seconds for which a server that does not answer is waited for."""
 TELL_AFTER = 2.0
@@ -53,26 +53,39 @@ LINGER = 30.0
 _SLICE = 0.25
 
 _LOCKED = 423
+_TOO_MANY = 429
 _BELOW_ONE = 422
 """Prefect's answer when the limit itself is 0: an administrator has stopped the engine."""
 
 
-class Slot:
-    """A leased slot. `warn` is called when it is lost while a skill runs on it; None while nobody uses it."""
+def _awake_or_not() -> float:
+    """Seconds on a clock that goes on while the machine sleeps, as the server's does."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
 
-    def __init__(self, lease_id: UUID) -> None:
+
+class Slot:
+    """A leased slot. `warn` is called when it is lost while a skill runs on it; None while nobody uses it.
+
+    Args:
+        renewed: When the lease was asked for, of which the server may reckon from any later moment.
+    """
+
+    def __init__(self, lease_id: UUID, renewed: float) -> None:
         self.lease_id = lease_id
-        self.since = self.renewed = self.idle_since = time.monotonic()
+        self.renewed = renewed
+        self.since = self.idle_since = time.monotonic()
         self.renew_at = self.since + RENEW
         self.warn: Callable[[str], Any] | None = None
-        self.leaves_at: float | None = None
-        """When the server is asked (again) to free it; nobody takes it over any more."""
-        self.given_back = False
-        """Whether the server was asked to end the lease, and may have done so without our hearing of it."""
+        self.leaves_at = math.inf
+        """When the server is asked (again) to free it; once that is fixed, nobody takes it over any more."""
 
     def idle(self) -> bool:
         """Whether nobody uses it, and it is not on its way back to the server."""
-        return self.warn is None and self.leaves_at is None
+        return self.warn is None and not self.leaving()
+
+    def leaving(self) -> bool:
+        """Whether it is on its way back to the server."""
+        return self.leaves_at < math.inf
 
     def usable(self, now: float) -> bool:
         """Whether another skill may take it over."""
@@ -80,7 +93,7 @@ class Slot:
 
     def expired(self) -> bool:
         """Whether the server has freed it by itself, and given it to others since."""
-        return time.monotonic() - self.renewed > LEASE
+        return _awake_or_not() - self.renewed > LEASE
 
 
 class EngineLimit:
@@ -103,6 +116,7 @@ class EngineLimit:
         self._answered = 0.0
         self._trouble = "it is silent"
         self._closing = False
+        self._process = os.getpid()
 
     def acquire(self, cancel: CancelToken | None, holder: ConcurrencyLeaseHolder | None, run_logger: Any) -> Slot:
         """Waits for a slot.
@@ -148,6 +162,8 @@ class EngineLimit:
 
     def close(self) -> None:
         """Gives all slots back that nobody uses; for the end of the process."""
+        if os.getpid() != self._process:
+            return  # a forked child has the lock in any state, and none of the slots
         with self._changed:
             self._closing, keeper = True, self._keeper
             self._changed.notify_all()
@@ -159,13 +175,18 @@ class EngineLimit:
         if self._keeper is None:
             # It sees the settings of whoever asks, such as the server's address.
             context = contextvars.copy_context()
-            self._keeper = threading.Thread(target=context.run, args=(self._run,), name=self.name, daemon=True)
-            self._keeper.start()
+            keeper = threading.Thread(target=context.run, args=(self._run,), name=self.name, daemon=True)
+            keeper.start()
+            self._keeper = keeper
 
     def _run(self) -> None:
         try:
-            # Settings of its own, or it would be given the client of a flow run, which is closed with it.
-            with get_client(httpx_settings={"timeout": ANSWER}, sync_client=True) as client:
+            with (
+                # The client asks by itself for the token against forged requests, and would repeat that for minutes.
+                temporary_settings({PREFECT_CLIENT_MAX_RETRIES: 0}),
+                # Settings of its own, or it would be given the client of a flow run, which is closed with it.
+                get_client(httpx_settings={"timeout": ANSWER}, sync_client=True) as client,
+            ):
                 leases = Leases(client, self.name, self._default)
                 while deed := self._next():
                     try:
@@ -181,42 +202,45 @@ class EngineLimit:
                 self._keeper = None
 
     def _next(self) -> Callable[[Leases], None] | None:
-        """Waits until there is something to do; None when there has been nothing to keep for a while."""
+        """Waits until there is something to do; None when there has been nothing to keep for a while.
+
+        Renewals come first, since skills run on them, then whoever waits, and last what nobody waits for.
+        """
         with self._changed:
             busy = time.monotonic()
             while True:
                 now = time.monotonic()
-                for slot in self._slots:
-                    if slot.leaves_at is not None:
-                        if now >= slot.leaves_at:
-                            return partial(self._return, slot)
-                    elif slot.warn is None and (self._closing or now - slot.idle_since >= IDLE):
-                        slot.leaves_at = now
-                        return partial(self._return, slot)
-                    elif slot.warn is None and not slot.usable(now):
-                        slot.leaves_at = now
-                        return partial(self._end_turn, slot)
-                    elif now >= slot.renew_at:
-                        return partial(self._renew, slot)
-                spare = sum(slot.idle() for slot in self._slots)
+                kept = [slot for slot in self._slots if not slot.leaving()]
+                if (due := min(kept, key=lambda slot: slot.renew_at, default=None)) and now >= due.renew_at:
+                    return partial(self._renew, due)
+                spare = sum(slot.idle() for slot in kept)
                 if len(self._waiting) > spare and now >= self._ask_at:
                     return partial(self._ask, self._waiting[spare])
+                for slot in kept:
+                    if slot.warn is None and (self._closing or now - slot.idle_since >= IDLE):
+                        slot.leaves_at = now
+                    elif slot.idle() and not slot.usable(now):
+                        slot.leaves_at = now
+                        return partial(self._end_turn, slot)
+                next_one = min(self._slots, key=lambda slot: slot.leaves_at, default=None)
+                if next_one and now >= next_one.leaves_at:
+                    return partial(self._return, next_one)
                 busy = now if self._slots or self._waiting else busy
-                leaving = any(slot.leaves_at is not None for slot in self._slots)
-                if (self._closing and not leaving) or now - busy > LINGER:
+                if (self._closing and not (next_one and next_one.leaving())) or now - busy > LINGER:
                     return None
                 self._changed.wait(_SLICE)
 
     def _ask(self, holder: ConcurrencyLeaseHolder | None, leases: Leases) -> None:
         again = self._pause = min(self._pause * 2, LAST_PAUSE)
+        asked = _awake_or_not()
         try:
             if lease_id := leases.take(holder):
                 with self._changed:
-                    self._slots.add(Slot(lease_id))
+                    self._slots.add(Slot(lease_id, asked))
                     self._changed.notify_all()
             again = 0.0
         except httpx.HTTPStatusError as error:
-            if error.response.status_code not in (_LOCKED, _BELOW_ONE):
+            if error.response.status_code not in (_LOCKED, _BELOW_ONE, _TOO_MANY):
                 self._trouble = str(error)
                 return
             again = min(float(error.response.headers.get("Retry-After", ASK_AGAIN)), ASK_AGAIN)
@@ -228,15 +252,15 @@ class EngineLimit:
         self._answered, self._pause = time.monotonic(), FIRST_PAUSE
 
     def _renew(self, slot: Slot, leases: Leases) -> None:
-        slot.renew_at = time.monotonic() + ASK_AGAIN
+        asked, again = _awake_or_not(), ASK_AGAIN
         try:
-            known, why = leases.renew(slot.lease_id), "the server does not know its lease"
+            if known := leases.renew(slot.lease_id):
+                slot.renewed, again = asked, RENEW
+            why = "the server does not know its lease"
         except httpx.HTTPError as error:
             known, why = True, str(error) or type(error).__name__
-        else:
-            if known:
-                slot.renewed = time.monotonic()
-                slot.renew_at = slot.renewed + RENEW
+        finally:
+            slot.renew_at = time.monotonic() + again
         if known and not slot.expired():
             return
         with self._changed:
@@ -259,30 +283,31 @@ class EngineLimit:
             self._ask_at = time.monotonic() + MANNERS
             return
         with self._changed:
-            slot.leaves_at = None
+            slot.leaves_at = math.inf
             slot.since = slot.idle_since = time.monotonic()
             self._changed.notify_all()
 
     def _return(self, slot: Slot, leases: Leases) -> None:
         """Has the server free a slot; asked again until it is done."""
-        slot.leaves_at = time.monotonic() + LAST_PAUSE
         may_be_done = False
         try:
             if slot.expired():
                 logger.info("a slot of %s was not given back in time, and has expired", self.name)
-            elif slot.given_back or leases.renew(slot.lease_id):
-                slot.given_back = True
+            elif leases.renew(slot.lease_id):
+                may_be_done = True
                 leases.give_back(slot.lease_id)
             else:
                 # A server that was started anew may have forgotten its leases, but not that their slots are taken.
                 may_be_done = True
                 leases.free(time.monotonic() - slot.since)
         except httpx.HTTPError as error:
-            # A slot without a lease that is freed by now would be somebody else's the second time.
-            again = not may_be_done or isinstance(error, httpx.HTTPStatusError | httpx.ConnectError)
+            # The second time it could be somebody else's. What is not given back expires, if it has a lease.
+            again = not may_be_done or was_not_done(error)
             logger.info("a slot of %s could not be given back%s: %s", self.name, ", yet" if again else "", error)
             if again:
                 return
+        finally:
+            slot.leaves_at = time.monotonic() + LAST_PAUSE
         with self._changed:
             self._slots.discard(slot)
 
