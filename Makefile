@@ -3,9 +3,10 @@
 
 bootstrap := ./deployments/local/bootstrap.sh
 bin := .venv/bin
-# All tests at once: long tables dealt between the two databases, files between as many processes as there are processors.
-all := SKILLBOX_TEST_DEAL=1
-shared := --numprocesses auto --maxprocesses 4 --dist loadfile
+# All tests: long tables dealt between the two databases, files between as many processes as there are processors.
+all := SKILLBOX_TEST_DEAL=1 $(bin)/python -m pytest
+postgres := SKILLBOX_TEST_POSTGRES=1 $(all) tests/flows
+shared := -m "not by_itself" --numprocesses auto --maxprocesses 4 --dist loadfile
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
@@ -16,8 +17,10 @@ run: setup ## set everything up, then run the example pipeline on real data
 
 test: setup ## set everything up, then run all tests (ARGS="-k name" for some)
 	@$(bootstrap) services
-	@$(if $(ARGS),,$(all)) $(bin)/python -m pytest $(or $(ARGS),$(shared))
-	@$(if $(ARGS),,$(all) SKILLBOX_TEST_POSTGRES=1 $(bin)/python -m pytest $(shared) tests/flows)
+	@$(if $(ARGS),$(bin)/python -m pytest $(ARGS),$(all) -m by_itself)
+	@$(if $(ARGS),,$(postgres) -m by_itself)
+	@$(if $(ARGS),,$(postgres) $(shared))
+	@$(if $(ARGS),,$(all) $(shared))
 
 hostile: setup ## only the hostile suite, as a table (ARGS="-k words" for some)
 	@$(bin)/python -m tests.hostile $(ARGS)

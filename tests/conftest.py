@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+from hypothesis import HealthCheck
 
 from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings
 from skillbox_core.settings import load_env_file
@@ -16,6 +18,16 @@ from skillbox_core.skills.package import package
 from tests.services import postgres, skills, swift
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+
+hypothesis.settings.register_profile(
+    "tests",
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+hypothesis.settings.load_profile("tests")
 
 load_env_file()
 

@@ -16,15 +16,21 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
 from skillbox_core import Runner
 from tests.conftest import EXAMPLES
+from tests.flows.seen import artifacts, eventually
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium; `make test` as root installs it")
 
 UI = os.environ.get("PREFECT_API_URL", "").removesuffix("/api")
+IN_EACH = {"clean-csv": 6, "stats": 7, "chart": 7, "text-summary": 6}
+"""Steps of each skill. A run that left no files has nothing to upload."""
+TASK_RUNS = len(IN_EACH) + sum(IN_EACH.values())
+
+expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +42,14 @@ def run_id(runner: Runner, cli_environment: dict[str, str]) -> str:
     assert done.returncode == 0, done.stderr
     found = re.search(r"/runs/flow-run/([0-9a-f-]{36})", done.stderr + done.stdout)
     assert found, done.stderr
+    # Prefect learns of task runs and artifacts later than their flow run ends.
+    of_the_run = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(found[1])]))
+    with get_client(sync_client=True) as client:
+        runs = eventually(
+            lambda: client.read_task_runs(flow_run_filter=of_the_run),
+            lambda runs: len(runs) == TASK_RUNS and all(run.state and run.state.is_completed() for run in runs),
+        )
+    assert len(runs) == TASK_RUNS
     return found[1]
 
 
@@ -58,22 +72,19 @@ def test_the_flow_run_shows_a_box_for_each_skill_with_its_arrows(page: Page, run
     nodes = dict(answer["nodes"])
     # What lies inside another box is drawn when that one is opened.
     skills = {node["label"]: node for node in nodes.values() if not node["encapsulating"]}
-    assert set(skills) == {"clean-csv", "stats", "chart", "text-summary"}
+    assert set(skills) == set(IN_EACH)
     arrows = {(nodes[parent["id"]]["label"], name) for name, box in skills.items() for parent in box["parents"]}
     assert arrows >= {("clean-csv", "stats"), ("stats", "chart")}
     inside = [nodes[node["encapsulating"][0]["id"]]["label"] for node in nodes.values() if node["encapsulating"]]
-    # A run that left no files has nothing to upload.
-    assert Counter(inside) == {"clean-csv": 6, "stats": 7, "chart": 7, "text-summary": 6}
+    assert Counter(inside) == IN_EACH
     expect(page.locator("canvas").first).to_be_visible()
     expect(page.get_by_text("Completed").first).to_be_visible()
     page.screenshot(path=tmp_path / "flow-run.png")
 
 
 def test_the_artifacts_render(page: Page, run_id: str, tmp_path: Path) -> None:
-    of_the_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[UUID(run_id)]))
-    with get_client(sync_client=True) as client:
-        found = {artifact.key: artifact.id for artifact in client.read_artifacts(artifact_filter=of_the_run)}
-    page.goto(f"{UI}/artifacts/artifact/{found['skill-chart']}")
+    chart = artifacts(UUID(run_id), lambda found: "skill-chart" in found)["skill-chart"]
+    page.goto(f"{UI}/artifacts/artifact/{chart.id}")
     expect(page.get_by_role("heading", name="chart@1.1.0")).to_be_visible()
     expect(page.get_by_role("row", name="status success")).to_be_visible()
     page.screenshot(path=tmp_path / "artifact.png")

@@ -10,10 +10,12 @@ import pytest
 
 from skillbox_core import Runner, Settings, repeat
 from skillbox_core.sandbox import engine, follow
+from skillbox_core.sandbox.container import LABEL_INSTANCE
 from skillbox_core.storage import objects, postgres
 from tests.faults.world import World, push, request
 from tests.services.faults import http_proxy, postgres_proxy
 from tests.services.postgres import fresh_database
+from tests.services.starts import Starts
 from tests.services.swift import S3Service
 
 
@@ -60,7 +62,8 @@ def _world(
             }
         )
         push(outside)
-        world = World(engine_proxy, store, database, settings, outside)
+        starts = stack.enter_context(Starts(direct.engine_url, f"{LABEL_INSTANCE}={direct.instance}"))
+        world = World(engine_proxy, store, database, settings, outside, starts)
         # The bucket of executions is made by the first upload.
         world.assert_right(world.runner().run(request()))
         yield world

@@ -125,12 +125,12 @@ def test_a_container_that_somebody_kills_is_infrastructure(own_skill: Runner) ->
 
 
 def test_a_container_that_somebody_pauses_meets_its_deadline(own_skill: Runner) -> None:
-    result = _meanwhile(own_skill, 1, lambda container: _api(own_skill).pause(container), timeout="3s")
+    result = _meanwhile(own_skill, 30, lambda container: _api(own_skill).pause(container), timeout="3s")
     assert result.status is Status.TIMEOUT, result
 
 
 def test_a_container_that_somebody_renames_is_found_all_the_same(own_skill: Runner) -> None:
-    result = _meanwhile(own_skill, 1, lambda container: _api(own_skill).rename(container, f"mine-{container[:12]}"))
+    result = _meanwhile(own_skill, 5, lambda container: _api(own_skill).rename(container, f"mine-{container[:12]}"))
     assert result.status is Status.SUCCESS, result
 
 

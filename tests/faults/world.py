@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import time
-from collections import Counter
-from dataclasses import dataclass, field
-
-import docker
+from dataclasses import dataclass
 
 from skillbox_core import Runner, RunRequest, RunResult, Settings, Status
-from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_INSTANCE
+from skillbox_core.sandbox.container import LABEL_INSTANCE
 from tests.services import skills
 from tests.services.faults import Proxy
+from tests.services.starts import Starts
 
 SKILL = "marked"
 SCRIPT = """
@@ -23,9 +20,6 @@ echo done
 """
 LINES = ["begun", "done", "on its way"]
 
-REFUSED = "70"
-"""How the supervisor ends when whoever brought the skill was gone before it was all there."""
-
 
 @dataclass
 class World:
@@ -36,25 +30,11 @@ class World:
     database: Proxy
     settings: Settings
     outside: Runner
-    began: float = field(default_factory=time.time)
+    starts: Starts
 
     def runner(self) -> Runner:
         """A new worker, with connections of its own."""
         return Runner.from_settings(self.settings)
-
-    def starts(self, execution_id: str) -> int:
-        """How often a skill was started for an execution, as the engine counted it."""
-        seen: Counter[str] = Counter()
-        events = docker.APIClient(self.outside.engine.url, version="auto").events(
-            since=int(self.began) - 1,
-            until=f"{time.time():.9f}",
-            decode=True,
-            filters={"event": ["start", "die"], "label": f"{LABEL_EXECUTION}={execution_id}"},
-        )
-        for event in events:
-            refused = event["Action"] == "die" and event["Actor"]["Attributes"]["exitCode"] == REFUSED
-            seen["refused" if refused else event["Action"]] += 1
-        return seen["start"] - seen["refused"]
 
     def assert_right(self, result: RunResult, *, starts: int = 1) -> None:
         """The record is final and says what the caller was told; the skill ran so often; nothing is left."""
@@ -67,7 +47,7 @@ class World:
             result.logs,
             result.files_list,
         )
-        assert self.starts(result.execution_id) == starts
+        assert self.starts.by_execution()[result.execution_id] == starts
         if result.status is Status.SUCCESS:
             # Which of two streams is read first is the engine's choice.
             assert sorted(result.logs.splitlines()) == LINES

@@ -5,6 +5,7 @@ With Postgres, the test installation keeps its records there too.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ import pytest
 from prefect.context import refresh_global_settings_context
 
 from flows import cancellation
+from flows.blocks import SkillboxInstallation
 from skillbox_core import Runner, Settings
 from skillbox_core.sandbox.container import LABEL_SKILL
 from tests.flows.seen import eventually
@@ -54,6 +56,14 @@ def database_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         refresh_global_settings_context()
         yield url
         assert server.complaints() == []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _block_types(database_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Makes the block types known one process after the other: Prefect refuses one of two that do it at once."""
+    with (tmp_path_factory.getbasetemp().parent / "block-types.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        SkillboxInstallation.register_type_and_schema()
 
 
 @pytest.fixture

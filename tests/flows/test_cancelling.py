@@ -93,6 +93,7 @@ ELSEWHERE = {"in_processes": 2, "on_dask": 2}
 """Flows whose skills are in other processes than the one that is told to stop."""
 
 
+@pytest.mark.by_itself
 @pytest.mark.dealt
 @pytest.mark.parametrize(
     ("which", "number"),
@@ -111,7 +112,7 @@ def test_a_signal_to_a_script_ends_its_skills(
         _until(lambda: _started(alone) == containers, 60, f"{containers} containers")
         script.send_signal(number)
         _until(lambda: _containers(alone) == 0, SIGNAL_BOUND, "the containers' end")
-        assert script.wait(20) != 0
+        assert script.wait(60) != 0
     assert _statuses(alone) == [Status.CANCELLED] * containers, (tmp_path / "log").read_text()[-4000:]
 
 
@@ -120,18 +121,19 @@ def test_a_skill_that_is_about_to_begin_hears_of_the_signal_too(alone: Runner, t
     with running([sys.executable, str(PROGRAM), "script", "about_to_begin"], log, env=_environment(alone)) as script:
         _until(lambda: "about to begin" in log.read_text(), 60, "the task run")
         script.send_signal(signal.SIGTERM)
-        assert script.wait(20) != 0
+        assert script.wait(60) != 0
     assert _containers(alone) == 0
     assert set(_statuses(alone)) <= {Status.CANCELLED}, log.read_text()[-4000:]
 
 
+@pytest.mark.by_itself
 @pytest.mark.parametrize("which", ELSEWHERE)
 def test_a_signal_to_a_script_ends_its_skills_in_other_processes(alone: Runner, tmp_path: Path, which: str) -> None:
     with running([sys.executable, str(PROGRAM), "script", which], tmp_path / "log", env=_environment(alone)) as script:
         _until(lambda: _started(alone) == ELSEWHERE[which], 90, "the containers")
         script.send_signal(signal.SIGTERM)
         _until(lambda: _started(alone) == 0, SIGNAL_BOUND, "the containers' end")
-        assert script.wait(40) != 0
+        assert script.wait(60) != 0
     _until(lambda: _containers(alone) == 0, 20, "the end of what a process had begun meanwhile")
     assert set(_statuses(alone)) == {Status.CANCELLED}, (tmp_path / "log").read_text()[-4000:]
 
@@ -183,6 +185,7 @@ def deployed(
         yield by
 
 
+@pytest.mark.by_itself
 @pytest.mark.dealt
 @pytest.mark.parametrize(
     ("how", "which"),

@@ -263,6 +263,7 @@ def test_a_cancelled_call_raises_and_gives_its_caller_no_state(
     assert row.status == Status.CANCELLED
 
 
+@pytest.mark.by_itself
 @pytest.mark.parametrize("limited", ["flow", "skill"])
 def test_prefects_own_timeout_ends_a_skill_and_is_told_from_an_error(
     runner: Runner, make_skill: MakeSkill, limited: str

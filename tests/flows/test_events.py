@@ -103,7 +103,7 @@ def test_a_deployment_whose_skill_runs_out_of_memory_three_times_is_paused(
             assert not paused()
             run = client.create_flow_run_from_deployment(deployment, parameters={"skill": name})
             run_flow(run_skill, run, parameters={"skill": name}, return_type="state")
-        assert seen.eventually(paused, bool)
+        assert seen.eventually(paused, bool, seconds=90)
         client.delete_deployment(deployment)
 
 

@@ -5,14 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import threading
 import uuid
-from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import docker
 import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
@@ -27,15 +22,13 @@ from skillbox_core.sandbox.container import LABEL_OWNER
 from tests.conftest import MakeSkill
 from tests.flows.programs.rerunning import FLOWS, WITHIN
 from tests.flows.seen import eventually
+from tests.services.starts import Starts
 
 LANGUAGE = 'import json, os; json.dump({"language": os.environ["LANGUAGE"]}, open("/sandbox/out/output.json", "w"))'
 
 PROGRAM = Path(__file__).parent / "programs" / "rerunning.py"
 STEPS = ("create_record", "load_skill", "create_container", "wait", "collect_output", "upload_artifacts", "cleanup")
 POINTS = [*(f"before {step}" for step in STEPS), f"after {STEPS[-1]}", *(f"within {name}" for name in WITHIN)]
-
-REFUSED = "70"
-"""How the supervisor ends when whoever brought the skill was gone before it was all there."""
 
 SCRIPT = """
 import json, time, uuid
@@ -54,28 +47,6 @@ def _try(runner: Runner, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@contextmanager
-def _starts(runner: Runner, owner: str) -> Iterator[Counter[str]]:
-    """How often the engine started a sandbox for an owner, and how often one ended before it took a skill in."""
-    seen: Counter[str] = Counter()
-    events = docker.APIClient(runner.engine.url, version="auto").events(
-        decode=True, filters={"event": ["start", "die"], "label": f"{LABEL_OWNER}={owner}"}
-    )
-
-    def watch() -> None:
-        for event in events:
-            refused = event["Action"] == "die" and event["Actor"]["Attributes"]["exitCode"] == REFUSED
-            seen["refused" if refused else event["Action"]] += 1
-
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        events.close()
-        thread.join(10)
-
-
 @pytest.mark.dealt
 @pytest.mark.parametrize(
     ("which", "point"), [*(("one", point) for point in POINTS), ("nested", "within wait"), ("nested", "before cleanup")]
@@ -86,11 +57,12 @@ def test_a_flow_run_whose_worker_was_killed_ends_in_one_result(
     name = make_skill(SCRIPT)
     with get_client(sync_client=True) as client:
         run_id = str(client.create_flow_run(FLOWS[which], parameters={"name": name}).id)
-        with _starts(runner, run_id) as starts:
+        with Starts(runner.engine.url, f"{LABEL_OWNER}={run_id}") as starts:
             first = _try(runner, which, run_id, name, point)
             assert first.returncode == -9, first.stderr
             second = _try(runner, which, run_id, name)
             assert second.returncode == 0, second.stderr
+            assert starts.by_execution().total() == 1
         state = client.read_flow_run(uuid.UUID(run_id)).state
         assert state is not None
         assert state.is_completed()
@@ -99,7 +71,6 @@ def test_a_flow_run_whose_worker_was_killed_ends_in_one_result(
     assert row.status == Status.SUCCESS
     assert row.logs == "line 0\nline 1\nline 2\n"
     assert row.files_list.count("start-") == 1
-    assert starts["start"] - starts["refused"] == 1
     assert runner.engine.containers({LABEL_OWNER: run_id}) == []
 
 

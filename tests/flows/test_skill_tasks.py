@@ -15,8 +15,6 @@ import pytest
 from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
-    ArtifactFilter,
-    ArtifactFilterKey,
     FlowRunFilter,
     FlowRunFilterId,
     LogFilter,
@@ -36,6 +34,7 @@ from skillbox_core import (
 )
 from skillbox_core.errors import DatabaseError, EngineError, InvalidRequestError, StorageError
 from tests.conftest import MakeSkill
+from tests.flows import seen
 
 
 def _flow_run_id(state: State[Any]) -> uuid.UUID:
@@ -197,9 +196,7 @@ def test_logs_and_a_summary_are_in_the_ui(runner: Runner, make_skill: MakeSkill)
             levels = {log.message: log.level for log in logs}
             time.sleep(0.2)
         assert (levels["to out"], levels["to err"]) == (20, 30)
-        (artifact,) = client.read_artifacts(
-            artifact_filter=ArtifactFilter(key=ArtifactFilterKey(any_=[f"skill-{name}"]))
-        )
+    artifact = seen.artifacts(run_id, lambda found: f"skill-{name}" in found)[f"skill-{name}"]
     text = str(artifact.data)
     assert "| status | success |" in text
     assert "to out" in text

@@ -38,14 +38,14 @@ class Witness(Engine):
         self.seen: list[dict[str, Any]] = []
         self.logs_kept: list[bytes] = []
 
-    def remove(self, container: str) -> bool:
+    def remove(self, container: str, *, force: bool = True) -> bool:
         """Looks before it removes."""
         try:
             with suppress(SkillboxError):  # gone, or never made: nothing to be seen
                 self.seen.append(self.inspect(container))
                 self.logs_kept.append(b"".join(self.logs(container)))
         finally:
-            removed = super().remove(container)
+            removed = super().remove(container, force=force)
         return removed
 
     def forget(self) -> None:

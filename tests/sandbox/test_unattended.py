@@ -24,9 +24,11 @@ json.dump({}, open("/sandbox/out/output.json", "w"))
 
 
 @contextmanager
-def left_alone(runner: Runner, name: str, timeout: str) -> Iterator[tuple[Sandbox, Callable[[], list[Announcement]]]]:
+def left_alone(
+    runner: Runner, name: str, timeout: str, collect_ttl: str
+) -> Iterator[tuple[Sandbox, Callable[[], list[Announcement]]]]:
     """A sandbox that nobody waits for, and what its supervisor has said so far."""
-    lost = Runner.from_settings(runner.settings.model_copy(update={"collect_ttl": "2s"})).steps()
+    lost = Runner.from_settings(runner.settings.model_copy(update={"collect_ttl": collect_ttl})).steps()
     request, options = RunRequest(skill=name), RunOptions(key=uuid.uuid4().hex, timeout=timeout)
     execution = lost.create_record(request, options)
     sandbox = lost.create_container(execution, lost.load_skill(execution, options), request, options)
@@ -53,14 +55,14 @@ def test_it_ends_its_skill_at_the_deadline_and_itself_when_nobody_collects(
     runner: Runner, make_skill: MakeSkill
 ) -> None:
     name = make_skill("import time; print('on', flush=True); time.sleep(600)")
-    with left_alone(runner, name, "1s") as (sandbox, said):
+    with left_alone(runner, name, "1s", "2s") as (sandbox, said):
         soon(lambda: not runner.engine.inspect(sandbox.container_id)["State"]["Running"])
         assert [item.values["late"] for item in said() if item.word == "ended"] == ["1"]
         assert runner.engine.inspect(sandbox.container_id)["State"]["ExitCode"] == 0
 
 
 def test_nothing_but_the_supervisor_is_left_when_output_is_read(runner: Runner, make_skill: MakeSkill) -> None:
-    with left_alone(runner, make_skill(LEAVES_DAEMONS), "20s") as (sandbox, said):
+    with left_alone(runner, make_skill(LEAVES_DAEMONS), "20s", "30s") as (sandbox, said):
         soon(lambda: any(item.word == "ended" for item in said()))
         listed = runner.engine._api.top(sandbox.container_id, ps_args="-eo pid,comm")
         assert {row[-1] for row in listed["Processes"]} <= {"sh", "dash", "bash", "busybox", "sleep"}, listed

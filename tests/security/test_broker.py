@@ -140,7 +140,8 @@ def test_a_policy_that_is_not_the_brokers_is_refused_and_not_tried_again(
 @pytest.fixture(params=["another installation's", "nobody's"])
 def stranger(request: pytest.FixtureRequest, runner: Runner) -> Iterator[str]:
     """A running container on the same engine that is not this installation's."""
-    labels = {"managed-by": "skillbox", LABEL_INSTANCE: "another"} if "installation" in request.param else {}
+    theirs = {"managed-by": "skillbox", LABEL_INSTANCE: f"another-{uuid.uuid4().hex[:8]}"}
+    labels = theirs if "installation" in request.param else {}
     image = runner.settings.image_aliases.get("bash:5", "bash:5")
     body = {"Image": image, "Cmd": ["sleep", "60"], "Labels": labels, "NetworkDisabled": True}
     container = runner.engine.create(f"t-stranger-{uuid.uuid4().hex[:8]}", body)

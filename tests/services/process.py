@@ -12,12 +12,25 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
+def _ports() -> Iterator[int]:
+    """Every port of this process once: other test processes have others, and the kernel gives away those above."""
+    process, processes = (
+        int(os.environ.get(f"PYTEST_XDIST_{name}", "0").lstrip("gw")) for name in ("WORKER", "WORKER_COUNT")
+    )
+    ports = range(10_000 + process, 32_768, max(processes, 1))
+    yield from random.Random().sample(ports, len(ports))
+
+
+_PORTS = _ports()
+
+
 def free_port() -> int:
-    """A port on loopback that nobody has, and below those that the kernel gives to connections meanwhile."""
-    while True:
+    """A port on loopback that nobody has, given once."""
+    for port in _PORTS:
         with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", random.randrange(10_000, 32_768)))
-            return int(probe.getsockname()[1])
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is left")
 
 
 @contextmanager

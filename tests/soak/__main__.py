@@ -81,7 +81,7 @@ def soak(runs: int, seed: int, server: PrefectServer, folder: Path) -> int:
         say(f"{time.monotonic() - began:4.0f} s  all batches are done; waiting for what nobody took up again")
         faults = [fault for line in lines for fault in line.faults]
         faults += ground.settle()
-    judge = Judge(ground.runner, ground.starts)
+    judge = Judge(ground.runner, ground.starts.by_execution())
     fates = [fate for line in lines for fate in line.fates]
     faults += judge.faults(fates)
     faults += ground.left(fates)
@@ -128,7 +128,7 @@ def report(lines: list[Line], judge: Judge, ground: Ground) -> None:
         early, late = memory(line) if not line.struck and line.resident else (0, 0)
         grown = f"{early >> 20} MiB, {late >> 20} MiB ({late / early - 1:+.1%})" if early else "not measured"
         say(f"{line.name:24} {len(line.fates):7}  {killed:6}  {abandoned:8}  {stopped:7}  {grown}")
-    say(f"\nstarts of skills {sum(ground.starts.values())}, clean-ups meanwhile {ground.cleanups}, "
+    say(f"\nstarts of skills {ground.starts.by_execution().total()}, clean-ups meanwhile {ground.cleanups}, "
         f"orphans that they removed {ground.orphans}")  # fmt: skip
 
 

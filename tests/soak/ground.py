@@ -6,7 +6,6 @@ import subprocess
 import threading
 import time
 import uuid
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -18,10 +17,11 @@ from prefect.states import Crashed
 
 from flows.reconciler import cleanup_orphans
 from skillbox_core import Runner, Status
-from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_INSTANCE
+from skillbox_core.sandbox.container import LABEL_INSTANCE
 from skillbox_core.sandbox.orphans import end_owner
 from tests.hostile.cases import LANGS
 from tests.services.skills import push
+from tests.services.starts import Starts
 from tests.soak.mix import cases_by_group
 from tests.soak.strike import Fate
 from tests.soak.worker import SECRET, mixed
@@ -30,22 +30,20 @@ CLEAN_EVERY = 15.0
 """Seconds between clean-ups; of a real installation it is minutes."""
 SETTLING = 240.0
 """Seconds in which what was given up is cleaned up, and the slots of killed workers are free again."""
-REFUSED = "70"
-"""How the supervisor ends when whoever brought the skill was gone before it was all there."""
 
 
 class Ground:
     """A fresh installation with all skills of the soak pushed.
 
     Attributes:
-        starts: How often the engine started a skill, by execution.
+        starts: How often the engine started a skill.
         cleanups: How often the reconciler's flow ran.
         orphans: How many orphans it dealt with.
     """
 
     def __init__(self, runner: Runner) -> None:
         self.runner = runner
-        self.starts: Counter[str] = Counter()
+        self.starts = Starts(runner.engine.url, f"{LABEL_INSTANCE}={runner.settings.instance}")
         self.cleanups = self.orphans = 0
         self._faults: list[str] = []
         self._client = docker.APIClient(runner.engine.url, version="auto")
@@ -85,27 +83,15 @@ class Ground:
     @contextmanager
     def watched(self) -> Iterator[None]:
         """Counts starts, and cleans up again and again, as long as the soak goes on."""
-        ours = f"{LABEL_INSTANCE}={self.runner.settings.instance}"
-        events = self._client.events(decode=True, filters={"event": ["start", "die"], "label": ours})
         over = threading.Event()
-        counting = threading.Thread(target=self._count, args=(events,))
         cleaning = threading.Thread(target=self._clean_until, args=(over,))
-        counting.start(), cleaning.start()
-        try:
-            yield
-        finally:
-            over.set()
-            cleaning.join()
-            events.close()
-            counting.join(10)
-
-    def _count(self, events: Any) -> None:
-        for event in events:
-            attributes = event["Actor"]["Attributes"]
-            if event["Action"] == "start":
-                self.starts[attributes[LABEL_EXECUTION]] += 1
-            elif attributes["exitCode"] == REFUSED:
-                self.starts[attributes[LABEL_EXECUTION]] -= 1
+        with self.starts:
+            cleaning.start()
+            try:
+                yield
+            finally:
+                over.set()
+                cleaning.join()
 
     def _clean_until(self, over: threading.Event) -> None:
         while not over.wait(CLEAN_EVERY):

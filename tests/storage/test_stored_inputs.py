@@ -149,7 +149,7 @@ def test_what_killed_workers_left_in_the_spool_is_found_and_the_living_are_left(
 
 @pytest.mark.parametrize("differs", ["instance", "db_dsn"])
 def test_what_another_installation_has_in_the_same_home_is_left(store: Runner, tmp_path: Path, differs: str) -> None:
-    value = {"instance": "another", "db_dsn": f"sqlite:///{tmp_path / 'another.db'}"}[differs]
+    value = {"instance": f"another-{uuid.uuid4().hex[:8]}", "db_dsn": f"sqlite:///{tmp_path / 'another.db'}"}[differs]
     other = Runner.from_settings(store.settings.model_copy(update={differs: value}))
     theirs = store.spool / f"{uuid.uuid4().hex}-1.tar.gz"
     theirs.touch()
