@@ -37,7 +37,6 @@ def load_skill(runner: Runner, tenant: str, name: str, version: str, options: Ru
         name=name,
         version=version,
         digest=archive.digest,
-        path=archive.path,
         lang=archive.lang,
         entrypoint=archive.entrypoint,
         image=resolve_image(image, settings.image_allowlist, settings.image_aliases),

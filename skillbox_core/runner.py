@@ -16,6 +16,7 @@ from skillbox_core.sandbox.container import Connections
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.logs import OnLog
 from skillbox_core.settings import Settings, load_settings
+from skillbox_core.skills.cache import SkillCache
 from skillbox_core.skills.registry import Registry
 from skillbox_core.spool import spool_folder
 from skillbox_core.steps import Steps
@@ -64,10 +65,11 @@ class Runner:
         database = Database(settings.database_url)
         files = Bucket(settings, settings.s3_bucket_executions)
         skills = Bucket(settings, settings.s3_bucket_skills)
+        cache = SkillCache(settings.home / "cache" / "skills", settings.max_skill_size, settings.max_cache_size)
         return cls(
             settings,
             Engine(settings.engine_url),
-            Registry(skills, database, settings.home / "cache" / "skills", settings.max_skill_size),
+            Registry(skills, database, cache, settings.max_skill_size),
             ExecutionStore(database, files),
             ArtifactStore(files),
         )

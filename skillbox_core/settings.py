@@ -120,6 +120,8 @@ class Settings(BaseSettings):
     max_output_size: int = Field(default=1024 * 1024, ge=1024)
     """Bytes of output.json, and bytes of logs that are stored."""
     max_skill_size: int = Field(default=50 * 1024 * 1024, gt=0)
+    max_cache_size: int = Field(default=2 * 1024**3, gt=0)
+    """Bytes of skills that are kept on this machine."""
     max_concurrent_execs: int = Field(default=10, ge=1)
     """Executions in containers at once in one process."""
     max_engine_execs: int = Field(default=20, ge=1)

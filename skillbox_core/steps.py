@@ -44,7 +44,7 @@ from skillbox_core.sandbox.limits import (
 )
 from skillbox_core.sandbox.logs import OnLog
 from skillbox_core.sandbox.policy import container_config
-from skillbox_core.skills.archive import VENDOR, open_archive
+from skillbox_core.skills.archive import VENDOR
 from skillbox_core.skills.validation import find_breach
 from skillbox_core.status import Status
 from skillbox_core.storage.executions import NewExecution
@@ -159,7 +159,7 @@ class Steps:
     ) -> Sandbox:
         runner = self._runner
         image = ready_image(runner.engine, skill.image)
-        archive = open_archive(skill.path, self._settings.max_skill_size)
+        archive = runner.registry.again(execution.tenant, skill.name, skill.version, skill.digest)
         vendored = f"/sandbox/{SCRIPTS}/{VENDOR}" if skill.lang == "python" and archive.vendored else None
         env = skill_environment(document, archive.manifest.instructions, request.env, vendored)
         plan = plan_delivery(archive, document, start_script(skill.lang, skill.entrypoint, env), files)

@@ -74,8 +74,7 @@ class LoadedSkill:
     """A skill in the local cache, checked and allowed to run.
 
     Attributes:
-        path: The cached zip file.
-        digest: SHA-256 of it.
+        digest: SHA-256 of its zip file.
         image: The image that will run it, after aliases; with its digest where it is pinned.
         input_schema, output_schema: JSON text of the schemas, None where the skill has none.
     """
@@ -83,7 +82,6 @@ class LoadedSkill:
     name: str
     version: str
     digest: str
-    path: Path
     lang: str
     entrypoint: str
     image: str

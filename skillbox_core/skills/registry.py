@@ -6,9 +6,7 @@ version was first seen: so of two pushes at once one wins, and an object that wa
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
@@ -22,16 +20,15 @@ from sqlmodel import col
 from skillbox_core.errors import (
     ChangedObjectError,
     DatabaseError,
-    DiskError,
     InvalidSkillError,
     SkillNotFoundError,
     VersionExistsError,
 )
-from skillbox_core.folders import make_private
 from skillbox_core.names import check_skill, check_tenant
-from skillbox_core.skills.archive import SkillArchive, inspect_archive, open_archive
+from skillbox_core.skills.archive import SkillArchive, inspect_archive
+from skillbox_core.skills.cache import SkillCache
 from skillbox_core.storage.database import Database
-from skillbox_core.storage.objects import Bucket, publish
+from skillbox_core.storage.objects import Bucket
 from skillbox_core.storage.tables import ResolutionRow, SkillDigestRow, aware, now
 from skillbox_core.versions import Constraint, Version, check_version
 
@@ -50,25 +47,14 @@ class Pushed:
     new: bool
 
 
-@contextmanager
-def _cache_faults() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DiskError(
-            f"the cache of skills can't be used: {error}", hint="SKILLBOX_HOME/cache needs room for the skills that run"
-        ) from error
-
-
 class Registry:
     """Skills in a bucket, with a local cache by content.
 
     Args:
-        cache: Folder for verified archives; may be shared by processes.
         max_size: Bytes that an archive may have, packed and unpacked.
     """
 
-    def __init__(self, bucket: Bucket, database: Database, cache: Path, max_size: int) -> None:
+    def __init__(self, bucket: Bucket, database: Database, cache: SkillCache, max_size: int) -> None:
         self._bucket = bucket
         self._database = database
         self._cache = cache
@@ -168,8 +154,19 @@ class Registry:
         """
         key = self._key(tenant, name, version)
         known = self._known(tenant, name, version)
-        cached = self._open_cached(known.digest) if known else None
+        cached = self._cache.get(known.digest) if known else None
         return cached or self._fetch(tenant, name, version, key)
+
+    def again(self, tenant: str, name: str, version: str, digest: str) -> SkillArchive:
+        """A version that was loaded before, which may have left the cache since; errors as for `load`.
+
+        Raises:
+            ChangedObjectError: It has other contents by now.
+        """
+        archive = self._cache.get(digest) or self.load(tenant, name, version)
+        if archive.digest != digest:
+            raise ChangedObjectError(f"{name}@{version} was deleted and pushed anew, changed, while this run waited")
+        return archive
 
     def delete(self, tenant: str, name: str, version: str) -> None:
         """Removes a version, named in full, or what a push that broke off has left of it.
@@ -212,18 +209,6 @@ class Registry:
     def _key(self, tenant: str, name: str, version: str) -> str:
         return f"{check_tenant(tenant)}/{check_skill(name)}/{check_version(version)}/{OBJECT}"
 
-    def _cached(self, digest: str) -> Path:
-        return self._cache / digest[:2] / f"{digest}.zip"
-
-    @_cache_faults()
-    def _open_cached(self, digest: str) -> SkillArchive | None:
-        """The archive with this digest; None when it is not there, or is another by now and has to be fetched anew."""
-        with suppress(FileNotFoundError, InvalidSkillError):
-            archive = open_archive(self._cached(digest), self._max_size)
-            if archive.digest == digest:
-                return archive
-        return None
-
     def _adopt(self, tenant: str, name: str, version: str, key: str) -> None:
         try:
             self._fetch(tenant, name, version, key)
@@ -233,13 +218,8 @@ class Registry:
                 hint=f"`skillbox skill delete {name}@{version}` removes it",
             ) from error
 
-    @_cache_faults()
     def _fetch(self, tenant: str, name: str, version: str, key: str) -> SkillArchive:
-        make_private(self._cache)
-        draft = self._cache / f".{uuid.uuid4().hex}.zip"
-        try:
-            # Or the object store would be blamed for a cache that can't be written.
-            draft.touch(0o600)
+        with self._cache.draft() as draft:
             if (self._bucket.size(key) or 0) > self._max_size:
                 raise InvalidSkillError(
                     f"the stored {name}@{version} is over this installation's limit for a skill",
@@ -258,11 +238,7 @@ class Registry:
             row, _ = self._claim(tenant, name, version, archive.digest)
             if row.digest != archive.digest:
                 raise ChangedObjectError(f"the stored {name}@{version} is not what was pushed: its digest has changed")
-            target = self._cached(archive.digest)
-            publish(draft, target)
-            return open_archive(target, self._max_size)
-        finally:
-            draft.unlink(missing_ok=True)
+            return self._cache.keep(draft, archive)
 
     def _known(self, tenant: str, name: str, version: str) -> SkillDigestRow | None:
         with self._database.session() as session:

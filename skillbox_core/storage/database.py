@@ -80,7 +80,8 @@ class Database:
         except sqlalchemy.exc.IntegrityError:
             raise
         except (SQLAlchemyError, OSError) as error:
-            raise DatabaseError(f"the database failed: {_brief(error)}") from error
+            where = f": {self._url.database}" if "unable to open" in (text := _brief(error)) else ""
+            raise DatabaseError(f"the database failed: {text}{where}") from error
 
     def _migrate(self) -> None:
         if self._ready:

@@ -185,7 +185,6 @@ def deployed(
         yield by
 
 
-@pytest.mark.by_itself
 @pytest.mark.dealt
 @pytest.mark.parametrize(
     ("how", "which"),

@@ -37,3 +37,9 @@ def empty_store(request: pytest.FixtureRequest, installation: Settings, folder: 
             }
         )
     return Runner.from_settings(settings)
+
+
+@pytest.fixture
+def local(installation: Settings, tmp_path: Path) -> Runner:
+    """A runner on empty storage in folders."""
+    return Runner.from_settings(installation.model_copy(update={"home": tmp_path / "home"}))

@@ -1,4 +1,4 @@
-"""A push that meets another, breaks off or is killed, and a cache that is not what it was."""
+"""A push that meets another, breaks off or is killed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from skillbox_core import Runner, Settings, SkillNotFoundError
-from skillbox_core.errors import ChangedObjectError, DiskError, InvalidSkillError, StorageError, VersionExistsError
+from skillbox_core import Runner, SkillNotFoundError
+from skillbox_core.errors import ChangedObjectError, DiskError, StorageError, VersionExistsError
 from skillbox_core.skills import registry as registry_module
 from skillbox_core.storage import objects
 from tests.storage.test_storage import archive
@@ -36,11 +36,6 @@ def break_uploads(store: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
         raise StorageError("the object store failed")
 
     monkeypatch.setattr(store.registry._bucket, "put", put)
-
-
-@pytest.fixture
-def local(installation: Settings, tmp_path: Path) -> Runner:
-    return Runner.from_settings(installation.model_copy(update={"home": tmp_path / "home"}))
 
 
 def test_a_version_whose_object_is_not_there_yet_is_none(local: Runner, tmp_path: Path) -> None:
@@ -87,17 +82,6 @@ def test_what_is_published_is_on_the_disk_before_it_has_its_name(
     monkeypatch.setattr(os, "fsync", lambda _: synced.append(target.exists()))
     objects.publish(draft, target)
     assert (synced, target.read_bytes()) == ([False], b"whole")
-
-
-def test_a_fetched_archive_is_on_the_disk_before_it_is_in_the_cache(
-    local: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    local.registry.push("default", archive(tmp_path))
-    cached_at_sync: list[list[Path]] = []
-    cache = local.settings.home / "cache" / "skills"
-    monkeypatch.setattr(os, "fsync", lambda _: cached_at_sync.append(list(cache.glob("*/*.zip"))))
-    assert local.registry.load("default", "echo", "1.0.0").path.is_file()
-    assert cached_at_sync == [[]]
 
 
 def test_to_a_new_database_what_is_stored_was_first(store: Runner, tmp_path: Path) -> None:
@@ -161,37 +145,6 @@ def test_an_object_that_is_another_one_is_not_fetched_again_and_again(
     with pytest.raises(ChangedObjectError) as caught:
         store.registry.load("default", "echo", "1.0.0")
     assert not caught.value.retryable
-
-
-def test_what_an_installation_has_no_room_for_is_not_fetched_again_and_again(store: Runner, tmp_path: Path) -> None:
-    store.registry.push("default", archive(tmp_path))
-    store.registry.load("default", "echo", "1.0.0")
-    small = Runner.from_settings(store.settings.model_copy(update={"max_skill_size": 100}))
-    with pytest.raises(InvalidSkillError, match="SKILLBOX_MAX_SKILL_SIZE"):
-        small.registry.load("default", "echo", "1.0.0")
-
-
-@pytest.mark.parametrize("damage", ["cut to nothing", "another skill", "one byte"])
-def test_a_cached_archive_that_has_become_another_is_fetched_anew(store: Runner, tmp_path: Path, damage: str) -> None:
-    store.registry.push("default", archive(tmp_path))
-    whole = store.registry.load("default", "echo", "1.0.0")
-    original = whole.path.read_bytes()
-    damaged = {
-        "cut to nothing": b"",
-        "another skill": other(tmp_path).read_bytes(),
-        "one byte": original.replace(b"kept", b"keqt"),
-    }
-    assert damaged[damage] != original
-    whole.path.write_bytes(damaged[damage])
-    assert store.registry.load("default", "echo", "1.0.0").digest == whole.digest
-    assert whole.path.read_bytes() == original
-
-
-def test_a_cache_that_cannot_be_written_is_a_fault_of_the_disk(local: Runner, tmp_path: Path) -> None:
-    local.registry.push("default", archive(tmp_path))
-    (local.settings.home / "cache").write_bytes(b"in the way")
-    with pytest.raises(DiskError, match="SKILLBOX_HOME/cache"):
-        local.registry.load("default", "echo", "1.0.0")
 
 
 def test_a_full_disk_is_not_blamed_on_the_object_store(store: Runner, tmp_path: Path) -> None:

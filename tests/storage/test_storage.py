@@ -278,3 +278,10 @@ def test_what_a_new_home_holds_is_for_its_user_only(installation: Settings, tmp_
     assert runner.spool.is_dir()
     for folder in (tmp_path / "lib", tmp_path / "lib" / "skillbox"):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_a_database_that_cannot_be_opened_is_named(installation: Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    store = Runner.from_settings(installation.model_copy(update={"home": tmp_path / "file", "db_dsn": ""}))
+    with pytest.raises(DatabaseError, match=rf"unable to open database file: {tmp_path}/file/skillbox\.db"):
+        store.executions.list("default")
