@@ -20,10 +20,10 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from deployments.broker.rules import MAX_BODY, Call, RefusedError, decide, is_ours
 from deployments.local.engine import connection
-from skillbox_core.errors import SkillboxError
+from skillbox_core.errors import EngineError, SkillboxError
 from skillbox_core.sandbox.allowlist import resolve_image
 from skillbox_core.sandbox.engine import Engine
-from skillbox_core.sandbox.engine_faults import ContainerGoneError
+from skillbox_core.sandbox.engine_faults import ContainerGoneError, brief
 from skillbox_core.sandbox.images import local_image, names_of
 from skillbox_core.settings import Settings
 
@@ -166,11 +166,15 @@ class _Handler(BaseHTTPRequestHandler):
         return call.exec or str(found["Id"])
 
     def _container_of(self, exec_id: str) -> str:
-        link = connection(self.server.engine_url)
-        link.request("GET", f"/exec/{exec_id}/json")
-        answer = link.getresponse()
-        data = answer.read()
-        link.close()
+        link = connection(self.server.engine_url, ENGINE_TIMEOUT)
+        try:
+            link.request("GET", f"/exec/{exec_id}/json")
+            answer = link.getresponse()
+            data = answer.read()
+        except (OSError, http.client.HTTPException) as error:
+            raise EngineError(f"the engine did not say whose exec this is: {brief(error)}") from error
+        finally:
+            link.close()
         if answer.status != 200:
             raise RefusedError("an exec that the engine does not know")
         return str(json.loads(data)["ContainerID"])
@@ -186,14 +190,17 @@ class _Handler(BaseHTTPRequestHandler):
         if call.upgrades:
             headers |= {"Connection": "Upgrade", "Upgrade": "tcp"}
         try:
-            link.request(call.method, target, body=body, headers=headers)
-            sock = link.sock
-            if call.has_no_end and not call.upgrades:
-                threading.Thread(target=_hang_up_after, args=(self.connection, sock), daemon=True).start()
             try:
+                link.request(call.method, target, body=body, headers=headers)
+                sock = link.sock
+                if call.has_no_end and not call.upgrades:
+                    threading.Thread(target=_hang_up_after, args=(self.connection, sock), daemon=True).start()
                 answer = link.getresponse()
             except TimeoutError:
                 self._say(504, f"the engine did not answer {call.method} {target} within {ENGINE_TIMEOUT:g} s")
+                return
+            except (OSError, http.client.HTTPException) as error:
+                self._say(502, f"the engine gave {call.method} {target} no answer: {brief(error)}")
                 return
             if call.has_no_end:
                 sock.settimeout(None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 import uuid
@@ -13,6 +14,8 @@ from skillbox_core.errors import DiskError, InvalidSkillError
 from skillbox_core.folders import make_private
 from skillbox_core.skills.archive import SkillArchive, open_archive
 from skillbox_core.storage.objects import publish
+
+logger = logging.getLogger(__name__)
 
 IN_USE = 120.0
 """Seconds for which an archive that was asked for is kept in any case: it may be on its way into a sandbox."""
@@ -75,7 +78,10 @@ class SkillCache:
         with _faults():
             place = self._place(archive.digest)
             publish(draft, place)
-            self._make_room()
+            try:
+                self._make_room()
+            except OSError as error:  # no run fails for it
+                logger.warning("the cache of skills can't be tidied up: %s", error)
             return open_archive(place, self._max_archive)
 
     def _place(self, digest: str) -> Path:

@@ -215,13 +215,14 @@ def _own_broker(runner: Runner, **settings: object) -> Iterator[Runner]:
 
 
 @contextmanager
-def _silent_engine(monkeypatch: pytest.MonkeyPatch, **settings: object) -> Iterator[str]:
-    """A broker's address in front of an engine that takes calls and never answers."""
+def _silent_engine(monkeypatch: pytest.MonkeyPatch, *, listening: bool = True, **settings: object) -> Iterator[str]:
+    """A broker's address in front of an engine that takes calls and never answers, or takes none."""
     folder = Path(tempfile.mkdtemp(prefix="sbb-"))
     monkeypatch.setattr(proxy, "ENGINE_TIMEOUT", 0.5)
     with socket.socket(socket.AF_UNIX) as engine:
         engine.bind(f"{folder}/engine")
-        engine.listen(64)
+        if listening:
+            engine.listen(64)
         own = load_settings().model_copy(update=settings)
         with Broker(folder / "s", f"unix://{folder}/engine", own) as server:
             thread = threading.Thread(target=server.serve_forever)
@@ -241,6 +242,30 @@ def test_a_call_that_hangs_in_the_engine_is_given_up(monkeypatch: pytest.MonkeyP
         answer = link.getresponse()
         assert answer.status == 504
         assert "did not answer GET /v1.41/info within 0.5 s" in json.loads(answer.read())["message"]
+
+
+@pytest.mark.parametrize(("listening", "said"), [(True, "timed out"), (False, "refused")])
+def test_an_engine_that_does_not_say_whose_exec_it_is_is_said(
+    monkeypatch: pytest.MonkeyPatch, listening: bool, said: str
+) -> None:
+    with _silent_engine(monkeypatch, listening=listening) as url:
+        link = connection(url, 15)
+        body = json.dumps({"Detach": False, "Tty": False})
+        link.request("POST", f"/v1.41/exec/{'a' * 64}/start", body, {"Content-Type": "application/json"})
+        answer = link.getresponse()
+        assert answer.status == 502
+        message = json.loads(answer.read())["message"]
+        assert message.startswith("the engine did not say whose exec this is: ")
+        assert said in message
+
+
+def test_an_engine_that_takes_no_call_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    with _silent_engine(monkeypatch, listening=False) as url:
+        link = connection(url, 15)
+        link.request("GET", "/v1.41/info")
+        answer = link.getresponse()
+        assert answer.status == 502
+        assert "gave GET /v1.41/info no answer: [Errno 111] Connection refused" in json.loads(answer.read())["message"]
 
 
 def test_a_pull_without_a_word_holds_no_place_once_its_client_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,6 +99,23 @@ def test_what_was_asked_for_just_now_stays_though_the_cache_is_full(local: Runne
     assert [path.exists() for path in cached] == [True, True, True]
 
 
+def test_a_cache_that_cannot_be_tidied_up_serves(
+    local: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, second = fill(local, tmp_path, 2)
+    second.unlink()
+    unlink = Path.unlink
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path == first:
+            raise PermissionError(13, "Permission denied", str(path))
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    assert roomy_for(local, [first]).registry.load("default", "echo", "1.0.1").path == second
+    assert "can't be tidied up: [Errno 13]" in caplog.text
+
+
 def test_the_drafts_of_the_dead_go_and_those_of_the_living_stay(local: Runner, tmp_path: Path) -> None:
     (cached,) = fill(local, tmp_path, 1)
     cached.unlink()
