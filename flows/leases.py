@@ -22,10 +22,11 @@ ANSWER = 20.0
 RENEWAL_ANSWER = 10.0
 """The same for a renewal, for which the server needs no database. Both fit between two renewals and a lease's end."""
 
-_GONE = (404, 410)
+_GONE = 410
 _CONFLICT = 409
 _FORBIDDEN = 403
-_OF_A_GATEWAY = (502, 504)
+_IN_DOUBT = (500, 502, 504)
+"""Prefect's own, when it had freed the slot and could not end the lease; those of a gateway."""
 _PATH = "/v2/concurrency_limits"
 
 
@@ -68,7 +69,7 @@ class Leases:
         try:
             self._send("POST", f"/leases/{lease_id}/renew", {"lease_duration": LEASE}, RENEWAL_ANSWER)
         except httpx.HTTPStatusError as error:
-            if error.response.status_code in _GONE:
+            if error.response.status_code == _GONE:
                 return False
             raise
         return True
@@ -105,5 +106,5 @@ class Leases:
 def was_not_done(error: httpx.HTTPError) -> bool:
     """Whether it is certain that the server did not do what it was asked, and is not about to."""
     if isinstance(error, httpx.HTTPStatusError):
-        return error.response.status_code not in _OF_A_GATEWAY
+        return error.response.status_code not in _IN_DOUBT
     return isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.PoolTimeout)

@@ -243,7 +243,7 @@ class EngineLimit:
             if error.response.status_code not in (_LOCKED, _BELOW_ONE, _TOO_MANY):
                 self._trouble = str(error)
                 return
-            again = min(float(error.response.headers.get("Retry-After", ASK_AGAIN)), ASK_AGAIN)
+            again = _seconds_asked_for(error.response.headers.get("Retry-After", ""))
         except httpx.HTTPError as error:
             self._trouble = str(error) or type(error).__name__
             return
@@ -288,7 +288,7 @@ class EngineLimit:
             self._changed.notify_all()
 
     def _return(self, slot: Slot, leases: Leases) -> None:
-        """Has the server free a slot; asked again until it is done."""
+        """Has the server free a slot; what it refuses is asked for again until the lease has expired."""
         may_be_done = False
         try:
             if slot.expired():
@@ -296,7 +296,7 @@ class EngineLimit:
             elif leases.renew(slot.lease_id):
                 may_be_done = True
                 leases.give_back(slot.lease_id)
-            else:
+            elif not slot.expired():
                 # A server that was started anew may have forgotten its leases, but not that their slots are taken.
                 may_be_done = True
                 leases.free(time.monotonic() - slot.since)
@@ -313,6 +313,14 @@ class EngineLimit:
 
 
 _limits: dict[tuple[int, str], EngineLimit] = {}
+
+
+def _seconds_asked_for(text: str) -> float:
+    """A `Retry-After`, within this module's patience; it may be a date, or nothing."""
+    try:
+        return min(max(float(text), FIRST_PAUSE), ASK_AGAIN)
+    except ValueError:
+        return ASK_AGAIN
 
 
 def limit_for(name: str, default: int) -> EngineLimit:

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from skillbox_core.errors import EngineError, OutputError, PolicyError
+from skillbox_core.errors import DiskError, EngineError, OutputError, PolicyError
 from skillbox_core.models import Output, Sandbox
 from skillbox_core.sandbox import policy
 from skillbox_core.sandbox.delivery import TarPlan
@@ -115,7 +115,7 @@ def launch(
             engine.start(container_id)
         deadline = time.monotonic() + DELIVERY_TIMEOUT
         attachment.write(f"{plan.size} {timeout:.3f} {parked_for:.0f} {token}\n".encode(), deadline)
-        for chunk in plan:
+        for chunk in _readable(plan):
             if chunk:
                 attachment.write(chunk, deadline)
     except BaseException:
@@ -124,6 +124,14 @@ def launch(
     sandbox = Sandbox(container_id, name)
     connections.put(sandbox, attachment)
     return sandbox
+
+
+def _readable(plan: TarPlan) -> Iterator[bytes]:
+    """The plan's bytes. What went, or can't be read, while it was delivered can be there for the next try."""
+    try:
+        yield from plan
+    except OSError as error:
+        raise DiskError(f"the skill or its files could not be read to the end: {error}") from error
 
 
 def _create(engine: Engine, name: str, token: str, config: dict[str, Any]) -> str | Sandbox:
@@ -197,12 +205,16 @@ def adopt(engine: Engine, name: str, *, token: str, instance: str) -> Sandbox | 
     if labels.get(LABEL_EXECUTION) != token or labels.get(LABEL_INSTANCE) != instance:
         raise EngineError(f"the container {name} belongs to somebody else")
     container_id = str(found["Id"])
+    began = time.monotonic()
     try:
         while not _settle(engine, container_id, token):
             # Whoever made it may start it in this very moment.
+            stuck = engine.inspect(container_id)["State"].get("Status") == "paused"
+            force = stuck or time.monotonic() - began > DELIVERY_TIMEOUT
             with suppress(ContainerRunningError):
-                engine.remove(container_id, force=False)
+                engine.remove(container_id, force=force)
                 return None
+            time.sleep(SLICE)
     except ContainerGoneError:
         return None
     return Sandbox(container_id, name)

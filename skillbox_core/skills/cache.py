@@ -45,10 +45,10 @@ class SkillCache:
         """
         with _faults(), suppress(FileNotFoundError, InvalidSkillError):
             path = self._place(digest)
+            with suppress(OSError):  # a cache that may not be written serves as well
+                os.utime(path)  # first, or it could be removed while it is read
             archive = open_archive(path, self._max_archive)
             if archive.digest == digest:
-                with suppress(OSError):  # a cache that may not be written serves as well
-                    os.utime(path)
                 return archive
         return None
 
@@ -77,6 +77,7 @@ class SkillCache:
         """
         with _faults():
             place = self._place(archive.digest)
+            os.utime(draft)
             publish(draft, place)
             try:
                 self._make_room()
@@ -97,8 +98,10 @@ class SkillCache:
         for asked_for, size, path in sorted(kept):
             if over <= 0 or present - asked_for < IN_USE:
                 break
-            path.unlink(missing_ok=True)
-            over -= size
+            with suppress(FileNotFoundError):
+                if path.stat().st_mtime == asked_for:
+                    path.unlink()
+                    over -= size
         for draft in self._folder.glob(".*.zip"):
             with suppress(FileNotFoundError):
                 if present - draft.stat().st_mtime > ABANDONED:

@@ -182,6 +182,9 @@ class Registry:
             # First, for an object without a digest gets its own again, but a digest without its object is in the way.
             self._forget(known)
         self._bucket.delete(key)
+        if known is not None:
+            # A load that had fetched it before may have claimed the version again.
+            self._forget(known)
 
     def _versions(self, tenant: str, name: str) -> list[Version]:
         found = self._bucket.names(f"{check_tenant(tenant)}/{check_skill(name)}")

@@ -273,8 +273,8 @@ def test_a_lease_that_expired_while_its_process_was_frozen_takes_no_slot_from_ot
         # As the server does when a lease has expired, which would take a minute.
         slot.renewed -= LEASE + 1
         client.release_concurrency_slots_with_lease(slot.lease_id)
-        slot.renew_at = 0.0
     others = awake.acquire(None, None, logger)
+    slot.renew_at = 0.0
     assert seen.eventually(lambda: slot not in frozen._slots, bool)
     frozen.close()
     assert _active(name) == (1, 1)

@@ -499,6 +499,24 @@ def test_a_sandbox_whose_delivery_broke_off_is_made_anew(runner: Runner, handed_
         runner.engine.remove(container)
 
 
+def test_a_sandbox_that_was_paused_before_its_delivery_is_made_anew(runner: Runner) -> None:
+    image = ready_image(runner.engine, runner.settings.image_aliases.get("bash:5", "bash:5"))
+    token = uuid.uuid4().hex
+    labels = {LABEL_INSTANCE: runner.settings.instance, LABEL_EXECUTION: token}
+    config = container_config(image_id=image.id, memory=64 << 20, scratch=1 << 20, cpu_quota=50_000, labels=labels)
+    name = container_name(token, 1)
+    container = runner.engine.create(name, config)
+    try:
+        attachment = runner.engine.attach(container)
+        runner.engine.start(container)
+        runner.engine._api.pause(container)
+        attachment.close()
+        assert adopt(runner.engine, name, token=token, instance=runner.settings.instance) is None
+        assert not runner.engine.remove(container), "it was removed"
+    finally:
+        runner.engine.remove(container)
+
+
 def test_a_log_that_was_followed_to_its_end_takes_no_other_request_with_it(runner: Runner) -> None:
     engine = Engine(runner.settings.engine_url)
     image = ready_image(engine, runner.settings.image_aliases.get("bash:5", "bash:5"))

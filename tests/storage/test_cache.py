@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from skillbox_core import Runner, RunOptions, RunRequest, Status
 from skillbox_core.errors import ChangedObjectError, DiskError, InvalidSkillError
 from skillbox_core.skills import cache as cache_module
+from skillbox_core.skills.archive import SkillArchive, SkillFile
 from tests.services.skills import push
 from tests.storage.test_pushing import other
 from tests.storage.test_storage import archive
@@ -149,6 +151,27 @@ def test_a_skill_that_left_the_cache_while_its_run_waited_is_fetched_again(runne
     steps.create_container(execution, skill, request, options)
     result = Runner.from_settings(runner.settings).run(request, options)
     assert (result.status, result.output) == (Status.SUCCESS, {"ran": True}), result
+
+
+def test_a_skill_that_leaves_the_cache_while_it_is_delivered_is_delivered_anew(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = f"t-{uuid.uuid4().hex[:12]}"
+    push(runner, name, "echo '{\"ran\": true}' >/sandbox/out/output.json", lang="bash")
+    cached = runner.registry.load("default", name, "1.0.0").path
+    reads, gone = SkillArchive.read, []
+
+    def read(archive: SkillArchive, file: SkillFile) -> Iterator[bytes]:
+        if archive.path == cached and not gone:
+            cached.unlink()
+            gone.append(file.path)
+        return reads(archive, file)
+
+    monkeypatch.setattr(SkillArchive, "read", read)
+    result = Runner.from_settings(runner.settings).run(RunRequest(skill=name))
+    assert (result.status, result.output) == (Status.SUCCESS, {"ran": True}), result
+    assert gone
+    assert cached.is_file()
 
 
 def test_a_skill_that_became_another_while_its_run_waited_does_not_run(local: Runner, tmp_path: Path) -> None:
