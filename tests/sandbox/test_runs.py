@@ -9,6 +9,7 @@ import sqlite3
 import threading
 import time
 import uuid
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -312,44 +313,51 @@ def test_one_key_is_one_execution_and_a_finished_one_needs_no_container(runner: 
         runner.run(RunRequest(skill=name, input=1), RunOptions(key="k-" + name))
 
 
-def test_a_new_container_is_left_to_the_worker_who_is_about_to_start_it(
-    runner: Runner, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    request, options = RunRequest(skill=make_skill(ANSWER)), RunOptions(key=uuid.uuid4().hex)
+def _meet(maker: Runner, other: Runner, skill: str, started: Callable[[str], None]) -> None:
+    """Has two workers at one execution: `other` comes when `maker` has made the container and starts it by `started`.
+
+    Both must end at one container, and the skill must succeed.
+    """
+    request, options, made = RunRequest(skill=skill), RunOptions(key=uuid.uuid4().hex), threading.Event()
+    steps, sandboxes = maker.steps(), []
+
+    def start(container: str) -> None:
+        made.set()
+        started(container)
+
+    maker.engine.start = start  # type: ignore[method-assign]
+    execution = steps.create_record(request, options)
+    loaded = steps.load_skill(execution, options)
+    making = threading.Thread(
+        target=lambda: sandboxes.append(steps.create_container(execution, loaded, request, options))
+    )
+    making.start()
+    assert made.wait(30)
+    result = other.run(request, options)
+    making.join()
+    assert (result.execution_id, result.status, len(sandboxes)) == (execution.id, Status.SUCCESS, 1), result
+
+
+def test_a_new_container_is_left_to_the_worker_who_is_about_to_start_it(runner: Runner, make_skill: MakeSkill) -> None:
     slow = Runner.from_settings(runner.settings)
-    made, start, sandboxes = threading.Event(), slow.engine.start, []
+    start = slow.engine.start
 
     def start_late(container: str) -> None:
-        made.set()
         time.sleep(0.7)
         start(container)
 
-    monkeypatch.setattr(slow.engine, "start", start_late)
-    steps = slow.steps()
-    execution = steps.create_record(request, options)
-    skill = steps.load_skill(execution, options)
-    maker = threading.Thread(
-        target=lambda: sandboxes.append(steps.create_container(execution, skill, request, options))
-    )
-    maker.start()
-    assert made.wait(30)
-    result = Runner.from_settings(runner.settings).run(request, options)
-    maker.join()
-    assert (result.execution_id, result.status, len(sandboxes)) == (execution.id, Status.SUCCESS, 1), result
+    _meet(slow, Runner.from_settings(runner.settings), make_skill(ANSWER), start_late)
 
 
 def test_a_container_that_is_started_while_another_worker_removes_it_as_abandoned_stays(
     runner: Runner, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sandbox_container, "UNSTARTED", 0.0)
-    request, options = RunRequest(skill=make_skill(ANSWER)), RunOptions(key=uuid.uuid4().hex)
     slow, other = Runner.from_settings(runner.settings), Runner.from_settings(runner.settings)
-    made, removing, started = threading.Event(), threading.Event(), threading.Event()
+    removing, started, anew = threading.Event(), threading.Event(), []
     start, remove, create = slow.engine.start, other.engine.remove, other.engine.create
-    sandboxes, anew = [], []
 
     def start_late(container: str) -> None:
-        made.set()
         assert removing.wait(30)
         start(container)
         started.set()
@@ -364,20 +372,9 @@ def test_a_container_that_is_started_while_another_worker_removes_it_as_abandone
         anew.append(container)
         return container
 
-    monkeypatch.setattr(slow.engine, "start", start_late)
     monkeypatch.setattr(other.engine, "remove", remove_late)
     monkeypatch.setattr(other.engine, "create", create_noted)
-    steps = slow.steps()
-    execution = steps.create_record(request, options)
-    skill = steps.load_skill(execution, options)
-    maker = threading.Thread(
-        target=lambda: sandboxes.append(steps.create_container(execution, skill, request, options))
-    )
-    maker.start()
-    assert made.wait(30)
-    result = other.run(request, options)
-    maker.join()
-    assert (result.execution_id, result.status, len(sandboxes)) == (execution.id, Status.SUCCESS, 1), result
+    _meet(slow, other, make_skill(ANSWER), start_late)
     assert anew == []
 
 
@@ -480,8 +477,12 @@ def test_a_container_whose_log_lost_its_beginning_is_adopted_and_not_started_aga
     assert "last" in heard
 
 
-@pytest.mark.parametrize("handed_over", [b"", b"20000 5.0 60 TOKEN\n" + b"x" * 10_000], ids=["nothing", "half a tar"])
-def test_a_sandbox_whose_delivery_broke_off_is_made_anew(runner: Runner, handed_over: bytes) -> None:
+@pytest.mark.parametrize(
+    ("handed_over", "paused"),
+    [(b"", False), (b"20000 5.0 60 TOKEN\n" + b"x" * 10_000, False), (b"", True)],
+    ids=["nothing", "half a tar", "paused"],
+)
+def test_a_sandbox_whose_delivery_broke_off_is_made_anew(runner: Runner, handed_over: bytes, paused: bool) -> None:
     image = ready_image(runner.engine, runner.settings.image_aliases.get("bash:5", "bash:5"))
     token = uuid.uuid4().hex
     labels = {LABEL_INSTANCE: runner.settings.instance, LABEL_EXECUTION: token}
@@ -492,24 +493,8 @@ def test_a_sandbox_whose_delivery_broke_off_is_made_anew(runner: Runner, handed_
         attachment = runner.engine.attach(container)
         runner.engine.start(container)
         attachment.write(handed_over.replace(b"TOKEN", token.encode()), time.monotonic() + 10)
-        attachment.close()
-        assert adopt(runner.engine, name, token=token, instance=runner.settings.instance) is None
-        assert not runner.engine.remove(container), "it was removed"
-    finally:
-        runner.engine.remove(container)
-
-
-def test_a_sandbox_that_was_paused_before_its_delivery_is_made_anew(runner: Runner) -> None:
-    image = ready_image(runner.engine, runner.settings.image_aliases.get("bash:5", "bash:5"))
-    token = uuid.uuid4().hex
-    labels = {LABEL_INSTANCE: runner.settings.instance, LABEL_EXECUTION: token}
-    config = container_config(image_id=image.id, memory=64 << 20, scratch=1 << 20, cpu_quota=50_000, labels=labels)
-    name = container_name(token, 1)
-    container = runner.engine.create(name, config)
-    try:
-        attachment = runner.engine.attach(container)
-        runner.engine.start(container)
-        runner.engine._api.pause(container)
+        if paused:
+            runner.engine._api.pause(container)
         attachment.close()
         assert adopt(runner.engine, name, token=token, instance=runner.settings.instance) is None
         assert not runner.engine.remove(container), "it was removed"
