@@ -14,7 +14,13 @@ _LOOKED_THROUGH = 100
 BEGINNING_LOST = "[skillbox: the beginning of the log is lost, the engine keeps its last megabyte]"
 """The first line of such a log as it is kept."""
 _TAKEN_UP = "[skillbox: the connection was lost; from the engine's log, lines may be missing before this or come twice]"
-
+OUTGROWN = (
+    "[skillbox: from the engine's log, which keeps its last megabyte: from here on lines may be missing or come twice]"
+)
+"""Stands in a log that was read while it outgrew that: whoever is slower than the skill misses whole files of it."""
+_ENGINE_KEEPS = 1_000_000
+_ENGINE_ADDS = 28
+"""Bytes in the engine's file beside a line's own: source, time, lengths."""
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +48,7 @@ class Journal:
         self._reader, self._log = LineReader(token, redactor), CappedLog(max_log)
         self._before: CappedLog | None = None
         self._held: list[Line | Announcement] | None = None
+        self._room: int | None = None
 
     @property
     def complete(self) -> bool:
@@ -58,6 +65,7 @@ class Journal:
             self._before = self._before if self._held is not None else self._log
         self._reader, self._log = LineReader(self.token, self._redactor), CappedLog(self._max_log)
         self._known, self._drained, self._held = self._told.copy(), False, []
+        self._room = _ENGINE_KEEPS
 
     def feed(self, data: bytes) -> None:
         """Takes bytes as the engine sends them, frames and all."""
@@ -103,6 +111,7 @@ class Journal:
             self._drained = self._drained or item.word == "drained"
             self.refused = item if item.word == "refused" else self.refused
             return
+        self._watch_room(item)
         self._log.add(item.text)
         if self._known[item.stream] > 0:
             self._known[item.stream] -= 1
@@ -110,6 +119,15 @@ class Journal:
         self._told[item.stream] += 1
         if self._on_log:
             self._tell(self._on_log, item)
+
+    def _watch_room(self, line: Line) -> None:
+        """Says so once in a log that is read from the engine, and is longer than the engine keeps."""
+        if self._room is None:
+            return
+        self._room -= len(line.text.encode("utf-8", errors="replace")) + _ENGINE_ADDS
+        if self._room < 0:
+            self._room = None
+            self._log.add(OUTGROWN)
 
     def _tell(self, on_log: OnLog, line: Line) -> None:
         try:

@@ -10,7 +10,7 @@ from prefect._internal.concurrency.cancellation import CancelledError
 from prefect.exceptions import TerminationSignal
 
 from skillbox_core.redaction import Redactor
-from skillbox_core.sandbox.journal import Journal
+from skillbox_core.sandbox.journal import OUTGROWN, Journal
 
 STARTED = (2, b"\n\x1eskillbox tok started\n")
 
@@ -68,6 +68,22 @@ def test_a_log_that_lost_its_beginning_before_anybody_read_it_says_so(journal: J
     assert told == [str(number) for number in range(200)]
     assert journal.text().startswith("[skillbox: the beginning of the log is lost")
     assert journal.complete
+
+
+def test_a_log_that_outgrows_what_the_engine_keeps_while_it_is_read_again_says_so_once(journal: Journal) -> None:
+    # As the engine's file counts: 28 bytes beside each line's own.
+    frames = [(1, b"x" * 71 + b"\n")] * 10_101
+    journal.restart()
+    journal.feed(log(STARTED, *frames))
+    assert OUTGROWN not in journal.text(), "that fits"
+    journal.feed(log(*frames[:2000]))
+    before, _, after = journal.text().partition(OUTGROWN + "\n")
+    assert (before.count("x\n"), after.count("x\n")) == (10_101, 2000)
+
+
+def test_a_log_that_is_read_as_it_is_written_is_whole_however_long(journal: Journal) -> None:
+    journal.feed(log(STARTED, *[(1, b"x" * 71 + b"\n")] * 12_000))
+    assert "[skillbox" not in journal.text()
 
 
 def test_a_sandbox_that_refused_its_skill_has_lost_nothing(journal: Journal) -> None:

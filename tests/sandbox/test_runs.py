@@ -477,6 +477,21 @@ def test_a_container_whose_log_lost_its_beginning_is_adopted_and_not_started_aga
     assert "last" in heard
 
 
+def test_a_flood_that_is_taken_over_in_its_middle_does_not_look_whole(runner: Runner, make_skill: MakeSkill) -> None:
+    name = make_skill("import time\nends, i = time.time() + 2, 0\nwhile time.time() < ends: print(i); i += 1\n")
+    request, options = RunRequest(skill=name), RunOptions(key=uuid.uuid4().hex)
+    lost = Runner.from_settings(runner.settings)
+    execution = lost.steps().create_record(request, options)
+    skill = lost.steps().load_skill(execution, options)
+    lost.connections.drop(lost.steps().create_container(execution, skill, request, options).name)
+    result = Runner.from_settings(runner.settings).run(request, options)
+    assert result.execution_id == execution.id
+    marks = [line for line in result.logs.splitlines() if line.startswith("[skillbox: ")]
+    numbers = [int(line) for line in result.logs.splitlines() if line.isdigit()]
+    assert len(numbers) > 1000
+    assert marks, numbers[:3]
+
+
 @pytest.mark.parametrize(
     ("handed_over", "paused"),
     [(b"", False), (b"20000 5.0 60 TOKEN\n" + b"x" * 10_000, False), (b"", True)],
