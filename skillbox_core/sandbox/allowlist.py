@@ -26,22 +26,22 @@ def split_digest(image: str) -> tuple[str, str]:
     return name, digest
 
 
-def validate_image(image: str, allowlist: Sequence[str]) -> None:
+def validate_image(image: str, allowlist: Sequence[str] | None) -> None:
     """Refuses an image that is not on the allowlist, by exact, case-sensitive comparison.
 
     An entry with a digest allows its name too: `resolve_image` then pins it.
 
     Args:
         image: As the skill names it, before any alias.
-        allowlist: The installation's images; an empty one refuses everything.
+        allowlist: The installation's images; an empty one, or None, refuses everything.
 
     Raises:
         ImageNotAllowedError: Also for an empty image name.
     """
     if not image:
         raise ImageNotAllowedError("no image is named, so none can be allowed")
-    if not any(image in (entry, split_digest(entry)[0]) for entry in allowlist):
-        allowed = ", ".join(allowlist) or "none"
+    if not any(image in (entry, split_digest(entry)[0]) for entry in allowlist or ()):
+        allowed = ", ".join(allowlist or ()) or "none"
         raise ImageNotAllowedError(
             f'image "{image}" is not allowed here; allowed: {allowed}', hint="see SKILLBOX_IMAGE_ALLOWLIST"
         )

@@ -1,14 +1,14 @@
 """Resource limits: from what a skill, a caller and the installation say to numbers the engine takes.
 
 Everything here is pure. The grammar is the original's: CPU as a decimal number of cores, memory in
-bytes or with `Ki`, `Mi`, `Gi`, time as a Go duration.
+bytes or with `Ki`, `Mi`, `Gi`, time as a Go duration. White space around a value is ignored.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING
 
 from skillbox_core.errors import InvalidRequestError
@@ -56,18 +56,21 @@ def parse_cpu_limit(value: str, field: str = "cpu") -> int:
         field: The name used in the error.
 
     Returns:
-        Microseconds of CPU time for each period of 100 ms, at least 1000 (the kernel's minimum).
+        Microseconds of CPU time for each period of 100 ms, rounded to the nearest, at least 1000 (the kernel's
+        minimum).
 
     Raises:
         InvalidRequestError: Empty, not a decimal number, zero, or too long to be meant.
     """
     rule = "a positive decimal number of cores, for example 0.5"
-    if not _CPU.match(value) or value == ".":
+    text = value.strip()
+    if not _CPU.match(text) or text == ".":
         raise _refused(field, value, rule)
-    cores = Decimal(value)
+    cores = Decimal(text)
     if cores <= 0:
         raise _refused(field, value, rule)
-    return max(int(cores * CPU_PERIOD_US), MIN_CPU_QUOTA_US)
+    quota = (cores * CPU_PERIOD_US).to_integral_value(ROUND_HALF_UP)
+    return max(int(quota), MIN_CPU_QUOTA_US)
 
 
 def parse_memory_limit(value: str, field: str = "memory") -> int:
@@ -84,7 +87,7 @@ def parse_memory_limit(value: str, field: str = "memory") -> int:
         InvalidRequestError: Anything else, an overflow included.
     """
     rule = "a positive whole number of bytes, or one with Ki, Mi or Gi, for example 256Mi"
-    match = _MEMORY.match(value)
+    match = _MEMORY.match(value.strip())
     if not match:
         raise _refused(field, value, rule)
     size = int(match[1]) * _MEMORY_UNITS[match[2] or ""]
@@ -107,9 +110,10 @@ def parse_duration(value: str, field: str = "timeout") -> float:
         InvalidRequestError: Another form, a negative or zero duration, an overflow.
     """
     rule = "a positive duration with units, for example 60s, 1h30m or 1.5m"
-    if not value or len(value) > _MAX_TEXT:
+    text = value.strip()
+    if not text or len(text) > _MAX_TEXT:
         raise _refused(field, value, rule)
-    total, rest = Decimal(0), value.removeprefix("+")
+    total, rest = Decimal(0), text.removeprefix("+")
     while rest:
         match = _DURATION_PART.match(rest)
         if not match or match[1] in ("", "."):

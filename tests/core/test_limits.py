@@ -30,6 +30,11 @@ PARSERS = [parse_cpu_limit, parse_memory_limit, parse_duration]
         (".5", 50_000),
         ("5.", 500_000),
         ("0.000001", 1_000),
+        ("0.123456", 12_346),
+        ("1.999999", 200_000),
+        ("0.010005", 1_001),
+        (" 0.5", 50_000),
+        ("1\n", 100_000),
     ],
 )
 def test_cpu_becomes_microseconds_per_100_ms(text: str, quota: int) -> None:
@@ -56,8 +61,7 @@ def test_cpu_becomes_microseconds_per_100_ms(text: str, quota: int) -> None:
         "1_0",
         "½",
         "١",
-        "1 ",
-        "1\n",
+        "1 1",
     ],
 )
 def test_cpu_that_is_no_positive_decimal_is_refused(text: str) -> None:
@@ -74,6 +78,8 @@ def test_cpu_that_is_no_positive_decimal_is_refused(text: str) -> None:
         ("256Mi", 256 * 2**20),
         ("4Gi", 2**32),
         ("8589934591Gi", 8589934591 * 2**30),
+        (" 5Mi ", 5 * 2**20),
+        ("1\r\n", 1),
     ],
 )
 def test_memory_becomes_bytes(text: str, size: int) -> None:
@@ -99,7 +105,7 @@ def test_memory_becomes_bytes(text: str, size: int) -> None:
         "1e9",
         "nan",
         "١Mi",
-        "1\n",
+        "\n",
     ],
 )
 def test_memory_of_another_form_is_refused(text: str) -> None:
@@ -127,6 +133,7 @@ def test_memory_that_overflows_is_refused_and_not_unlimited(text: str) -> None:
         ("1μs", 1e-6),
         (".5s", 0.5),
         ("1.s", 1),
+        (" 1m\n", 60),
     ],
 )
 def test_durations_are_those_of_go(text: str, seconds: float) -> None:
@@ -178,7 +185,7 @@ def test_cpu_quotas_are_proportional_above_the_kernels_minimum(whole: int, milli
     text = f"{whole % 1000}.{millionths:06d}"
     cores = (whole % 1000) * 1_000_000 + millionths
     if cores:
-        assert parse_cpu_limit(text) == max(cores // 10, MIN_CPU_QUOTA_US)
+        assert parse_cpu_limit(text) == max((cores + 5) // 10, MIN_CPU_QUOTA_US)
 
 
 @pytest.mark.parametrize(
@@ -233,9 +240,10 @@ def test_an_image_that_is_not_exactly_on_the_allowlist_is_refused(image: str) ->
         validate_image(image, ["bash:5", ""])
 
 
-def test_an_empty_allowlist_refuses_everything() -> None:
+@pytest.mark.parametrize("nothing", [[], (), None])
+def test_an_empty_allowlist_refuses_everything(nothing: list[str] | None) -> None:
     with pytest.raises(ImageNotAllowedError, match="none"):
-        validate_image("bash:5", [])
+        validate_image("bash:5", nothing)
 
 
 ONE, TWO = (f"sha256:{digit * 64}" for digit in "12")
