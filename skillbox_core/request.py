@@ -1,4 +1,4 @@
-"""What a caller asked for, made canonical: the text a skill gets, and what makes two requests the same."""
+"""What a caller asked for: the text a skill gets, and what makes two requests the same."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from skillbox_core.versions import Constraint
 
 
 def canonical_input(value: Any, limit: int) -> str:
-    """The JSON text that a skill gets: `{}` for none, keys sorted, no blanks.
+    """The JSON text that a skill gets: `{}` for none, no blanks, keys in the caller's order.
+
+    The order is part of what is asked for: it decides the columns of a CSV that a skill makes of records.
 
     Raises:
         InvalidRequestError: Not JSON, too deep, or over the limit in bytes.
@@ -23,7 +25,6 @@ def canonical_input(value: Any, limit: int) -> str:
         text = json.dumps(
             {} if value is None else value,
             allow_nan=False,
-            sort_keys=True,
             separators=(",", ":"),
             ensure_ascii=True,
         )

@@ -15,6 +15,7 @@ from skillbox_core.cancel import CancelToken
 from skillbox_core.cli.output import exit_code, fail, note
 from skillbox_core.errors import InvalidRequestError
 from skillbox_core.inputs import input_files
+from skillbox_core.jsonrules import JsonError, parse_json
 from skillbox_core.models import RunOptions, RunRequest, RunResult
 from skillbox_core.names import is_skill_name, split_reference
 from skillbox_core.runner import Runner
@@ -87,11 +88,9 @@ def read_input(text: str) -> Any:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise InvalidRequestError(f"the input file {source} can't be read: {reason}") from None
     try:
-        return json.loads(text)
-    except ValueError as error:
-        raise InvalidRequestError(f"{source} is not JSON: {error}", hint="a file is given as --input @FILE") from None
-    except RecursionError:
-        raise InvalidRequestError(f"{source} is nested too deeply") from None
+        return parse_json(text)
+    except JsonError as error:
+        raise InvalidRequestError(f"{source} {error}", hint="a file is given as --input @FILE") from None
 
 
 def read_file(text: str) -> str | dict[str, str]:
@@ -183,7 +182,7 @@ def _spinner(title: str, as_json: bool) -> Iterator[Callable[[str, str], None]]:
 
 
 def _report(result: RunResult) -> None:
-    if result.output is not None:
+    if result.has_output:
         print(json.dumps(result.output, indent=2, ensure_ascii=True))
     for path in result.files_list:
         note(f"file {path}")

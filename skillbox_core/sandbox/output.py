@@ -7,22 +7,19 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import json
 import tarfile
 import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 from skillbox_core.errors import DiskError, OutputError
-from skillbox_core.jsonrules import json_problem
+from skillbox_core.jsonrules import JsonError, parse_json
 from skillbox_core.models import FileDigest, Output
 from skillbox_core.sandbox.limits import format_bytes
 from skillbox_core.sandbox.tarstream import TarEntry, TarReader
 from skillbox_core.skills.archive import path_problem
 
 MAX_FILES = 10_000
-MAX_DIGITS = 4_000
 MAX_ENTRIES = 20_000
 """More than a scratch area has inodes, so only a sandbox that lies sends more."""
 _SKIPPED_SHOWN = 100
@@ -33,37 +30,17 @@ def parse_output_document(data: bytes) -> str:
     """Text of a valid output.json.
 
     Raises:
-        OutputError: Not UTF-8, or not JSON as RFC 8259 has it (NaN, Infinity and duplicate keys are refused), or
-            more than `jsonrules` takes.
+        OutputError: Not UTF-8, or not what `skillbox_core.jsonrules.parse_json` takes.
     """
-
-    def constant(name: str) -> Any:
-        raise OutputError(f"output.json contains {name}, which is not JSON")
-
-    def integer(digits: str) -> int:
-        if len(digits) > MAX_DIGITS:
-            raise OutputError(f"output.json has a number of {len(digits)} digits, the limit is {MAX_DIGITS}")
-        return int(digits)
-
-    def pairs(items: list[tuple[str, Any]]) -> dict[str, Any]:
-        found = dict(items)
-        if len(found) != len(items):
-            raise OutputError("output.json has an object with a duplicate key")
-        return found
-
     if not data.strip():
         raise OutputError("output.json is empty")
     try:
         text = data.decode("utf-8-sig")
-        value = json.loads(text, parse_constant=constant, parse_int=integer, object_pairs_hook=pairs)
+        parse_json(text)
     except UnicodeDecodeError as error:
         raise OutputError(f"output.json is not UTF-8 (byte {error.start})") from None
-    except RecursionError:
-        raise OutputError("output.json is nested too deeply") from None
-    except ValueError as error:
-        raise OutputError(f"output.json is not JSON: {error}") from None
-    if problem := json_problem(value):
-        raise OutputError(f"output.json {problem}")
+    except JsonError as error:
+        raise OutputError(f"output.json {error}") from None
     return text
 
 
