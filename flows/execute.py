@@ -9,6 +9,7 @@ from prefect.context import TaskRunContext
 from flows import cancellation
 from flows.environment import Secrets
 from flows.installation import installation_settings, runner_for
+from flows.mapping import current_suffix
 from flows.owner import current_owner
 from flows.place import Place
 from flows.tasks import TaskSteps
@@ -48,9 +49,11 @@ def execute(request: RunRequest, options: RunOptions, secrets: Secrets, installa
         if token.cancelled:
             raise RunCancelledError("cancelled before it began")
         place = Place(runner, token, options.owner)
-        steps = TaskSteps(runner.steps(watch.on_log, token), request.skill, watch, reveal, place)
+        steps = TaskSteps(
+            runner.steps(watch.on_log, token), request.skill, watch, reveal, place, suffix=current_suffix()
+        )
         result = run_lifecycle(steps, request, options)
-    if watch.unlearned and (result.output is not None or result.files_list):
+    if watch.unlearned and (result.has_output or result.files_list):
         # An earlier try's result: no container was made here, and yet what is shown must not hold a secret.
         with suppress(SkillboxError):
             reveal(request)

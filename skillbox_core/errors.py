@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from skillbox_core.status import Reason
+from skillbox_core.status import Reason, Status
 
 if TYPE_CHECKING:
     from skillbox_core.models import RunResult
@@ -132,19 +132,30 @@ class RunCancelledError(SkillboxError):
 class ExecutionError(SkillboxError):
     """An execution did not end as `success`. Carries the whole result.
 
-    Raised by `RunResult.raise_for_status`.
+    Raised by `RunResult.raise_for_status`. One that was made by hand, as in the test of a flow, carries a result
+    that says what it says.
     """
 
-    result: RunResult
+    status: ClassVar[Status] = Status.FAILED
+
+    def __init__(self, message: str, *, hint: str | None = None, result: RunResult | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self._result = result
+
+    @property
+    def result(self) -> RunResult:
+        """How the execution ended."""
+        if self._result is None:
+            from skillbox_core.models import RunResult
+
+            self._result = RunResult(execution_id="", status=self.status, error=self.message)
+        return self._result
 
     @classmethod
     def of(cls, result: RunResult) -> ExecutionError:
         """The error of the matching class for a result that is not a success."""
-        kinds = {"timeout": ExecutionTimeoutError, "cancelled": ExecutionCancelledError}
-        kind = kinds.get(result.status.value, ExecutionFailedError)
-        error = kind(result.error or f"the execution ended as {result.status.value}")
-        error.result = result
-        return error
+        kind = _KINDS.get(result.status, ExecutionFailedError)
+        return kind(result.error or f"the execution ended as {result.status.value}", result=result)
 
 
 class ExecutionFailedError(ExecutionError):
@@ -154,6 +165,16 @@ class ExecutionFailedError(ExecutionError):
 class ExecutionTimeoutError(ExecutionError, TimeoutError):
     """The skill was still running at its deadline. A builtin `TimeoutError` too, as schedulers expect."""
 
+    status = Status.TIMEOUT
+
 
 class ExecutionCancelledError(ExecutionError):
     """The execution was cancelled by its caller."""
+
+    status = Status.CANCELLED
+
+
+_KINDS: dict[Status, type[ExecutionError]] = {
+    Status.TIMEOUT: ExecutionTimeoutError,
+    Status.CANCELLED: ExecutionCancelledError,
+}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Self
@@ -12,8 +12,10 @@ from pydantic import (
     ConfigDict,
     Field,
     SerializerFunctionWrapHandler,
+    ValidationInfo,
     field_validator,
     model_serializer,
+    model_validator,
 )
 
 from skillbox_core.errors import ExecutionError
@@ -24,6 +26,9 @@ DEFAULT_TENANT = "default"
 
 class RunRequest(BaseModel):
     """What to run. Its JSON is the original's; the tenant is never part of it.
+
+    Read from JSON, keys that it does not have and a null version or environment are passed over, as the original
+    does. A keyword or a mapping in Python that it does not have is an error, since it is a typing mistake.
 
     Attributes:
         skill: Name of the skill.
@@ -40,6 +45,18 @@ class RunRequest(BaseModel):
     version: str = ""
     input: Any = None
     env: Mapping[str, str] = Field(default_factory=dict, repr=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_original_reads(cls, data: Any, info: ValidationInfo) -> Any:
+        if info.mode != "json" or not isinstance(data, dict):
+            return data
+        return {name: value for name, value in data.items() if name in cls.model_fields}
+
+    @field_validator("version", mode="before")
+    @classmethod
+    def _no_version(cls, value: Any) -> Any:
+        return "" if value is None else value
 
     @field_validator("env", mode="before")
     @classmethod
@@ -113,13 +130,15 @@ class RunOptions(BaseModel):
 
 
 class RunResult(BaseModel):
-    """How an execution ended. Its JSON is the original's.
+    """How an execution ended. Its JSON is the original's, which leaves out what is empty.
 
     Attributes:
-        output: What the skill wrote to output.json; left out of the JSON when there is none.
-        files_url: Address of the files' tar.gz, good for a limited time; empty when there are none.
-        files_list: Paths of the files inside it.
-        logs: What the skill printed, capped; left out of the JSON when empty.
+        output: What the skill wrote to output.json. None without one, and for one that says `null`: `has_output`
+            tells them apart, and the JSON has the second one only.
+        files_url: Address of the files' tar.gz, good for a limited time; empty, and not in the JSON, when there
+            are none.
+        files_list: Paths of the files inside it; not in the JSON when there are none.
+        logs: What the skill printed, capped; not in the JSON when empty.
         error: What went wrong; None for a success.
         reason: Why the status is `failed`; not part of the JSON.
         usage: What the run used; not part of the JSON.
@@ -147,19 +166,17 @@ class RunResult(BaseModel):
     @model_serializer(mode="wrap")
     def _wire(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         data: dict[str, Any] = handler(self)
-        if data["output"] is None:
-            del data["output"]
-        if not data["logs"]:
-            del data["logs"]
+        if not self.has_output:
+            data.pop("output", None)
+        for name in ("files_url", "files_list", "logs"):
+            if not data.get(name, True):
+                del data[name]
         return data
 
-    def __iter__(self) -> Iterator[tuple[str, Any]]:  # type: ignore[override]
-        """Only the output, for a scheduler that looks inside for what other runs gave.
-
-        It knows values by their identity, and every empty text or `default` of a process is one and the same.
-        """
-        if isinstance(self.output, (dict, list)):
-            yield "output", self.output
+    @property
+    def has_output(self) -> bool:
+        """Whether there is an output, which may be None: that is what a skill's `null` is in Python."""
+        return self.output is not None or "output" in self.model_fields_set
 
     @property
     def ok(self) -> bool:

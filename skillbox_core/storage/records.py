@@ -116,10 +116,12 @@ class ExecutionRecords:
             return session.exec(query).all()
 
     def _result(self, row: ExecutionRow) -> RunResult:
+        # An output that is there and says null is not the same as none.
+        output = {} if row.output is None else {"output": json.loads(row.output)}
         return RunResult(
+            **output,
             execution_id=row.id,
             status=Status(row.status),
-            output=json.loads(row.output) if row.output is not None else None,
             files_url=self._files.url(row.files_key) if row.files_key else "",
             files_list=tuple(json.loads(row.files_list)),
             logs=row.logs,

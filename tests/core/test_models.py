@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from skillbox_core import errors
 from skillbox_core.errors import ExecutionError, InfrastructureError, SkillboxError
 from skillbox_core.models import RunRequest, RunResult, Usage
+from skillbox_core.request import canonical_input
 from skillbox_core.status import Reason, Status
 
 JSON = st.recursive(
@@ -51,6 +52,45 @@ def test_a_request_with_a_null_environment_is_read() -> None:
 def test_a_tenant_is_never_taken_from_the_request(extra: str) -> None:
     with pytest.raises(ValidationError):
         RunRequest.model_validate({"skill": "s", extra: "x"})
+    read = RunRequest.model_validate_json(f'{{"skill": "s", "{extra}": "x"}}')
+    assert read == RunRequest(skill="s")
+
+
+def test_a_request_is_read_from_json_value_for_value_with_its_keys_in_their_order() -> None:
+    text = '{"b":[1e5,-0.0,1e22],"a":{"z":123456789012345678901234567890,"y":null,"x":1.0,"w":1}}'
+    read = RunRequest.model_validate_json(f'{{"skill": "s", "input": {text}}}')
+    assert canonical_input(read.input, 1000) == text.replace("1e5", "100000.0").replace("1e22", "1e+22")
+
+
+def test_all_fields_of_a_result_are_there_for_who_takes_it_apart() -> None:
+    assert set(dict(full())) == set(RunResult.model_fields)
+    assert dict(full())["logs"] == "hello\n"
+
+
+def test_an_output_that_says_null_is_told_from_none() -> None:
+    null, none = (RunResult(execution_id="x", status=Status.SUCCESS, **given) for given in ({"output": None}, {}))
+    assert (null.output, null.has_output, "output" in wire(null)) == (None, True, True)
+    assert (none.output, none.has_output, "output" in wire(none)) == (None, False, False)
+    for copy in (
+        pickle.loads(pickle.dumps(null)),
+        null.model_copy(update={"logs": "x"}),
+        RunResult.model_validate_json(null.model_dump_json()),
+    ):
+        assert copy.has_output
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        (errors.ExecutionFailedError, Status.FAILED),
+        (errors.ExecutionTimeoutError, Status.TIMEOUT),
+        (errors.ExecutionCancelledError, Status.CANCELLED),
+    ],
+)
+def test_an_error_made_by_hand_carries_a_result_that_says_so(kind: type[ExecutionError], status: Status) -> None:
+    error = kind("out of luck")
+    for one in (error, pickle.loads(pickle.dumps(error))):
+        assert (one.result.status, one.result.error, one.result.output) == (status, "out of luck", None)
 
 
 def test_a_requests_environment_is_not_in_its_repr() -> None:
@@ -77,8 +117,6 @@ def test_an_empty_result_has_the_originals_keys() -> None:
     assert wire(result) == {
         "execution_id": "0" * 32,
         "status": "success",
-        "files_url": "",
-        "files_list": [],
         "duration_ms": 0,
         "error": None,
     }
@@ -116,7 +154,7 @@ def test_a_full_result_has_no_reason_usage_or_tenant_in_its_json() -> None:
     assert set(full().model_dump()) == set(wire(full()))
 
 
-@pytest.mark.parametrize("output", [0, False, [], {}, ""])
+@pytest.mark.parametrize("output", [0, False, [], {}, "", None])
 def test_an_output_that_is_falsy_is_still_an_output(output: Any) -> None:
     assert wire(RunResult(execution_id="x", status=Status.SUCCESS, output=output))["output"] == output
 
