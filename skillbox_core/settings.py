@@ -126,6 +126,8 @@ class Settings(BaseSettings):
     """Executions in containers at once in one process."""
     max_engine_execs: int = Field(default=20, ge=1)
     """Executions on one engine at once over all workers: the first value of the engine's limit in Prefect."""
+    log_level: str = Field(default="info", pattern=r"(?i)^(debug|info|warning|warn|error)$")
+    """Of the core's own messages on the command line's stderr."""
     collect_ttl: str = "10m"
     """How long a finished container waits to be collected before it ends itself."""
 

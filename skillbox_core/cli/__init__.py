@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import sys
 
@@ -10,6 +11,9 @@ import sys
 def main() -> None:
     """The console script."""
     _prepare_streams()
+    logger = logging.getLogger("skillbox_core")
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(_Messages())
 
     from skillbox_core.cli.app import app
     from skillbox_core.cli.output import EXIT_CANCELLED, EXIT_INFRASTRUCTURE, exit_code_of, fail
@@ -49,6 +53,25 @@ def _prepare_streams() -> None:
             setattr(sys, name, open(os.devnull, mode))  # noqa: PTH123, SIM115
         elif isinstance(stream, io.TextIOWrapper) and mode == "w":
             stream.reconfigure(errors="backslashreplace")
+
+
+class _Messages(logging.Handler):
+    """The core's own messages as sentences on stderr, from the level of SKILLBOX_LOG_LEVEL on."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """See `logging.Handler`."""
+        from skillbox_core.cli.output import note
+        from skillbox_core.errors import SettingsError
+        from skillbox_core.settings import load_settings
+
+        # Looked up when there is something to say: most commands say nothing, and start faster so.
+        try:
+            least = logging.getLevelName(load_settings().log_level.upper())
+        except SettingsError:
+            least = logging.WARNING
+        if record.levelno >= least:
+            # With the traceback of what is no error of ours.
+            note(f"skillbox: {self.format(record)}")
 
 
 def _drop_output() -> None:

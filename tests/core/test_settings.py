@@ -50,6 +50,7 @@ def test_the_defaults_are_those_of_the_readme() -> None:
         ("DB_DSN", "postgresql://u@h/d", "database_url", "postgresql+psycopg://u@h/d"),
         ("DB_DSN", "sqlite:///x.db", "database_url", "sqlite:///x.db"),
         ("DOCKER_HOST", "tcp://engine:1", "engine_url", "tcp://engine:1"),
+        ("LOG_LEVEL", "DEBUG", "log_level", "DEBUG"),
     ],
 )
 def test_a_variable_sets_its_setting(
