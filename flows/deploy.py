@@ -44,7 +44,8 @@ def deploy(
 
     Args:
         reference: `name` or `name@version`; a constraint is resolved anew at each run.
-        name: Of the deployment; by default the skill's. Its flow is called as the skill.
+        name: Of the deployment; by default the skill's. Its flow is called as the skill, with the tenant before it
+            (`acme.stats`) for any but the default one.
         pool: Work pool; by default Prefect's own default pool.
         cron: Schedule, in UTC.
         input: Values that a run has when it is given no others.
@@ -110,7 +111,8 @@ def plan(
         version=manifest.version,
         entrypoint_type=EntrypointType.MODULE_PATH,
     )
-    deployment.flow_name = manifest.name
+    # Two tenants' skills may have one name; neither's deployment takes the other's place.
+    deployment.flow_name = manifest.name if tenant == DEFAULT_TENANT else f"{tenant}.{manifest.name}"
     if fields is not None:
         deployment.entrypoint = ENTRYPOINT
     deployment._parameter_openapi_schema = shown

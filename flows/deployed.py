@@ -16,6 +16,7 @@ from prefect.runtime import flow_run
 from flows.compose import skill
 from flows.form import SETTINGS
 from flows.hooks import stop_skills
+from flows.run_names import literally, titled
 from skillbox_core.models import RunResult
 
 ENTRYPOINT = f"{__name__}.deployed_skill"
@@ -47,7 +48,7 @@ def deployed_flow(parameters: Mapping[str, Any]) -> Flow[..., dict[str, Any]]:
     return Flow(
         deployed_skill,
         name="deployed-skill",
-        flow_run_name=reference or None,
+        flow_run_name=titled(literally(reference)) if reference else None,
         validate_parameters=False,
         persist_result=False,
         on_cancellation=[stop_skills],

@@ -17,6 +17,7 @@ from prefect.tasks import exponential_backoff
 from flows import events
 from flows.installation import installation_settings
 from flows.reporting import report_orphans
+from flows.run_names import titled
 from flows.tasks import is_retryable
 from skillbox_core.runner import Runner
 from skillbox_core.sandbox.orphans import Orphan, carry_out, find_orphans
@@ -39,7 +40,7 @@ _step = task(
 )
 
 
-@flow(name="cleanup-orphans", flow_run_name="cleanup-orphans", persist_result=False)
+@flow(name="cleanup-orphans", flow_run_name=titled("cleanup-orphans"), persist_result=False)
 def cleanup_orphans(dry_run: bool = False, installation: str | None = None) -> list[dict[str, Any]]:
     """Removes containers and closes records that nobody looks after any more.
 

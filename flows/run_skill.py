@@ -11,6 +11,9 @@ from pydantic import Field
 from flows.compose import skill as skill_task
 from flows.environment import secret
 from flows.hooks import stop_skills_on
+from flows.run_names import titled
+from skillbox_core.errors import InvalidRequestError
+from skillbox_core.jsonrules import JsonError, parse_json
 from skillbox_core.models import DEFAULT_TENANT, RunResult
 
 # What Prefect's form says, and its server checks before there is a run. Skillbox has the last word in the run.
@@ -55,7 +58,7 @@ def _stop(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
 
 @flow(
     name="run-skill",
-    flow_run_name="{skill}",
+    flow_run_name=titled("{skill}"),
     persist_result=False,
     on_cancellation=[_stop],
     on_crashed=[_stop],
@@ -69,6 +72,7 @@ def run_skill(
     tenant: Tenant = DEFAULT_TENANT,
     secrets: dict[str, str] | None = None,
     installation: str | None = None,
+    input_json: str | None = None,
 ) -> dict[str, Any]:
     """Runs one skill.
 
@@ -81,14 +85,18 @@ def run_skill(
         tenant: Whose skill.
         secrets: Environment variables, each with the name of the Prefect Secret block that holds its value.
         installation: Name of a `SkillboxInstallation` block, instead of the worker's own settings.
+        input_json: The input as JSON text, instead of `input`. The keys of its objects keep their order, which
+            a server on Postgres changes in `input` (it keeps parameters as JSONB).
 
     Returns:
         The RunResult as JSON values, for a flow that calls this one. Prefect keeps no result of a deployment's run;
         the output is in the record (`skillbox exec show`), and its beginning in the summary in the UI.
 
     Raises:
+        InvalidRequestError: `input_json` is not JSON, or there is an `input` beside it.
         ExecutionError: The skill did not succeed.
     """
+    given = input if input_json is None else _parsed(input_json, input)
     task = skill_task(
         skill,
         tenant=tenant,
@@ -98,5 +106,14 @@ def run_skill(
         env={name: secret(block) for name, block in (secrets or {}).items()},
         installation=installation,
     )
-    result: RunResult = task(input)
+    result: RunResult = task(given)
     return result.model_dump(mode="json")
+
+
+def _parsed(text: str, beside: Any) -> Any:
+    if beside is not None:
+        raise InvalidRequestError("input and input_json are both given, and only one of them can be the input")
+    try:
+        return parse_json(text)
+    except JsonError as error:
+        raise InvalidRequestError(f"input_json {error}") from None

@@ -39,6 +39,7 @@ from skillbox_core.errors import InputError, SettingsError
 from skillbox_core.settings import make_settings
 from tests.conftest import MakeSkill
 from tests.flows import seen
+from tests.services import skills
 from tests.services.process import running
 
 ROOT = Path(__file__).parents[2]
@@ -137,7 +138,8 @@ def test_prefect_deploy_all_works_and_a_process_worker_runs_each_deployment(
     ]
     ended = [_ended(client, run) for run in runs]
     assert [(run.name, run.state_name) for run in ended if not run.state or not run.state.is_completed()] == []
-    assert ended[0].name == "word-count@^1"
+    assert ended[0].name == f"word-count@^1 · {runs[0].name}", "what runs, and the name that was made up for this run"
+    assert ended[2].name == f"cleanup-orphans · {runs[2].name}"
     newest = runner.executions.list("default", skill="word-count", limit=1)[0]
     assert (newest.owner, newest.skill_version, newest.asked_version) == (str(runs[0].id), "1.0.0", "^1")
 
@@ -183,8 +185,9 @@ def test_a_deployed_skill_has_its_own_inputs_as_parameters(
     with pytest.raises(PrefectHTTPStatusError, match="sentences"):
         _start(client, f"text-summary/{name}", {"text": "x", "sentences": 0})
 
-    ended = _ended(client, _start(client, f"text-summary/{name}", {"text": "Rain fell. Rain rose."}))
-    assert (ended.state_name, ended.name) == ("Completed", "text-summary@^1")
+    started = _start(client, f"text-summary/{name}", {"text": "Rain fell. Rain rose."})
+    ended = _ended(client, started)
+    assert (ended.state_name, ended.name) == ("Completed", f"text-summary@^1 · {started.name}")
     row = runner.executions.get("default", runner.executions.list("default", skill="text-summary", limit=1)[0].id)
     assert (row.input, row.owner) == ('{"text":"Rain fell. Rain rose."}', str(ended.id))
 
@@ -210,6 +213,19 @@ def test_a_deployed_skill_without_a_schema_has_one_input_and_can_have_a_schedule
     deploy("word-count", pool=POOL, name=name)
     again = _deployment(client, f"word-count/{name}")
     assert (again.schedules, again.parameters) == ([], {"skill": "word-count", "tenant": "default"})
+
+
+def test_skills_of_two_tenants_with_one_name_have_two_deployments(
+    worker: None, client: SyncPrefectClient, runner: Runner
+) -> None:
+    tenant, name = f"acme-{UNIQUE}", f"both-{UNIQUE}"
+    for whose in ("default", tenant):
+        skills.push(runner, "shared", "open('/sandbox/out/output.json', 'w').write('1')", tenant=whose)
+        deploy("shared", pool=POOL, name=name, tenant=whose)
+    assert [_deployment(client, f"{flow}/{name}").parameters["tenant"] for flow in ("shared", f"{tenant}.shared")] == [
+        "default",
+        tenant,
+    ]
 
 
 def test_a_deployment_with_a_schedule_runs_by_itself(worker: None, client: SyncPrefectClient, runner: Runner) -> None:
@@ -254,7 +270,7 @@ def test_a_skill_can_be_served_without_a_pool(
         run = _ended(client, _start(client, name, {"input": {"n": 7, "from": "here"}}))
     assert run.state_name == "Completed"
     (row,) = runner.executions.list("default", skill=skill)
-    assert runner.executions.get("default", row.id).output == '{"from":"here","n":7}'
+    assert runner.executions.get("default", row.id).output == '{"n":7,"from":"here"}'
     client.delete_deployment(deployment.id)
 
 

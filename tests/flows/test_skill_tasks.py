@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -181,6 +182,19 @@ def test_run_skill_is_a_flow_for_deployments(runner: Runner) -> None:
     assert (result["status"], result["output"]["total_words"]) == ("success", 2)
     with pytest.raises(SkillNotFoundError):
         run_skill("no-such-skill")
+
+
+def test_an_input_as_json_text_keeps_the_order_of_its_keys(runner: Runner, make_skill: MakeSkill) -> None:
+    name = make_skill("import shutil; shutil.copy('/sandbox/input.json', '/sandbox/out/output.json')")
+    text = '{"species":"a","bill":1.50,"island":{"z":1,"y":2}}'
+    result = run_skill(name, input_json=text)
+    assert json.dumps(result["output"], separators=(",", ":")) == text.replace("1.50", "1.5")
+    row = runner.executions.get("default", result["execution_id"])
+    assert row.input == row.output == text.replace("1.50", "1.5")
+    with pytest.raises(InvalidRequestError, match="input_json has an object with a duplicate key"):
+        run_skill(name, input_json='{"a": 1, "a": 2}')
+    with pytest.raises(InvalidRequestError, match="only one of them"):
+        run_skill(name, input={}, input_json="{}")
 
 
 def test_logs_and_a_summary_are_in_the_ui(runner: Runner, make_skill: MakeSkill) -> None:
