@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 from collections.abc import Mapping
-from typing import Any
+from copy import copy
+from typing import Any, Self, cast
 
 from prefect import Task, get_run_logger, unmapped
-from prefect.cache_policies import NO_CACHE
+from prefect.cache_policies import DEFAULT
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
 from prefect.states import Cancelled
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.transactions import get_transaction
-from prefect.utilities.annotations import BaseAnnotation
+from prefect.utilities.annotations import BaseAnnotation, NotSet
 from prefect.utilities.engine import resolve_inputs_sync
 from pydantic import BaseModel
 
 from flows import batch, cancellation
 from flows.environment import SecretRef, Secrets
 from flows.execute import execute
+from flows.mapping import IndexedName, NumberingRunner
+from flows.options import HOOKS, caches, check_options, given, identifying, prefect_options
 from flows.owner import current_owner
+from flows.result import SkillResult
 from flows.spec import SkillSpec, outputs
-from skillbox_core.errors import InvalidRequestError, RunCancelledError
+from flows.task_key import task_key
+from skillbox_core.errors import RunCancelledError
 from skillbox_core.inputs import input_files
 from skillbox_core.models import DEFAULT_TENANT, RunOptions, RunRequest, RunResult
 from skillbox_core.names import check_skill, split_reference
@@ -58,10 +64,11 @@ def skill(
         installation: Name of a `SkillboxInstallation` block, instead of this process's settings.
         raise_on_failure: Raise an `ExecutionError` that carries the result when the skill does not succeed;
             otherwise the result is returned. A cancelled run is Prefect's *Cancelled* either way.
-        task_options: For Prefect's `@task`, such as `retries` or `tags`.
+        task_options: For Prefect's `@task`, such as `retries` or `tags`. Results are kept, and used again, only
+            where options for that are given.
 
     Raises:
-        InvalidRequestError: The reference is mistyped.
+        InvalidRequestError: The reference or an option is mistyped, or an option would have no effect.
 
     Returns:
         A task of two arguments. `input`: any JSON value; results of other skills in it stand for their output.
@@ -70,7 +77,8 @@ def skill(
     """
     name, version = split_reference(reference)
     # What is mistyped here is better said where it stands than when the flow is half done.
-    check_skill(name), Constraint.parse(version)
+    check_skill(name)
+    Constraint.parse(version)
     spec = SkillSpec(
         name=name,
         version=version,
@@ -82,13 +90,8 @@ def skill(
         installation=installation,
         raise_on_failure=raise_on_failure,
     )
-
-    def run(input: Any = None, files: Any = None) -> Any:
-        return run_spec(spec, input, files)
-
-    run.spec = spec  # type: ignore[attr-defined]
     cancellation.listen()
-    return SkillTask(run, **_caching(spec, {"name": name, "task_run_name": name, **task_options}))
+    return SkillTask(spec, task_options)
 
 
 def run_spec(spec: SkillSpec, input: Any, files: Any) -> Any:
@@ -103,7 +106,7 @@ def run_spec(spec: SkillSpec, input: Any, files: Any) -> Any:
         return _cancelled(f"{spec.name}: {cancelled}")
     if result.status is Status.CANCELLED:
         return _cancelled(f"{spec.name}: {result.error}")
-    return result.raise_for_status() if spec.raise_on_failure else result
+    return SkillResult.of(result.raise_for_status() if spec.raise_on_failure else result)
 
 
 def _cancelled(message: str) -> State[Any]:
@@ -113,20 +116,48 @@ def _cancelled(message: str) -> State[Any]:
     return Cancelled(message=message)
 
 
-def _caching(spec: SkillSpec, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Prefect's options of a task, with results kept only where they are to be found again."""
-    policy = options.get("cache_policy") or NO_CACHE
-    if policy is NO_CACHE:
-        return {"persist_result": False, **options, "cache_policy": NO_CACHE}
-    if not spec.raise_on_failure:
-        raise InvalidRequestError(
-            f"{spec.name} can't have both cache_policy and raise_on_failure=False: its failures would be kept too"
-        )
-    return {**options, "persist_result": True}
-
-
 class SkillTask(Task[..., RunResult]):
-    """A skill as a Prefect task. Where it is called, this process listens for signals."""
+    """A skill as a Prefect task. Where it is called, this process listens for signals.
+
+    Args:
+        spec: The skill, and how it is run.
+        options: Prefect's own, as for `@task`.
+
+    Attributes:
+        index: Which run of a map this is the task of; None for any other.
+
+    Raises:
+        InvalidRequestError: An option is mistyped, or would have no effect.
+    """
+
+    def __init__(self, spec: SkillSpec, options: Mapping[str, Any]) -> None:
+        options = given(options)
+        check_options(spec, options)
+
+        def run(input: Any = None, files: Any = None) -> Any:
+            return run_spec(spec, input, files)
+
+        self.spec = spec
+        self.index: int | None = None
+        self._options = options
+        super().__init__(run, **prefect_options(spec, options))
+
+    @property
+    def task_key(self) -> str:
+        """By which Prefect's task workers know this task from others; see `flows.task_key`."""
+        options = identifying({**self._options, **self._hooks, "retry_delay_seconds": self.retry_delay_seconds})
+        return task_key(self.spec, options)
+
+    @task_key.setter
+    def task_key(self, _of_the_function: str) -> None:
+        """Prefect's own is the same for all skills."""
+
+    def at(self, index: int) -> Self:
+        """The task of one run of a map."""
+        numbered = copy(self)
+        numbered.index = index
+        numbered.task_run_name = cast(Any, IndexedName(self.task_run_name or self.name, index))
+        return numbered
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """See `prefect.Task.__call__`."""
@@ -146,7 +177,15 @@ class SkillTask(Task[..., RunResult]):
         self._listen()
         return super().submit(*args, **kwargs)
 
-    def map(self, input: Any = None, files: Any = None, **kwargs: Any) -> Any:  # type: ignore[override]
+    def map(  # type: ignore[override]
+        self,
+        input: Any = None,
+        files: Any = None,
+        *,
+        return_state: bool = False,
+        wait_for: Any = None,
+        deferred: bool = False,
+    ) -> Any:
         """See `prefect.Task.map`. A list, or the futures of another map, give each run its own part.
 
         Anything else is the same for all: one result, one dict, one path, one future. Only for `input` is a
@@ -158,23 +197,42 @@ class SkillTask(Task[..., RunResult]):
             input = unmapped(input) if isinstance(value, _WHOLE) else input
         if isinstance(files, PrefectFuture):
             files = unmapped(files)
-        futures = super().map(_whole(input), _whole(files), **kwargs)
+        context = FlowRunContext.get()
+        if context is None or deferred:
+            return super().map(
+                _whole(input), _whole(files), return_state=return_state, wait_for=wait_for, deferred=deferred
+            )
+        with NumberingRunner(self, context.task_runner) as runner:
+            futures = runner.map(cast(Any, self), {"input": _whole(input), "files": _whole(files)}, wait_for)
         batch.watch(self.name, futures)
-        return futures
+        if not return_state:
+            return futures
+        futures.wait()
+        return [future.state for future in futures]
 
-    def with_options(self, *args: Any, **kwargs: Any) -> SkillTask:
-        """See `prefect.Task.with_options`, which makes a plain task."""
-        if "cache_policy" in kwargs:
-            kwargs = _caching(self._spec, kwargs)
-        changed = super().with_options(*args, **kwargs)
-        changed.__class__ = SkillTask
-        assert isinstance(changed, SkillTask)
-        return changed
+    def with_options(self, **changes: Any) -> SkillTask:
+        """See `prefect.Task.with_options`. What is said last holds: a cache_policy takes a cache_key_fn's place."""
+        parameters = inspect.signature(Task.with_options).parameters
+        options: dict[str, Any] = {**self._options, **self._hooks}
+        for name, value in changes.items():
+            # To Prefect, None leaves some options as they are, and sets others back.
+            if value is NotSet or (value is None and name in parameters and parameters[name].default is None):
+                continue
+            options[name] = value
+        for one, other in (("cache_policy", "cache_key_fn"), ("cache_key_fn", "cache_policy")):
+            if one in given(changes) and other not in given(changes):
+                options.pop(other, None)
+        if not caches(options) and "cache_expiration" not in changes:
+            options.pop("cache_expiration", None)
+        if not self.spec.raise_on_failure and changes.get("persist_result") and changes.get("cache_policy") is DEFAULT:
+            # Prefect's task worker does so to have the results kept. A failure must be, and not be used again.
+            options.pop("cache_policy")
+        return SkillTask(self.spec, options)
 
     @property
-    def _spec(self) -> SkillSpec:
-        spec: SkillSpec = self.fn.spec  # type: ignore[attr-defined]
-        return spec
+    def _hooks(self) -> dict[str, Any]:
+        """Those that the options name, and those that were added since by decorators."""
+        return {hooks: list(getattr(self, f"{hooks}_hooks")) for hooks in HOOKS}
 
     def _listen(self) -> None:
         cancellation.listen()
@@ -185,7 +243,7 @@ class SkillTask(Task[..., RunResult]):
         cancellation.follow(context, owner)
         if not isinstance(context.task_runner, ThreadPoolTaskRunner):
             # What it starts may run in another process, which no signal to this one reaches.
-            cancellation.end_elsewhere(context, owner, self._spec.installation)
+            cancellation.end_elsewhere(context, owner, self.spec.installation)
 
 
 def _whole(value: Any) -> Any:

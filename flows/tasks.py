@@ -98,17 +98,26 @@ class TaskSteps:
 
     Args:
         inner: The core's steps, which do the work.
-        title: How the run is called in the UI; the tasks are named after it.
+        title: How the run is called in the UI until its version is known; the tasks are named after it.
         watch: Is told of what happens.
         reveal: Puts the values of secrets into a request, at the last moment.
         place: The run's slot of the engine's limit, held from before its container is made until it is gone.
+        suffix: Ends the title, where several runs of one skill have to be told apart.
     """
 
     def __init__(
-        self, inner: Steps, title: str, watch: Watch, reveal: Callable[[RunRequest], RunRequest], place: Place
+        self,
+        inner: Steps,
+        title: str,
+        watch: Watch,
+        reveal: Callable[[RunRequest], RunRequest],
+        place: Place,
+        *,
+        suffix: str = "",
     ) -> None:
         self._inner = inner
-        self._title = title
+        self._title = f"{title}{suffix}"
+        self._suffix = suffix
         self._watch = watch
         self._reveal = reveal
         self._place = place
@@ -138,7 +147,7 @@ class TaskSteps:
     def create_record(self, request: RunRequest, options: RunOptions) -> Execution:
         """See `skillbox_core.runner.Steps`; so for each below."""
         execution = self._run(create_record, partial(self._inner.create_record, request, options))
-        self._title = f"{execution.skill}@{execution.version}"
+        self._title = f"{execution.skill}@{execution.version}{self._suffix}"
         self._watch.opened(execution)
         return execution
 

@@ -20,7 +20,7 @@ class PlannedFile:
         source: The one file it comes from.
         size: Bytes, where that is known beforehand.
         sha256: Of its contents, where that is known beforehand.
-        mark: What its store says about its contents instead (an ETag, a date).
+        mark: What its store says about its contents instead (an ETag, a date); empty where it says nothing.
     """
 
     path: str
@@ -32,7 +32,12 @@ class PlannedFile:
     @property
     def identity(self) -> str:
         """What makes two files the same, as far as that is known without reading them."""
-        return f"sha256:{self.sha256}" if self.sha256 else f"{self.source.at} {self.mark}"
+        return f"sha256:{self.sha256}" if self.sha256 else f"{self.source.at} {self.mark} size={self.size}"
+
+    @property
+    def known(self) -> bool:
+        """Whether `identity` changes with the contents. An address and a size do not tell."""
+        return bool(self.sha256 or self.mark)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ class RemoteObject:
 
     Attributes:
         size: Bytes, None where the store doesn't say.
-        mark: What the store says that changes with the contents.
+        mark: What the store says that changes with the contents; empty where it says nothing.
     """
 
     url: str
@@ -86,9 +86,9 @@ def _said(error: BaseException) -> str:
 
 
 def mark_of(info: Mapping[str, Any]) -> str:
-    """What an fsspec store says of an object that changes with its contents. Pure."""
+    """What an fsspec store says of an object that changes with its contents; empty for nothing. Pure."""
     said = {str(name).lower(): str(value) for name, value in info.items() if value is not None}
-    return " ".join(f"{name}={said[name]}" for name in (*_MARKS, "size") if name in said)
+    return " ".join(f"{name}={said[name]}" for name in _MARKS if said.get(name, "").strip(' "'))
 
 
 def _filesystem(settings: Settings, tenant: str, url: str) -> tuple[Any, str]:

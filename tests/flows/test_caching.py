@@ -38,21 +38,27 @@ def _calls(cached: SkillTask, *calls: dict[str, Any]) -> list[tuple[str | None, 
 def test_the_same_run_is_cached_and_anything_else_is_not(runner: Runner, make_skill: MakeSkill, tmp_path: Path) -> None:
     name, data = make_skill(ANSWER), tmp_path / "data.csv"
     data.write_text("a")
-    first, again, other, with_file, with_file_again = _calls(
+    first, again, other_order, other, with_file, with_file_again = _calls(
         skill(name, cache_policy=SKILL_DIGEST),
+        {"input": {"a": 1, "b": 2}},
         {"input": {"a": 1, "b": 2}},
         {"input": {"b": 2, "a": 1}},
         {"input": {"a": 1, "b": 3}},
         {"input": {"a": 1, "b": 2}, "files": str(data)},
         {"input": {"a": 1, "b": 2}, "files": str(data)},
     )
-    assert [state for state, _ in (first, again, other)] == ["Completed", "Cached", "Completed"]
+    assert [state for state, _ in (first, again, other_order, other)] == [
+        "Completed",
+        "Cached",
+        "Completed",
+        "Completed",
+    ]
     assert first[1] == again[1]
     assert (with_file[0], with_file_again) == ("Completed", ("Cached", with_file[1]))
     data.write_text("b")
     ((changed, _),) = _calls(skill(name, cache_policy=SKILL_DIGEST), {"input": {"a": 1, "b": 2}, "files": str(data)})
     assert changed == "Completed"
-    assert len(runner.executions.list("default", skill=name)) == 4
+    assert len(runner.executions.list("default", skill=name)) == 5
 
 
 def test_limits_environment_and_version_are_part_of_what_is_the_same(

@@ -180,7 +180,7 @@ def test_arrows_are_drawn_where_something_flows_and_nowhere_else(leave: SkillTas
     run_id = compose(return_state=True).state_details.flow_run_id
     expected = {
         "made": set(), "nothing of it": set(), "future in the input": {"input"}, "future as files": {"files"},
-        "future as files of a map": {"files"}, "result in the input": {"input"}, "result as files": {"files"},
+        "future as files of a map[0]": {"files"}, "result in the input": {"input"}, "result as files": {"files"},
         "its output": {"input"}, "waits": {"wait_for"},
     }  # fmt: skip
     seen, give_up = {}, time.monotonic() + 30
@@ -358,6 +358,5 @@ def test_an_upstream_failure_ends_a_map_over_it_as_in_prefect(show: SkillTask) -
 
 def test_results_and_errors_anywhere_in_an_input_stand_for_their_output() -> None:
     result = RunResult(execution_id="0" * 32, status=Status.FAILED, output=[1])
-    error = ExecutionFailedError("x")
-    error.result = result
+    error = ExecutionFailedError("x", result=result)
     assert outputs({"a": (result, {"b": error}), "c": 1}) == {"a": [[1], {"b": [1]}], "c": 1}

@@ -20,6 +20,7 @@ def push(
     lang: str = "python",
     front: str = "",
     files: Mapping[str, str] | None = None,
+    tenant: str = "default",
 ) -> None:
     """Stores a skill of one script.
 
@@ -34,4 +35,4 @@ def push(
             for path, text in {"SKILL.md": md, MAIN[lang]: script, **(files or {})}.items():
                 # With a date of its own, the same skill has the same bytes whenever it is made.
                 archive.writestr(zipfile.ZipInfo(path), text)
-        runner.registry.push("default", made)
+        runner.registry.push(tenant, made)
