@@ -11,7 +11,7 @@ from pathlib import Path
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import skill
+from prefect_skillbox import skill
 from skillbox_core import Runner, RunResult
 
 EXAMPLES = Path(__file__).parent

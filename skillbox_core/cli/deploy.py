@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from skillbox_core.errors import SettingsError
 
 GROUP = "skillbox.schedulers"
-"""Entry points of this group name a function with the arguments of `flows.deploy.deploy`."""
+"""Entry points of this group name a function with the arguments of `prefect_skillbox.flows.deploy.deploy`."""
 
 
 def scheduler() -> Callable[..., str]:

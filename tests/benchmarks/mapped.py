@@ -47,7 +47,7 @@ def mapped(skills: int, threads: int) -> list[RunResult]:
     from prefect import flow
     from prefect.task_runners import ThreadPoolTaskRunner
 
-    from flows import skill
+    from prefect_skillbox import skill
 
     @flow(task_runner=ThreadPoolTaskRunner(max_workers=threads))
     def many() -> list[RunResult]:

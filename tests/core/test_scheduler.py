@@ -11,7 +11,9 @@ from skillbox_core.errors import SettingsError
 
 
 def test_the_installed_scheduler_is_prefects() -> None:
-    assert [entry.value for entry in deploy.entry_points(group=deploy.GROUP)] == ["flows.deploy:deploy"]
+    assert [entry.value for entry in deploy.entry_points(group=deploy.GROUP)] == [
+        "prefect_skillbox.flows.deploy:deploy"
+    ]
 
 
 @pytest.mark.parametrize(

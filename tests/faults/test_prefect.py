@@ -16,7 +16,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.states import State
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import skill
+from prefect_skillbox import skill
 from skillbox_core import ExecutionFailedError, Reason, RunResult, Status
 from skillbox_core.sandbox import engine
 from skillbox_core.sandbox.container import LABEL_EXECUTION

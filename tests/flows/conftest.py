@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 import pytest
 from prefect.context import refresh_global_settings_context
 
-from flows import cancellation
-from flows.blocks import SkillboxInstallation
+from prefect_skillbox.config.blocks import SkillboxInstallation
+from prefect_skillbox.execution import cancellation
 from skillbox_core import Runner, Settings
 from skillbox_core.sandbox.container import LABEL_SKILL
 from tests.flows.seen import eventually

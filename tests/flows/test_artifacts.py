@@ -19,10 +19,11 @@ from prefect.blocks.system import Secret
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 
-from flows import outbox, secret, skill
-from flows.artifacts import Home, artifact_key, block, code
-from flows.pictures import MAX_PICTURE, MAX_PICTURES, media_type, pictures
-from flows.reporting import reports
+from prefect_skillbox import secret, skill
+from prefect_skillbox.observe import outbox
+from prefect_skillbox.observe.artifacts import Home, artifact_key, block, code
+from prefect_skillbox.observe.pictures import MAX_PICTURE, MAX_PICTURES, media_type, pictures
+from prefect_skillbox.observe.reporting import reports
 from skillbox_core import Runner, RunResult, Status
 from skillbox_core.models import FileDigest, Output
 from skillbox_core.progress import Progress, parse_progress

@@ -14,8 +14,8 @@ from prefect.futures import PrefectConcurrentFuture
 from prefect.states import Cancelled, Completed, Failed, State
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 
-from flows import skill
-from flows.batch import row
+from prefect_skillbox import skill
+from prefect_skillbox.observe.batch_table import row
 from skillbox_core import RunResult, Status
 from skillbox_core.errors import ExecutionError
 from tests.conftest import MakeSkill

@@ -20,16 +20,16 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.states import Crashed
 from pydantic import SecretStr
 
-from flows import run_skill, secret, skill, stop_skills, stop_skills_on
-from flows.blocks import (
+from prefect_skillbox import run_skill, secret, skill, stop_skills, stop_skills_on
+from prefect_skillbox.config.blocks import (
     SkillboxDatabase,
     SkillboxEngine,
     SkillboxInstallation,
     SkillboxLimits,
     SkillboxStorage,
 )
-from flows.environment import Secrets
-from flows.installation import installation_settings
+from prefect_skillbox.config.installation import installation_settings
+from prefect_skillbox.config.secrets import Secrets
 from skillbox_core import ExecutionFailedError, Runner, RunOptions, RunRequest, Settings, Status
 from skillbox_core.errors import InvalidRequestError, SettingsError
 from skillbox_core.sandbox.container import LABEL_OWNER
@@ -171,9 +171,9 @@ import os, sys, prefect.blocks.core
 before, environment = set(sys.modules), dict(os.environ)
 from prefect.plugins import load_prefect_collections
 assert "skillbox" in load_prefect_collections()
-heavy = ("flows", "skillbox", "docker", "sqlalchemy", "s3fs")
+heavy = ("prefect_skillbox", "skillbox", "docker", "sqlalchemy", "s3fs")
 loaded = {name for name in set(sys.modules) - before if name.startswith(heavy)}
-assert loaded == {"flows", "flows.blocks"}, loaded
+assert loaded == {"prefect_skillbox", "prefect_skillbox.config", "prefect_skillbox.config.blocks"}, loaded
 assert dict(os.environ) == environment
 """
     clean = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "SKILLBOX_"))}
@@ -182,7 +182,13 @@ assert dict(os.environ) == environment
 
 
 def test_the_blocks_can_be_registered() -> None:
-    command = [str(Path(sys.executable).with_name("prefect")), "block", "register", "-m", "flows.blocks"]
+    command = [
+        str(Path(sys.executable).with_name("prefect")),
+        "block",
+        "register",
+        "-m",
+        "prefect_skillbox.config.blocks",
+    ]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     for kind in ("Engine", "Storage", "Database", "Limits", "Installation"):
@@ -191,7 +197,7 @@ def test_the_blocks_can_be_registered() -> None:
 
 def test_a_runner_is_shared_in_its_process_only_and_is_not_kept_under_a_password(runner: Runner) -> None:
     program = (
-        "import os; from flows import installation\n"
+        "import os; from prefect_skillbox.config import installation\n"
         "settings = installation.installation_settings().model_copy(update={'s3_secret_key': 'canary-5ecret-value'})\n"
         "ours = installation.runner_for(settings)\n"
         "assert installation.runner_for(settings) is ours\n"

@@ -11,8 +11,8 @@ import pytest
 from prefect import flow
 from prefect.exceptions import CancelledRun
 
-from flows import SKILL_DIGEST, skill
-from flows.compose import SkillTask
+from prefect_skillbox import SKILL_DIGEST, skill
+from prefect_skillbox.tasks.skill_task import SkillTask
 from skillbox_core import ExecutionFailedError, Runner
 from skillbox_core.errors import InvalidRequestError
 from skillbox_core.settings import load_settings

@@ -18,7 +18,8 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelling
 from prefect.task_runners import ProcessPoolTaskRunner
 
-from flows import cancellation, skill
+from prefect_skillbox import skill
+from prefect_skillbox.execution import cancellation
 from skillbox_core import Reason, Runner, Settings, Status
 from skillbox_core.errors import SkillboxError
 from tests.services.process import running

@@ -16,8 +16,8 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRunId
 from prefect.states import Cancelled, Completed, Crashed, Failed, Running, State
 
-from flows import cleanup_orphans
-from flows.reconciler import SETTLED, ends_as
+from prefect_skillbox import cleanup_orphans
+from prefect_skillbox.flows.reconciler import SETTLED, ends_as
 from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings, Status
 from skillbox_core.errors import DatabaseError
 from skillbox_core.models import Execution, Verdict
@@ -33,7 +33,7 @@ def alone(installation: Settings, runner: Runner, monkeypatch: pytest.MonkeyPatc
     """A runner of an installation of its own on the same engine, whose reconciler does not wait."""
     settings = installation.model_copy(update={"instance": f"test-{uuid.uuid4().hex[:12]}"})
     monkeypatch.setenv("SKILLBOX_INSTANCE", settings.instance)
-    monkeypatch.setattr("flows.reconciler.SETTLED", timedelta(0))
+    monkeypatch.setattr("prefect_skillbox.flows.reconciler.SETTLED", timedelta(0))
     alone = Runner.from_settings(settings)
     yield alone
     for container in alone.engine.containers({"skillbox.instance": settings.instance}):
@@ -164,7 +164,7 @@ def test_without_the_database_it_says_so_and_touches_nothing(alone: Runner, monk
 @contextmanager
 def _unretried() -> Iterator[None]:
     """Retrying would take its time and change nothing."""
-    from flows.reconciler import plan
+    from prefect_skillbox.flows.reconciler import plan
 
     retries, plan.retries = plan.retries, 0
     try:

@@ -19,9 +19,9 @@ from prefect.exceptions import CancelledRun, MappingMissingIterable, UpstreamTas
 from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTaskRunner
 from prefect_dask import DaskTaskRunner
 
-from flows import files_from, skill
-from flows.compose import SkillTask
-from flows.spec import outputs
+from prefect_skillbox import files_from, skill
+from prefect_skillbox.tasks.skill_task import SkillTask
+from prefect_skillbox.tasks.spec import outputs
 from skillbox_core import (
     ExecutionFailedError,
     ExecutionTimeoutError,
@@ -238,7 +238,7 @@ def test_states_are_what_a_prefect_user_expects(monkeypatch: pytest.MonkeyPatch)
     assert isinstance(late.result(raise_on_failure=False), TimeoutError)
 
     cancelled = RunResult(execution_id="0" * 32, status=Status.CANCELLED, error="cancelled by the caller")
-    monkeypatch.setattr("flows.compose.execute", lambda *_: cancelled)
+    monkeypatch.setattr("prefect_skillbox.tasks.skill_task.execute", lambda *_: cancelled)
 
     @flow
     def stopped() -> State[Any]:

@@ -33,7 +33,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.variables import Variable
 from prefect.workers.base import BaseJobConfiguration
 
-from flows.deploy import deploy
+from prefect_skillbox.flows.deploy import deploy
 from skillbox_core import Runner, Settings, Status
 from skillbox_core.errors import InputError, SettingsError
 from skillbox_core.settings import make_settings
@@ -151,7 +151,7 @@ def test_run_skill_refuses_wrong_parameters_before_there_is_a_run(
 ) -> None:
     from prefect.deployments.runner import RunnerDeployment
 
-    from flows import run_skill
+    from prefect_skillbox import run_skill
 
     name = f"checked-{UNIQUE}-{uuid.uuid4().hex[:6]}"
     made = RunnerDeployment.from_flow(run_skill, name).apply()
@@ -190,8 +190,8 @@ def test_a_deployed_skill_has_its_own_inputs_as_parameters(
 
 
 def test_a_field_that_was_left_empty_is_left_out(runner: Runner) -> None:
-    from flows.deployed import deployed_flow
-    from flows.form import SETTINGS
+    from prefect_skillbox.flows.form import SETTINGS
+    from prefect_skillbox.flows.skill_flow import deployed_flow
 
     parameters = {SETTINGS: "default/text-summary@~1.1", "text": "Rain fell.", "sentences": None}
     assert deployed_flow(parameters)(**parameters)["output"]["summary"] == "Rain fell."

@@ -25,9 +25,10 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import limits, skill
-from flows.leases import LEASE, Leases
-from flows.limits import EngineLimit, Slot
+from prefect_skillbox import skill
+from prefect_skillbox.execution import engine_limit
+from prefect_skillbox.execution.engine_limit import EngineLimit, Slot
+from prefect_skillbox.execution.leases import LEASE, Leases
 from skillbox_core import CancelToken, Runner, RunResult
 from skillbox_core.errors import InfrastructureError, RunCancelledError
 from skillbox_core.sandbox.engine import Engine
@@ -75,18 +76,18 @@ def name() -> Iterator[str]:
 
 
 @pytest.fixture
-def engine_limit(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def limit_name(name: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The limit of the tests' engine, missing at first; other tests that run meanwhile keep to another."""
     engine = name.removeprefix("skillbox-")
     # A property, since an engine may have looked its own name up already.
     monkeypatch.setattr(Engine, "name", property(lambda _: engine))
     yield name
-    if limit := limits._limits.pop((os.getpid(), name), None):
+    if limit := engine_limit._limits.pop((os.getpid(), name), None):
         limit.close()
 
 
 def test_a_missing_limit_is_made_and_every_run_keeps_to_what_an_administrator_sets(
-    engine_limit: str, runner: Runner, make_skill: MakeSkill
+    limit_name: str, runner: Runner, make_skill: MakeSkill
 ) -> None:
     times = skill(make_skill(TIMES))
 
@@ -99,15 +100,15 @@ def test_a_missing_limit_is_made_and_every_run_keeps_to_what_an_administrator_se
         return times({"seconds": 0})
 
     once()
-    assert _active(engine_limit)[1] == runner.settings.max_engine_execs
+    assert _active(limit_name)[1] == runner.settings.max_engine_execs
     with get_client(sync_client=True) as client:
-        client.update_global_concurrency_limit(engine_limit, GlobalConcurrencyLimitUpdate(limit=2))
+        client.update_global_concurrency_limit(limit_name, GlobalConcurrencyLimitUpdate(limit=2))
     runs = [result.output for result in spans()]
     assert len(runs) == 5
     for began, _ in runs:
         assert sum(other <= began < end for other, end in runs) <= 2
-    assert _active(engine_limit)[1] == 2
-    _settle(engine_limit, 0)
+    assert _active(limit_name)[1] == 2
+    _settle(limit_name, 0)
 
 
 def test_a_slot_serves_one_skill_after_another_without_asking_again(name: str) -> None:
@@ -139,7 +140,7 @@ def test_two_processes_that_miss_the_limit_make_one(name: str) -> None:
 
 
 def test_a_process_gives_way_to_others_after_its_turn(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "TURN", 0.5)
+    monkeypatch.setattr(engine_limit, "TURN", 0.5)
     greedy, patient = EngineLimit(name, 1), EngineLimit(name, 1)
     got, done = threading.Event(), threading.Event()
 
@@ -182,8 +183,8 @@ def test_who_waits_for_a_slot_hears_of_a_cancellation(name: str) -> None:
 
 
 def test_a_server_that_is_away_is_waited_for_and_then_named(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "AWAY", 1.0)
-    monkeypatch.setattr(limits, "ASK_AGAIN", 0.2)
+    monkeypatch.setattr(engine_limit, "AWAY", 1.0)
+    monkeypatch.setattr(engine_limit, "ASK_AGAIN", 0.2)
     limit = EngineLimit(name, 1)
     with (
         temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}),
@@ -216,16 +217,16 @@ def test_an_answer_that_is_none_of_prefects_does_not_end_the_keeping(name: str) 
 
 
 def test_a_lost_lease_is_a_warning_and_the_skill_runs_on(
-    engine_limit: str, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
+    limit_name: str, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "RENEW", 0.3)
+    monkeypatch.setattr(engine_limit, "RENEW", 0.3)
     # A server on SQLite that is busy answers 503, and is asked again after this.
-    monkeypatch.setattr(limits, "ASK_AGAIN", 0.3)
+    monkeypatch.setattr(engine_limit, "ASK_AGAIN", 0.3)
     times = skill(make_skill(TIMES))
 
     def in_use() -> list[Slot]:
         found: list[Slot] = []
-        for limit in list(limits._limits.values()):
+        for limit in list(engine_limit._limits.values()):
             # The keeper changes them meanwhile.
             with limit._changed:
                 found += [slot for slot in limit._slots if slot.warn]
@@ -236,7 +237,7 @@ def test_a_lost_lease_is_a_warning_and_the_skill_runs_on(
         future = times.submit({"seconds": 6})
         held = seen.eventually(in_use, bool)
         with get_client(sync_client=True) as client:
-            leases = Leases(client, engine_limit, 1)
+            leases = Leases(client, limit_name, 1)
 
             def rob() -> bool:
                 # Not with the client's own call, which sleeps for longer than the skill when the server is busy.
@@ -260,13 +261,13 @@ def test_a_lost_lease_is_a_warning_and_the_skill_runs_on(
             said = [log.message for log in logs if log.level == logging.WARNING]
             time.sleep(0.2)
     assert any("the skill runs on" in line for line in said), said
-    _settle(engine_limit, 0)
+    _settle(limit_name, 0)
 
 
 def test_a_lease_that_expired_while_its_process_was_frozen_takes_no_slot_from_others(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "RENEW", 60.0)
+    monkeypatch.setattr(engine_limit, "RENEW", 60.0)
     frozen, awake = EngineLimit(name, 1), EngineLimit(name, 1)
     slot = frozen.acquire(None, None, logger)
     with frozen._changed, get_client(sync_client=True) as client:
@@ -285,7 +286,7 @@ def test_a_lease_that_expired_while_its_process_was_frozen_takes_no_slot_from_ot
 @pytest.mark.by_itself
 def test_a_process_that_ends_gives_its_slots_back_at_once(name: str, tmp_path: Path) -> None:
     program = (
-        "import logging, sys; from flows.limits import limit_for\n"
+        "import logging, sys; from prefect_skillbox.execution.engine_limit import limit_for\n"
         "limit = limit_for(sys.argv[1], 3)\n"
         "held = [limit.acquire(None, None, logging.getLogger()) for _ in range(2)]\n"
         "for slot in held: limit.release(slot)\n"

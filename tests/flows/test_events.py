@@ -17,8 +17,9 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger
 from prefect.flow_engine import run_flow
 from prefect.states import Running
 
-from deployments.automations import HEARTBEAT, apply, dead_workers, memory_hogs
-from flows import events, run_skill, skill
+from prefect_skillbox import run_skill, skill
+from prefect_skillbox.flows.automations import HEARTBEAT, apply, dead_workers, memory_hogs
+from prefect_skillbox.observe import events
 from skillbox_core import RunResult, Status
 from tests.conftest import MakeSkill
 from tests.flows import seen

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from flows.form import any_input, form
+from prefect_skillbox.flows.form import any_input, form
 
 pytestmark = pytest.mark.once
 

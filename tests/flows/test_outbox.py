@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from flows import outbox
-from flows.outbox import MAX_WAITING, Outbox
+from prefect_skillbox.observe import outbox
+from prefect_skillbox.observe.outbox import MAX_WAITING, Outbox
 from tests.flows import seen
 
 pytestmark = pytest.mark.once

@@ -16,7 +16,7 @@ from prefect.flow_engine import run_flow
 from prefect.flow_runs import suspend_flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import skill
+from prefect_skillbox import skill
 from skillbox_core import Runner, Status
 from skillbox_core.sandbox.container import LABEL_OWNER
 from tests.conftest import MakeSkill

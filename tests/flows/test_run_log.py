@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prefect import flow
 
-from flows import skill
-from flows.logs import BURST, LIMIT, RECORD, RunLog, records
+from prefect_skillbox import skill
+from prefect_skillbox.observe.run_log import BURST, LIMIT, RECORD, RunLog, records
 from skillbox_core.sandbox.logs import Stream
 from tests.conftest import MakeSkill
 from tests.flows import seen

@@ -23,7 +23,7 @@ from prefect.client.schemas.filters import (
 from prefect.states import State
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import run_skill, skill
+from prefect_skillbox import run_skill, skill
 from skillbox_core import (
     ExecutionFailedError,
     ExecutionTimeoutError,
@@ -207,7 +207,7 @@ def test_logs_and_a_summary_are_in_the_ui(runner: Runner, make_skill: MakeSkill)
 def test_infrastructure_is_retried_and_answers_are_not(fault: Exception) -> None:
     from prefect.states import Failed
 
-    from flows.tasks import is_retryable
+    from prefect_skillbox.execution.step_tasks import is_retryable
 
     def verdict(error: Exception) -> bool:
         return is_retryable(None, None, Failed(data=error))  # type: ignore[arg-type]
@@ -218,7 +218,8 @@ def test_infrastructure_is_retried_and_answers_are_not(fault: Exception) -> None
 
 
 @pytest.mark.parametrize(
-    "imports", ["import prefect; from flows import skill", "from flows import skill; import prefect"]
+    "imports",
+    ["import prefect; from prefect_skillbox import skill", "from prefect_skillbox import skill; import prefect"],
 )
 def test_the_installations_server_is_used_whichever_is_imported_first(imports: str, tmp_path: Path) -> None:
     (tmp_path / ".skillbox").mkdir()

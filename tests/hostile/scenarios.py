@@ -219,7 +219,7 @@ def shown_in_artifacts(bench: Bench, text: str) -> str:
     """Text from a stranger in logs, output, file names and error, rendered as the Prefect UI does."""
     from markdown_it import MarkdownIt
 
-    from flows.reporting import summary
+    from prefect_skillbox.observe.reporting import summary
     from skillbox_core import RunResult
 
     result = RunResult(

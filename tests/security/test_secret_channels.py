@@ -22,7 +22,7 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.states import State
 
-from flows import skill
+from prefect_skillbox import skill
 from skillbox_core import Runner, RunRequest, Settings
 from skillbox_core.errors import SkillboxError
 from skillbox_core.storage.database import Database

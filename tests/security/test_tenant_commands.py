@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from prefect import flow
 
-from flows import run_skill, skill
+from prefect_skillbox import run_skill, skill
 from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings, SkillNotFoundError, Status
 from skillbox_core.skills.package import package
 

@@ -15,7 +15,7 @@ import docker
 from prefect.client.orchestration import get_client
 from prefect.states import Crashed
 
-from flows.reconciler import cleanup_orphans
+from prefect_skillbox.flows.reconciler import cleanup_orphans
 from skillbox_core import Runner, Status
 from skillbox_core.sandbox.container import LABEL_INSTANCE
 from skillbox_core.sandbox.orphans import end_owner

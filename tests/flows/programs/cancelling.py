@@ -20,7 +20,8 @@ from prefect import flow, serve, task
 from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 from prefect_dask import DaskTaskRunner
 
-from flows import execute, skill, stop_skills
+from prefect_skillbox import skill, stop_skills
+from prefect_skillbox.execution import execute
 
 slow = skill("slow")
 LONG = {"seconds": 100}

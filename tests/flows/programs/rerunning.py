@@ -19,7 +19,7 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.flow_engine import run_flow
 
-from flows import skill
+from prefect_skillbox import skill
 from skillbox_core.sandbox import container, follow, output
 from skillbox_core.sandbox.engine import Attachment, Engine
 from skillbox_core.steps import Steps

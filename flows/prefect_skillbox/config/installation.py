@@ -15,7 +15,7 @@ from skillbox_core.runner import Runner
 from skillbox_core.settings import Settings, load_env_file, load_settings
 
 if TYPE_CHECKING:
-    from flows.blocks import SkillboxInstallation
+    from prefect_skillbox.config.blocks import SkillboxInstallation
 
 load_env_file()
 # Prefect read its settings when it was imported, before ours were there.
@@ -41,7 +41,7 @@ def installation_settings(block: str | None = None) -> Settings:
 
 @lru_cache(maxsize=32)
 def _block(name: str, _flow_run: str | None) -> SkillboxInstallation:
-    from flows.blocks import SkillboxInstallation
+    from prefect_skillbox.config.blocks import SkillboxInstallation
 
     where = f"the block skillbox-installation/{name}"
     try:

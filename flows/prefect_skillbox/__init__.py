@@ -9,23 +9,23 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from flows.caching import SKILL_DIGEST
-    from flows.compose import skill
-    from flows.environment import secret
-    from flows.hooks import stop_skills, stop_skills_on
-    from flows.reconciler import cleanup_orphans
-    from flows.run_skill import run_skill
+    from prefect_skillbox.config.secrets import secret
+    from prefect_skillbox.flows.hooks import stop_skills, stop_skills_on
+    from prefect_skillbox.flows.reconciler import cleanup_orphans
+    from prefect_skillbox.flows.run_skill import run_skill
+    from prefect_skillbox.tasks.caching import SKILL_DIGEST
+    from prefect_skillbox.tasks.skill_task import skill
     from skillbox_core.inputs import files_from
 
 _HOMES = {
-    "SKILL_DIGEST": "flows.caching",
-    "cleanup_orphans": "flows.reconciler",
+    "SKILL_DIGEST": "prefect_skillbox.tasks.caching",
+    "cleanup_orphans": "prefect_skillbox.flows.reconciler",
     "files_from": "skillbox_core.inputs",
-    "run_skill": "flows.run_skill",
-    "secret": "flows.environment",
-    "skill": "flows.compose",
-    "stop_skills": "flows.hooks",
-    "stop_skills_on": "flows.hooks",
+    "run_skill": "prefect_skillbox.flows.run_skill",
+    "secret": "prefect_skillbox.config.secrets",
+    "skill": "prefect_skillbox.tasks.skill_task",
+    "stop_skills": "prefect_skillbox.flows.hooks",
+    "stop_skills_on": "prefect_skillbox.flows.hooks",
 }
 
 __all__ = [
@@ -41,7 +41,6 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    # Importing the submodule `flows.run_skill` would otherwise leave the module where the flow is meant.
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

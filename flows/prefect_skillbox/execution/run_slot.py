@@ -7,7 +7,7 @@ from uuid import UUID
 from prefect import get_run_logger
 from prefect.client.schemas.objects import ConcurrencyLeaseHolder
 
-from flows.limits import EngineLimit, Slot, limit_for
+from prefect_skillbox.execution.engine_limit import EngineLimit, Slot, limit_for
 from skillbox_core.cancel import CancelToken
 from skillbox_core.repeat import repeated
 from skillbox_core.runner import Runner

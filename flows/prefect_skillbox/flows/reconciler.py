@@ -14,10 +14,10 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import State, StateType
 from prefect.tasks import exponential_backoff
 
-from flows import events
-from flows.installation import installation_settings
-from flows.reporting import report_orphans
-from flows.tasks import is_retryable
+from prefect_skillbox.config.installation import installation_settings
+from prefect_skillbox.execution.step_tasks import is_retryable
+from prefect_skillbox.observe import events
+from prefect_skillbox.observe.reporting import report_orphans
 from skillbox_core.runner import Runner
 from skillbox_core.sandbox.orphans import Orphan, carry_out, find_orphans
 from skillbox_core.status import Status

@@ -8,9 +8,9 @@ from prefect import Flow, flow
 from prefect.client.schemas.objects import FlowRun, State
 from pydantic import Field
 
-from flows.compose import skill as skill_task
-from flows.environment import secret
-from flows.hooks import stop_skills_on
+from prefect_skillbox.config.secrets import secret
+from prefect_skillbox.flows.hooks import stop_skills_on
+from prefect_skillbox.tasks.skill_task import skill as skill_task
 from skillbox_core.models import DEFAULT_TENANT, RunResult
 
 # What Prefect's form says, and its server checks before there is a run. Skillbox has the last word in the run.

@@ -1,7 +1,7 @@
-"""Prefect automations for skills: `python -m deployments.automations` creates them, or updates what is there.
+"""Prefect automations for skills: `python -m prefect_skillbox.flows.automations` creates or updates them.
 
 One marks the runs of dead workers as crashed, so that they hold no limit for ever; the other is an example of
-reacting to Skillbox's own events (`flows.events`).
+reacting to Skillbox's own events (`prefect_skillbox.observe.events`).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState, PauseDeployment
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 
-import flows.installation  # noqa: F401 - first of all, so that the installation's server is the one that is asked
+import prefect_skillbox.config.installation  # noqa: F401 - first of all, so that the installation's server is the one that is asked
 
 HEARTBEAT = "prefect.flow-run.heartbeat"
 MISSED = 3
@@ -94,7 +94,7 @@ def apply(automation: AutomationCore) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Applies both."""
-    parser = argparse.ArgumentParser(prog="python -m deployments.automations", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m prefect_skillbox.flows.automations", description=__doc__)
     parser.add_argument(
         "--dead-after",
         type=float,

@@ -23,8 +23,8 @@ from typing import NamedTuple, cast
 
 from prefect.context import FlowRunContext
 
-from flows.installation import installation_settings, runner_for
-from flows.owner import Owner
+from prefect_skillbox.config.installation import installation_settings, runner_for
+from prefect_skillbox.execution.owner import Owner
 from skillbox_core.cancel import CancelToken
 from skillbox_core.errors import SkillboxError
 from skillbox_core.runner import Runner

@@ -6,13 +6,13 @@ from contextlib import suppress
 
 from prefect.context import TaskRunContext
 
-from flows import cancellation
-from flows.environment import Secrets
-from flows.installation import installation_settings, runner_for
-from flows.owner import current_owner
-from flows.place import Place
-from flows.tasks import TaskSteps
-from flows.watch import Watch
+from prefect_skillbox.config.installation import installation_settings, runner_for
+from prefect_skillbox.config.secrets import Secrets
+from prefect_skillbox.execution import cancellation
+from prefect_skillbox.execution.owner import current_owner
+from prefect_skillbox.execution.run_slot import Place
+from prefect_skillbox.execution.step_tasks import TaskSteps
+from prefect_skillbox.observe.run_observer import Watch
 from skillbox_core.errors import RunCancelledError, SkillboxError
 from skillbox_core.lifecycle import run_lifecycle
 from skillbox_core.models import RunOptions, RunRequest, RunResult

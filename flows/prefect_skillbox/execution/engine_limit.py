@@ -25,7 +25,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import ConcurrencyLeaseHolder
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
-from flows.leases import ANSWER, LEASE, Leases, was_not_done
+from prefect_skillbox.execution.leases import ANSWER, LEASE, Leases, was_not_done
 from skillbox_core.cancel import CancelToken
 from skillbox_core.errors import InfrastructureError, RunCancelledError
 

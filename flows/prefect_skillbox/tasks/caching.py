@@ -14,9 +14,9 @@ from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
 from sqlalchemy import make_url
 
-from flows.installation import installation_settings, runner_for
-from flows.owner import current_owner
-from flows.spec import SkillSpec, outputs
+from prefect_skillbox.config.installation import installation_settings, runner_for
+from prefect_skillbox.execution.owner import current_owner
+from prefect_skillbox.tasks.spec import SkillSpec, outputs
 from skillbox_core.inputs import input_files
 from skillbox_core.loading import load_skill
 from skillbox_core.models import RunOptions

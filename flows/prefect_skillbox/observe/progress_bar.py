@@ -7,13 +7,13 @@ from uuid import UUID
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import ArtifactUpdate
 
-from flows import outbox
-from flows.artifacts import Artifact, Home, artifact_key, code
+from prefect_skillbox.observe import outbox
+from prefect_skillbox.observe.artifacts import Artifact, Home, artifact_key, code
 from skillbox_core.progress import Progress
 
 
 class ProgressBar:
-    """A progress artifact that follows what a skill says, at most once a second (`flows.outbox.Item`)."""
+    """A progress artifact that follows what a skill says, at most once a second (`outbox.Item`)."""
 
     def __init__(self, skill: str, tenant: str, home: Home) -> None:
         self._skill = skill

@@ -17,7 +17,7 @@ from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.logging.loggers import flow_run_logger
 
-from flows.installation import installation_settings, runner_for
+from prefect_skillbox.config.installation import installation_settings, runner_for
 from skillbox_core.errors import SkillboxError
 from skillbox_core.sandbox.orphans import end_owner
 from skillbox_core.status import Status

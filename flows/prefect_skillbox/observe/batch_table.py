@@ -16,8 +16,8 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State
 from prefect.futures import PrefectDistributedFuture, PrefectFuture
 
-from flows import outbox
-from flows.artifacts import Artifact, Home, artifact_key, change, code
+from prefect_skillbox.observe import outbox
+from prefect_skillbox.observe.artifacts import Artifact, Home, artifact_key, change, code
 from skillbox_core.errors import ExecutionError
 from skillbox_core.models import RunResult
 from skillbox_core.sandbox.limits import format_bytes
@@ -33,7 +33,7 @@ Row = dict[str, Any]
 
 
 class BatchTable:
-    """The table artifact of one batch (`flows.outbox.Item`)."""
+    """The table artifact of one batch (`outbox.Item`)."""
 
     def __init__(self, name: str, size: int, home: Home) -> None:
         self._name = name

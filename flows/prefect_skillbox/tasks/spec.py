@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flows.environment import Secrets
+from prefect_skillbox.config.secrets import Secrets
 from skillbox_core.errors import ExecutionError
 from skillbox_core.models import RunResult
 
 
 @dataclass(frozen=True)
 class SkillSpec:
-    """The arguments of `flows.skill`, apart from those for Prefect.
+    """The arguments of `prefect_skillbox.skill`, apart from those for Prefect.
 
     Attributes:
         version: As asked for; empty for the highest.

@@ -18,11 +18,12 @@ from prefect.utilities.annotations import BaseAnnotation
 from prefect.utilities.engine import resolve_inputs_sync
 from pydantic import BaseModel
 
-from flows import batch, cancellation
-from flows.environment import SecretRef, Secrets
-from flows.execute import execute
-from flows.owner import current_owner
-from flows.spec import SkillSpec, outputs
+from prefect_skillbox.config.secrets import SecretRef, Secrets
+from prefect_skillbox.execution import cancellation
+from prefect_skillbox.execution.execute import execute
+from prefect_skillbox.execution.owner import current_owner
+from prefect_skillbox.observe import batch_table
+from prefect_skillbox.tasks.spec import SkillSpec, outputs
 from skillbox_core.errors import InvalidRequestError, RunCancelledError
 from skillbox_core.inputs import input_files
 from skillbox_core.models import DEFAULT_TENANT, RunOptions, RunRequest, RunResult
@@ -53,8 +54,8 @@ def skill(
             `^1.2`, `~1.2`, `latest`. All calls in one flow run get the same version, also when the run is retried.
         tenant: Whose skill, and whose files. `SKILLBOX_TENANT` is for the command line and not read here.
         timeout, cpu, memory: As in SKILL.md, instead of the skill's own.
-        env: Environment variables for the skill: text, or `flows.secret("block")` for the value of a Prefect Secret
-            block, which is read when the container is made and is in nothing that Prefect keeps.
+        env: Environment variables for the skill: text, or `prefect_skillbox.secret("block")` for the value of a Prefect
+            Secret block, which is read when the container is made and is in nothing that Prefect keeps.
         installation: Name of a `SkillboxInstallation` block, instead of this process's settings.
         raise_on_failure: Raise an `ExecutionError` that carries the result when the skill does not succeed;
             otherwise the result is returned. A cancelled run is Prefect's *Cancelled* either way.
@@ -159,7 +160,7 @@ class SkillTask(Task[..., RunResult]):
         if isinstance(files, PrefectFuture):
             files = unmapped(files)
         futures = super().map(_whole(input), _whole(files), **kwargs)
-        batch.watch(self.name, futures)
+        batch_table.watch(self.name, futures)
         return futures
 
     def with_options(self, *args: Any, **kwargs: Any) -> SkillTask:

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 
 from prefect import get_run_logger
 
-from flows import events, outbox
-from flows.artifacts import Home
-from flows.logs import RunLog
-from flows.pictures import Picture, pictures
-from flows.progress import ProgressBar
-from flows.reporting import reports
+from prefect_skillbox.observe import events, outbox
+from prefect_skillbox.observe.artifacts import Home
+from prefect_skillbox.observe.pictures import Picture, pictures
+from prefect_skillbox.observe.progress_bar import ProgressBar
+from prefect_skillbox.observe.reporting import reports
+from prefect_skillbox.observe.run_log import RunLog
 from skillbox_core.models import Execution, LoadedSkill, Output, RunResult
 from skillbox_core.progress import parse_progress
 from skillbox_core.redaction import Redactor

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 from prefect.artifacts import create_table_artifact
 
-from flows.artifacts import Artifact, Home, artifact_key, block, code
-from flows.pictures import Picture
+from prefect_skillbox.observe.artifacts import Artifact, Home, artifact_key, block, code
+from prefect_skillbox.observe.pictures import Picture
 from skillbox_core.models import RunResult
 from skillbox_core.sandbox.limits import format_bytes
 from skillbox_core.sandbox.orphans import Orphan

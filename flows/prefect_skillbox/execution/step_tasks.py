@@ -21,8 +21,8 @@ from prefect.exceptions import Pause
 from prefect.tasks import exponential_backoff
 from prefect.utilities.annotations import quote
 
-from flows.place import Place
-from flows.watch import Watch
+from prefect_skillbox.execution.run_slot import Place
+from prefect_skillbox.observe.run_observer import Watch
 from skillbox_core.errors import SkillboxError
 from skillbox_core.lifecycle import Steps
 from skillbox_core.models import (

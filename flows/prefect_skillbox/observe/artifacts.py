@@ -54,7 +54,7 @@ class Home:
 
 @dataclass(frozen=True, eq=False)
 class Artifact:
-    """An artifact that is sent once (`flows.outbox.Item`)."""
+    """An artifact that is sent once (`outbox.Item`)."""
 
     type: str
     key: str

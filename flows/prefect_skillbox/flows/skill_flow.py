@@ -13,9 +13,9 @@ from typing import Any
 from prefect import Flow
 from prefect.runtime import flow_run
 
-from flows.compose import skill
-from flows.form import SETTINGS
-from flows.hooks import stop_skills
+from prefect_skillbox.flows.form import SETTINGS
+from prefect_skillbox.flows.hooks import stop_skills
+from prefect_skillbox.tasks.skill_task import skill
 from skillbox_core.models import RunResult
 
 ENTRYPOINT = f"{__name__}.deployed_skill"
@@ -30,9 +30,9 @@ def __getattr__(name: str) -> Any:
 def deployed_flow(parameters: Mapping[str, Any]) -> Flow[..., dict[str, Any]]:
     """The flow for a run with these parameters.
 
-    The one called `flows.form.SETTINGS` says which skill to run, as `tenant/name@version`; the others are the
-    skill's input. What is wrong with them the deployment's form says before there is a run, and the skill's
-    own schema in it.
+    The one called `prefect_skillbox.flows.form.SETTINGS` says which skill to run, as `tenant/name@version`; the
+    others are the skill's input. What is wrong with them the deployment's form says before there is a run, and the
+    skill's own schema in it.
     """
     tenant, _, reference = str(parameters.get(SETTINGS, "")).partition("/")
 

@@ -19,9 +19,9 @@ from prefect.schedules import Cron
 from prefect.settings import get_current_settings
 from prefect.types.entrypoint import EntrypointType
 
-from flows import run_skill
-from flows.deployed import ENTRYPOINT, deployed_flow
-from flows.form import SETTINGS, any_input, form
+from prefect_skillbox import run_skill
+from prefect_skillbox.flows.form import SETTINGS, any_input, form
+from prefect_skillbox.flows.skill_flow import ENTRYPOINT, deployed_flow
 from skillbox_core.errors import InfrastructureError, InvalidRequestError, SettingsError
 from skillbox_core.models import DEFAULT_TENANT
 from skillbox_core.names import split_reference
