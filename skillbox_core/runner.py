@@ -6,25 +6,25 @@ import uuid
 from functools import cached_property
 from pathlib import Path
 
-from skillbox_core.admission import Admission
-from skillbox_core.cancel import CancelToken
-from skillbox_core.folders import make_private
-from skillbox_core.lifecycle import run_lifecycle
+from skillbox_core.base.cancel import CancelToken
+from skillbox_core.base.files import make_private
+from skillbox_core.base.retry import repeating
+from skillbox_core.inputs.staging import InputStore
 from skillbox_core.models import RunOptions, RunRequest, RunResult
-from skillbox_core.repeat import repeating
+from skillbox_core.run.lifecycle import run_lifecycle
+from skillbox_core.run.steps import Steps
+from skillbox_core.sandbox.admission import Admission
 from skillbox_core.sandbox.container import Connections
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.logs import OnLog
 from skillbox_core.settings import Settings, load_settings
-from skillbox_core.skills.cache import SkillCache
-from skillbox_core.skills.registry import Registry
-from skillbox_core.spool import spool_folder
-from skillbox_core.steps import Steps
 from skillbox_core.storage.artifacts import ArtifactStore
 from skillbox_core.storage.database import Database
-from skillbox_core.storage.executions import ExecutionStore
-from skillbox_core.storage.inputs import InputStore
+from skillbox_core.storage.execution_writes import ExecutionStore
 from skillbox_core.storage.objects import Bucket
+from skillbox_core.storage.registry import Registry
+from skillbox_core.storage.skill_cache import SkillCache
+from skillbox_core.storage.spool import spool_folder
 
 
 class Runner:
@@ -103,7 +103,7 @@ class Runner:
 
     @cached_property
     def spool(self) -> Path:
-        """See `skillbox_core.spool`."""
+        """See `skillbox_core.storage.spool`."""
         folder = spool_folder(self.settings.home, self.settings.instance, self.executions.place)
         make_private(folder)
         return folder

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from prefect_skillbox.flows.run_skill import run_skill
     from prefect_skillbox.tasks.caching import SKILL_DIGEST
     from prefect_skillbox.tasks.skill_task import skill
-    from skillbox_core.inputs import files_from
+    from skillbox_core.inputs.sources import files_from
 
 _HOMES = {
     "SKILL_DIGEST": "prefect_skillbox.tasks.caching",
     "cleanup_orphans": "prefect_skillbox.flows.reconciler",
-    "files_from": "skillbox_core.inputs",
+    "files_from": "skillbox_core.inputs.sources",
     "run_skill": "prefect_skillbox.flows.run_skill",
     "secret": "prefect_skillbox.config.secrets",
     "skill": "prefect_skillbox.tasks.skill_task",

@@ -131,8 +131,8 @@ def cleanup(
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Remove containers and close records that a killed worker left behind."""
+    from skillbox_core.operations.orphans import cleanup_orphans
     from skillbox_core.runner import Runner
-    from skillbox_core.sandbox.orphans import cleanup_orphans
 
     found = cleanup_orphans(Runner.from_settings(), dry_run=dry_run)
     if json_:
@@ -153,7 +153,7 @@ def cleanup(
 @app.command()
 def health() -> None:
     """Say in one line whether skills can run here; for probes."""
-    from skillbox_core.doctor import essential
+    from skillbox_core.operations.doctor import essential
 
     problems = [check for check in essential() if check.level == "FAIL"]
     if problems:
@@ -168,7 +168,7 @@ def doctor(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
     """Look at each part of the installation: what was found, whether that is good, what to do."""
     from dataclasses import asdict
 
-    from skillbox_core.doctor import examine
+    from skillbox_core.operations.doctor import examine
 
     checks = []
     for check in examine():

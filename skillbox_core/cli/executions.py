@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from skillbox_core.base.text import harmless
 from skillbox_core.cli.output import note, print_json, table
 from skillbox_core.status import Status
-from skillbox_core.text import harmless
 
 if TYPE_CHECKING:
-    from skillbox_core.storage.records import ExecutionRecords
+    from skillbox_core.storage.execution_reads import ExecutionRecords
     from skillbox_core.storage.tables import ExecutionRow
 
 SHORTEST = 8
@@ -127,8 +127,8 @@ def _find(executions: ExecutionRecords, tenant: str, text: str) -> ExecutionRow:
         InvalidRequestError: It is no such part, or more than one begins so.
         ExecutionNotFoundError: None does.
     """
+    from skillbox_core.base.names import shown
     from skillbox_core.errors import ExecutionNotFoundError, InvalidRequestError
-    from skillbox_core.names import shown
 
     digits = text.replace("-", "").lower()
     if not re.fullmatch(rf"[0-9a-f]{{{SHORTEST},32}}", digits):

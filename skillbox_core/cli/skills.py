@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from skillbox_core.base.text import harmless
 from skillbox_core.cli.output import EXIT_INFRASTRUCTURE, EXIT_INPUT, fail, note, print_json, table
 from skillbox_core.errors import SkillboxError
-from skillbox_core.text import harmless
 
 if TYPE_CHECKING:
     from skillbox_core.skills.archive import SkillArchive
@@ -30,10 +30,10 @@ def package(
 ) -> None:
     """Make a skill archive of a folder, the same bytes each time."""
     from skillbox_core.errors import InvalidRequestError
+    from skillbox_core.inputs.local import unwritable
     from skillbox_core.settings import load_settings
     from skillbox_core.skills.package import is_own_archive
     from skillbox_core.skills.package import package as make
-    from skillbox_core.storage.local import unwritable
 
     with TemporaryDirectory() as scratch:
         draft = Path(scratch) / "skill.zip"
@@ -140,7 +140,7 @@ def show(
     json_: Json = False,
 ) -> None:
     """Show what a skill says of itself: its schemas and instructions too."""
-    from skillbox_core.names import split_reference
+    from skillbox_core.base.names import split_reference
     from skillbox_core.runner import Runner
 
     registry = Runner.from_settings().registry
@@ -161,8 +161,8 @@ def show(
 @app.command()
 def delete(skill: Annotated[str, typer.Argument(metavar="NAME@VERSION")], tenant: Tenant = "default") -> None:
     """Delete one version of a skill."""
+    from skillbox_core.base.names import split_reference
     from skillbox_core.errors import InvalidRequestError
-    from skillbox_core.names import split_reference
     from skillbox_core.runner import Runner
 
     name, version = split_reference(skill)

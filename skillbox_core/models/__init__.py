@@ -1,6 +1,6 @@
 """Values that pass between callers, steps and storage: small, immutable, picklable, free of live clients."""
 
-from skillbox_core.models.calls import (
+from skillbox_core.models.request import (
     DEFAULT_TENANT,
     Artifacts,
     FileDigest,

@@ -20,7 +20,7 @@ from skillbox_core.models import Output, Sandbox
 from skillbox_core.sandbox import policy
 from skillbox_core.sandbox.delivery import TarPlan
 from skillbox_core.sandbox.engine import Engine
-from skillbox_core.sandbox.engine_faults import ContainerGoneError, ContainerRunningError, NameTakenError
+from skillbox_core.sandbox.engine_errors import ContainerGoneError, ContainerRunningError, NameTakenError
 from skillbox_core.sandbox.logs import Announcement, Line, LineReader, stdout_of
 from skillbox_core.sandbox.output import read_output
 from skillbox_core.sandbox.readback import verify

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from skillbox_core.base.json_rules import json_problem
+from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import DiskError, OutputError
-from skillbox_core.jsonrules import json_problem
 from skillbox_core.models import FileDigest, Output
-from skillbox_core.sandbox.limits import format_bytes
 from skillbox_core.sandbox.tarstream import TarEntry, TarReader
 from skillbox_core.skills.archive import path_problem
 

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from skillbox_core.sandbox.limits import CPU_PERIOD_US
+from skillbox_core.base.quantities import CPU_PERIOD_US
 
 UID = 65534
 USER = f"{UID}:{UID}"

@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import InvalidSkillError
-from skillbox_core.sandbox.limits import format_bytes
 from skillbox_core.skills.manifest import MAX_SKILL_MD, Manifest, parse_manifest
 from skillbox_core.skills.validation import find_schema_problem
 from skillbox_core.skills.zipindex import ZipEntry, read_entry, read_index, refuse

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from skillbox_core.checks import Check, engine_checks, holes_check
-from skillbox_core.sandbox.holes import HOLES, Hole, is_distribution_build, open_holes, parse_version
+from skillbox_core.operations.advisories import HOLES, Hole, is_distribution_build, open_holes, parse_version
+from skillbox_core.operations.engine_checks import Check, engine_checks, holes_check
 
 
 @pytest.mark.parametrize(

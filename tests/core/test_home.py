@@ -9,7 +9,7 @@ import pytest
 
 from deployments.local import main as set_up
 from skillbox_core import Settings
-from skillbox_core.doctor import home_check
+from skillbox_core.operations.doctor import home_check
 
 
 @pytest.fixture

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from skillbox_core import RunOptions, RunRequest, RunResult, Status, errors
+from skillbox_core.base.versions import Constraint
 from skillbox_core.cli.run import read_file
 from skillbox_core.errors import ExecutionError, InvalidRequestError, SkillboxError
-from skillbox_core.inputs import check_inputs, files_from, inner_path, input_files, shown_url, url_name
+from skillbox_core.inputs.remote import mark_of
+from skillbox_core.inputs.sources import check_inputs, files_from, inner_path, input_files, shown_url, url_name
 from skillbox_core.models import InputFile, PlannedFile, Source
-from skillbox_core.request import request_digest
-from skillbox_core.storage.remote import mark_of
-from skillbox_core.versions import Constraint
+from skillbox_core.run.canonical import request_digest
 
 ID = "0123456789abcdef" * 2
 RESULT = RunResult(

@@ -9,7 +9,7 @@ import pytest
 from prefect._internal.concurrency.cancellation import CancelledError
 from prefect.exceptions import TerminationSignal
 
-from skillbox_core.redaction import Redactor
+from skillbox_core.base.redaction import Redactor
 from skillbox_core.sandbox.journal import OUTGROWN, Journal
 
 STARTED = (2, b"\n\x1eskillbox tok started\n")

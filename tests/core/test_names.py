@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skillbox_core.base.names import check_execution_id, check_skill, check_tenant, split_reference
+from skillbox_core.base.versions import check_version
 from skillbox_core.errors import InvalidRequestError
-from skillbox_core.names import check_execution_id, check_skill, check_tenant, split_reference
-from skillbox_core.versions import check_version
 
 HOSTILE = [
     *[

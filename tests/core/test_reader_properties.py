@@ -17,8 +17,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from skillbox_core.base.json_rules import MAX_DEPTH, json_problem
 from skillbox_core.errors import EngineError, OutputError, SkillboxError
-from skillbox_core.jsonrules import MAX_DEPTH, json_problem
 from skillbox_core.sandbox.output import parse_output_document, read_output
 from skillbox_core.skills.archive import inspect_archive, path_key, path_problem
 

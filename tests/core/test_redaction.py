@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skillbox_core.redaction import PIECE, Redactor
+from skillbox_core.base.redaction import PIECE, Redactor
 from skillbox_core.sandbox.logs import MAX_LINE, Line, LineReader
 
 SECRET = "canary-5ecret-value"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from skillbox_core.errors import DiskError, InvalidRequestError, SkillboxError
-from skillbox_core.storage.local import unwritable
+from skillbox_core.inputs.local import unwritable
 
 
 @pytest.mark.parametrize(

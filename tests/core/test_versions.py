@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skillbox_core.base.versions import Constraint, Version, check_version
 from skillbox_core.errors import InvalidRequestError
-from skillbox_core.versions import Constraint, Version, check_version
 
 VERSIONS = st.from_regex(
     r"(0|[1-9][0-9]{0,2})(\.(0|[1-9][0-9]{0,2})){2}(-[0-9a-z]{1,3}(\.[0-9a-z]{1,3})?)?", fullmatch=True

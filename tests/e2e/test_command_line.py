@@ -14,7 +14,7 @@ import pytest
 
 from skillbox_core import Runner, Settings, Status
 from skillbox_core.models import Verdict
-from skillbox_core.storage.executions import NewExecution
+from skillbox_core.storage.execution_writes import NewExecution
 from tests.conftest import EXAMPLES, MakeSkill
 from tests.services.web import Page, web
 

@@ -18,7 +18,7 @@ from deployments.local import common, engine, images, main, venv
 from deployments.local import prefect_server as set_up
 from deployments.local.common import SetupError, merge_env, parse_env, running_daemon, start_daemon
 from skillbox_core import Runner
-from skillbox_core.doctor import prefect_check
+from skillbox_core.operations.doctor import prefect_check
 from tests.services.prefect import PrefectServer, prefect_server
 from tests.services.process import free_port
 
@@ -239,7 +239,7 @@ def test_an_engine_that_wants_tls_is_refused_with_what_to_do(
         monkeypatch.setenv(name, url)
         with pytest.raises(SetupError, match=f"DOCKER_TLS_VERIFY asks for TLS to the engine at {url}.*engine's host"):
             engine.ensure_engine()
-    command = [sys.executable, "-m", "deployments.broker", "--engine", url, "--listen", f"unix://{checkout}/s"]
+    command = [sys.executable, "-m", "skillbox_core.broker", "--engine", url, "--listen", f"unix://{checkout}/s"]
     assert subprocess.run(command, cwd=Path(__file__).parents[2], timeout=60).returncode == 1
     assert "broker: DOCKER_TLS_VERIFY asks for TLS" in capfd.readouterr().err
     assert not (checkout / "s").exists()

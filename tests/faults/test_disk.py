@@ -12,7 +12,7 @@ import pytest
 
 from skillbox_core import Reason, Runner, RunResult, Settings, Status
 from skillbox_core.errors import DatabaseError
-from skillbox_core.sandbox.orphans import cleanup_orphans
+from skillbox_core.operations.orphans import cleanup_orphans
 from tests.faults.world import push, request
 
 BIG = """

@@ -12,7 +12,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from skillbox_core import Reason, Runner, RunOptions, RunResult, Settings, Status, steps
+from skillbox_core import Reason, Runner, RunOptions, RunResult, Settings, Status
+from skillbox_core.run import steps
 from skillbox_core.sandbox.container import LABEL_INSTANCE
 from skillbox_core.sandbox.engine import Image
 from skillbox_core.sandbox.images import ready_image

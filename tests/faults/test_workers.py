@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 
 from skillbox_core import CancelToken, Reason, Runner, RunOptions, RunResult, Settings, Status
-from skillbox_core.admission import Admission
 from skillbox_core.errors import RunCancelledError
-from skillbox_core.sandbox import orphans
-from skillbox_core.sandbox.orphans import cleanup_orphans
+from skillbox_core.operations import orphans
+from skillbox_core.operations.orphans import cleanup_orphans
+from skillbox_core.sandbox.admission import Admission
 from tests.faults.world import World, push, request
 from tests.services.faults import Fault
 

@@ -25,8 +25,8 @@ from prefect_skillbox.observe.artifacts import Home, artifact_key, block, code
 from prefect_skillbox.observe.pictures import MAX_PICTURE, MAX_PICTURES, media_type, pictures
 from prefect_skillbox.observe.reporting import reports
 from skillbox_core import Runner, RunResult, Status
+from skillbox_core.base.progress import Progress, parse_progress
 from skillbox_core.models import FileDigest, Output
-from skillbox_core.progress import Progress, parse_progress
 from tests.conftest import EXAMPLES, MakeSkill
 from tests.flows import seen
 

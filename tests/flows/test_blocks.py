@@ -32,8 +32,8 @@ from prefect_skillbox.config.installation import installation_settings
 from prefect_skillbox.config.secrets import Secrets
 from skillbox_core import ExecutionFailedError, Runner, RunOptions, RunRequest, Settings, Status
 from skillbox_core.errors import InvalidRequestError, SettingsError
+from skillbox_core.operations.orphans import end_owner
 from skillbox_core.sandbox.container import LABEL_OWNER
-from skillbox_core.sandbox.orphans import end_owner
 from tests.conftest import MakeSkill
 from tests.flows import seen
 

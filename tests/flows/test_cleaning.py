@@ -21,9 +21,9 @@ from prefect_skillbox.flows.reconciler import SETTLED, ends_as
 from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings, Status
 from skillbox_core.errors import DatabaseError
 from skillbox_core.models import Execution, Verdict
+from skillbox_core.operations.orphans import carry_out, end_owner, find_orphans
 from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_OWNER
-from skillbox_core.sandbox.orphans import carry_out, end_owner, find_orphans
-from skillbox_core.storage.executions import ExecutionStore
+from skillbox_core.storage.execution_writes import ExecutionStore
 from tests.flows import seen
 from tests.services.process import free_port
 

@@ -32,7 +32,7 @@ def script(tmp_path: Path, text: str, **spec: Any) -> Case:
 
 
 def test_a_hardening_that_is_switched_off_is_noticed(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    from skillbox_core import steps
+    from skillbox_core.run import steps
 
     config = steps.container_config
 

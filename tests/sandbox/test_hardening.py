@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from skillbox_core import CancelToken, Runner, RunRequest, Status
-from skillbox_core.doctor import examine
+from skillbox_core.operations.doctor import examine
 from skillbox_core.sandbox.policy import INODES, MASKED_PATHS, READONLY_PATHS, SHM_SIZE, TMP_SIZE, memory_ceiling
 from tests.conftest import MakeSkill, Run
 

@@ -30,10 +30,10 @@ from skillbox_core import (
     input_files,
 )
 from skillbox_core.errors import EngineError, InvalidRequestError, StorageError
+from skillbox_core.inputs.local import digest_local
 from skillbox_core.models import FileDigest, Verdict
 from skillbox_core.sandbox.container import LABEL_INSTANCE
 from skillbox_core.sandbox.delivery import TarPlan
-from skillbox_core.storage.local import digest_local
 from tests.conftest import MakeSkill, Run
 from tests.services.web import Page, web
 

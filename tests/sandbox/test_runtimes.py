@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from skillbox_core import CancelToken, Reason, Runner, RunRequest, Status
-from skillbox_core.doctor import examine
+from skillbox_core.operations.doctor import examine
 from skillbox_core.sandbox.container import LABEL_INSTANCE
 from tests.services import engine
 

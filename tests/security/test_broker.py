@@ -21,12 +21,12 @@ from pathlib import Path
 
 import pytest
 
-from deployments.broker import proxy
-from deployments.broker.proxy import Broker
 from deployments.local.engine import answers, connection
 from skillbox_core import CancelToken, Reason, Runner, RunOptions, RunRequest, Status, cleanup_orphans
-from skillbox_core.doctor import examine
+from skillbox_core.broker import proxy
+from skillbox_core.broker.proxy import Broker
 from skillbox_core.errors import PolicyError
+from skillbox_core.operations.doctor import examine
 from skillbox_core.sandbox.container import LABEL_INSTANCE
 from skillbox_core.sandbox.policy import container_config
 from skillbox_core.settings import load_settings
@@ -41,7 +41,7 @@ def broker(runner: Runner) -> Iterator[str]:
     """The address of a broker for this installation, in a process of its own."""
     folder = Path(tempfile.mkdtemp(prefix="sbb-"))
     url, settings = f"unix://{folder}/s", runner.settings
-    command = [sys.executable, "-m", "deployments.broker", "--engine", settings.engine_url, "--listen", url]
+    command = [sys.executable, "-m", "skillbox_core.broker", "--engine", settings.engine_url, "--listen", url]
     environment = {
         **os.environ,
         "SKILLBOX_HOME": str(settings.home),
@@ -106,7 +106,7 @@ def test_a_lost_workers_container_is_adopted_and_orphans_are_found(
     assert (result.execution_id, result.status, result.logs) == (execution.id, Status.SUCCESS, "first\n")
     assert worker.engine.remove(sandbox.container_id) is False
 
-    from skillbox_core.sandbox import orphans
+    from skillbox_core.operations import orphans
 
     request, options = RunRequest(skill=make_skill("import time; time.sleep(60)")), RunOptions(key=uuid.uuid4().hex)
     execution = lost.create_record(request, options)
@@ -123,7 +123,7 @@ def test_the_doctor_finds_every_wall_through_it(worker: Runner) -> None:
 def test_a_policy_that_is_not_the_brokers_is_refused_and_not_tried_again(
     worker: Runner, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from skillbox_core import steps
+    from skillbox_core.run import steps
 
     original = steps.container_config
 
@@ -433,7 +433,7 @@ def test_odd_requests_get_one_answer(broker: str, raw: bytes, status: int) -> No
 def test_the_socket_is_for_its_group_and_goes_when_the_broker_does(runner: Runner, tmp_path: Path) -> None:
     folder = Path(tempfile.mkdtemp(prefix="sbb-"))
     listen = folder / "s"
-    command = [sys.executable, "-m", "deployments.broker", "--engine", "unix:///none", "--listen", f"unix://{listen}"]
+    command = [sys.executable, "-m", "skillbox_core.broker", "--engine", "unix:///none", "--listen", f"unix://{listen}"]
     process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:

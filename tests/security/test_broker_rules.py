@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from deployments.broker.rules import Call, RefusedError, decide
 from skillbox_core import Settings
+from skillbox_core.broker.rules import Call, RefusedError, decide
 from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_INSTANCE
 from skillbox_core.sandbox.images import names_of
 from skillbox_core.sandbox.policy import USER, collect_command, container_config

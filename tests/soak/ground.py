@@ -17,8 +17,8 @@ from prefect.states import Crashed
 
 from prefect_skillbox.flows.reconciler import cleanup_orphans
 from skillbox_core import Runner, Status
+from skillbox_core.operations.orphans import end_owner
 from skillbox_core.sandbox.container import LABEL_INSTANCE
-from skillbox_core.sandbox.orphans import end_owner
 from tests.hostile.cases import LANGS
 from tests.services.skills import push
 from tests.services.starts import Starts

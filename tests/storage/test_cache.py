@@ -12,8 +12,8 @@ import pytest
 
 from skillbox_core import Runner, RunOptions, RunRequest, Status
 from skillbox_core.errors import ChangedObjectError, DiskError, InvalidSkillError
-from skillbox_core.skills import cache as cache_module
 from skillbox_core.skills.archive import SkillArchive, SkillFile
+from skillbox_core.storage import skill_cache as cache_module
 from tests.services.skills import push
 from tests.storage.test_pushing import other
 from tests.storage.test_storage import archive

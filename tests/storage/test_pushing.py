@@ -11,8 +11,8 @@ import pytest
 
 from skillbox_core import Runner, SkillNotFoundError
 from skillbox_core.errors import ChangedObjectError, DiskError, StorageError, VersionExistsError
-from skillbox_core.skills import registry as registry_module
 from skillbox_core.storage import objects
+from skillbox_core.storage import registry as registry_module
 from tests.storage.test_storage import archive
 
 KEY = "default/echo/1.0.0/skill.zip"

@@ -19,7 +19,7 @@ from sqlalchemy import event, inspect, text
 from skillbox_core import Reason, Runner, RunOptions, RunRequest, Settings, SkillNotFoundError, Status
 from skillbox_core.errors import DatabaseError, SettingsError, SkillboxError, StorageError, VersionExistsError
 from skillbox_core.models import Verdict
-from skillbox_core.sandbox.orphans import cleanup_orphans, end_owner
+from skillbox_core.operations.orphans import cleanup_orphans, end_owner
 from skillbox_core.storage.database import HEAD, VERSION_TABLE, Database
 from tests.services.postgres import fresh_database
 
@@ -154,7 +154,7 @@ def test_the_reconciler_closes_what_nobody_looks_after_and_leaves_the_living(
     sandbox = steps.create_container(execution, skill, request, options)
     assert cleanup_orphans(store) == []
 
-    from skillbox_core.sandbox import orphans
+    from skillbox_core.operations import orphans
 
     monkeypatch.setattr(orphans, "GRACE", -1_000_000.0)
     (store.spool / f"{execution.id}-1.tar.gz").write_bytes(b"living")

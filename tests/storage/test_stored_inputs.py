@@ -15,9 +15,9 @@ import sqlalchemy
 from skillbox_core import Reason, Runner, RunOptions, RunRequest, RunResult, Settings, Status, files_from, input_files
 from skillbox_core.errors import ExecutionNotFoundError, InvalidRequestError, SkillboxError, StorageError
 from skillbox_core.models import Verdict
-from skillbox_core.sandbox.orphans import find_orphans
-from skillbox_core.spool import discard, stale_spool
+from skillbox_core.operations.orphans import find_orphans
 from skillbox_core.storage.database import Database
+from skillbox_core.storage.spool import discard, stale_spool
 from tests.services.swift import S3Service
 from tests.storage.conftest import fresh_database
 from tests.storage.test_storage import archive

@@ -25,10 +25,10 @@ from prefect.context import FlowRunContext
 
 from prefect_skillbox.config.installation import installation_settings, runner_for
 from prefect_skillbox.execution.owner import Owner
-from skillbox_core.cancel import CancelToken
+from skillbox_core.base.cancel import CancelToken
 from skillbox_core.errors import SkillboxError
+from skillbox_core.operations.orphans import end_owner
 from skillbox_core.runner import Runner
-from skillbox_core.sandbox.orphans import end_owner
 from skillbox_core.status import Status
 
 logger = logging.getLogger(__name__)

@@ -26,7 +26,7 @@ from prefect.client.schemas.objects import ConcurrencyLeaseHolder
 from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from prefect_skillbox.execution.leases import ANSWER, LEASE, Leases, was_not_done
-from skillbox_core.cancel import CancelToken
+from skillbox_core.base.cancel import CancelToken
 from skillbox_core.errors import InfrastructureError, RunCancelledError
 
 logger = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from prefect_skillbox.execution.run_slot import Place
 from prefect_skillbox.execution.step_tasks import TaskSteps
 from prefect_skillbox.observe.run_observer import Watch
 from skillbox_core.errors import RunCancelledError, SkillboxError
-from skillbox_core.lifecycle import run_lifecycle
 from skillbox_core.models import RunOptions, RunRequest, RunResult
+from skillbox_core.run.lifecycle import run_lifecycle
 
 
 def execute(request: RunRequest, options: RunOptions, secrets: Secrets, installation: str | None) -> RunResult:

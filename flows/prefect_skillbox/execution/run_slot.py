@@ -8,8 +8,8 @@ from prefect import get_run_logger
 from prefect.client.schemas.objects import ConcurrencyLeaseHolder
 
 from prefect_skillbox.execution.engine_limit import EngineLimit, Slot, limit_for
-from skillbox_core.cancel import CancelToken
-from skillbox_core.repeat import repeated
+from skillbox_core.base.cancel import CancelToken
+from skillbox_core.base.retry import repeated
 from skillbox_core.runner import Runner
 
 

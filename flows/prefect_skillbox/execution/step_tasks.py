@@ -1,6 +1,6 @@
 """The lifecycle's steps as Prefect tasks: one task for each, with its retries, time limit and name.
 
-Nothing about the order of the steps is here; `skillbox_core.lifecycle.run_lifecycle` drives these as it
+Nothing about the order of the steps is here; `skillbox_core.run.lifecycle.run_lifecycle` drives these as it
 drives the core's own.
 """
 
@@ -23,8 +23,8 @@ from prefect.utilities.annotations import quote
 
 from prefect_skillbox.execution.run_slot import Place
 from prefect_skillbox.observe.run_observer import Watch
+from skillbox_core.base.retry import repeated
 from skillbox_core.errors import SkillboxError
-from skillbox_core.lifecycle import Steps
 from skillbox_core.models import (
     Artifacts,
     Execution,
@@ -37,7 +37,7 @@ from skillbox_core.models import (
     Sandbox,
     Verdict,
 )
-from skillbox_core.repeat import repeated
+from skillbox_core.run.lifecycle import Steps
 from skillbox_core.status import Status
 
 T = TypeVar("T")
@@ -94,7 +94,7 @@ cleanup = _step("cleanup", retries=5)
 
 
 class TaskSteps:
-    """Steps that run as Prefect tasks (`skillbox_core.lifecycle.Steps`).
+    """Steps that run as Prefect tasks (`skillbox_core.run.lifecycle.Steps`).
 
     Args:
         inner: The core's steps, which do the work.

@@ -19,7 +19,7 @@ from prefect.logging.loggers import flow_run_logger
 
 from prefect_skillbox.config.installation import installation_settings, runner_for
 from skillbox_core.errors import SkillboxError
-from skillbox_core.sandbox.orphans import end_owner
+from skillbox_core.operations.orphans import end_owner
 from skillbox_core.status import Status
 
 Hook: TypeAlias = Callable[[Flow[Any, Any], FlowRun, State[Any]], None]

@@ -18,8 +18,8 @@ from prefect_skillbox.config.installation import installation_settings
 from prefect_skillbox.execution.step_tasks import is_retryable
 from prefect_skillbox.observe import events
 from prefect_skillbox.observe.reporting import report_orphans
+from skillbox_core.operations.orphans import Orphan, carry_out, find_orphans
 from skillbox_core.runner import Runner
-from skillbox_core.sandbox.orphans import Orphan, carry_out, find_orphans
 from skillbox_core.status import Status
 
 SETTLED = timedelta(seconds=60)

@@ -9,7 +9,7 @@ from prefect.client.schemas.actions import ArtifactUpdate
 
 from prefect_skillbox.observe import outbox
 from prefect_skillbox.observe.artifacts import Artifact, Home, artifact_key, code
-from skillbox_core.progress import Progress
+from skillbox_core.base.progress import Progress
 
 
 class ProgressBar:

@@ -11,9 +11,9 @@ from prefect.artifacts import create_table_artifact
 
 from prefect_skillbox.observe.artifacts import Artifact, Home, artifact_key, block, code
 from prefect_skillbox.observe.pictures import Picture
+from skillbox_core.base.quantities import format_bytes
 from skillbox_core.models import RunResult
-from skillbox_core.sandbox.limits import format_bytes
-from skillbox_core.sandbox.orphans import Orphan
+from skillbox_core.operations.orphans import Orphan
 
 logger = logging.getLogger(__name__)
 

@@ -13,9 +13,9 @@ import time
 from collections.abc import Iterator
 from contextvars import copy_context
 
-from skillbox_core.sandbox.limits import format_bytes
+from skillbox_core.base.quantities import format_bytes
+from skillbox_core.base.text import harmless
 from skillbox_core.sandbox.logs import Stream
-from skillbox_core.text import harmless
 
 LEVELS: dict[Stream, int] = {"stdout": logging.INFO, "stderr": logging.WARNING}
 

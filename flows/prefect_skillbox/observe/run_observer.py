@@ -14,9 +14,9 @@ from prefect_skillbox.observe.pictures import Picture, pictures
 from prefect_skillbox.observe.progress_bar import ProgressBar
 from prefect_skillbox.observe.reporting import reports
 from prefect_skillbox.observe.run_log import RunLog
+from skillbox_core.base.progress import parse_progress
+from skillbox_core.base.redaction import Redactor
 from skillbox_core.models import Execution, LoadedSkill, Output, RunResult
-from skillbox_core.progress import parse_progress
-from skillbox_core.redaction import Redactor
 from skillbox_core.sandbox.logs import Stream
 
 logger = logging.getLogger(__name__)

@@ -17,10 +17,10 @@ from sqlalchemy import make_url
 from prefect_skillbox.config.installation import installation_settings, runner_for
 from prefect_skillbox.execution.owner import current_owner
 from prefect_skillbox.tasks.spec import SkillSpec, outputs
-from skillbox_core.inputs import input_files
-from skillbox_core.loading import load_skill
+from skillbox_core.inputs.sources import input_files
 from skillbox_core.models import RunOptions
-from skillbox_core.request import canonical_input
+from skillbox_core.run.canonical import canonical_input
+from skillbox_core.run.loading import load_skill
 from skillbox_core.runner import Runner
 from skillbox_core.sandbox.images import ready_image
 from skillbox_core.settings import Settings

@@ -24,12 +24,12 @@ from prefect_skillbox.execution.execute import execute
 from prefect_skillbox.execution.owner import current_owner
 from prefect_skillbox.observe import batch_table
 from prefect_skillbox.tasks.spec import SkillSpec, outputs
+from skillbox_core.base.names import check_skill, split_reference
+from skillbox_core.base.versions import Constraint
 from skillbox_core.errors import InvalidRequestError, RunCancelledError
-from skillbox_core.inputs import input_files
+from skillbox_core.inputs.sources import input_files
 from skillbox_core.models import DEFAULT_TENANT, RunOptions, RunRequest, RunResult
-from skillbox_core.names import check_skill, split_reference
 from skillbox_core.status import Status
-from skillbox_core.versions import Constraint
 
 _WHOLE = (Mapping, BaseModel)
 """What can be iterated over, but is one value: a dict, a result, a state."""
@@ -66,7 +66,7 @@ def skill(
 
     Returns:
         A task of two arguments. `input`: any JSON value; results of other skills in it stand for their output.
-        `files`: what the skill finds in `/sandbox/in/files/`, see `skillbox_core.inputs.input_files`. Futures of
+        `files`: what the skill finds in `/sandbox/in/files/`, see `skillbox_core.input_files`. Futures of
         other skills may stand for their results in both.
     """
     name, version = split_reference(reference)

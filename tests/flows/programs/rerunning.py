@@ -20,10 +20,10 @@ from prefect.client.orchestration import get_client
 from prefect.flow_engine import run_flow
 
 from prefect_skillbox import skill
+from skillbox_core.run.steps import Steps
 from skillbox_core.sandbox import container, follow, output
 from skillbox_core.sandbox.engine import Attachment, Engine
-from skillbox_core.steps import Steps
-from skillbox_core.storage.executions import ExecutionStore
+from skillbox_core.storage.execution_writes import ExecutionStore
 from skillbox_core.storage.objects import Bucket
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from skillbox_core.errors import InvalidRequestError, StorageError
-from skillbox_core.inputs import shown_url, split_url
+from skillbox_core.inputs.sources import shown_url, split_url
 from skillbox_core.settings import Settings
 from skillbox_core.skills.archive import path_problem
 from skillbox_core.storage.objects import BLOCK, CHUNK, s3_filesystem

@@ -1,4 +1,4 @@
-"""`python -m deployments.broker`: runs until it is told to stop."""
+"""`python -m skillbox_core.broker`: runs until it is told to stop."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import sys
 import threading
 from pathlib import Path
 
-from deployments.broker.proxy import Broker
 from deployments.local.common import SetupError
 from deployments.local.engine import check_speech
+from skillbox_core.broker.proxy import Broker
 from skillbox_core.errors import SkillboxError
 from skillbox_core.settings import Settings, load_settings
 
 
 def main() -> int:
     """Reads the command line, and serves."""
-    parser = argparse.ArgumentParser(prog="python -m deployments.broker", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m skillbox_core.broker", description=__doc__)
     parser.add_argument("--engine", required=True, help="unix:///var/run/docker.sock: where the engine listens")
     parser.add_argument("--listen", required=True, help="unix:///run/skillbox/engine.sock: where workers connect")
     parser.add_argument("--instance", help="whose sandboxes; by default SKILLBOX_INSTANCE")

@@ -19,7 +19,7 @@ from skillbox_core.status import Status
 
 if TYPE_CHECKING:
     from skillbox_core.models import Execution
-    from skillbox_core.storage.records import ExecutionRecords
+    from skillbox_core.storage.execution_reads import ExecutionRecords
 
 logger = logging.getLogger(__name__)
 

@@ -18,12 +18,12 @@ from socketserver import ThreadingMixIn, UnixStreamServer
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from deployments.broker.rules import MAX_BODY, Call, RefusedError, decide, is_ours
 from deployments.local.engine import connection
+from skillbox_core.broker.rules import MAX_BODY, Call, RefusedError, decide, is_ours
 from skillbox_core.errors import EngineError, SkillboxError
 from skillbox_core.sandbox.allowlist import resolve_image
 from skillbox_core.sandbox.engine import Engine
-from skillbox_core.sandbox.engine_faults import ContainerGoneError, brief
+from skillbox_core.sandbox.engine_errors import ContainerGoneError, brief
 from skillbox_core.sandbox.images import local_image, names_of
 from skillbox_core.settings import Settings
 

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from skillbox_core.base.files import make_private
 from skillbox_core.errors import DiskError, InvalidSkillError
-from skillbox_core.folders import make_private
 from skillbox_core.skills.archive import SkillArchive, open_archive
 from skillbox_core.storage.objects import publish
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
+from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import RunCancelledError, SkillboxError
 from skillbox_core.models import (
     Artifacts,
@@ -23,7 +24,6 @@ from skillbox_core.models import (
     Sandbox,
     Verdict,
 )
-from skillbox_core.sandbox.limits import format_bytes
 from skillbox_core.sandbox.policy import PIDS
 from skillbox_core.status import Reason, Status
 

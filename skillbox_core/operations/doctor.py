@@ -14,13 +14,13 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
-from skillbox_core.checks import Check, engine_checks, holes_check
+from skillbox_core.base.quantities import parse_memory_limit
 from skillbox_core.errors import SkillboxError
+from skillbox_core.operations import canary
+from skillbox_core.operations.engine_checks import Check, engine_checks, holes_check
 from skillbox_core.runner import Runner
-from skillbox_core.sandbox import canary
 from skillbox_core.sandbox.allowlist import resolve_image
 from skillbox_core.sandbox.images import local_image
-from skillbox_core.sandbox.limits import parse_memory_limit
 from skillbox_core.settings import Settings
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+from skillbox_core.base.quantities import parse_cpu_limit, parse_memory_limit
 from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_INSTANCE, container_name
-from skillbox_core.sandbox.limits import parse_cpu_limit, parse_memory_limit
 from skillbox_core.sandbox.policy import (
     MANAGED_BY,
     SANDBOX,

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from sqlalchemy.orm import defer
 from sqlmodel import col, select
 
+from skillbox_core.base.names import check_execution_id, check_tenant
 from skillbox_core.errors import ExecutionNotFoundError, InvalidRequestError
 from skillbox_core.models import Artifacts, FileDigest, RunResult, Usage
-from skillbox_core.names import check_execution_id, check_tenant
 from skillbox_core.status import Reason, Status
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket

@@ -27,7 +27,7 @@ class RunRequest(BaseModel):
 
     Attributes:
         skill: Name of the skill.
-        version: A version, a constraint such as `^1.2` or `~1.2` (`skillbox_core.versions.Constraint`), or
+        version: A version, a constraint such as `^1.2` or `~1.2` (`skillbox_core.base.versions.Constraint`), or
             empty or `latest` for the highest.
         input: Any JSON value; none becomes `{}` for the skill.
         env: Additional environment variables.
@@ -88,7 +88,7 @@ class RunOptions(BaseModel):
 
     Attributes:
         timeout, cpu, memory: As in SKILL.md; None leaves the skill's or the installation's word.
-        files: What lies in `/sandbox/in/files/`; `skillbox_core.inputs.input_files` makes these from what people write.
+        files: What lies in `/sandbox/in/files/`; `skillbox_core.input_files` makes these from what people write.
         key: Idempotency key. The same key with the same request is the same execution, in any process.
         owner: On whose behalf this runs, such as a Prefect flow run; a label on the container. All that one
             owner runs gets the same version for the same constraint.

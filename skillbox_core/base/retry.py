@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, TypeVar, cast
 
 from skillbox_core.errors import SkillboxError
-from skillbox_core.lifecycle import Steps
+from skillbox_core.run.lifecycle import Steps
 
 T = TypeVar("T")
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import ExecutionError, InvalidRequestError
 from skillbox_core.models import InputFile, PlannedFile, RunResult, Source
-from skillbox_core.sandbox.limits import format_bytes
 from skillbox_core.skills.archive import path_key, path_problem
 
 MAX_INPUT_FILES = 10_000

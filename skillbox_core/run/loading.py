@@ -6,10 +6,10 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from skillbox_core.base.quantities import resolve_limits
 from skillbox_core.errors import RunnerNotImplementedError
 from skillbox_core.models import LoadedSkill, RunOptions
 from skillbox_core.sandbox.allowlist import resolve_image, validate_image
-from skillbox_core.sandbox.limits import resolve_limits
 
 if TYPE_CHECKING:
     from skillbox_core.runner import Runner

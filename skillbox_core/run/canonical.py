@@ -7,10 +7,10 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from skillbox_core.base.json_rules import json_problem
+from skillbox_core.base.versions import Constraint
 from skillbox_core.errors import InvalidRequestError
-from skillbox_core.jsonrules import json_problem
 from skillbox_core.models import PlannedFile, RunOptions, RunRequest
-from skillbox_core.versions import Constraint
 
 
 def canonical_input(value: Any, limit: int) -> str:

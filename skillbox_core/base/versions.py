@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import total_ordering
 
+from skillbox_core.base.names import shown
 from skillbox_core.errors import InvalidRequestError
-from skillbox_core.names import shown
 
 MAX_VERSION = 64
 LATEST = "latest"

@@ -10,10 +10,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from skillbox_core import spool
-from skillbox_core.cancel import CancelToken
+from skillbox_core.base.cancel import CancelToken
+from skillbox_core.base.names import check_skill, check_tenant
+from skillbox_core.base.quantities import format_bytes, parse_cpu_limit, parse_duration, parse_memory_limit
+from skillbox_core.base.redaction import Redactor
+from skillbox_core.base.retry import repeated
+from skillbox_core.base.versions import Constraint
 from skillbox_core.errors import DatabaseError, InvalidRequestError, RunCancelledError, SkillboxError
-from skillbox_core.loading import load_skill
 from skillbox_core.models import (
     Artifacts,
     Execution,
@@ -27,28 +30,20 @@ from skillbox_core.models import (
     StagedFile,
     Verdict,
 )
-from skillbox_core.names import check_skill, check_tenant
-from skillbox_core.redaction import Redactor
-from skillbox_core.repeat import repeated
-from skillbox_core.request import canonical_input, request_digest
+from skillbox_core.run.canonical import canonical_input, request_digest
+from skillbox_core.run.loading import load_skill
 from skillbox_core.sandbox import container, follow
 from skillbox_core.sandbox.delivery import SCRIPTS, plan_delivery, start_script
-from skillbox_core.sandbox.engine_faults import ContainerGoneError
+from skillbox_core.sandbox.engine_errors import ContainerGoneError
 from skillbox_core.sandbox.environment import check_env, skill_environment
 from skillbox_core.sandbox.images import described, ready_image
-from skillbox_core.sandbox.limits import (
-    format_bytes,
-    parse_cpu_limit,
-    parse_duration,
-    parse_memory_limit,
-)
 from skillbox_core.sandbox.logs import OnLog
 from skillbox_core.sandbox.policy import container_config
 from skillbox_core.skills.archive import VENDOR
 from skillbox_core.skills.validation import find_breach
 from skillbox_core.status import Status
-from skillbox_core.storage.executions import NewExecution
-from skillbox_core.versions import Constraint
+from skillbox_core.storage import spool
+from skillbox_core.storage.execution_writes import NewExecution
 
 if TYPE_CHECKING:
     from skillbox_core.runner import Runner
@@ -57,7 +52,7 @@ logger = logging.getLogger(__name__)
 
 
 class Steps:
-    """The lifecycle's steps (`skillbox_core.lifecycle.Steps`), each repeatable."""
+    """The lifecycle's steps (`skillbox_core.run.lifecycle.Steps`), each repeatable."""
 
     def __init__(self, runner: Runner, on_log: OnLog | None, cancel: CancelToken | None) -> None:
         self._runner = runner

@@ -13,22 +13,22 @@ from itertools import groupby
 from pathlib import Path
 from typing import IO
 
-from skillbox_core.cancel import CancelToken
+from skillbox_core.base.cancel import CancelToken
+from skillbox_core.base.names import check_execution_id
 from skillbox_core.errors import (
     ChangedObjectError,
     InvalidRequestError,
     RunCancelledError,
     StorageError,
 )
-from skillbox_core.inputs import check_inputs, inner_path, over_limit, url_name
+from skillbox_core.inputs.local import digest_local, find_local, open_local
+from skillbox_core.inputs.remote import find_remote
+from skillbox_core.inputs.sources import check_inputs, inner_path, over_limit, url_name
 from skillbox_core.models import Execution, FileDigest, InputFile, PlannedFile, Source, StagedFile
-from skillbox_core.names import check_execution_id
 from skillbox_core.settings import Settings
 from skillbox_core.storage.artifacts import ArtifactStore, read_archive
-from skillbox_core.storage.local import digest_local, find_local, open_local
+from skillbox_core.storage.execution_reads import ExecutionRecords
 from skillbox_core.storage.objects import CHUNK
-from skillbox_core.storage.records import ExecutionRecords
-from skillbox_core.storage.remote import find_remote
 
 STAGING_TIMEOUT = 600.0
 

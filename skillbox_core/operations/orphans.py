@@ -15,13 +15,13 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from skillbox_core.base.quantities import parse_duration
 from skillbox_core.errors import SkillboxError
 from skillbox_core.models import Execution, Verdict
 from skillbox_core.sandbox.container import LABEL_DEADLINE, LABEL_EXECUTION, LABEL_INSTANCE, LABEL_OWNER
-from skillbox_core.sandbox.limits import parse_duration
 from skillbox_core.sandbox.policy import MANAGED_BY
-from skillbox_core.spool import discard, stale_spool
 from skillbox_core.status import Reason, Status
+from skillbox_core.storage.spool import discard, stale_spool
 from skillbox_core.storage.tables import ExecutionRow, aware, now
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from skillbox_core.sandbox.holes import is_distribution_build, open_holes
+from skillbox_core.operations.advisories import is_distribution_build, open_holes
 
 Level = Literal["OK", "WARN", "FAIL"]
 

@@ -14,7 +14,7 @@ from sqlmodel import col, select
 from skillbox_core.errors import InvalidRequestError
 from skillbox_core.models import Execution, FileDigest, RunResult, Verdict
 from skillbox_core.status import Status
-from skillbox_core.storage.records import ExecutionRecords
+from skillbox_core.storage.execution_reads import ExecutionRecords
 from skillbox_core.storage.tables import ExecutionRow, aware, now
 
 

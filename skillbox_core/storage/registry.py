@@ -17,6 +17,8 @@ from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
+from skillbox_core.base.names import check_skill, check_tenant
+from skillbox_core.base.versions import Constraint, Version, check_version
 from skillbox_core.errors import (
     ChangedObjectError,
     DatabaseError,
@@ -24,13 +26,11 @@ from skillbox_core.errors import (
     SkillNotFoundError,
     VersionExistsError,
 )
-from skillbox_core.names import check_skill, check_tenant
 from skillbox_core.skills.archive import SkillArchive, inspect_archive
-from skillbox_core.skills.cache import SkillCache
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket
+from skillbox_core.storage.skill_cache import SkillCache
 from skillbox_core.storage.tables import ResolutionRow, SkillDigestRow, aware, now
-from skillbox_core.versions import Constraint, Version, check_version
 
 OBJECT = "skill.zip"
 _PUSH_ABANDONED = timedelta(hours=1)
@@ -113,7 +113,7 @@ class Registry:
         """The version that a request means.
 
         Args:
-            version: A version or a constraint (`skillbox_core.versions.Constraint`).
+            version: A version or a constraint (`skillbox_core.base.versions.Constraint`).
             owner: On whose behalf, such as a flow run. The first answer given to an owner stands: it gets the
                 same one for the same question ever after, in any process, and without asking the store.
 

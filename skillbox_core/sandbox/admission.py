@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 
-from skillbox_core.cancel import CancelToken
+from skillbox_core.base.cancel import CancelToken
 from skillbox_core.errors import RunCancelledError
 
 SLICE = 0.5
