@@ -13,16 +13,20 @@ if TYPE_CHECKING:
     from skillbox_core.base.cancel import CancelToken
     from skillbox_core.base.quantities import parse_cpu_limit, parse_duration, parse_memory_limit
     from skillbox_core.errors import (
-        ExecutionCancelledError,
-        ExecutionFailedError,
-        ExecutionTimeoutError,
         ImageNotAllowedError,
         RunnerNotImplementedError,
         SkillboxError,
         SkillNotFoundError,
     )
     from skillbox_core.inputs.sources import files_from, input_files
-    from skillbox_core.models import RunOptions, RunRequest, RunResult
+    from skillbox_core.models import (
+        ExecutionCancelledError,
+        ExecutionFailedError,
+        ExecutionTimeoutError,
+        RunOptions,
+        RunRequest,
+        RunResult,
+    )
     from skillbox_core.operations.orphans import cleanup_orphans
     from skillbox_core.runner import Runner
     from skillbox_core.sandbox.allowlist import validate_image
@@ -33,9 +37,9 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "CancelToken": "base.cancel",
-    "ExecutionCancelledError": "errors",
-    "ExecutionFailedError": "errors",
-    "ExecutionTimeoutError": "errors",
+    "ExecutionCancelledError": "models",
+    "ExecutionFailedError": "models",
+    "ExecutionTimeoutError": "models",
     "ImageNotAllowedError": "errors",
     "Reason": "status",
     "RunOptions": "models",

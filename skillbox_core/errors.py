@@ -1,4 +1,4 @@
-"""Every error this package raises, as one tree.
+"""Every error this package raises, as one tree; those that carry a result stand beside it (`models.result`).
 
 An error says what was wrong, where, and what to do next (`hint`). Three class attributes let callers
 decide without reading text: `reason` (why an execution failed, if this error ends one), `retryable`
@@ -9,12 +9,9 @@ Errors survive pickling: each takes one message, everything else lives in attrib
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from skillbox_core.status import Reason
-
-if TYPE_CHECKING:
-    from skillbox_core.models import RunResult
 
 
 class SkillboxError(Exception):
@@ -127,33 +124,3 @@ class ImageUnavailableError(InfrastructureError):
 
 class RunCancelledError(SkillboxError):
     """The caller asked for the end before the skill was started."""
-
-
-class ExecutionError(SkillboxError):
-    """An execution did not end as `success`. Carries the whole result.
-
-    Raised by `RunResult.raise_for_status`.
-    """
-
-    result: RunResult
-
-    @classmethod
-    def of(cls, result: RunResult) -> ExecutionError:
-        """The error of the matching class for a result that is not a success."""
-        kinds = {"timeout": ExecutionTimeoutError, "cancelled": ExecutionCancelledError}
-        kind = kinds.get(result.status.value, ExecutionFailedError)
-        error = kind(result.error or f"the execution ended as {result.status.value}")
-        error.result = result
-        return error
-
-
-class ExecutionFailedError(ExecutionError):
-    """The execution ended as `failed`; `result.reason` says why."""
-
-
-class ExecutionTimeoutError(ExecutionError, TimeoutError):
-    """The skill was still running at its deadline. A builtin `TimeoutError` too, as schedulers expect."""
-
-
-class ExecutionCancelledError(ExecutionError):
-    """The execution was cancelled by its caller."""

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from skillbox_core.base.cancel import CancelToken
 from skillbox_core.base.files import make_private
-from skillbox_core.base.retry import repeating
 from skillbox_core.inputs.staging import InputStore
 from skillbox_core.models import RunOptions, RunRequest, RunResult
 from skillbox_core.run.lifecycle import run_lifecycle
+from skillbox_core.run.retrying import repeating
 from skillbox_core.run.steps import Steps
 from skillbox_core.sandbox.admission import Admission
 from skillbox_core.sandbox.container import Connections

@@ -1,8 +1,11 @@
-"""Folders of this machine that hold what skills were given and have made."""
+"""Folders and files of this machine: made for this user alone, and why one can't be written."""
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
+
+from skillbox_core.errors import DiskError, InvalidRequestError, SkillboxError
 
 
 def make_private(folder: Path) -> None:
@@ -13,3 +16,9 @@ def make_private(folder: Path) -> None:
     """
     for missing in [each for each in (folder, *folder.parents) if not each.exists()][::-1]:
         missing.mkdir(mode=0o700, exist_ok=True)
+
+
+def unwritable(place: Path, error: OSError) -> SkillboxError:
+    """The error for a place that the caller chose to have something written to: wrongly, unless its disk is full."""
+    kind = DiskError if error.errno in (errno.ENOSPC, errno.EDQUOT) else InvalidRequestError
+    return kind(f"{place} can't be written: {error.strerror}")

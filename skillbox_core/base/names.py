@@ -1,4 +1,4 @@
-"""Names: with versions the only words that ever become part of a storage key, a label or a path.
+"""Names and digests: with versions the only words that ever become part of a storage key, a label or a path.
 
 Every rule here is an allowlist, so that nothing joined from checked names can leave its place.
 """
@@ -10,6 +10,7 @@ import re
 from skillbox_core.errors import InvalidRequestError
 
 MAX_NAME = 64
+DEFAULT_TENANT = "default"
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
 _SKILL = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
@@ -62,3 +63,18 @@ def split_reference(reference: str) -> tuple[str, str]:
     """Splits `name@version` into its parts, unchecked; the version is empty when there is none."""
     name, _, version = reference.partition("@")
     return name, version
+
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
+
+
+def split_digest(image: str) -> tuple[str, str]:
+    """The name and the digest of an image; the digest is empty where there is none.
+
+    Raises:
+        ValueError: What stands behind the `@` is no digest.
+    """
+    name, at, digest = image.partition("@")
+    if at and not (name and _DIGEST.match(digest)):
+        raise ValueError(f'image "{image}" is not of the form name@sha256:<64 hexadecimal digits>')
+    return name, digest

@@ -1,27 +1,18 @@
-"""Resource limits: from what a skill, a caller and the installation say to numbers the engine takes.
+"""Quantities as people write them: to numbers the engine takes, and bytes back to text. Pure.
 
-Everything here is pure. The grammar is the original's: CPU as a decimal number of cores, memory in
+The grammar is the original's: CPU as a decimal number of cores, memory in
 bytes or with `Ki`, `Mi`, `Gi`, time as a Go duration.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
 
 from skillbox_core.errors import InvalidRequestError
 
-if TYPE_CHECKING:
-    from skillbox_core.models import RunOptions
-    from skillbox_core.settings import Settings
-    from skillbox_core.skills.manifest import Manifest
-
 CPU_PERIOD_US = 100_000
 MIN_CPU_QUOTA_US = 1_000
-MIN_MEMORY = 16 * 1024**2
-"""Under this, PID 1 and an interpreter's start no longer fit."""
 
 _INT64_MAX = 2**63 - 1
 _MEMORY_UNITS = {"": 1, "Ki": 1024, "Mi": 1024**2, "Gi": 1024**3}
@@ -128,66 +119,3 @@ def format_bytes(size: int) -> str:
             whole, rest = divmod(size, _MEMORY_UNITS[unit])
             return f"{whole}{unit}" if not rest else f"{size / _MEMORY_UNITS[unit]:.1f}{unit}"
     return f"{size} bytes"
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one run may use.
-
-    Attributes:
-        timeout: Seconds from the skill's start to its end.
-        cpu_quota: Microseconds of CPU for each 100 ms.
-        memory: Bytes for the skill's processes.
-        scratch: Bytes for `/sandbox`: the skill itself, its input and its output.
-    """
-
-    timeout: float
-    cpu_quota: int
-    memory: int
-    scratch: int
-
-
-def _first(*words: str | None) -> str:
-    """The first that was said. An empty word was said, and is refused where it is parsed."""
-    return next(word for word in words if word is not None)
-
-
-def resolve_limits(settings: Settings, manifest: Manifest, options: RunOptions) -> Limits:
-    """The limits of a run: the caller's word, else the skill's, else the installation's default.
-
-    Raises:
-        InvalidRequestError: A value is malformed, or over the installation's maximum.
-    """
-    cores = {"cpu": settings.max_cpu}
-    sizes = {"memory": settings.max_memory, "scratch": settings.max_scratch}
-
-    def over(field: str, value: str, maximum: str) -> InvalidRequestError:
-        return InvalidRequestError(
-            f'{field} "{value}" is over this installation\'s limit of {maximum}',
-            hint=f"ask for less, or raise SKILLBOX_MAX_{field.upper()}",
-        )
-
-    def size(field: str, value: str) -> int:
-        parsed = parse_memory_limit(value, field)
-        if parsed > parse_memory_limit(sizes[field], f"max_{field}"):
-            raise over(field, value, sizes[field])
-        return parsed
-
-    timeout_text = _first(options.timeout, manifest.timeout, settings.default_timeout)
-    timeout = parse_duration(timeout_text)
-    if timeout > parse_duration(settings.max_timeout, "max_timeout"):
-        raise over("timeout", timeout_text, settings.max_timeout)
-
-    cpu_text = _first(options.cpu, manifest.resources.cpu, settings.default_cpu)
-    cpu_quota = parse_cpu_limit(cpu_text)
-    if cpu_quota > parse_cpu_limit(cores["cpu"], "max_cpu"):
-        raise over("cpu", cpu_text, cores["cpu"])
-
-    memory_text = _first(options.memory, manifest.resources.memory, settings.default_memory)
-    memory = size("memory", memory_text)
-    if memory < MIN_MEMORY:
-        raise InvalidRequestError(
-            f'memory "{memory_text}" is under the smallest that can work, {format_bytes(MIN_MEMORY)}'
-        )
-    scratch = size("scratch", _first(manifest.resources.scratch, settings.default_scratch))
-    return Limits(timeout, cpu_quota, memory, scratch)

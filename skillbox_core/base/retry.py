@@ -9,11 +9,9 @@ import logging
 import random
 import time
 from collections.abc import Callable
-from functools import partial
-from typing import Any, TypeVar, cast
+from typing import TypeVar
 
 from skillbox_core.errors import SkillboxError
-from skillbox_core.run.lifecycle import Steps
 
 T = TypeVar("T")
 
@@ -39,17 +37,3 @@ def repeated(call: Callable[[], T]) -> T:
             logger.info("attempt %d of %d: %s", attempt, ATTEMPTS, error)
         time.sleep(FIRST_DELAY * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311
     return call()
-
-
-class _Repeating:
-    def __init__(self, steps: Steps) -> None:
-        self._steps = steps
-
-    def __getattr__(self, name: str) -> Any:
-        step = getattr(self._steps, name)
-        return lambda *arguments: repeated(partial(step, *arguments))
-
-
-def repeating(steps: Steps) -> Steps:
-    """The same steps, each of which is tried again when infrastructure failed."""
-    return cast(Steps, _Repeating(steps))

@@ -29,8 +29,8 @@ def package(
     out: Annotated[Path | None, typer.Option(help="The zip; by default NAME-VERSION.zip.")] = None,
 ) -> None:
     """Make a skill archive of a folder, the same bytes each time."""
+    from skillbox_core.base.files import unwritable
     from skillbox_core.errors import InvalidRequestError
-    from skillbox_core.inputs.local import unwritable
     from skillbox_core.settings import load_settings
     from skillbox_core.skills.package import is_own_archive
     from skillbox_core.skills.package import package as make

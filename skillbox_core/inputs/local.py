@@ -1,8 +1,7 @@
-"""Files and folders of this machine, read without being led elsewhere; and why one can't be written."""
+"""Files and folders of this machine, read without being led elsewhere."""
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import stat
@@ -10,7 +9,7 @@ from collections.abc import Iterator
 from io import BufferedReader
 from pathlib import Path
 
-from skillbox_core.errors import DiskError, InvalidRequestError, SkillboxError
+from skillbox_core.errors import InvalidRequestError
 from skillbox_core.storage.objects import CHUNK
 
 _KERNEL = tuple(Path(place) for place in ("/proc", "/sys", "/dev"))
@@ -108,9 +107,3 @@ def digest_local(path: Path, size: int) -> str:
     if left:
         raise InvalidRequestError(f"{path} changed while it was read, or its size is not what the system says")
     return digest.hexdigest()
-
-
-def unwritable(place: Path, error: OSError) -> SkillboxError:
-    """The error for a place that the caller chose to have something written to: wrongly, unless its disk is full."""
-    kind = DiskError if error.errno in (errno.ENOSPC, errno.EDQUOT) else InvalidRequestError
-    return kind(f"{place} can't be written: {error.strerror}")

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from skillbox_core.base.paths import path_problem
 from skillbox_core.errors import InvalidRequestError, StorageError
 from skillbox_core.inputs.sources import shown_url, split_url
 from skillbox_core.settings import Settings
-from skillbox_core.skills.archive import path_problem
 from skillbox_core.storage.objects import BLOCK, CHUNK, s3_filesystem
 
 _MARKS = ("etag", "content-md5", "digest", "md5hash", "checksum", "last-modified", "lastmodified", "updated", "mtime")

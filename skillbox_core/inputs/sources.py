@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from skillbox_core.base.paths import path_key, path_problem
 from skillbox_core.base.quantities import format_bytes
-from skillbox_core.errors import ExecutionError, InvalidRequestError
-from skillbox_core.models import InputFile, PlannedFile, RunResult, Source
-from skillbox_core.skills.archive import path_key, path_problem
+from skillbox_core.errors import InvalidRequestError
+from skillbox_core.models import ExecutionError, InputFile, PlannedFile, RunResult, Source
 
 MAX_INPUT_FILES = 10_000
 """Files and folders of one run; the sandbox's scratch area has 16,384 inodes."""

@@ -9,14 +9,13 @@ import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from skillbox_core.base.quantities import MIN_MEMORY
 from skillbox_core.base.redaction import Redactor
 from skillbox_core.errors import EngineError
 from skillbox_core.models import Ending
 from skillbox_core.sandbox import container, follow
 from skillbox_core.sandbox.delivery import plan_delivery, start_script
 from skillbox_core.sandbox.images import ready_image
-from skillbox_core.sandbox.policy import SANDBOX, UID, container_config
+from skillbox_core.sandbox.policy import MIN_MEMORY, SANDBOX, UID, container_config
 from skillbox_core.skills.archive import open_archive
 
 if TYPE_CHECKING:

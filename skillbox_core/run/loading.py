@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from skillbox_core.base.quantities import resolve_limits
 from skillbox_core.errors import RunnerNotImplementedError
 from skillbox_core.models import LoadedSkill, RunOptions
+from skillbox_core.run.limits import resolve_limits
 from skillbox_core.sandbox.allowlist import resolve_image, validate_image
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from skillbox_core.base.json_rules import json_problem
+from skillbox_core.base.paths import path_problem
 from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import DiskError, OutputError
 from skillbox_core.models import FileDigest, Output
 from skillbox_core.sandbox.tarstream import TarEntry, TarReader
-from skillbox_core.skills.archive import path_problem
 
 MAX_FILES = 10_000
 MAX_DIGITS = 4_000

@@ -23,6 +23,9 @@ INODES = 16_384
 RESERVE = 16 * 1024**2
 """Memory for PID 1 and for the tar that reads the output, beside a full scratch area and a full skill."""
 
+MIN_MEMORY = 16 * 1024**2
+"""Under this, PID 1 and an interpreter's start no longer fit."""
+
 MANAGED_BY = "skillbox"
 
 MAX_CPUS = 512

@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skillbox_core.base.paths import path_problem
 from skillbox_core.errors import InvalidSkillError, SkillboxError
-from skillbox_core.skills.archive import MAX_ENTRIES, SkillArchive, find_entrypoint, inspect_archive, path_problem
+from skillbox_core.skills.archive import MAX_ENTRIES, SkillArchive, find_entrypoint, inspect_archive
 
 MD = "---\nname: a\ndescription: d\n---\nDo it.\n"
 LIMIT = 8 * 2**20
@@ -163,7 +164,7 @@ def test_long_names_are_refused_before_their_characters_are_looked_at(monkeypatc
     def category(_: str) -> str:
         raise AssertionError
 
-    monkeypatch.setattr("skillbox_core.skills.archive.unicodedata.category", category)
+    monkeypatch.setattr("skillbox_core.base.paths.unicodedata.category", category)
     assert "bytes" in str(path_problem("/".join(["x" * 255] * 250)))
     assert "bytes" in str(path_problem("\N{PILE OF POO}" * 1024))
 

@@ -11,10 +11,10 @@ import pytest
 from skillbox_core import RunOptions, RunRequest, RunResult, Status, errors
 from skillbox_core.base.versions import Constraint
 from skillbox_core.cli.run import read_file
-from skillbox_core.errors import ExecutionError, InvalidRequestError, SkillboxError
+from skillbox_core.errors import InvalidRequestError, SkillboxError
 from skillbox_core.inputs.remote import mark_of
 from skillbox_core.inputs.sources import check_inputs, files_from, inner_path, input_files, shown_url, url_name
-from skillbox_core.models import InputFile, PlannedFile, Source
+from skillbox_core.models import ExecutionError, InputFile, PlannedFile, Source
 from skillbox_core.run.canonical import request_digest
 
 ID = "0123456789abcdef" * 2

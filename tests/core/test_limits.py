@@ -4,17 +4,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skillbox_core.base.names import split_digest
 from skillbox_core.base.quantities import (
     MIN_CPU_QUOTA_US,
     format_bytes,
     parse_cpu_limit,
     parse_duration,
     parse_memory_limit,
-    resolve_limits,
 )
 from skillbox_core.errors import ImageNotAllowedError, InvalidRequestError
 from skillbox_core.models import RunOptions
-from skillbox_core.sandbox.allowlist import resolve_image, split_digest, validate_image
+from skillbox_core.run.limits import resolve_limits
+from skillbox_core.sandbox.allowlist import resolve_image, validate_image
 from skillbox_core.settings import Settings
 from skillbox_core.skills.manifest import Manifest, Resources
 

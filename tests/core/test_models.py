@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from skillbox_core import errors
-from skillbox_core.errors import ExecutionError, InfrastructureError, SkillboxError
-from skillbox_core.models import RunRequest, RunResult, Usage
+from skillbox_core import models
+from skillbox_core.errors import InfrastructureError, SkillboxError
+from skillbox_core.models import ExecutionError, RunRequest, RunResult, Usage
 from skillbox_core.status import Reason, Status
 
 JSON = st.recursive(
@@ -142,9 +142,9 @@ def test_a_success_raises_nothing() -> None:
 @pytest.mark.parametrize(
     ("status", "kind"),
     [
-        (Status.FAILED, errors.ExecutionFailedError),
-        (Status.TIMEOUT, errors.ExecutionTimeoutError),
-        (Status.CANCELLED, errors.ExecutionCancelledError),
+        (Status.FAILED, models.ExecutionFailedError),
+        (Status.TIMEOUT, models.ExecutionTimeoutError),
+        (Status.CANCELLED, models.ExecutionCancelledError),
         (Status.RUNNING, ExecutionError),
     ],
 )

@@ -18,9 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skillbox_core.base.json_rules import MAX_DEPTH, json_problem
+from skillbox_core.base.paths import path_key, path_problem
 from skillbox_core.errors import EngineError, OutputError, SkillboxError
 from skillbox_core.sandbox.output import parse_output_document, read_output
-from skillbox_core.skills.archive import inspect_archive, path_key, path_problem
+from skillbox_core.skills.archive import inspect_archive
 
 LIMIT = 4 * 2**20
 U32 = st.integers(0, 2**32 - 1)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from skillbox_core.base.files import unwritable
 from skillbox_core.errors import DiskError, InvalidRequestError, SkillboxError
-from skillbox_core.inputs.local import unwritable
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner, ThreadPoolTa
 from prefect_skillbox import skill
 from prefect_skillbox.observe.batch_table import row
 from skillbox_core import RunResult, Status
-from skillbox_core.errors import ExecutionError
+from skillbox_core.models import ExecutionError
 from tests.conftest import MakeSkill
 from tests.flows import seen
 

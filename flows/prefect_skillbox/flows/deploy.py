@@ -22,9 +22,8 @@ from prefect.types.entrypoint import EntrypointType
 from prefect_skillbox import run_skill
 from prefect_skillbox.flows.form import SETTINGS, any_input, form
 from prefect_skillbox.flows.skill_flow import ENTRYPOINT, deployed_flow
-from skillbox_core.base.names import split_reference
+from skillbox_core.base.names import DEFAULT_TENANT, split_reference
 from skillbox_core.errors import InfrastructureError, InvalidRequestError, SettingsError
-from skillbox_core.models import DEFAULT_TENANT
 from skillbox_core.runner import Runner
 from skillbox_core.skills.archive import SkillArchive
 from skillbox_core.skills.validation import find_breach

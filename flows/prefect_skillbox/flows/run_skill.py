@@ -11,7 +11,8 @@ from pydantic import Field
 from prefect_skillbox.config.secrets import secret
 from prefect_skillbox.flows.hooks import stop_skills_on
 from prefect_skillbox.tasks.skill_task import skill as skill_task
-from skillbox_core.models import DEFAULT_TENANT, RunResult
+from skillbox_core.base.names import DEFAULT_TENANT
+from skillbox_core.models import RunResult
 
 # What Prefect's form says, and its server checks before there is a run. Skillbox has the last word in the run.
 Reference = Annotated[

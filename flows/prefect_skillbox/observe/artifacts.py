@@ -17,8 +17,8 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.context import FlowRunContext, TaskRunContext
 
+from skillbox_core.base.names import DEFAULT_TENANT
 from skillbox_core.base.text import harmless
-from skillbox_core.models import DEFAULT_TENANT
 
 _DIGEST = re.compile(r"-[0-9a-f]{8}\Z")
 

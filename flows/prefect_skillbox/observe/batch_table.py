@@ -19,8 +19,7 @@ from prefect.futures import PrefectDistributedFuture, PrefectFuture
 from prefect_skillbox.observe import outbox
 from prefect_skillbox.observe.artifacts import Artifact, Home, artifact_key, change, code
 from skillbox_core.base.quantities import format_bytes
-from skillbox_core.errors import ExecutionError
-from skillbox_core.models import RunResult
+from skillbox_core.models import ExecutionError, RunResult
 
 logger = logging.getLogger(__name__)
 

@@ -24,11 +24,11 @@ from prefect_skillbox.execution.execute import execute
 from prefect_skillbox.execution.owner import current_owner
 from prefect_skillbox.observe import batch_table
 from prefect_skillbox.tasks.spec import SkillSpec, outputs
-from skillbox_core.base.names import check_skill, split_reference
+from skillbox_core.base.names import DEFAULT_TENANT, check_skill, split_reference
 from skillbox_core.base.versions import Constraint
 from skillbox_core.errors import InvalidRequestError, RunCancelledError
 from skillbox_core.inputs.sources import input_files
-from skillbox_core.models import DEFAULT_TENANT, RunOptions, RunRequest, RunResult
+from skillbox_core.models import RunOptions, RunRequest, RunResult
 from skillbox_core.status import Status
 
 _WHOLE = (Mapping, BaseModel)

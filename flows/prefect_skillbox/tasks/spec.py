@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefect_skillbox.config.secrets import Secrets
-from skillbox_core.errors import ExecutionError
-from skillbox_core.models import RunResult
+from skillbox_core.models import ExecutionError, RunResult
 
 
 @dataclass(frozen=True)
