@@ -62,7 +62,7 @@ def main() -> int:
     console = Console(width=None if sys.stdout.isatty() else 110)
     console.print(shown)
     drawing = results[2]
-    for path in runner.artifacts.extract(drawing.artifacts, runner.settings.home / "output"):
+    for path in runner.installation.artifacts.extract(drawing.artifacts, runner.installation.settings.home / "output"):
         console.print(f"chart: {path}", soft_wrap=True)
     return 0 if all(result.ok for result in results) else 1
 

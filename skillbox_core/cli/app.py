@@ -131,10 +131,10 @@ def cleanup(
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Remove containers and close records that a killed worker left behind."""
+    from skillbox_core.installation import Installation
     from skillbox_core.operations.orphans import cleanup_orphans
-    from skillbox_core.runner import Runner
 
-    found = cleanup_orphans(Runner.from_settings(), dry_run=dry_run)
+    found = cleanup_orphans(Installation.from_settings(), dry_run=dry_run)
     if json_:
         print_json([orphan.document() for orphan in found])
     elif not found:

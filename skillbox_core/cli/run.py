@@ -64,7 +64,7 @@ def run_skill(
     else:
         _report(result)
     if download and result.files_list:
-        for path in runner.artifacts.extract(result.artifacts, download):
+        for path in runner.installation.artifacts.extract(result.artifacts, download):
             note(f"saved {path}")
     return exit_code(result)
 

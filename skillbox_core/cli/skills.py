@@ -76,9 +76,9 @@ def lint(paths: list[Path]) -> None:
 @app.command()
 def push(paths: list[Path], tenant: Tenant = "default") -> None:
     """Store folders or archives as versions; pushing the same contents again is fine."""
-    from skillbox_core.runner import Runner
+    from skillbox_core.installation import Installation
 
-    registry = Runner.from_settings().registry
+    registry = Installation.from_settings().registry
     failed = 0
     for path in paths:
         try:
@@ -101,9 +101,9 @@ def push(paths: list[Path], tenant: Tenant = "default") -> None:
 @app.command("list")
 def list_(tenant: Tenant = "default", json_: Json = False) -> None:
     """List a tenant's skills with their highest version."""
-    from skillbox_core.runner import Runner
+    from skillbox_core.installation import Installation
 
-    registry = Runner.from_settings().registry
+    registry = Installation.from_settings().registry
     found = []
     failed = False
     for name in registry.skills(tenant):
@@ -141,9 +141,9 @@ def show(
 ) -> None:
     """Show what a skill says of itself: its schemas and instructions too."""
     from skillbox_core.base.names import split_reference
-    from skillbox_core.runner import Runner
+    from skillbox_core.installation import Installation
 
-    registry = Runner.from_settings().registry
+    registry = Installation.from_settings().registry
     name, version = split_reference(skill)
     archive = registry.load(tenant, name, registry.resolve(tenant, name, version))
     if json_:
@@ -163,14 +163,14 @@ def delete(skill: Annotated[str, typer.Argument(metavar="NAME@VERSION")], tenant
     """Delete one version of a skill."""
     from skillbox_core.base.names import split_reference
     from skillbox_core.errors import InvalidRequestError
-    from skillbox_core.runner import Runner
+    from skillbox_core.installation import Installation
 
     name, version = split_reference(skill)
     if not version:
         raise InvalidRequestError(
             "which version is to be deleted must be said", hint="skillbox skill delete NAME@VERSION"
         )
-    Runner.from_settings().registry.delete(tenant, name, version)
+    Installation.from_settings().registry.delete(tenant, name, version)
     print(f"{name}@{version} deleted")
 
 

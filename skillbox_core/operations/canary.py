@@ -7,19 +7,16 @@ import time
 import uuid
 import zipfile
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from skillbox_core.base.redaction import Redactor
 from skillbox_core.errors import EngineError
+from skillbox_core.installation import Installation
 from skillbox_core.models import Ending
 from skillbox_core.sandbox import container, follow
 from skillbox_core.sandbox.delivery import plan_delivery, start_script
 from skillbox_core.sandbox.images import ready_image
 from skillbox_core.sandbox.policy import MIN_MEMORY, SANDBOX, UID, container_config
 from skillbox_core.skills.archive import open_archive
-
-if TYPE_CHECKING:
-    from skillbox_core.runner import Runner
 
 _SKILL_MD = "---\nname: canary\ndescription: Looks for the sandbox's walls.\nlang: bash\n---\n"
 
@@ -56,7 +53,7 @@ printf '}}'
 """
 
 
-def probe(runner: Runner, image: str, folder: Path) -> dict[str, bool]:
+def probe(installation: Installation, image: str, folder: Path) -> dict[str, bool]:
     """Runs the canary on an image and returns for each wall whether it stands.
 
     Args:
@@ -71,13 +68,13 @@ def probe(runner: Runner, image: str, folder: Path) -> dict[str, bool]:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("SKILL.md", _SKILL_MD)
         archive.writestr("main.sh", _SCRIPT)
-    engine, scratch, timeout = runner.engine, 1024**2, 20.0
+    engine, scratch, timeout = installation.engine, 1024**2, 20.0
     start = start_script("bash", "main.sh", {}).replace(b"exec bash ", b"exec sh ")
     connections = container.Connections()
     name = container.container_name(token, 1)
     labels = {
         container.LABEL_EXECUTION: token,
-        container.LABEL_INSTANCE: runner.settings.instance,
+        container.LABEL_INSTANCE: installation.settings.instance,
         container.LABEL_DEADLINE: f"{time.time() + timeout + container.DELIVERY_TIMEOUT:.0f}",
     }
     config = container_config(
@@ -86,7 +83,7 @@ def probe(runner: Runner, image: str, folder: Path) -> dict[str, bool]:
         scratch=scratch,
         cpu_quota=100_000,
         labels=labels,
-        runtime=runner.settings.runtime,
+        runtime=installation.settings.runtime,
     )
     plan = plan_delivery(open_archive(path, scratch), b'"canary-input"', start)
     try:

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from skillbox_core.base.quantities import parse_memory_limit
 from skillbox_core.errors import SkillboxError
+from skillbox_core.installation import Installation
 from skillbox_core.operations import canary
 from skillbox_core.operations.engine_checks import Check, engine_checks, holes_check
-from skillbox_core.runner import Runner
 from skillbox_core.sandbox.allowlist import resolve_image
 from skillbox_core.sandbox.images import local_image
 from skillbox_core.settings import Settings
@@ -26,36 +26,36 @@ from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket
 
 
-def essential(runner: Runner | None = None) -> Iterator[Check]:
+def essential(installation: Installation | None = None) -> Iterator[Check]:
     """The quick checks: what must answer for any skill to run."""
-    runner = runner or Runner.from_settings()
-    settings = runner.settings
-    yield _guarded("engine", lambda: _engine(runner), "start it, or set SKILLBOX_DOCKER_HOST")
+    installation = installation or Installation.from_settings()
+    settings = installation.settings
+    yield _guarded("engine", lambda: _engine(installation), "start it, or set SKILLBOX_DOCKER_HOST")
     yield _guarded("database", lambda: _database(settings.database_url), "see SKILLBOX_DB_DSN")
     for name in (settings.s3_bucket_skills, settings.s3_bucket_executions):
         yield _guarded(f"storage {name}", lambda name=name: _storage(Bucket(settings, name)), "see SKILLBOX_S3_*")  # type: ignore[misc]
 
 
-def examine(runner: Runner | None = None) -> Iterator[Check]:
+def examine(installation: Installation | None = None) -> Iterator[Check]:
     """All checks, each as soon as it is made; ends with a canary in a real sandbox."""
-    runner = runner or Runner.from_settings()
+    installation = installation or Installation.from_settings()
     checks = []
-    for check in essential(runner):
+    for check in essential(installation):
         checks.append(check)
         yield check
-    yield home_check(runner.settings)
+    yield home_check(installation.settings)
     yield prefect_check(os.environ)
     if checks[0].level == "FAIL":
         return
     yield holes_check("python", platform.python_version(), distribution=sys.base_prefix == "/usr")
-    yield from _engine_parts(runner)
+    yield from _engine_parts(installation)
     usable = None
-    for lang, image in runner.settings.default_images.items():
-        check = _guarded(f"image {lang}", lambda image=image: _image(runner, image), "load or alias it")  # type: ignore[misc]
+    for lang, image in installation.settings.default_images.items():
+        check = _guarded(f"image {lang}", lambda image=image: _image(installation, image), "load or alias it")  # type: ignore[misc]
         usable = usable or (image if check.level == "OK" else None)
         yield check
     if usable:
-        yield from _canary(runner, usable)
+        yield from _canary(installation, usable)
 
 
 def _guarded(part: str, look: Callable[[], Check], advice: str) -> Check:
@@ -65,9 +65,9 @@ def _guarded(part: str, look: Callable[[], Check], advice: str) -> Check:
         return Check(part, "FAIL", error.message, error.hint or advice)
 
 
-def _engine(runner: Runner) -> Check:
-    version = runner.engine.version()
-    return Check("engine", "OK", f"{version.get('Version', '?')} at {runner.engine.url}")
+def _engine(installation: Installation) -> Check:
+    version = installation.engine.version()
+    return Check("engine", "OK", f"{version.get('Version', '?')} at {installation.engine.url}")
 
 
 def _database(url: str) -> Check:
@@ -134,34 +134,34 @@ def _credentials(environment: Mapping[str, str]) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"} if key else {}
 
 
-def _engine_parts(runner: Runner) -> Iterator[Check]:
+def _engine_parts(installation: Installation) -> Iterator[Check]:
     try:
-        version, info = runner.engine.version(), runner.engine.info()
+        version, info = installation.engine.version(), installation.engine.info()
     except SkillboxError as error:
         yield Check("engine parts", "FAIL", error.message, error.hint or "")
         return
-    yield from engine_checks(version, info, runner.settings.runtime)
+    yield from engine_checks(version, info, installation.settings.runtime)
 
 
-def _image(runner: Runner, asked: str) -> Check:
-    used = _resolved(runner, asked)
+def _image(installation: Installation, asked: str) -> Check:
+    used = _resolved(installation, asked)
     part = f"image {asked}"
-    image = local_image(runner.engine, used)
+    image = local_image(installation.engine, used)
     if image is None:
         return Check(part, "WARN", f"{used} is not on the engine yet", "it is pulled at its first run, if it can be")
     stands = "" if used == asked else f", {used} stands in for it"
     return Check(part, "OK", f"{image.id[7:19]}{stands}")
 
 
-def _resolved(runner: Runner, asked: str) -> str:
-    return resolve_image(asked, runner.settings.image_allowlist, runner.settings.image_aliases)
+def _resolved(installation: Installation, asked: str) -> str:
+    return resolve_image(asked, installation.settings.image_allowlist, installation.settings.image_aliases)
 
 
-def _canary(runner: Runner, image: str) -> Iterator[Check]:
+def _canary(installation: Installation, image: str) -> Iterator[Check]:
     began = time.monotonic()
     try:
         with tempfile.TemporaryDirectory() as folder:
-            findings = canary.probe(runner, _resolved(runner, image), Path(folder))
+            findings = canary.probe(installation, _resolved(installation, image), Path(folder))
     except SkillboxError as error:
         yield Check("sandbox", "FAIL", f"the canary could not run: {error.message}", error.hint or "")
         return

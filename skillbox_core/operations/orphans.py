@@ -13,19 +13,17 @@ import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from skillbox_core.base.quantities import parse_duration
 from skillbox_core.errors import SkillboxError
+from skillbox_core.installation import Installation
 from skillbox_core.models import Execution, Verdict
 from skillbox_core.sandbox.container import LABEL_DEADLINE, LABEL_EXECUTION, LABEL_INSTANCE, LABEL_OWNER
 from skillbox_core.sandbox.policy import MANAGED_BY
 from skillbox_core.status import Reason, Status
 from skillbox_core.storage.spool import discard, stale_spool
 from skillbox_core.storage.tables import ExecutionRow, aware, now
-
-if TYPE_CHECKING:
-    from skillbox_core.runner import Runner
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +65,9 @@ class Orphan:
         return said
 
 
-def cleanup_orphans(runner: Runner, *, dry_run: bool = False, ended_owners: EndedOwners | None = None) -> list[Orphan]:
+def cleanup_orphans(
+    installation: Installation, *, dry_run: bool = False, ended_owners: EndedOwners | None = None
+) -> list[Orphan]:
     """Removes containers and spooled files, and closes records, that nobody looks after any more.
 
     Args:
@@ -80,38 +80,38 @@ def cleanup_orphans(runner: Runner, *, dry_run: bool = False, ended_owners: Ende
     Raises:
         SkillboxError: The engine or the database can't be asked at all; nothing was touched.
     """
-    found = find_orphans(runner, ended_owners)
-    return found if dry_run else carry_out(runner, found)
+    found = find_orphans(installation, ended_owners)
+    return found if dry_run else carry_out(installation, found)
 
 
-def find_orphans(runner: Runner, ended_owners: EndedOwners | None = None) -> list[Orphan]:
+def find_orphans(installation: Installation, ended_owners: EndedOwners | None = None) -> list[Orphan]:
     """The plan of a clean-up; see `cleanup_orphans`."""
-    containers = _containers(runner)
-    records = runner.executions.find([_execution_id(container) for container in containers])
-    running = runner.executions.running(runner.settings.instance)
+    containers = _containers(installation)
+    records = installation.executions.find([_execution_id(container) for container in containers])
+    running = installation.executions.running(installation.settings.instance)
     owners = {row.owner for row in running if row.owner} | {owner for c in containers if (owner := _owner(c))}
     over = ended_owners(owners) if ended_owners and owners else {}
-    patience = GRACE + parse_duration(runner.settings.collect_ttl)
+    patience = GRACE + parse_duration(installation.settings.collect_ttl)
     found = [o for c in containers if (o := judge_container(c, records, over, time.time(), patience))]
     going = {orphan.name for orphan in found}
     held = {_execution_id(c) for c in containers if _container_name(c) not in going}
     found += [o for row in running if (o := judge_record(row, held, over, patience))]
     return found + [
         Orphan("spool", entry.name, entry.name.partition("-")[0], "files of an attempt that is over")
-        for entry in stale_spool(runner.spool, runner.executions)
+        for entry in stale_spool(installation.spool, installation.executions)
     ]
 
 
-def carry_out(runner: Runner, orphans: Sequence[Orphan]) -> list[Orphan]:
+def carry_out(installation: Installation, orphans: Sequence[Orphan]) -> list[Orphan]:
     """Does what a plan says; records first, so that a worker that wakes up late changes none of them.
 
     What is no orphan any more, because a later try has taken it over meanwhile, is left alone and left out.
     """
     in_order = sorted(orphans, key=lambda orphan: orphan.kind == "container")
-    return [done for orphan in in_order if (done := _carry_out(runner, orphan))]
+    return [done for orphan in in_order if (done := _carry_out(installation, orphan))]
 
 
-def end_owner(runner: Runner, owner: str, status: Status) -> list[Orphan]:
+def end_owner(installation: Installation, owner: str, status: Status) -> list[Orphan]:
     """Ends whatever runs for an owner that was cancelled or lost, without waiting for anything.
 
     Args:
@@ -124,15 +124,15 @@ def end_owner(runner: Runner, owner: str, status: Status) -> list[Orphan]:
     Raises:
         SkillboxError: The engine or the database can't be asked.
     """
-    rows = runner.executions.running(runner.settings.instance, owner)
+    rows = installation.executions.running(installation.settings.instance, owner)
     why = f"the run that it belonged to is over ({status.value})"
     holders = {row.id: _holder(row) for row in rows}
     orphans = [Orphan("record", row.id, row.id, why, status, holder=holders[row.id]) for row in rows]
     orphans += [
         Orphan("container", _container_name(c), _execution_id(c), why, holder=holders.get(_execution_id(c)))
-        for c in _containers(runner, {LABEL_OWNER: owner})
+        for c in _containers(installation, {LABEL_OWNER: owner})
     ]
-    return carry_out(runner, orphans)
+    return carry_out(installation, orphans)
 
 
 def judge_container(
@@ -189,18 +189,21 @@ def judge_record(row: ExecutionRow, held: set[str], over: Mapping[str, Status], 
     return Orphan("record", row.id, row.id, why, Status.FAILED, holder=_holder(row)) if lost else None
 
 
-def _carry_out(runner: Runner, orphan: Orphan) -> Orphan | None:
+def _carry_out(installation: Installation, orphan: Orphan) -> Orphan | None:
     """What became of an orphan; None where somebody has taken it over."""
     try:
         # Read anew for each: the engine can take minutes over the ones before.
-        row = runner.executions.find([orphan.execution_id]).get(orphan.execution_id) if orphan.holder else None
+        row = installation.executions.find([orphan.execution_id]).get(orphan.execution_id) if orphan.holder else None
         if row is not None and row.status == Status.RUNNING and _holder(row) != orphan.holder:
             return None
         if orphan.kind == "container":
-            runner.engine.remove(orphan.name)
+            installation.engine.remove(orphan.name)
         elif orphan.kind == "spool":
-            discard(runner.spool / orphan.name)
-        elif row is not None and runner.executions.close(_execution(row), _verdict(orphan)).status is Status.RUNNING:
+            discard(installation.spool / orphan.name)
+        elif (
+            row is not None
+            and installation.executions.close(_execution(row), _verdict(orphan)).status is Status.RUNNING
+        ):
             return None
     except (SkillboxError, OSError) as error:
         logger.warning("could not clean up %s %s: %s", orphan.kind, orphan.name, error)
@@ -230,9 +233,9 @@ def _execution(row: ExecutionRow) -> Execution:
     )
 
 
-def _containers(runner: Runner, labels: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
-    ours = {"managed-by": MANAGED_BY, LABEL_INSTANCE: runner.settings.instance}
-    return runner.engine.containers({**ours, **(labels or {})})
+def _containers(installation: Installation, labels: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
+    ours = {"managed-by": MANAGED_BY, LABEL_INSTANCE: installation.settings.instance}
+    return installation.engine.containers({**ours, **(labels or {})})
 
 
 def _execution_id(container: Mapping[str, Any]) -> str:

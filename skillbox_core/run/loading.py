@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 from skillbox_core.errors import RunnerNotImplementedError
+from skillbox_core.installation import Installation
 from skillbox_core.models import LoadedSkill, RunOptions
 from skillbox_core.run.limits import resolve_limits
 from skillbox_core.sandbox.allowlist import resolve_image, validate_image
 
-if TYPE_CHECKING:
-    from skillbox_core.runner import Runner
 
-
-def load_skill(runner: Runner, tenant: str, name: str, version: str, options: RunOptions) -> LoadedSkill:
+def load_skill(installation: Installation, tenant: str, name: str, version: str, options: RunOptions) -> LoadedSkill:
     """Fetches a version into the cache, and checks its image and its limits.
 
     Raises:
@@ -23,8 +20,8 @@ def load_skill(runner: Runner, tenant: str, name: str, version: str, options: Ru
         SkillNotFoundError, InvalidRequestError, PolicyError: It may not be run here as it is asked for.
         StorageError, DatabaseError: It could not be fetched; calling again is safe.
     """
-    settings = runner.settings
-    archive = runner.registry.load(tenant, name, version)
+    settings = installation.settings
+    archive = installation.registry.load(tenant, name, version)
     if archive.entrypoint is None:
         raise RunnerNotImplementedError(
             f"skill {name} has instructions only, nothing that can be run",

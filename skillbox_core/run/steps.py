@@ -7,16 +7,14 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
-from typing import TYPE_CHECKING
 
 from skillbox_core.base.cancel import CancelToken
 from skillbox_core.base.names import check_skill, check_tenant
 from skillbox_core.base.quantities import format_bytes, parse_cpu_limit, parse_duration, parse_memory_limit
 from skillbox_core.base.redaction import Redactor
-from skillbox_core.base.retry import repeated
 from skillbox_core.base.versions import Constraint
-from skillbox_core.errors import DatabaseError, InvalidRequestError, RunCancelledError, SkillboxError
+from skillbox_core.errors import DatabaseError, InvalidRequestError, RunCancelledError
+from skillbox_core.installation import Installation
 from skillbox_core.models import (
     Artifacts,
     Execution,
@@ -30,6 +28,7 @@ from skillbox_core.models import (
     StagedFile,
     Verdict,
 )
+from skillbox_core.run import cleanup
 from skillbox_core.run.canonical import canonical_input, request_digest
 from skillbox_core.run.loading import load_skill
 from skillbox_core.sandbox import container, follow
@@ -45,18 +44,17 @@ from skillbox_core.status import Status
 from skillbox_core.storage import spool
 from skillbox_core.storage.execution_writes import NewExecution
 
-if TYPE_CHECKING:
-    from skillbox_core.runner import Runner
-
 logger = logging.getLogger(__name__)
 
 
 class Steps:
     """The lifecycle's steps (`skillbox_core.run.lifecycle.Steps`), each repeatable."""
 
-    def __init__(self, runner: Runner, on_log: OnLog | None, cancel: CancelToken | None) -> None:
-        self._runner = runner
-        self._settings = runner.settings
+    def __init__(
+        self, installation: Installation, on_log: OnLog | None = None, cancel: CancelToken | None = None
+    ) -> None:
+        self._installation = installation
+        self._settings = installation.settings
         self._on_log = on_log
         self._cancel = cancel
         self._redactor = Redactor()
@@ -77,9 +75,9 @@ class Steps:
             if (value := getattr(options, field)) is not None:
                 parse(value, field)
         document = canonical_input(request.input, self._settings.max_input_size)
-        files = self._runner.inputs.plan(options.tenant, options.files)
+        files = self._installation.inputs.plan(options.tenant, options.files)
         key = options.key or uuid.uuid4().hex
-        execution = self._runner.executions.open(
+        execution = self._installation.executions.open(
             NewExecution(
                 id=uuid.uuid4().hex,
                 tenant=options.tenant,
@@ -92,38 +90,38 @@ class Steps:
                 owner_attempt=options.owner_attempt,
                 instance=self._settings.instance,
             ),
-            lambda: self._runner.registry.resolve(options.tenant, request.skill, request.version, options.owner),
+            lambda: self._installation.registry.resolve(options.tenant, request.skill, request.version, options.owner),
         )
         if execution.result is not None:
             # Who closed the record may have died before the container was removed.
-            self._remove(execution)
+            cleanup.remove(self._installation, execution)
         elif execution.launched and not self._holds(execution):
             # Its skill may have run, and what it left is gone: this is a new attempt, and says so.
-            self._remove(execution)
-            execution = self._runner.executions.next_attempt(execution)
+            cleanup.remove(self._installation, execution)
+            execution = self._installation.executions.next_attempt(execution)
         return replace(execution, files=files)
 
     def _holds(self, execution: Execution) -> bool:
         """Whether the attempt's container is there and can still be waited for or collected from."""
         try:
-            found = self._runner.engine.inspect(container.container_name(execution.id, execution.attempt))
+            found = self._installation.engine.inspect(container.container_name(execution.id, execution.attempt))
         except ContainerGoneError:
             return False
         return str(found["State"].get("Status")) in ("created", "running", "paused")
 
     def load_skill(self, execution: Execution, options: RunOptions) -> LoadedSkill:
         """Fetches the skill into the cache, and checks its image and its limits."""
-        return load_skill(self._runner, execution.tenant, execution.skill, execution.version, options)
+        return load_skill(self._installation, execution.tenant, execution.skill, execution.version, options)
 
     def admit(self, execution: Execution) -> None:
         """Waits until this process may have one more execution in a container."""
-        self._runner.admission.enter(execution.id, self._cancel)
+        self._installation.admission.enter(execution.id, self._cancel)
 
     def create_container(
         self, execution: Execution, skill: LoadedSkill, request: RunRequest, options: RunOptions
     ) -> Sandbox:
         """Makes the sandbox and starts the skill in it; adopts the one a former call made."""
-        runner = self._runner
+        installation = self._installation
         self._redactor.learn(request.env.values())
         input_text = canonical_input(request.input, self._settings.max_input_size)
         if skill.input_schema is not None and (breach := find_breach(skill.input_schema, input_text)):
@@ -136,10 +134,12 @@ class Steps:
         name = container.container_name(execution.id, execution.attempt)
         if execution.launched:
             # Its files were delivered then, and may be gone since.
-            adopted = container.adopt(runner.engine, name, token=execution.id, instance=self._settings.instance)
+            adopted = container.adopt(installation.engine, name, token=execution.id, instance=self._settings.instance)
             if adopted:
                 return adopted
-        with runner.inputs.staged(execution, spool.inputs_folder(runner.spool, execution), self._cancel) as files:
+        with installation.inputs.staged(
+            execution, spool.inputs_folder(installation.spool, execution), self._cancel
+        ) as files:
             return self._launch(name, execution, skill, request, options, input_text.encode(), files)
 
     def _launch(
@@ -152,9 +152,9 @@ class Steps:
         document: bytes,
         files: Sequence[StagedFile],
     ) -> Sandbox:
-        runner = self._runner
-        image = ready_image(runner.engine, skill.image)
-        archive = runner.registry.again(execution.tenant, skill.name, skill.version, skill.digest)
+        installation = self._installation
+        image = ready_image(installation.engine, skill.image)
+        archive = installation.registry.again(execution.tenant, skill.name, skill.version, skill.digest)
         vendored = f"/sandbox/{SCRIPTS}/{VENDOR}" if skill.lang == "python" and archive.vendored else None
         env = skill_environment(document, archive.manifest.instructions, request.env, vendored)
         plan = plan_delivery(archive, document, start_script(skill.lang, skill.entrypoint, env), files)
@@ -164,16 +164,8 @@ class Steps:
                 f"its scratch area is {format_bytes(skill.scratch)}",
                 hint="raise resources.scratch in SKILL.md",
             )
-        deadline = _wall_deadline(skill.timeout)
-        labels = {
-            container.LABEL_EXECUTION: execution.id,
-            container.LABEL_ATTEMPT: str(execution.attempt),
-            container.LABEL_INSTANCE: self._settings.instance,
-            container.LABEL_TENANT: execution.tenant,
-            container.LABEL_SKILL: f"{skill.name}@{skill.version}",
-            container.LABEL_DEADLINE: f"{deadline:.0f}",
-            **({container.LABEL_OWNER: options.owner} if options.owner else {}),
-        }
+        deadline = container.wall_deadline(skill.timeout)
+        labels = container.labels(execution, skill, self._settings.instance, options.owner, deadline)
         config = container_config(
             image_id=image.id,
             memory=skill.memory,
@@ -182,7 +174,7 @@ class Steps:
             labels=labels,
             runtime=self._settings.runtime,
         )
-        if not runner.executions.note_launch(
+        if not installation.executions.note_launch(
             execution,
             digest=skill.digest,
             image=described(skill.image, image),
@@ -192,8 +184,8 @@ class Steps:
         ):
             raise RunCancelledError("the execution was ended by somebody else before its skill was started")
         return container.launch(
-            runner.engine,
-            runner.connections,
+            installation.engine,
+            installation.connections,
             name=name,
             token=execution.id,
             config=config,
@@ -206,8 +198,8 @@ class Steps:
         """Follows the sandbox to its end, its deadline or its cancellation."""
         ends_at = self._ends_at.setdefault(sandbox.container_id, time.monotonic() + skill.timeout)
         return follow.wait(
-            self._runner.engine,
-            self._runner.connections,
+            self._installation.engine,
+            self._installation.connections,
             sandbox,
             token=execution.id,
             timeout=ends_at - time.monotonic(),
@@ -220,9 +212,9 @@ class Steps:
     def collect_output(self, execution: Execution, skill: LoadedSkill, sandbox: Sandbox) -> Output:
         """Reads output.json and the files out of the parked sandbox, and checks the one by the skill's own word."""
         output = container.collect(
-            self._runner.engine,
+            self._installation.engine,
             sandbox,
-            spool.output_archive(self._runner.spool, execution),
+            spool.output_archive(self._installation.spool, execution),
             scratch=skill.scratch,
             max_document=self._settings.max_output_size,
         )
@@ -234,7 +226,7 @@ class Steps:
 
     def upload_artifacts(self, execution: Execution, output: Output) -> Artifacts:
         """Stores the files."""
-        return self._runner.artifacts.upload(execution, output)
+        return self._installation.artifacts.upload(execution, output)
 
     def cleanup(self, execution: Execution, verdict: Verdict) -> RunResult:
         """Closes the record, then removes the container: in this order a crash between them runs nothing twice."""
@@ -243,11 +235,11 @@ class Steps:
         verdict = replace(verdict, error=error, logs=redact(verdict.logs))
         harvestable = taken_over = False
         try:
-            result = self._runner.executions.close(execution, verdict)
+            result = self._installation.executions.close(execution, verdict)
             if result.status is Status.RUNNING:
                 # Another attempt has a container of its own; another try of the owner has this one.
                 taken_over = True
-                taken_over = self._runner.executions.is_taken_over(execution)
+                taken_over = self._installation.executions.is_taken_over(execution)
         except DatabaseError:
             # The container holds the only other copy of what happened, for whoever tries again.
             harvestable = verdict.status is not Status.CANCELLED
@@ -255,31 +247,10 @@ class Steps:
         else:
             return result
         finally:
-            self._runner.connections.drop(container.container_name(execution.id, execution.attempt))
+            self._installation.connections.drop(container.container_name(execution.id, execution.attempt))
             try:
                 if not taken_over:
-                    self._let_go(execution, harvestable)
+                    cleanup.let_go(self._installation, execution, harvestable=harvestable)
             finally:
                 # Not before its container is gone: that still holds memory and processes.
-                self._runner.admission.leave(execution.id)
-
-    def _let_go(self, execution: Execution, harvestable: bool) -> None:
-        if harvestable:
-            spool.clear(self._runner.spool, execution)
-        else:
-            self._remove(execution)
-
-    def _remove(self, execution: Execution) -> None:
-        spool.clear(self._runner.spool, execution)
-        remove = partial(
-            container.remove, self._runner.engine, execution.id, execution.attempt, self._settings.instance
-        )
-        try:
-            repeated(remove)
-        except SkillboxError as error:
-            # The record is right and the container will end by itself; the reconciler removes it.
-            logger.warning("the container of execution %s is left for cleanup: %s", execution.id, error)
-
-
-def _wall_deadline(timeout: float) -> float:
-    return time.time() + container.DELIVERY_TIMEOUT + timeout
+                self._installation.admission.leave(execution.id)

@@ -146,7 +146,9 @@ def test_a_run_does_not_end_with_the_one_who_watches_it(
     name = make_skill(script + "open(os.environ['SANDBOX_OUTPUT'], 'w').write('1')")
     done = shell(cli_environment, line, "run", name)
     assert "Traceback" not in done.stderr
-    row = runner.executions.get("default", runner.executions.list("default", skill=name)[0].id)
+    row = runner.installation.executions.get(
+        "default", runner.installation.executions.list("default", skill=name)[0].id
+    )
     assert (row.status, row.error, row.logs) == ("success", None, "caff\xe8\n" * 3)
 
 
@@ -313,8 +315,8 @@ def test_an_execution_is_found_by_the_first_digits_of_its_id_within_its_tenant(c
             request = NewExecution(
                 number, tenant, "stats", "", "{}", f"{tenant}/{number}", "d", "a-flow-run", 0, "none"
             )
-            execution = runner.executions.open(request, lambda: "1.0.0")
-            runner.executions.close(execution, Verdict(status=Status.SUCCESS, logs=f"log of {number}\n"))
+            execution = runner.installation.executions.open(request, lambda: "1.0.0")
+            runner.installation.executions.close(execution, Verdict(status=Status.SUCCESS, logs=f"log of {number}\n"))
     assert cli("exec", "logs", "aaaaaaaa").stdout == f"log of {ids['default'][0]}\n"
     assert cli("exec", "logs", "BBBBBBBB-1").stdout == f"log of {ids['default'][1]}\n"
     # Of two tenants' ids that begin alike, each tenant has its own.

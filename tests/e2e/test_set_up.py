@@ -249,9 +249,9 @@ def test_an_engine_that_wants_tls_is_refused_with_what_to_do(
 def test_the_users_aliases_count_and_stay(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, runner: Runner, where: str
 ) -> None:
-    there = runner.settings.image_aliases.get("bash:5", "bash:5")
+    there = runner.installation.settings.image_aliases.get("bash:5", "bash:5")
     name = f"skillbox-test/own:{uuid.uuid4().hex[:8]}"
-    runner.engine._api.tag(there, *name.split(":"))
+    runner.installation.engine._api.tag(there, *name.split(":"))
     try:
         given = dict.fromkeys(images.WANTED.values(), name)
         line = ",".join(f"{asked}={used}" for asked, used in given.items())
@@ -259,17 +259,17 @@ def test_the_users_aliases_count_and_stay(
             (checkout / "state" / ".env").write_text(f"SKILLBOX_IMAGE_ALIASES={line},python:3.9=skillbox/python:3.9\n")
         else:
             monkeypatch.setenv("SKILLBOX_IMAGE_ALIASES", line)
-        aliases, _ = images.ensure_images(runner.settings.engine_url, images.given_aliases())
+        aliases, _ = images.ensure_images(runner.installation.settings.engine_url, images.given_aliases())
         # What an earlier set-up wrote is found anew, not kept.
         assert aliases == given
     finally:
-        runner.engine._api.remove_image(name)
+        runner.installation.engine._api.remove_image(name)
 
 
 def test_an_alias_of_the_user_for_what_is_nowhere_is_named(checkout: Path, runner: Runner) -> None:
     given = {"bash:5": "localhost:1/none:1"}
     with pytest.raises(SetupError, match="SKILLBOX_IMAGE_ALIASES names localhost:1/none:1"):
-        images.ensure_images(runner.settings.engine_url, given)
+        images.ensure_images(runner.installation.settings.engine_url, given)
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def stop_when_begun(runner: Runner) -> Callable[[str], None]:
     """Stops the skills of this process, as a signal would, as soon as this one has a container."""
 
     def stop(name: str) -> None:
-        eventually(lambda: runner.engine.containers({LABEL_SKILL: f"{name}@1.0.0"}), bool)
+        eventually(lambda: runner.installation.engine.containers({LABEL_SKILL: f"{name}@1.0.0"}), bool)
         cancellation._watch.stop()
 
     return lambda name: threading.Thread(target=stop, args=(name,)).start()

@@ -33,6 +33,7 @@ from prefect_skillbox.config.secrets import Secrets
 from skillbox_core import ExecutionFailedError, Runner, RunOptions, RunRequest, Settings, Status
 from skillbox_core.errors import InvalidRequestError, SettingsError
 from skillbox_core.operations.orphans import end_owner
+from skillbox_core.run.steps import Steps
 from skillbox_core.sandbox.container import LABEL_OWNER
 from tests.conftest import MakeSkill
 from tests.flows import seen
@@ -138,8 +139,8 @@ def test_a_secret_block_reaches_the_skill_and_nothing_else(name: str, make_skill
     run = seen.run_id(state)
     found = seen.artifacts(run, lambda found: f"skill-{skill_name}" in found)
     logged = seen.logs(run, lambda found: sum(log.message == "***" for log in found) == 2)
-    (listed,) = runner.executions.list("default", skill=skill_name)
-    row = runner.executions.get("default", listed.id)
+    (listed,) = runner.installation.executions.list("default", skill=skill_name)
+    row = runner.installation.executions.get("default", listed.id)
     told = seen.events(lambda found: len(found) > 1, resource=f"skillbox.execution.{row.id}")
     with get_client(sync_client=True) as client:
         runs = client.read_task_runs(flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[run])))
@@ -199,15 +200,17 @@ def test_a_runner_is_shared_in_its_process_only_and_is_not_kept_under_a_password
     program = (
         "import os; from prefect_skillbox.config import installation\n"
         "settings = installation.installation_settings().model_copy(update={'s3_secret_key': 'canary-5ecret-value'})\n"
-        "ours = installation.runner_for(settings)\n"
-        "assert installation.runner_for(settings) is ours\n"
-        "assert 'canary' not in str(list(installation._runners))\n"
+        "ours = installation.installation_for(settings)\n"
+        "assert installation.installation_for(settings) is ours\n"
+        "assert 'canary' not in str(list(installation._installations))\n"
         "child = os.fork()\n"
-        "if not child: os._exit(installation.runner_for(settings) is ours)\n"
+        "if not child: os._exit(installation.installation_for(settings) is ours)\n"
         "assert os.waitpid(child, 0)[1] == 0, 'a child used the connections of its parent'\n"
     )
     subprocess.run(
-        [sys.executable, "-c", program], check=True, env={**os.environ, "SKILLBOX_HOME": str(runner.settings.home)}
+        [sys.executable, "-c", program],
+        check=True,
+        env={**os.environ, "SKILLBOX_HOME": str(runner.installation.settings.home)},
     )
 
 
@@ -221,13 +224,13 @@ def test_a_flow_runs_hook_ends_its_skills_on_the_installation_where_they_are(
     request = RunRequest(skill=make_skill("import time; time.sleep(100)"))
     with get_client(sync_client=True) as client:
         run = client.create_flow_run(run_skill, parameters={"skill": request.skill, "installation": name})
-    options, steps = RunOptions(owner=str(run.id)), there.steps()
+    options, steps = RunOptions(owner=str(run.id)), Steps(there.installation)
     execution = steps.create_record(request, options)
     steps.create_container(execution, steps.load_skill(execution, options), request, options)
     try:
         hooks.get(which, stop_skills)(flow=run_skill, flow_run=run, state=Crashed())  # type: ignore[call-arg]
-        left = len(there.engine.containers({LABEL_OWNER: str(run.id)}))
-        status = there.executions.get("default", execution.id).status
+        left = len(there.installation.engine.containers({LABEL_OWNER: str(run.id)}))
+        status = there.installation.executions.get("default", execution.id).status
         assert (left, status) == ((1, "running") if which not in hooks else (0, "failed"))
     finally:
-        end_owner(there, str(run.id), Status.CANCELLED)
+        end_owner(there.installation, str(run.id), Status.CANCELLED)

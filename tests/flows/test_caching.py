@@ -52,7 +52,7 @@ def test_the_same_run_is_cached_and_anything_else_is_not(runner: Runner, make_sk
     data.write_text("b")
     ((changed, _),) = _calls(skill(name, cache_policy=SKILL_DIGEST), {"input": {"a": 1, "b": 2}, "files": str(data)})
     assert changed == "Completed"
-    assert len(runner.executions.list("default", skill=name)) == 4
+    assert len(runner.installation.executions.list("default", skill=name)) == 4
 
 
 def test_limits_environment_and_version_are_part_of_what_is_the_same(
@@ -71,7 +71,7 @@ def test_limits_environment_and_version_are_part_of_what_is_the_same(
     with zipfile.ZipFile(tmp_path / "next.zip", "w") as archive:
         archive.writestr("SKILL.md", f"---\nname: {name}\nversion: 1.1.0\ndescription: x\nlang: python\n---\n")
         archive.writestr("main.py", ANSWER)
-    runner.registry.push("default", tmp_path / "next.zip")
+    runner.installation.registry.push("default", tmp_path / "next.zip")
     assert _calls(plain, {})[0][0] == "Completed"
 
 
@@ -80,7 +80,7 @@ def test_a_failure_is_never_cached(runner: Runner, make_skill: MakeSkill) -> Non
     for _ in range(2):
         with pytest.raises(ExecutionFailedError):
             _calls(skill(name, cache_policy=SKILL_DIGEST), {})
-    assert len(runner.executions.list("default", skill=name)) == 2
+    assert len(runner.installation.executions.list("default", skill=name)) == 2
     with pytest.raises(InvalidRequestError, match="raise_on_failure"):
         skill(name, cache_policy=SKILL_DIGEST, raise_on_failure=False)
 
@@ -112,4 +112,4 @@ def test_another_installation_under_the_same_name_has_results_of_its_own(
     skills.push(other, name, ANSWER)
     ((state, execution),) = _calls(cached, {})
     assert state == "Completed"
-    assert other.executions.get("default", execution).status == "success"
+    assert other.installation.executions.get("default", execution).status == "success"

@@ -45,23 +45,23 @@ def _environment(runner: Runner) -> dict[str, str]:
     return {
         **os.environ,
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-        "SKILLBOX_HOME": str(runner.settings.home),
-        "SKILLBOX_INSTANCE": runner.settings.instance,
+        "SKILLBOX_HOME": str(runner.installation.settings.home),
+        "SKILLBOX_INSTANCE": runner.installation.settings.instance,
     }
 
 
 def _containers(runner: Runner) -> int:
-    return len(runner.engine.containers({"skillbox.instance": runner.settings.instance}))
+    return len(runner.installation.engine.containers({"skillbox.instance": runner.installation.settings.instance}))
 
 
 def _started(runner: Runner) -> int:
     """Containers in which the skill runs: what they printed has reached the engine."""
-    found = runner.engine.containers({"skillbox.instance": runner.settings.instance})
+    found = runner.installation.engine.containers({"skillbox.instance": runner.installation.settings.instance})
 
     def says(container_id: str) -> bytes:
         with suppress(SkillboxError):
             # A container is listed a moment before it can be asked, and a moment after.
-            return b"".join(runner.engine.logs(container_id))
+            return b"".join(runner.installation.engine.logs(container_id))
         return b""
 
     return sum(b"started" in says(container["Id"]) for container in found)
@@ -77,8 +77,8 @@ def _until(condition: Callable[[], bool], seconds: float, what: str) -> float:
 
 
 def _statuses(runner: Runner) -> list[str]:
-    rows = runner.executions.list("default", limit=1000)
-    return [row.status for row in rows if row.instance == runner.settings.instance]
+    rows = runner.installation.executions.list("default", limit=1000)
+    return [row.status for row in rows if row.instance == runner.installation.settings.instance]
 
 
 CONTAINERS = {
@@ -177,7 +177,7 @@ def deployed(
         def by(how: str) -> Runner:
             if how not in started:
                 alone = started[how] = _alone(installation)
-                command = [sys.executable, str(PROGRAM), how, alone.settings.instance]
+                command = [sys.executable, str(PROGRAM), how, alone.installation.settings.instance]
                 # A worker asks for work every 10 s; that is not what is looked at here.
                 environment = {**_environment(alone), "PREFECT_WORKER_QUERY_SECONDS": "1"}
                 processes.enter_context(running(command, tmp_path_factory.mktemp(how) / "log", env=environment))
@@ -197,7 +197,7 @@ def test_a_cancel_at_the_server_ends_the_skills_of_a_deployed_flow(
     alone, containers = deployed(how), CONTAINERS[which]
     before = len(_statuses(alone))
     with get_client(sync_client=True) as client:
-        deployment = _deployment(client, f"{which.replace('_', '-')}/{alone.settings.instance}")
+        deployment = _deployment(client, f"{which.replace('_', '-')}/{alone.installation.settings.instance}")
         run_id = client.create_flow_run_from_deployment(deployment).id
         _until(lambda: _started(alone) == containers, 90, "the containers")
         client.set_flow_run_state(run_id, Cancelling())
@@ -213,14 +213,14 @@ def test_a_flow_run_whose_process_is_killed_ends_its_skills_by_its_hook(
 ) -> None:
     alone, pid_file = deployed("serve"), tmp_path / "pid"
     with get_client(sync_client=True) as client:
-        deployment = _deployment(client, f"hooked/{alone.settings.instance}")
+        deployment = _deployment(client, f"hooked/{alone.installation.settings.instance}")
         run = client.create_flow_run_from_deployment(deployment, parameters={"pid_file": str(pid_file)})
         _until(lambda: _started(alone) == 1, 90, "the container")
         os.kill(int(pid_file.read_text()), signal.SIGKILL)
         _until(lambda: _containers(alone) == 0, 60, "the container's end")
         _until(lambda: _final(client, run.id), 60, "the flow run's end")
         assert client.read_flow_run(run.id).state_name == "Crashed"
-    newest = next(row for row in alone.executions.list("default", limit=50) if row.owner == str(run.id))
+    newest = next(row for row in alone.installation.executions.list("default", limit=50) if row.owner == str(run.id))
     assert (newest.status, newest.reason) == (Status.FAILED, Reason.INFRASTRUCTURE)
 
 

@@ -22,6 +22,7 @@ from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings, S
 from skillbox_core.errors import DatabaseError
 from skillbox_core.models import Execution, Verdict
 from skillbox_core.operations.orphans import carry_out, end_owner, find_orphans
+from skillbox_core.run.steps import Steps
 from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_OWNER
 from skillbox_core.storage.execution_writes import ExecutionStore
 from tests.flows import seen
@@ -36,8 +37,8 @@ def alone(installation: Settings, runner: Runner, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("prefect_skillbox.flows.reconciler.SETTLED", timedelta(0))
     alone = Runner.from_settings(settings)
     yield alone
-    for container in alone.engine.containers({"skillbox.instance": settings.instance}):
-        alone.engine.remove(container["Id"])
+    for container in alone.installation.engine.containers({"skillbox.instance": settings.instance}):
+        alone.installation.engine.remove(container["Id"])
 
 
 @flow
@@ -55,7 +56,12 @@ def _owner(*states: State[Any]) -> str:
 
 def _abandoned(runner: Runner, owner: str) -> Execution:
     """A run whose worker went away when the skill had started."""
-    steps, request = runner.steps(), RunRequest(skill="slow", input={"seconds": 100})
+    steps, request = (
+        Steps(
+            runner.installation,
+        ),
+        RunRequest(skill="slow", input={"seconds": 100}),
+    )
     options = RunOptions(owner=owner, key=uuid.uuid4().hex)
     execution = steps.create_record(request, options)
     skill = steps.load_skill(execution, options)
@@ -64,7 +70,7 @@ def _abandoned(runner: Runner, owner: str) -> Execution:
 
 
 def _owners(runner: Runner) -> set[str]:
-    found = runner.engine.containers({"skillbox.instance": runner.settings.instance})
+    found = runner.installation.engine.containers({"skillbox.instance": runner.installation.settings.instance})
     return {container["Labels"][LABEL_OWNER] for container in found}
 
 
@@ -84,9 +90,9 @@ def test_it_ends_what_cancelled_and_lost_flow_runs_left_and_leaves_all_others(al
     state = cleanup_orphans(return_state=True)
     assert {(o["kind"], o["execution_id"]) for o in state.result() if o["done"]} == expected
     assert _owners(alone) == set(living)
-    assert alone.executions.get("default", cancelled.id).status == Status.CANCELLED
-    assert alone.executions.get("default", lost.id).status == Status.FAILED
-    assert alone.executions.get("default", neighbours.id).status == Status.RUNNING
+    assert alone.installation.executions.get("default", cancelled.id).status == Status.CANCELLED
+    assert alone.installation.executions.get("default", lost.id).status == Status.FAILED
+    assert alone.installation.executions.get("default", neighbours.id).status == Status.RUNNING
     with get_client(sync_client=True) as client:
         run = ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id])
         (artifact,) = client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=run))
@@ -96,7 +102,9 @@ def test_it_ends_what_cancelled_and_lost_flow_runs_left_and_leaves_all_others(al
     (event,) = seen.events(bool, resource=f"skillbox.execution.{lost.id}")
     assert event.event == "skillbox.execution.orphan-removed"
     assert {one.role: one.id for one in event.related}["owner"].startswith("prefect.flow-run.")
-    runner.steps().cleanup(neighbours, Verdict(Status.CANCELLED))
+    Steps(
+        runner.installation,
+    ).cleanup(neighbours, Verdict(Status.CANCELLED))
 
 
 def test_two_at_once_do_it_once_and_neither_fails(alone: Runner) -> None:
@@ -109,45 +117,47 @@ def test_two_at_once_do_it_once_and_neither_fails(alone: Runner) -> None:
         thread.join()
     assert [state.is_completed() for state in states] == [True, True], states
     assert _owners(alone) == set()
-    assert {alone.executions.get("default", e.id).status for e in abandoned} == {Status.CANCELLED}
+    assert {alone.installation.executions.get("default", e.id).status for e in abandoned} == {Status.CANCELLED}
 
 
 def test_what_a_later_try_takes_over_between_plan_and_deed_is_left(alone: Runner) -> None:
     owner = uuid.uuid4().hex
     execution = _abandoned(alone, owner)
-    found = find_orphans(alone, lambda owners: dict.fromkeys(owners, Status.FAILED))
+    found = find_orphans(alone.installation, lambda owners: dict.fromkeys(owners, Status.FAILED))
     assert {orphan.kind for orphan in found} == {"container", "record"}
     again = RunOptions(owner=owner, owner_attempt=1, key=uuid.uuid4().hex)
-    taken = alone.steps().create_record(RunRequest(skill="slow", input={"seconds": 100}), again)
+    taken = Steps(alone.installation).create_record(RunRequest(skill="slow", input={"seconds": 100}), again)
     assert (taken.id, taken.result) == (execution.id, None)
-    assert carry_out(alone, found) == []
-    assert alone.executions.get("default", execution.id).status == Status.RUNNING
-    assert len(alone.engine.containers({LABEL_OWNER: owner})) == 1
-    assert {orphan.done for orphan in end_owner(alone, owner, Status.CANCELLED)} == {True}
+    assert carry_out(alone.installation, found) == []
+    assert alone.installation.executions.get("default", execution.id).status == Status.RUNNING
+    assert len(alone.installation.engine.containers({LABEL_OWNER: owner})) == 1
+    assert {orphan.done for orphan in end_owner(alone.installation, owner, Status.CANCELLED)} == {True}
 
 
 def test_what_is_taken_over_while_others_are_cleaned_up_is_left(alone: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     owner = uuid.uuid4().hex
     both = {_abandoned(alone, owner).id for _ in range(2)}
-    found = find_orphans(alone, lambda owners: dict.fromkeys(owners, Status.FAILED))
+    found = find_orphans(alone.installation, lambda owners: dict.fromkeys(owners, Status.FAILED))
     taken, close = [], ExecutionStore.close
 
     def close_and_take_over(store: ExecutionStore, execution: Execution, verdict: Verdict) -> RunResult:
         closed = close(store, execution, verdict)
         again = RunOptions(owner=owner, owner_attempt=1, key=uuid.uuid4().hex)
-        taken.append(alone.steps().create_record(RunRequest(skill="slow", input={"seconds": 100}), again).id)
+        taken.append(
+            Steps(alone.installation).create_record(RunRequest(skill="slow", input={"seconds": 100}), again).id
+        )
         return closed
 
     monkeypatch.setattr(ExecutionStore, "close", close_and_take_over)
-    done = carry_out(alone, found)
+    done = carry_out(alone.installation, found)
     assert len(taken) == 1
     assert {(orphan.kind, orphan.execution_id) for orphan in done} == {
         (kind, id) for kind in ("record", "container") for id in both - set(taken)
     }
     monkeypatch.undo()
-    left = alone.engine.containers({LABEL_OWNER: owner})
+    left = alone.installation.engine.containers({LABEL_OWNER: owner})
     assert [container["Labels"][LABEL_EXECUTION] for container in left] == taken
-    end_owner(alone, owner, Status.CANCELLED)
+    end_owner(alone.installation, owner, Status.CANCELLED)
 
 
 def test_without_the_database_it_says_so_and_touches_nothing(alone: Runner, monkeypatch: pytest.MonkeyPatch) -> None:

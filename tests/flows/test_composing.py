@@ -259,7 +259,7 @@ def test_a_cancelled_call_raises_and_gives_its_caller_no_state(
 
     with pytest.raises(CancelledRun):
         stopped()
-    (row,) = runner.executions.list("default", skill=name)
+    (row,) = runner.installation.executions.list("default", skill=name)
     assert row.status == Status.CANCELLED
 
 
@@ -280,9 +280,9 @@ def test_prefects_own_timeout_ends_a_skill_and_is_told_from_an_error(
     assert time.monotonic() - began < 30
     assert isinstance(state.result(raise_on_failure=False), TimeoutError)
     assert state.name == "TimedOut"
-    (row,) = runner.executions.list("default", skill=name)
+    (row,) = runner.installation.executions.list("default", skill=name)
     assert row.status == Status.CANCELLED
-    assert runner.engine.containers({LABEL_SKILL: f"{name}@1.0.0"}) == []
+    assert runner.installation.engine.containers({LABEL_SKILL: f"{name}@1.0.0"}) == []
 
 
 def test_the_steps_of_a_skill_do_not_count_against_the_limit_of_a_tag(show: SkillTask) -> None:

@@ -138,7 +138,7 @@ def test_prefect_deploy_all_works_and_a_process_worker_runs_each_deployment(
     ended = [_ended(client, run) for run in runs]
     assert [(run.name, run.state_name) for run in ended if not run.state or not run.state.is_completed()] == []
     assert ended[0].name == "word-count@^1"
-    newest = runner.executions.list("default", skill="word-count", limit=1)[0]
+    newest = runner.installation.executions.list("default", skill="word-count", limit=1)[0]
     assert (newest.owner, newest.skill_version, newest.asked_version) == (str(runs[0].id), "1.0.0", "^1")
 
 
@@ -185,7 +185,9 @@ def test_a_deployed_skill_has_its_own_inputs_as_parameters(
 
     ended = _ended(client, _start(client, f"text-summary/{name}", {"text": "Rain fell. Rain rose."}))
     assert (ended.state_name, ended.name) == ("Completed", "text-summary@^1")
-    row = runner.executions.get("default", runner.executions.list("default", skill="text-summary", limit=1)[0].id)
+    row = runner.installation.executions.get(
+        "default", runner.installation.executions.list("default", skill="text-summary", limit=1)[0].id
+    )
     assert (row.input, row.owner) == ('{"text":"Rain fell. Rain rose."}', str(ended.id))
 
 
@@ -228,7 +230,9 @@ def test_a_deployment_with_a_schedule_runs_by_itself(worker: None, client: SyncP
     finally:
         client.delete_deployment_schedule(deployment.id, schedule.id)
     assert [run.auto_scheduled for run in runs[:1]] == [True]
-    owners = {row.owner for row in runner.executions.list("default", skill="word-count", status=Status.SUCCESS)}
+    owners = {
+        row.owner for row in runner.installation.executions.list("default", skill="word-count", status=Status.SUCCESS)
+    }
     assert str(runs[0].id) in owners
 
 
@@ -253,8 +257,8 @@ def test_a_skill_can_be_served_without_a_pool(
         assert list(deployment.parameter_openapi_schema["properties"]) == ["input"]  # type: ignore[index]
         run = _ended(client, _start(client, name, {"input": {"n": 7, "from": "here"}}))
     assert run.state_name == "Completed"
-    (row,) = runner.executions.list("default", skill=skill)
-    assert runner.executions.get("default", row.id).output == '{"from":"here","n":7}'
+    (row,) = runner.installation.executions.list("default", skill=skill)
+    assert runner.installation.executions.get("default", row.id).output == '{"from":"here","n":7}'
     client.delete_deployment(deployment.id)
 
 

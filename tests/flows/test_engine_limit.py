@@ -100,7 +100,7 @@ def test_a_missing_limit_is_made_and_every_run_keeps_to_what_an_administrator_se
         return times({"seconds": 0})
 
     once()
-    assert _active(limit_name)[1] == runner.settings.max_engine_execs
+    assert _active(limit_name)[1] == runner.installation.settings.max_engine_execs
     with get_client(sync_client=True) as client:
         client.update_global_concurrency_limit(limit_name, GlobalConcurrencyLimitUpdate(limit=2))
     runs = [result.output for result in spans()]

@@ -41,7 +41,10 @@ json.dump(json.load(open("/sandbox/input.json")), open("/sandbox/out/output.json
 
 
 def _try(runner: Runner, *arguments: str) -> subprocess.CompletedProcess[str]:
-    home = {"SKILLBOX_HOME": str(runner.settings.home), "SKILLBOX_INSTANCE": runner.settings.instance}
+    home = {
+        "SKILLBOX_HOME": str(runner.installation.settings.home),
+        "SKILLBOX_INSTANCE": runner.installation.settings.instance,
+    }
     return subprocess.run(
         [sys.executable, str(PROGRAM), *arguments], env={**os.environ, **home}, capture_output=True, text=True
     )
@@ -57,7 +60,7 @@ def test_a_flow_run_whose_worker_was_killed_ends_in_one_result(
     name = make_skill(SCRIPT)
     with get_client(sync_client=True) as client:
         run_id = str(client.create_flow_run(FLOWS[which], parameters={"name": name}).id)
-        with Starts(runner.engine.url, f"{LABEL_OWNER}={run_id}") as starts:
+        with Starts(runner.installation.engine.url, f"{LABEL_OWNER}={run_id}") as starts:
             first = _try(runner, which, run_id, name, point)
             assert first.returncode == -9, first.stderr
             second = _try(runner, which, run_id, name)
@@ -66,12 +69,12 @@ def test_a_flow_run_whose_worker_was_killed_ends_in_one_result(
         state = client.read_flow_run(uuid.UUID(run_id)).state
         assert state is not None
         assert state.is_completed()
-    (listed,) = runner.executions.list("default", skill=name)
-    row = runner.executions.get("default", listed.id)
+    (listed,) = runner.installation.executions.list("default", skill=name)
+    row = runner.installation.executions.get("default", listed.id)
     assert row.status == Status.SUCCESS
     assert row.logs == "line 0\nline 1\nline 2\n"
     assert row.files_list.count("start-") == 1
-    assert runner.engine.containers({LABEL_OWNER: run_id}) == []
+    assert runner.installation.engine.containers({LABEL_OWNER: run_id}) == []
 
 
 def test_a_flow_that_retries_keeps_what_its_skills_have_done(runner: Runner, make_skill: MakeSkill) -> None:
@@ -87,7 +90,7 @@ def test_a_flow_that_retries_keeps_what_its_skills_have_done(runner: Runner, mak
     second_time_lucky()
     assert tries[0] == tries[1]
     assert len(set(tries[0])) == 3
-    assert len(runner.executions.list("default", skill=name)) == 3
+    assert len(runner.installation.executions.list("default", skill=name)) == 3
 
 
 def test_a_later_try_takes_over_nothing_that_had_another_environment(make_skill: MakeSkill) -> None:
@@ -114,7 +117,7 @@ def test_a_flow_run_that_is_suspended_goes_on_with_what_its_skills_have_done(
     def approved() -> None:
         future = skill(name).submit({"n": 1})
         if not suspended:
-            assert eventually(lambda: runner.engine.containers({LABEL_OWNER: str(run.id)}), bool)
+            assert eventually(lambda: runner.installation.engine.containers({LABEL_OWNER: str(run.id)}), bool)
             suspended.append(True)
             suspend_flow_run(timeout=60)
         outputs.append(future.result().output)
@@ -124,11 +127,11 @@ def test_a_flow_run_that_is_suspended_goes_on_with_what_its_skills_have_done(
         run = client.create_flow_run_from_deployment(deployment_id)
         with pytest.raises(Pause):
             run_flow(approved, flow_run=run)
-        (row,) = runner.executions.list("default", skill=name)
+        (row,) = runner.installation.executions.list("default", skill=name)
         assert row.status == Status.SUCCESS, row.error
         assert client.read_flow_run(run.id).state_name == "Suspended"
         client.resume_flow_run(run.id)
         run = client.read_flow_run(run.id)
         assert run_flow(approved, flow_run=run, return_type="state").is_completed()
     assert outputs == [{"n": 1}]
-    assert len(runner.executions.list("default", skill=name)) == 1
+    assert len(runner.installation.executions.list("default", skill=name)) == 1

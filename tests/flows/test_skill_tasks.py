@@ -143,10 +143,10 @@ def test_prefects_retries_run_a_failed_skill_again_as_a_new_execution(runner: Ru
     def fails() -> None:
         failing({})
 
-    before = len(runner.executions.list("default", skill="always-fails", limit=100))
+    before = len(runner.installation.executions.list("default", skill="always-fails", limit=100))
     with pytest.raises(ExecutionFailedError):
         fails()
-    assert len(runner.executions.list("default", skill="always-fails", limit=100)) == before + 2
+    assert len(runner.installation.executions.list("default", skill="always-fails", limit=100)) == before + 2
 
 
 def test_all_calls_of_a_flow_run_get_the_version_that_the_first_one_got(runner: Runner, tmp_path: Path) -> None:
@@ -157,7 +157,7 @@ def test_all_calls_of_a_flow_run_get_the_version_that_the_first_one_got(runner: 
         with zipfile.ZipFile(tmp_path / "counted.zip", "w") as archive:
             archive.writestr("SKILL.md", text)
             archive.writestr("main.py", "open('/sandbox/out/output.json','w').write('1')")
-        runner.registry.push("default", tmp_path / "counted.zip")
+        runner.installation.registry.push("default", tmp_path / "counted.zip")
 
     @flow
     def twice(newer: str) -> list[str]:

@@ -29,7 +29,7 @@ def inside(request: pytest.FixtureRequest, runner: Runner, tmp_path_factory: pyt
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("SKILL.md", "---\nname: inside\ndescription: Looks around.\nlang: python\n---\n")
         archive.write(LOOKS_AROUND, "main.py")
-    runner.registry.push("default", path)
+    runner.installation.registry.push("default", path)
     paths = {"masked": list(MASKED_PATHS), "read-only": list(READONLY_PATHS)}
     result = runner.run(RunRequest(skill="inside", input=paths))
     assert result.status is Status.SUCCESS, result
@@ -112,12 +112,12 @@ ENGINES_OWN = {
 def test_no_path_that_an_engine_masks_by_itself_is_given_up(runner: Runner) -> None:
     assert set(MASKED_PATHS) >= ENGINES_OWN
     assert set(READONLY_PATHS) >= {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"}
-    plain = {"Image": runner.settings.image_aliases.get("bash:5", "bash:5"), "Cmd": ["true"]}
-    container = runner.engine.create("t-defaults", plain)
+    plain = {"Image": runner.installation.settings.image_aliases.get("bash:5", "bash:5"), "Cmd": ["true"]}
+    container = runner.installation.engine.create("t-defaults", plain)
     try:
-        host = runner.engine.inspect(container)["HostConfig"]
+        host = runner.installation.engine.inspect(container)["HostConfig"]
     finally:
-        runner.engine.remove(container)
+        runner.installation.engine.remove(container)
     assert set(MASKED_PATHS) >= set(host["MaskedPaths"])
     assert set(READONLY_PATHS) >= set(host["ReadonlyPaths"])
 
@@ -130,12 +130,12 @@ def seen_by_engine(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> 
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("SKILL.md", "---\nname: waits\ndescription: Waits.\nlang: python\n---\n")
         archive.writestr("main.py", "import time; print('on', flush=True); time.sleep(60)")
-    runner.registry.push("default", path)
+    runner.installation.registry.push("default", path)
     token, seen = CancelToken(), {}
 
     def look(_stream: str, _line: str) -> None:
-        (container,) = runner.engine.containers({"skillbox.skill": "waits@1.0.0"})
-        seen.update(runner.engine.inspect(container["Id"]))
+        (container,) = runner.installation.engine.containers({"skillbox.skill": "waits@1.0.0"})
+        seen.update(runner.installation.engine.inspect(container["Id"]))
         token.cancel()
 
     request = RunRequest(skill="waits", input={"secret": INPUT_SECRET}, env={"API_KEY": SECRET})
@@ -170,7 +170,7 @@ def test_the_engine_reports_each_hardening(seen_by_engine: dict[str, Any], runne
     assert "no-new-privileges" in options
     assert '"SCMP_ACT_ERRNO"' in options
     assert config["Labels"]["managed-by"] == "skillbox"
-    assert config["Labels"]["skillbox.instance"] == runner.settings.instance
+    assert config["Labels"]["skillbox.instance"] == runner.installation.settings.instance
 
 
 def test_inspect_shows_neither_input_nor_environment(seen_by_engine: dict[str, Any]) -> None:
@@ -190,9 +190,13 @@ def test_pid_1_knows_no_secret(run: Run, runner: Runner) -> None:
 
 
 def test_an_image_with_a_volume_is_refused(runner: Runner, make_skill: MakeSkill) -> None:
-    api = runner.engine._api
+    api = runner.installation.engine._api
     container = api.create_container_from_config(
-        {"Image": runner.settings.image_aliases.get("bash:5", "bash:5"), "Cmd": ["true"], "Volumes": {"/data": {}}},
+        {
+            "Image": runner.installation.settings.image_aliases.get("bash:5", "bash:5"),
+            "Cmd": ["true"],
+            "Volumes": {"/data": {}},
+        },
         "t-volume",
     )["Id"]
     try:
@@ -201,7 +205,7 @@ def test_an_image_with_a_volume_is_refused(runner: Runner, make_skill: MakeSkill
         api.remove_container(container, v=True)
     try:
         other = Runner.from_settings(
-            runner.settings.model_copy(update={"image_aliases": {"bash:5": "skillbox-test/volume:1"}})
+            runner.installation.settings.model_copy(update={"image_aliases": {"bash:5": "skillbox-test/volume:1"}})
         )
         result = other.run(RunRequest(skill="fingerprint"))
         assert (result.status, result.reason) == (Status.FAILED, "policy")
@@ -231,7 +235,7 @@ def test_two_runs_at_once_see_nothing_of_each_other(runner: Runner, make_skill: 
 
 
 def test_the_doctor_finds_the_walls_standing(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    checks = {check.part: check for check in examine(runner)}
+    checks = {check.part: check for check in examine(runner.installation)}
     assert checks["sandbox"].level == "OK", checks["sandbox"]
     assert {check.level for check in checks.values()} <= {"OK", "WARN"}, checks
     assert os.environ.get("PREFECT_API_URL")

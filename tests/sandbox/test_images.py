@@ -18,28 +18,28 @@ OTHER = f"sha256:{'e' * 64}"
 @pytest.fixture(scope="module")
 def image(runner: Runner) -> Iterator[tuple[str, str]]:
     """A name of this module's own for an image that is there, and the image's id."""
-    aliases = runner.settings.image_aliases
-    found = ready_image(runner.engine, aliases.get("bash:5", "bash:5"))
+    aliases = runner.installation.settings.image_aliases
+    found = ready_image(runner.installation.engine, aliases.get("bash:5", "bash:5"))
     name = f"skillbox-test/{uuid.uuid4().hex[:8]}"
-    runner.engine._api.tag(found.id, name, "1")
+    runner.installation.engine._api.tag(found.id, name, "1")
     yield f"{name}:1", found.id
-    runner.engine._api.remove_image(f"{name}:1")
+    runner.installation.engine._api.remove_image(f"{name}:1")
 
 
 def test_a_pinned_image_is_found_by_its_digest_whatever_its_tag_says(runner: Runner, image: tuple[str, str]) -> None:
     name, digest = image
-    assert ready_image(runner.engine, name).id == digest
-    assert ready_image(runner.engine, f"{name}@{digest}").id == digest
-    assert ready_image(runner.engine, f"moved/elsewhere:1@{digest}").id == digest
-    assert described(f"{name}@{digest}", ready_image(runner.engine, name)) == f"{name}@{digest}"
+    assert ready_image(runner.installation.engine, name).id == digest
+    assert ready_image(runner.installation.engine, f"{name}@{digest}").id == digest
+    assert ready_image(runner.installation.engine, f"moved/elsewhere:1@{digest}").id == digest
+    assert described(f"{name}@{digest}", ready_image(runner.installation.engine, name)) == f"{name}@{digest}"
 
 
 def test_a_name_with_other_contents_than_its_digest_says_is_refused(runner: Runner, image: tuple[str, str]) -> None:
     name, digest = image
     with pytest.raises(ImageNotAllowedError, match=f"pinned to {OTHER}, and the engine has {digest}"):
-        ready_image(runner.engine, f"{name}@{OTHER}")
+        ready_image(runner.installation.engine, f"{name}@{OTHER}")
     with pytest.raises(ImageUnavailableError):
-        ready_image(runner.engine, f"skillbox-test/not-there:1@{OTHER}")
+        ready_image(runner.installation.engine, f"skillbox-test/not-there:1@{OTHER}")
 
 
 @pytest.mark.parametrize(
@@ -68,14 +68,16 @@ def pinned(settings: Settings, name: str, digest: str, *, by: str) -> Runner:
 @pytest.mark.parametrize("by", ["allowlist", "alias"])
 def test_the_digest_that_ran_is_on_the_record(runner: Runner, image: tuple[str, str], by: str) -> None:
     name, digest = image
-    result = pinned(runner.settings, name, digest, by=by).run(RunRequest(skill="fingerprint", input={"text": "x"}))
+    result = pinned(runner.installation.settings, name, digest, by=by).run(
+        RunRequest(skill="fingerprint", input={"text": "x"})
+    )
     assert result.status is Status.SUCCESS, result
-    row = runner.executions.get("default", result.execution_id)
+    row = runner.installation.executions.get("default", result.execution_id)
     assert (row.image, row.image_id) == (f"{name}@{digest}", digest)
 
 
 @pytest.mark.parametrize("by", ["allowlist", "alias"])
 def test_another_digest_ends_the_run_before_anything_is_made(runner: Runner, image: tuple[str, str], by: str) -> None:
-    result = pinned(runner.settings, image[0], OTHER, by=by).run(RunRequest(skill="fingerprint"))
+    result = pinned(runner.installation.settings, image[0], OTHER, by=by).run(RunRequest(skill="fingerprint"))
     assert (result.status, result.reason) == (Status.FAILED, Reason.POLICY), result
     assert OTHER in (result.error or "")

@@ -32,6 +32,7 @@ from skillbox_core import (
 from skillbox_core.errors import EngineError, InvalidRequestError, StorageError
 from skillbox_core.inputs.local import digest_local
 from skillbox_core.models import FileDigest, Verdict
+from skillbox_core.run.steps import Steps
 from skillbox_core.sandbox.container import LABEL_INSTANCE
 from skillbox_core.sandbox.delivery import TarPlan
 from tests.conftest import MakeSkill, Run
@@ -71,7 +72,7 @@ def given(run: Run, runner: Runner) -> Iterator[Any]:
         return run(LIST, files_in=input_files(files), **options)
 
     yield list_files
-    assert list(runner.spool.iterdir()) == []
+    assert list(runner.installation.spool.iterdir()) == []
 
 
 @pytest.mark.parametrize("lang", ["bash", "python", "node"])
@@ -107,7 +108,7 @@ def test_the_files_of_an_earlier_run_become_the_next_ones(given: Any, earlier: R
     ):  # fmt: skip
         result = given(files).raise_for_status()
         assert result.output == inside
-        row = runner.executions.get("default", result.execution_id)
+        row = runner.installation.executions.get("default", result.execution_id)
         digests = {file.path: file for file in earlier.artifacts.files}
         assert [FileDigest(*file) for file in json.loads(row.input_files)] == [
             FileDigest(name, len(text), digests[text.removeprefix("in ")].sha256)
@@ -171,11 +172,13 @@ def _link(at: Path, to: str) -> Path:
 def test_what_is_no_file_or_not_for_skills_is_refused_before_the_record(
     runner: Runner, tmp_path: Path, make: Any, said: str
 ) -> None:
-    before = len(runner.executions.list("default", limit=1000))
+    before = len(runner.installation.executions.list("default", limit=1000))
     with pytest.raises(InvalidRequestError) as caught:
-        runner.run(RunRequest(skill="stats"), RunOptions(files=input_files(make(tmp_path, runner.settings.home))))
+        runner.run(
+            RunRequest(skill="stats"), RunOptions(files=input_files(make(tmp_path, runner.installation.settings.home)))
+        )
     assert said in str(caught.value)
-    assert len(runner.executions.list("default", limit=1000)) == before
+    assert len(runner.installation.executions.list("default", limit=1000)) == before
 
 
 def test_a_file_whose_size_is_not_what_the_system_says_is_refused() -> None:
@@ -195,14 +198,16 @@ def test_a_file_that_leads_elsewhere_by_the_time_it_is_copied_is_refused(
         lambda: ((tmp_path / "x.csv").unlink(), (tmp_path / "x.csv").symlink_to("/etc/passwd")),
         lambda: (tmp_path / "x.csv").unlink(),
     ):
-        steps = runner.steps()
+        steps = Steps(
+            runner.installation,
+        )
         execution = steps.create_record(RunRequest(skill=name), options)
         skill = steps.load_skill(execution, options)
         change()
         with pytest.raises(InvalidRequestError, match=r"changed while|can't be read"):
             steps.create_container(execution, skill, RunRequest(skill=name), options)
-        assert runner.engine.containers({"skillbox.execution": execution.id}) == []
-        assert list(runner.spool.iterdir()) == []
+        assert runner.installation.engine.containers({"skillbox.execution": execution.id}) == []
+        assert list(runner.installation.spool.iterdir()) == []
         steps.cleanup(execution, Verdict(Status.FAILED))
         (tmp_path / "x.csv").unlink(missing_ok=True)
         (tmp_path / "x.csv").write_text("before")
@@ -227,7 +232,7 @@ def test_a_page_that_breaks_off_is_no_file(runner: Runner, make_skill: MakeSkill
     with web({"/x": Page([b"half"], headers={"Content-Length": "8"}, says_length=False)}) as address:
         result = runner.run(RunRequest(skill=make_skill(LIST)), RunOptions(files=input_files(f"{address}/x")))
     assert (result.status, result.reason) == (Status.FAILED, Reason.INFRASTRUCTURE), result
-    assert list(runner.spool.iterdir()) == []
+    assert list(runner.installation.spool.iterdir()) == []
 
 
 @pytest.mark.parametrize("says_length", [True, False])
@@ -248,7 +253,7 @@ def test_what_is_over_the_limit_is_refused_also_when_its_size_is_not_told(
             result = small.run(RunRequest(skill=name), options)
             assert (result.status, result.reason) == (Status.FAILED, Reason.INPUT)
             assert "SKILLBOX_MAX_INPUT_FILES_SIZE" in (result.error or "")
-    assert list(small.spool.iterdir()) == []
+    assert list(small.installation.spool.iterdir()) == []
 
 
 def test_files_that_do_not_fit_the_scratch_area_are_refused_with_the_way_out(run: Run, tmp_path: Path) -> None:
@@ -314,10 +319,10 @@ def test_a_run_that_is_taken_over_needs_its_files_no_more(
             RunRequest(skill=name),
             RunOptions(key="taken-" + name, files=input_files(f"{address}/x.csv")),
         )
-        lost = Runner.from_settings(runner.settings).steps()
+        lost = Steps(Runner.from_settings(runner.installation.settings).installation)
         execution = lost.create_record(request, options)
         sandbox = lost.create_container(execution, lost.load_skill(execution, options), request, options)
-        again = Runner.from_settings(runner.settings).steps()
+        again = Steps(Runner.from_settings(runner.installation.settings).installation)
         taken = again.create_record(request, options)
         pages.clear()
         assert again.create_container(taken, again.load_skill(taken, options), request, options).name == sandbox.name
@@ -341,8 +346,8 @@ def test_a_run_is_cancelled_while_its_files_are_still_coming(runner: Runner, mak
         result = runner.run(RunRequest(skill=name), RunOptions(files=input_files(f"{address}/x")), cancel=token)
         stopper.join()
     assert (result.status, result.reason) == (Status.CANCELLED, None)
-    assert runner.engine.containers({LABEL_INSTANCE: runner.settings.instance}) == []
-    assert list(runner.spool.iterdir()) == []
+    assert runner.installation.engine.containers({LABEL_INSTANCE: runner.installation.settings.instance}) == []
+    assert list(runner.installation.spool.iterdir()) == []
 
 
 def test_200_mb_pass_in_little_memory(runner: Runner, make_skill: MakeSkill, tmp_path: Path) -> None:
@@ -366,8 +371,8 @@ print((peak() - before) // 1024)
     script.write_text(code)
     environment = {
         **os.environ,
-        "SKILLBOX_HOME": str(runner.settings.home),
-        "SKILLBOX_INSTANCE": runner.settings.instance,
+        "SKILLBOX_HOME": str(runner.installation.settings.home),
+        "SKILLBOX_INSTANCE": runner.installation.settings.instance,
         "SKILLBOX_MAX_INPUT_FILES_SIZE": "300000000",
     }
     done = subprocess.run(

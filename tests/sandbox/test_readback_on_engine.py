@@ -23,10 +23,10 @@ FIELDS = sorted(container_config(image_id="", memory=1, scratch=1, cpu_quota=1, 
 
 @pytest.fixture(scope="module")
 def asked(runner: Runner) -> dict[str, Any]:
-    image = runner.settings.image_aliases.get("python:3.12-slim", "python:3.12-slim")
-    labels = {LABEL_EXECUTION: uuid.uuid4().hex, LABEL_INSTANCE: runner.settings.instance}
+    image = runner.installation.settings.image_aliases.get("python:3.12-slim", "python:3.12-slim")
+    labels = {LABEL_EXECUTION: uuid.uuid4().hex, LABEL_INSTANCE: runner.installation.settings.instance}
     return container_config(
-        image_id=ready_image(runner.engine, image).id,
+        image_id=ready_image(runner.installation.engine, image).id,
         memory=64 << 20,
         scratch=32 << 20,
         cpu_quota=50_000,
@@ -43,7 +43,7 @@ def reported(engine: Engine, body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def test_an_engine_takes_the_whole_policy_over(runner: Runner, asked: dict[str, Any]) -> None:
-    assert list(map(str, differences(asked, reported(runner.engine, asked)))) == []
+    assert list(map(str, differences(asked, reported(runner.installation.engine, asked)))) == []
 
 
 @pytest.mark.parametrize("field", FIELDS)
@@ -51,7 +51,7 @@ def test_a_field_that_gets_lost_is_a_difference(runner: Runner, asked: dict[str,
     body = copy.deepcopy(asked)
     del body["HostConfig"][field]
     try:
-        answer = reported(runner.engine, body)
+        answer = reported(runner.installation.engine, body)
     except EngineError:
         # The engine itself does not take the rest without it.
         return
@@ -78,18 +78,20 @@ def test_a_sandbox_that_was_weakened_on_its_way_is_never_started(
     run: Run, runner: Runner, monkeypatch: pytest.MonkeyPatch, field: str, value: object
 ) -> None:
     """As a proxy, a plug-in or an old API would do it: the create call's body arrives changed."""
-    create, start, started = runner.engine.create, runner.engine.start, []
+    create, start, started = runner.installation.engine.create, runner.installation.engine.start, []
 
     def weakened(name: str, config: Mapping[str, Any]) -> str:
         return create(name, {**config, "HostConfig": {**config["HostConfig"], field: value}})
 
-    monkeypatch.setattr(runner.engine, "create", weakened)
-    monkeypatch.setattr(runner.engine, "start", lambda container: (started.append(container), start(container)))
+    monkeypatch.setattr(runner.installation.engine, "create", weakened)
+    monkeypatch.setattr(
+        runner.installation.engine, "start", lambda container: (started.append(container), start(container))
+    )
     result = run("print('I ran')")
     assert (result.status, result.reason) == (Status.FAILED, Reason.POLICY), result
     assert f"HostConfig.{field}" in (result.error or "")
     assert (started, result.logs) == ([], "")
-    assert runner.engine.containers({LABEL_INSTANCE: runner.settings.instance}) == []
+    assert runner.installation.engine.containers({LABEL_INSTANCE: runner.installation.settings.instance}) == []
 
 
 def test_the_next_run_is_as_good_as_ever(runner: Runner) -> None:

@@ -29,6 +29,7 @@ from skillbox_core import (
 )
 from skillbox_core.errors import EngineError, InvalidRequestError
 from skillbox_core.models import Ending, Verdict
+from skillbox_core.run.steps import Steps
 from skillbox_core.sandbox import container as sandbox_container
 from skillbox_core.sandbox import follow
 from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_INSTANCE, adopt, container_name
@@ -174,7 +175,7 @@ def test_logs_come_live_and_both_streams_are_told_apart(run: Run) -> None:
 def test_any_bytes_a_skill_prints_end_in_a_readable_finished_record(run: Run, runner: Runner) -> None:
     script = ANSWER + "import sys; sys.stdout.buffer.write(b'a\\0b\\xff\\xc3\\x1b[31m\\n' + '\\u4e16'.encode()[:2])"
     result = run(script)
-    again = runner.executions.result("default", result.execution_id)
+    again = runner.installation.executions.result("default", result.execution_id)
     assert again.status is Status.SUCCESS
     assert again.logs == result.logs == "a\ufffdb\ufffd\ufffd\x1b[31m\n\ufffd\n"
 
@@ -183,7 +184,7 @@ def test_a_flood_of_output_is_capped_and_the_cut_is_marked(run: Run, runner: Run
     script = ANSWER + "print('first')\nfor i in range(400000): print('é' * 20, i)\nprint('last')"
     result = run(script, timeout="60s")
     assert result.status is Status.SUCCESS
-    assert len(result.logs.encode()) <= runner.settings.max_output_size
+    assert len(result.logs.encode()) <= runner.installation.settings.max_output_size
     assert result.logs.startswith("first\n")
     assert result.logs.endswith("last\n")
     assert "bytes of log are missing here" in result.logs
@@ -208,7 +209,7 @@ open(d + "new\\nline", "w"); open(d + "secret", "w").write("x"); os.chmod(d + "s
     assert len(names & {"b.bin", "hard"}) == 1
     for said in ("symbolic link", "hard link", "named pipe", "empty folder", "control or invisible"):
         assert said in result.logs
-    runner.artifacts.extract(result.artifacts, tmp_path / "out")
+    runner.installation.artifacts.extract(result.artifacts, tmp_path / "out")
     assert (tmp_path / "out/deep/er/a.txt").read_text() == "hello"
     assert result.files_url.endswith(f"default/{result.execution_id}/files.tar.gz")
 
@@ -230,7 +231,7 @@ def test_a_cancel_kills_the_container_and_is_not_a_timeout(run: Run, runner: Run
     assert time.monotonic() - began < 10
     assert (result.status, result.reason) == (Status.CANCELLED, None)
     assert result.logs == "on\n"
-    assert runner.engine.containers({LABEL_INSTANCE: runner.settings.instance}) == []
+    assert runner.installation.engine.containers({LABEL_INSTANCE: runner.installation.settings.instance}) == []
 
 
 def test_an_interrupt_ends_the_record_as_cancelled_and_passes_on(runner: Runner, make_skill: MakeSkill) -> None:
@@ -241,9 +242,9 @@ def test_an_interrupt_ends_the_record_as_cancelled_and_passes_on(runner: Runner,
 
     with pytest.raises(KeyboardInterrupt):
         runner.run(RunRequest(skill=name), on_log=interrupt)
-    row = runner.executions.list("default", skill=name)[0]
+    row = runner.installation.executions.list("default", skill=name)[0]
     assert row.status == "cancelled"
-    assert runner.engine.containers({LABEL_INSTANCE: runner.settings.instance}) == []
+    assert runner.installation.engine.containers({LABEL_INSTANCE: runner.installation.settings.instance}) == []
 
 
 def test_an_interrupt_passes_on_though_its_end_cannot_be_recorded(
@@ -251,7 +252,7 @@ def test_an_interrupt_passes_on_though_its_end_cannot_be_recorded(
 ) -> None:
     runner = Runner.from_settings(installation.model_copy(update={"home": tmp_path / "home"}))
     package(EXAMPLES / "skills" / "slow", tmp_path / "slow.zip", installation.max_skill_size)
-    runner.registry.push("default", tmp_path / "slow.zip")
+    runner.installation.registry.push("default", tmp_path / "slow.zip")
 
     def interrupt(_stream: str, _line: str) -> None:
         with closing(sqlite3.connect(tmp_path / "home" / "skillbox.db")) as database, database:
@@ -261,14 +262,14 @@ def test_an_interrupt_passes_on_though_its_end_cannot_be_recorded(
     with pytest.raises(KeyboardInterrupt):
         runner.run(RunRequest(skill="slow", input={"seconds": 30}), on_log=interrupt)
     assert "its end can't be recorded" in caplog.text
-    assert runner.engine.containers({LABEL_INSTANCE: installation.instance}) == []
+    assert runner.installation.engine.containers({LABEL_INSTANCE: installation.instance}) == []
 
 
 def test_a_skill_of_the_original_runs_unchanged_through_an_alias(run: Run, runner: Runner) -> None:
     result = run(ANSWER, front="image: python:3.12-slim\nversion: 2.1.0\ntimeout: 1m")
     assert (result.status, result.version) == (Status.SUCCESS, "2.1.0")
-    row = runner.executions.get("default", result.execution_id)
-    assert row.image == runner.settings.image_aliases.get("python:3.12-slim", "python:3.12-slim")
+    row = runner.installation.executions.get("default", result.execution_id)
+    assert row.image == runner.installation.settings.image_aliases.get("python:3.12-slim", "python:3.12-slim")
     assert (row.image_id or "").startswith("sha256:")
 
 
@@ -319,13 +320,13 @@ def _meet(maker: Runner, other: Runner, skill: str, started: Callable[[str], Non
     Both must end at one container, and the skill must succeed.
     """
     request, options, made = RunRequest(skill=skill), RunOptions(key=uuid.uuid4().hex), threading.Event()
-    steps, sandboxes = maker.steps(), []
+    steps, sandboxes = Steps(maker.installation), []
 
     def start(container: str) -> None:
         made.set()
         started(container)
 
-    maker.engine.start = start  # type: ignore[method-assign]
+    maker.installation.engine.start = start  # type: ignore[method-assign]
     execution = steps.create_record(request, options)
     loaded = steps.load_skill(execution, options)
     making = threading.Thread(
@@ -339,23 +340,27 @@ def _meet(maker: Runner, other: Runner, skill: str, started: Callable[[str], Non
 
 
 def test_a_new_container_is_left_to_the_worker_who_is_about_to_start_it(runner: Runner, make_skill: MakeSkill) -> None:
-    slow = Runner.from_settings(runner.settings)
-    start = slow.engine.start
+    slow = Runner.from_settings(runner.installation.settings)
+    start = slow.installation.engine.start
 
     def start_late(container: str) -> None:
         time.sleep(0.7)
         start(container)
 
-    _meet(slow, Runner.from_settings(runner.settings), make_skill(ANSWER), start_late)
+    _meet(slow, Runner.from_settings(runner.installation.settings), make_skill(ANSWER), start_late)
 
 
 def test_a_container_that_is_started_while_another_worker_removes_it_as_abandoned_stays(
     runner: Runner, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sandbox_container, "UNSTARTED", 0.0)
-    slow, other = Runner.from_settings(runner.settings), Runner.from_settings(runner.settings)
+    slow, other = Runner.from_settings(runner.installation.settings), Runner.from_settings(runner.installation.settings)
     removing, started, anew = threading.Event(), threading.Event(), []
-    start, remove, create = slow.engine.start, other.engine.remove, other.engine.create
+    start, remove, create = (
+        slow.installation.engine.start,
+        other.installation.engine.remove,
+        other.installation.engine.create,
+    )
 
     def start_late(container: str) -> None:
         assert removing.wait(30)
@@ -372,8 +377,8 @@ def test_a_container_that_is_started_while_another_worker_removes_it_as_abandone
         anew.append(container)
         return container
 
-    monkeypatch.setattr(other.engine, "remove", remove_late)
-    monkeypatch.setattr(other.engine, "create", create_noted)
+    monkeypatch.setattr(other.installation.engine, "remove", remove_late)
+    monkeypatch.setattr(other.installation.engine, "create", create_noted)
     _meet(slow, other, make_skill(ANSWER), start_late)
     assert anew == []
 
@@ -384,17 +389,17 @@ def test_a_container_made_by_a_lost_worker_is_adopted_with_its_logs_from_the_fir
     name = make_skill("import json,time,uuid\nu=uuid.uuid4().hex\nprint('first',u)\ntime.sleep(2)\n"
                       "json.dump(u, open('/sandbox/out/output.json','w'))")  # fmt: skip
     request, options = RunRequest(skill=name), RunOptions(key="lost-" + name)
-    lost = Runner.from_settings(runner.settings).steps()
+    lost = Steps(Runner.from_settings(runner.installation.settings).installation)
     execution = lost.create_record(request, options)
     skill = lost.load_skill(execution, options)
     sandbox = lost.create_container(execution, skill, request, options)
 
     # Another process: none of the first one's connections, the same key.
-    result = Runner.from_settings(runner.settings).run(request, options)
+    result = Runner.from_settings(runner.installation.settings).run(request, options)
     assert result.execution_id == execution.id
     assert result.status is Status.SUCCESS, result
     assert result.logs == f"first {result.output}\n"
-    assert runner.engine.containers({"skillbox.execution": execution.id}) == [], sandbox
+    assert runner.installation.engine.containers({"skillbox.execution": execution.id}) == [], sandbox
 
 
 def test_a_clock_that_jumped_ahead_ends_no_run_that_is_taken_over(
@@ -404,10 +409,10 @@ def test_a_clock_that_jumped_ahead_ends_no_run_that_is_taken_over(
     request, options = RunRequest(skill=name), RunOptions(key="jumped-" + name)
     with monkeypatch.context() as patch:
         patch.setattr(time, "time", lambda now=time.time: now() - 7200)
-        lost = Runner.from_settings(runner.settings).steps()
+        lost = Steps(Runner.from_settings(runner.installation.settings).installation)
         execution = lost.create_record(request, options)
         lost.create_container(execution, lost.load_skill(execution, options), request, options)
-    result = Runner.from_settings(runner.settings).run(request, options)
+    result = Runner.from_settings(runner.installation.settings).run(request, options)
     assert (result.execution_id, result.status) == (execution.id, Status.SUCCESS), result
 
 
@@ -418,7 +423,7 @@ def test_repeating_the_wait_gives_a_skill_no_more_time(runner: Runner, make_skil
     def fail(_stream: str, _line: str) -> None:
         raise EngineError("the log can't be read")
 
-    request, options, steps = RunRequest(skill=name), RunOptions(timeout="2s"), runner.steps(fail)
+    request, options, steps = RunRequest(skill=name), RunOptions(timeout="2s"), Steps(runner.installation, fail)
     execution = steps.create_record(request, options)
     skill = steps.load_skill(execution, options)
     sandbox = steps.create_container(execution, skill, request, options)
@@ -447,32 +452,34 @@ def test_a_container_whose_log_lost_its_beginning_is_adopted_and_not_started_aga
 ) -> None:
     name = make_skill(LOUD.replace("{stream}", stream))
     request, options = RunRequest(skill=name), RunOptions(key="loud-" + name)
-    lost = Runner.from_settings(runner.settings)
-    steps = lost.steps()
+    lost = Runner.from_settings(runner.installation.settings)
+    steps = Steps(lost.installation)
     execution = steps.create_record(request, options)
     sandbox = steps.create_container(execution, steps.load_skill(execution, options), request, options)
-    attachment = lost.connections.take(sandbox)
+    attachment = lost.installation.connections.take(sandbox)
     assert attachment
     attachment.close()
     while True:
-        log = b"".join(runner.engine.logs(sandbox.container_id))
+        log = b"".join(runner.installation.engine.logs(sandbox.container_id))
         if re.search(rb"(?m)[0-9a-f]{32}$", log):
             break
     assert b"started" not in log, "the engine keeps the whole log"
 
     def hear(_stream: str, line: str) -> None:
         if line in log.decode(errors="replace"):
-            go = runner.engine.execute(sandbox.container_id, ["touch", "/tmp/go"], user=USER, deadline=math.inf)
+            go = runner.installation.engine.execute(
+                sandbox.container_id, ["touch", "/tmp/go"], user=USER, deadline=math.inf
+            )
             list(go) if not heard else None
         heard.append(line)
 
     heard: list[str] = []
     began = time.monotonic()
-    result = Runner.from_settings(runner.settings).run(request, options, on_log=hear)
+    result = Runner.from_settings(runner.installation.settings).run(request, options, on_log=hear)
     assert result.status is Status.SUCCESS, result
     assert time.monotonic() - began < 30
     assert str(result.output).encode() in log, "another start has another name"
-    assert runner.executions.get("default", execution.id).attempt == 1
+    assert runner.installation.executions.get("default", execution.id).attempt == 1
     assert result.logs.startswith("[skillbox: the beginning of the log is lost")
     assert "last" in heard
 
@@ -480,11 +487,13 @@ def test_a_container_whose_log_lost_its_beginning_is_adopted_and_not_started_aga
 def test_a_flood_that_is_taken_over_in_its_middle_does_not_look_whole(runner: Runner, make_skill: MakeSkill) -> None:
     name = make_skill("import time\nends, i = time.time() + 2, 0\nwhile time.time() < ends: print(i); i += 1\n")
     request, options = RunRequest(skill=name), RunOptions(key=uuid.uuid4().hex)
-    lost = Runner.from_settings(runner.settings)
-    execution = lost.steps().create_record(request, options)
-    skill = lost.steps().load_skill(execution, options)
-    lost.connections.drop(lost.steps().create_container(execution, skill, request, options).name)
-    result = Runner.from_settings(runner.settings).run(request, options)
+    lost = Runner.from_settings(runner.installation.settings)
+    execution = Steps(lost.installation).create_record(request, options)
+    skill = Steps(lost.installation).load_skill(execution, options)
+    lost.installation.connections.drop(
+        Steps(lost.installation).create_container(execution, skill, request, options).name
+    )
+    result = Runner.from_settings(runner.installation.settings).run(request, options)
     assert result.execution_id == execution.id
     marks = [line for line in result.logs.splitlines() if line.startswith("[skillbox: ")]
     numbers = [int(line) for line in result.logs.splitlines() if line.isdigit()]
@@ -498,34 +507,36 @@ def test_a_flood_that_is_taken_over_in_its_middle_does_not_look_whole(runner: Ru
     ids=["nothing", "half a tar", "paused"],
 )
 def test_a_sandbox_whose_delivery_broke_off_is_made_anew(runner: Runner, handed_over: bytes, paused: bool) -> None:
-    image = ready_image(runner.engine, runner.settings.image_aliases.get("bash:5", "bash:5"))
+    image = ready_image(runner.installation.engine, runner.installation.settings.image_aliases.get("bash:5", "bash:5"))
     token = uuid.uuid4().hex
-    labels = {LABEL_INSTANCE: runner.settings.instance, LABEL_EXECUTION: token}
+    labels = {LABEL_INSTANCE: runner.installation.settings.instance, LABEL_EXECUTION: token}
     config = container_config(image_id=image.id, memory=64 << 20, scratch=1 << 20, cpu_quota=50_000, labels=labels)
     name = container_name(token, 1)
-    container = runner.engine.create(name, config)
+    container = runner.installation.engine.create(name, config)
     try:
-        attachment = runner.engine.attach(container)
-        runner.engine.start(container)
+        attachment = runner.installation.engine.attach(container)
+        runner.installation.engine.start(container)
         attachment.write(handed_over.replace(b"TOKEN", token.encode()), time.monotonic() + 10)
         if paused:
-            runner.engine._api.pause(container)
+            runner.installation.engine._api.pause(container)
         attachment.close()
-        assert adopt(runner.engine, name, token=token, instance=runner.settings.instance) is None
-        assert not runner.engine.remove(container), "it was removed"
+        assert (
+            adopt(runner.installation.engine, name, token=token, instance=runner.installation.settings.instance) is None
+        )
+        assert not runner.installation.engine.remove(container), "it was removed"
     finally:
-        runner.engine.remove(container)
+        runner.installation.engine.remove(container)
 
 
 def test_a_log_that_was_followed_to_its_end_takes_no_other_request_with_it(runner: Runner) -> None:
-    engine = Engine(runner.settings.engine_url)
-    image = ready_image(engine, runner.settings.image_aliases.get("bash:5", "bash:5"))
-    labels = {LABEL_INSTANCE: runner.settings.instance}
+    engine = Engine(runner.installation.settings.engine_url)
+    image = ready_image(engine, runner.installation.settings.image_aliases.get("bash:5", "bash:5"))
+    labels = {LABEL_INSTANCE: runner.installation.settings.instance}
     config = container_config(image_id=image.id, memory=64 << 20, scratch=1 << 20, cpu_quota=50_000, labels=labels)
     quiet, over = (engine.create(f"t-{uuid.uuid4().hex}", config) for _ in range(2))
     try:
-        attachment = runner.engine.attach(quiet)
-        runner.engine.start(quiet)
+        attachment = runner.installation.engine.attach(quiet)
+        runner.installation.engine.start(quiet)
         followed = engine.follow(over)
         assert list(followed) == []
         other = engine.follow(quiet)
@@ -541,19 +552,25 @@ def test_a_log_that_was_followed_to_its_end_takes_no_other_request_with_it(runne
 
 def test_a_connection_that_nobody_waits_on_is_closed_with_its_run(runner: Runner, make_skill: MakeSkill) -> None:
     name = make_skill("import time; time.sleep(60)")
-    request, options, steps = RunRequest(skill=name), RunOptions(key="dropped-" + name), runner.steps()
+    request, options, steps = (
+        RunRequest(skill=name),
+        RunOptions(key="dropped-" + name),
+        Steps(
+            runner.installation,
+        ),
+    )
     execution = steps.create_record(request, options)
     sandbox = steps.create_container(execution, steps.load_skill(execution, options), request, options)
     steps.cleanup(execution, Verdict(Status.FAILED, Reason.INFRASTRUCTURE))
-    assert runner.connections.take(sandbox) is None
+    assert runner.installation.connections.take(sandbox) is None
 
 
 def test_a_container_removed_by_somebody_else_is_said_to_be_lost(runner: Runner, make_skill: MakeSkill) -> None:
     name = make_skill("import time; print('on', flush=True); time.sleep(60)")
 
     def remove(_stream: str, _line: str) -> None:
-        for container in runner.engine.containers({"skillbox.skill": f"{name}@1.0.0"}):
-            runner.engine.remove(container["Id"])
+        for container in runner.installation.engine.containers({"skillbox.skill": f"{name}@1.0.0"}):
+            runner.installation.engine.remove(container["Id"])
 
     result = runner.run(RunRequest(skill=name), on_log=remove)
     assert (result.status, result.reason) == (Status.FAILED, Reason.INFRASTRUCTURE), result
@@ -615,9 +632,13 @@ def test_a_forged_last_word_does_not_outlast_the_wait_for_the_rest(
         nonlocal seen
         seen += 1
         if line == "ready":
-            (found,) = runner.engine.containers({LABEL_INSTANCE: runner.settings.instance})
+            (found,) = runner.installation.engine.containers({LABEL_INSTANCE: runner.installation.settings.instance})
             told = f"echo {found['Labels'][LABEL_EXECUTION]} >/tmp/token"
-            list(runner.engine.execute(found["Id"], ["sh", "-c", told], user=USER, deadline=time.monotonic() + 30))
+            list(
+                runner.installation.engine.execute(
+                    found["Id"], ["sh", "-c", told], user=USER, deadline=time.monotonic() + 30
+                )
+            )
         if cancelled and seen == 1000:
             token.cancel()
 
@@ -626,7 +647,7 @@ def test_a_forged_last_word_does_not_outlast_the_wait_for_the_rest(
     assert result.status is (Status.CANCELLED if cancelled else Status.SUCCESS), result
     assert seen >= 1000
     assert time.monotonic() - began < 60
-    assert runner.engine.containers({LABEL_INSTANCE: runner.settings.instance}) == []
+    assert runner.installation.engine.containers({LABEL_INSTANCE: runner.installation.settings.instance}) == []
 
 
 def test_a_skill_that_keeps_stdout_to_itself_still_ends(run: Run) -> None:

@@ -19,7 +19,9 @@ def test_an_input_that_does_not_fit_is_refused_before_there_is_a_container(run: 
     assert (result.status, result.reason) == (Status.FAILED, Reason.INPUT)
     assert "does not fit the input_schema" in (result.error or "")
     assert "age breaks the rule minimum: 0" in (result.error or "")
-    assert runner.executions.get("default", result.execution_id).deadline_at is None, "nothing was launched"
+    assert runner.installation.executions.get("default", result.execution_id).deadline_at is None, (
+        "nothing was launched"
+    )
 
 
 def test_no_input_is_an_empty_object(run: Run) -> None:

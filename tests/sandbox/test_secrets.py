@@ -27,7 +27,7 @@ def test_values_are_redacted_in_live_logs_and_in_the_record_and_stay_in_the_outp
     assert SECRET not in "".join(live)
     assert "to stdout ***" in live
     assert "to stderr ***" in live
-    row = runner.executions.get(result.tenant, result.execution_id)
+    row = runner.installation.executions.get(result.tenant, result.execution_id)
     assert SECRET not in f"{row.logs} {row.input} {row.error} {row.request_digest}"
     assert "not collected: ***" in row.logs
     # Data stays as it is: the next skill works with it.

@@ -27,6 +27,7 @@ from skillbox_core.broker import proxy
 from skillbox_core.broker.proxy import Broker
 from skillbox_core.errors import PolicyError
 from skillbox_core.operations.doctor import examine
+from skillbox_core.run.steps import Steps
 from skillbox_core.sandbox.container import LABEL_INSTANCE
 from skillbox_core.sandbox.policy import container_config
 from skillbox_core.settings import load_settings
@@ -40,7 +41,7 @@ ANSWER = "import json; json.dump({}, open('/sandbox/out/output.json', 'w'))\n"
 def broker(runner: Runner) -> Iterator[str]:
     """The address of a broker for this installation, in a process of its own."""
     folder = Path(tempfile.mkdtemp(prefix="sbb-"))
-    url, settings = f"unix://{folder}/s", runner.settings
+    url, settings = f"unix://{folder}/s", runner.installation.settings
     command = [sys.executable, "-m", "skillbox_core.broker", "--engine", settings.engine_url, "--listen", url]
     environment = {
         **os.environ,
@@ -63,7 +64,7 @@ def broker(runner: Runner) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def worker(runner: Runner, broker: str) -> Runner:
-    return Runner.from_settings(runner.settings.model_copy(update={"docker_host": broker}))
+    return Runner.from_settings(runner.installation.settings.model_copy(update={"docker_host": broker}))
 
 
 @pytest.mark.parametrize(
@@ -91,20 +92,20 @@ def test_logs_come_live_and_a_cancel_ends_the_container(worker: Runner, make_ski
     result = worker.run(RunRequest(skill=name), on_log=lambda _stream, _line: token.cancel(), cancel=token)
     assert (result.status, result.logs) == (Status.CANCELLED, "on\n")
     assert time.monotonic() - began < 20
-    assert worker.engine.containers({LABEL_INSTANCE: worker.settings.instance}) == []
+    assert worker.installation.engine.containers({LABEL_INSTANCE: worker.installation.settings.instance}) == []
 
 
 def test_a_lost_workers_container_is_adopted_and_orphans_are_found(
     worker: Runner, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     request, options = RunRequest(skill=make_skill(ANSWER + "print('first')")), RunOptions(key=uuid.uuid4().hex)
-    lost = Runner.from_settings(worker.settings).steps()
+    lost = Steps(Runner.from_settings(worker.installation.settings).installation)
     execution = lost.create_record(request, options)
     sandbox = lost.create_container(execution, lost.load_skill(execution, options), request, options)
-    assert cleanup_orphans(worker) == []
-    result = Runner.from_settings(worker.settings).run(request, options)
+    assert cleanup_orphans(worker.installation) == []
+    result = Runner.from_settings(worker.installation.settings).run(request, options)
     assert (result.execution_id, result.status, result.logs) == (execution.id, Status.SUCCESS, "first\n")
-    assert worker.engine.remove(sandbox.container_id) is False
+    assert worker.installation.engine.remove(sandbox.container_id) is False
 
     from skillbox_core.operations import orphans
 
@@ -112,11 +113,11 @@ def test_a_lost_workers_container_is_adopted_and_orphans_are_found(
     execution = lost.create_record(request, options)
     lost.create_container(execution, lost.load_skill(execution, options), request, options)
     monkeypatch.setattr(orphans, "GRACE", -1_000_000.0)
-    assert {(o.kind, o.done) for o in cleanup_orphans(worker)} == {("container", True), ("record", True)}
+    assert {(o.kind, o.done) for o in cleanup_orphans(worker.installation)} == {("container", True), ("record", True)}
 
 
 def test_the_doctor_finds_every_wall_through_it(worker: Runner) -> None:
-    checks = {check.part: check for check in examine(worker)}
+    checks = {check.part: check for check in examine(worker.installation)}
     assert checks["sandbox"].level == "OK", checks["sandbox"]
 
 
@@ -142,68 +143,68 @@ def stranger(request: pytest.FixtureRequest, runner: Runner) -> Iterator[str]:
     """A running container on the same engine that is not this installation's."""
     theirs = {"managed-by": "skillbox", LABEL_INSTANCE: f"another-{uuid.uuid4().hex[:8]}"}
     labels = theirs if "installation" in request.param else {}
-    image = runner.settings.image_aliases.get("bash:5", "bash:5")
+    image = runner.installation.settings.image_aliases.get("bash:5", "bash:5")
     body = {"Image": image, "Cmd": ["sleep", "60"], "Labels": labels, "NetworkDisabled": True}
-    container = runner.engine.create(f"t-stranger-{uuid.uuid4().hex[:8]}", body)
-    runner.engine.start(container)
+    container = runner.installation.engine.create(f"t-stranger-{uuid.uuid4().hex[:8]}", body)
+    runner.installation.engine.start(container)
     yield container
-    assert runner.engine.inspect(container)["State"]["Running"], "somebody ended it"
-    runner.engine.remove(container)
+    assert runner.installation.engine.inspect(container)["State"]["Running"], "somebody ended it"
+    runner.installation.engine.remove(container)
 
 
 @pytest.mark.parametrize("by", ["id", "short id", "name"])
 def test_a_container_of_others_can_be_neither_seen_nor_touched(
     worker: Runner, runner: Runner, stranger: str, by: str
 ) -> None:
-    found = runner.engine.inspect(stranger)
+    found = runner.installation.engine.inspect(stranger)
     name = {"id": stranger, "short id": stranger[:12], "name": found["Name"].lstrip("/")}[by]
+    engine = worker.installation.engine
     for touch in (
-        worker.engine.inspect, worker.engine.start, worker.engine.kill, worker.engine.remove, worker.engine.attach,
-        worker.engine.follow,
-        lambda name: list(worker.engine.execute(name, ["id"], user="0", deadline=time.monotonic() + 5)),
-        lambda name: list(worker.engine.logs(name)),
+        engine.inspect, engine.start, engine.kill, engine.remove, engine.attach, engine.follow,
+        lambda name: list(engine.execute(name, ["id"], user="0", deadline=time.monotonic() + 5)),
+        lambda name: list(engine.logs(name)),
     ):  # fmt: skip
         with pytest.raises(Exception, match="broker does not pass on") as caught:
             touch(name)
         assert not isinstance(caught.value, AssertionError)
-    seen = {container["Id"] for container in worker.engine.containers({})}
+    seen = {container["Id"] for container in worker.installation.engine.containers({})}
     assert stranger not in seen
 
 
 def test_an_exec_that_somebody_else_made_can_not_be_started(worker: Runner, runner: Runner, stranger: str) -> None:
-    made = runner.engine._api.exec_create(stranger, ["id"])["Id"]
-    link = connection(worker.settings.engine_url)
+    made = runner.installation.engine._api.exec_create(stranger, ["id"])["Id"]
+    link = connection(worker.installation.settings.engine_url)
     body = json.dumps({"Detach": False, "Tty": False})
     link.request("POST", f"/v1.41/exec/{made}/start", body=body, headers={"Content-Type": "application/json"})
     assert link.getresponse().status == 403
 
 
 def test_an_image_that_is_not_allowed_makes_no_container(worker: Runner, runner: Runner) -> None:
-    plain = {"Image": worker.settings.image_aliases.get("bash:5", "bash:5"), "Cmd": ["true"]}
-    container = runner.engine.create(f"t-{uuid.uuid4().hex[:8]}", plain)
-    evil = runner.engine._api.commit(container, repository="skillbox-test/evil", tag="1")["Id"]
-    runner.engine.remove(container)
+    plain = {"Image": worker.installation.settings.image_aliases.get("bash:5", "bash:5"), "Cmd": ["true"]}
+    container = runner.installation.engine.create(f"t-{uuid.uuid4().hex[:8]}", plain)
+    evil = runner.installation.engine._api.commit(container, repository="skillbox-test/evil", tag="1")["Id"]
+    runner.installation.engine.remove(container)
     try:
         with pytest.raises(PolicyError, match="no allowed image"):
             _create(worker, evil)
     finally:
-        runner.engine._api.remove_image(evil, force=True)
+        runner.installation.engine._api.remove_image(evil, force=True)
 
 
 def _create(worker: Runner, image: str) -> str:
     """A container as the policy has it, made from this image."""
     execution = uuid.uuid4().hex
-    labels = {"skillbox.execution": execution, LABEL_INSTANCE: worker.settings.instance}
+    labels = {"skillbox.execution": execution, LABEL_INSTANCE: worker.installation.settings.instance}
     body = container_config(image_id=image, memory=64 << 20, scratch=32 << 20, cpu_quota=50_000, labels=labels)
-    return worker.engine.create(f"skillbox-{execution}-1", body)
+    return worker.installation.engine.create(f"skillbox-{execution}-1", body)
 
 
 @contextmanager
 def _own_broker(runner: Runner, **settings: object) -> Iterator[Runner]:
     """A worker of a broker in this process, with settings of the test's own."""
     folder = Path(tempfile.mkdtemp(prefix="sbb-"))
-    own = runner.settings.model_copy(update=settings)
-    with Broker(folder / "s", runner.settings.engine_url, own) as server:
+    own = runner.installation.settings.model_copy(update=settings)
+    with Broker(folder / "s", runner.installation.settings.engine_url, own) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -299,24 +300,24 @@ def test_a_silent_sandbox_holds_no_place_once_its_client_is_gone(
     runner: Runner, monkeypatch: pytest.MonkeyPatch, method: str, call: str, status: int
 ) -> None:
     monkeypatch.setattr(proxy, "MAX_CONNECTIONS", 3)
-    image = runner.engine.image(runner.settings.image_aliases.get("bash:5", "bash:5"))
+    image = runner.installation.engine.image(runner.installation.settings.image_aliases.get("bash:5", "bash:5"))
     assert image
     # It waits for its plan.
     container = _create(runner, image.id)
-    runner.engine.start(container)
+    runner.installation.engine.start(container)
     try:
         with _own_broker(runner) as worker, ExitStack() as links:
             for _ in range(3):
                 link = links.enter_context(socket.socket(socket.AF_UNIX))
                 link.settimeout(30)
-                link.connect(worker.settings.engine_url.removeprefix("unix://"))
+                link.connect(worker.installation.settings.engine_url.removeprefix("unix://"))
                 upgrade = "Connection: Upgrade\r\nUpgrade: tcp\r\n" if status == 101 else ""
                 link.sendall(f"{method} /v1.41/containers/{container}/{call} HTTP/1.1\r\n{upgrade}\r\n".encode())
                 assert link.recv(12) == b"HTTP/1.1 %d" % status
             links.close()
-            _wait_for_a_place(worker.settings.engine_url, 200)
+            _wait_for_a_place(worker.installation.settings.engine_url, 200)
     finally:
-        runner.engine.remove(container)
+        runner.installation.engine.remove(container)
 
 
 def test_a_stop_of_the_engine_is_none_of_the_broker() -> None:
@@ -326,16 +327,16 @@ def test_a_stop_of_the_engine_is_none_of_the_broker() -> None:
 
 
 def test_an_allowed_image_with_a_volume_makes_no_container(runner: Runner) -> None:
-    plain = {"Image": runner.settings.image_aliases.get("bash:5", "bash:5"), "Cmd": ["true"]}
-    container = runner.engine.create(f"t-{uuid.uuid4().hex[:8]}", plain)
+    plain = {"Image": runner.installation.settings.image_aliases.get("bash:5", "bash:5"), "Cmd": ["true"]}
+    container = runner.installation.engine.create(f"t-{uuid.uuid4().hex[:8]}", plain)
     name = f"skillbox-test/volume:{uuid.uuid4().hex[:8]}"
-    image = runner.engine._api.commit(container, *name.split(":"), changes="VOLUME /data")["Id"]
-    runner.engine.remove(container)
+    image = runner.installation.engine._api.commit(container, *name.split(":"), changes="VOLUME /data")["Id"]
+    runner.installation.engine.remove(container)
     try:
         with _own_broker(runner, image_allowlist=(name,)) as worker, pytest.raises(PolicyError, match="volume"):
             _create(worker, image)
     finally:
-        runner.engine._api.remove_image(image, force=True)
+        runner.installation.engine._api.remove_image(image, force=True)
 
 
 def test_connections_have_a_bound_and_half_a_request_an_end(
@@ -343,7 +344,7 @@ def test_connections_have_a_bound_and_half_a_request_an_end(
 ) -> None:
     monkeypatch.setattr(proxy, "MAX_CONNECTIONS", 3)
     with _own_broker(runner) as worker, ExitStack() as links:
-        address = worker.settings.engine_url.removeprefix("unix://")
+        address = worker.installation.settings.engine_url.removeprefix("unix://")
 
         def half() -> socket.socket:
             link = links.enter_context(socket.socket(socket.AF_UNIX))
@@ -362,7 +363,7 @@ def test_connections_have_a_bound_and_half_a_request_an_end(
         held[0].close()
         # Its place is free a moment later.
         give_up = time.monotonic() + 30
-        while not answers(worker.settings.engine_url):
+        while not answers(worker.installation.settings.engine_url):
             assert time.monotonic() < give_up
         assert _hung_up(half()), "what is not whole is given up"
         for link in held[1:]:

@@ -58,7 +58,7 @@ class Watch(threading.Thread):
 
     def __init__(self, runner: Runner, name: str, folder: Path) -> None:
         super().__init__(daemon=True)
-        self.engine, self.name, self.folder = runner.engine, name, folder
+        self.engine, self.name, self.folder = runner.installation.engine, name, folder
         self.root = Path(str(self.engine.info()["DockerRootDir"])) / "containers"
         self.seen: dict[str, str] = {}
         self.holders: set[str] = set()
@@ -145,8 +145,8 @@ def test_a_value_of_the_environment_is_only_where_the_skill_is(
     caplog: pytest.LogCaptureFixture, driver: str,
 ) -> None:  # fmt: skip
     caplog.set_level(logging.DEBUG)
-    monkeypatch.setenv("SKILLBOX_HOME", str(runner.settings.home))
-    monkeypatch.setenv("SKILLBOX_INSTANCE", runner.settings.instance)
+    monkeypatch.setenv("SKILLBOX_HOME", str(runner.installation.settings.home))
+    monkeypatch.setenv("SKILLBOX_INSTANCE", runner.installation.settings.instance)
     name = make_skill(LIVES)
     watch = Watch(runner, name, temporary)
     watch.start()
@@ -169,17 +169,17 @@ def test_a_value_of_the_environment_is_only_where_the_skill_is(
     assert result.ok, result
 
     assert watch.holders == {"skill"}, "the watch must have seen it where it belongs, and nowhere else"
-    row = runner.executions.get("default", result.execution_id)
+    row = runner.installation.executions.get("default", result.execution_id)
     shown |= {
         **watch.seen,
         "record": row.model_dump_json(),
         "result": result.model_dump_json() + repr(result),
         "python's log": caplog.text,
     }
-    folders = (runner.settings.home, temporary)
+    folders = (runner.installation.settings.home, temporary)
     assert [place for place, text in shown.items() if ENV_SECRET in text] + files_with(ENV_SECRET, *folders) == []
     # The input is what the record is about; beside that it is nowhere either.
-    database = set(map(str, runner.settings.home.glob("skillbox.db*")))
+    database = set(map(str, runner.installation.settings.home.glob("skillbox.db*")))
     assert {place for place, text in shown.items() if INPUT_SECRET in text} == {"record", "request"}
     assert set(files_with(INPUT_SECRET, *folders)) - database == set()
     assert database.intersection(files_with(INPUT_SECRET, *folders)), "the search must find what is there"
@@ -226,8 +226,19 @@ def test_nothing_that_holds_the_settings_shows_their_secrets(installation: Setti
         update={**S3, "db_dsn": f"postgresql://user:{PASSWORD}@127.0.0.1:1/none", "home": tmp_path}
     )
     runner = Runner.from_settings(settings)
-    shown = " ".join(map(repr, (settings, runner, runner.executions, runner.registry, runner.artifacts)))
-    shown += f"{settings} {runner.executions._database.description}"
+    shown = " ".join(
+        map(
+            repr,
+            (
+                settings,
+                runner,
+                runner.installation.executions,
+                runner.installation.registry,
+                runner.installation.artifacts,
+            ),
+        )
+    )
+    shown += f"{settings} {runner.installation.executions._database.description}"
     assert PASSWORD not in shown
     assert S3_SECRET not in shown
 

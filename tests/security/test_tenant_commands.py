@@ -28,8 +28,8 @@ def theirs(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> RunResul
     (folder / "SKILL.md").write_text(f"---\nname: acme-plan\ndescription: {CANARY}\nlang: bash\n---\n{CANARY}\n")
     (folder / "main.sh").write_text('cat /sandbox/input.json | tee "$SANDBOX_OUTPUT" /sandbox/out/files/plan\n')
     target = folder.parent / "acme.zip"
-    package(folder, target, runner.settings.max_skill_size)
-    runner.registry.push("acme", target)
+    package(folder, target, runner.installation.settings.max_skill_size)
+    runner.installation.registry.push("acme", target)
     result = runner.run(RunRequest(skill="acme-plan", input={"plan": CANARY}), RunOptions(tenant="acme"))
     assert result.status is Status.SUCCESS, result
     return result

@@ -34,4 +34,4 @@ def push(
             for path, text in {"SKILL.md": md, MAIN[lang]: script, **(files or {})}.items():
                 # With a date of its own, the same skill has the same bytes whenever it is made.
                 archive.writestr(zipfile.ZipInfo(path), text)
-        runner.registry.push("default", made)
+        runner.installation.registry.push("default", made)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from skillbox_core import Runner, Settings
+from skillbox_core import Settings
+from skillbox_core.installation import Installation
 from tests.services import swift
 from tests.services.postgres import fresh_database
 
@@ -15,13 +16,13 @@ KINDS = ("folder and SQLite", "S3 and Postgres")
 
 
 @pytest.fixture(params=KINDS)
-def store(request: pytest.FixtureRequest, installation: Settings, tmp_path: Path) -> Runner:
-    """A runner on empty storage."""
+def store(request: pytest.FixtureRequest, installation: Settings, tmp_path: Path) -> Installation:
+    """An installation on empty storage."""
     return empty_store(request, installation, tmp_path)
 
 
-def empty_store(request: pytest.FixtureRequest, installation: Settings, folder: Path) -> Runner:
-    """A runner on empty storage of the kind that the request's parameter names."""
+def empty_store(request: pytest.FixtureRequest, installation: Settings, folder: Path) -> Installation:
+    """An installation on empty storage of the kind that the request's parameter names."""
     settings = installation.model_copy(update={"home": folder / "home"})
     if request.param == "S3 and Postgres":
         service: swift.S3Service = request.getfixturevalue("s3")
@@ -36,10 +37,10 @@ def empty_store(request: pytest.FixtureRequest, installation: Settings, folder: 
                 "s3_bucket_executions": f"executions-{unique}",
             }
         )
-    return Runner.from_settings(settings)
+    return Installation.from_settings(settings)
 
 
 @pytest.fixture
-def local(installation: Settings, tmp_path: Path) -> Runner:
-    """A runner on empty storage in folders."""
-    return Runner.from_settings(installation.model_copy(update={"home": tmp_path / "home"}))
+def local(installation: Settings, tmp_path: Path) -> Installation:
+    """An installation on empty storage in folders."""
+    return Installation.from_settings(installation.model_copy(update={"home": tmp_path / "home"}))

@@ -12,6 +12,8 @@ import pytest
 
 from skillbox_core import Runner, RunOptions, RunRequest, Status
 from skillbox_core.errors import ChangedObjectError, DiskError, InvalidSkillError
+from skillbox_core.installation import Installation
+from skillbox_core.run.steps import Steps
 from skillbox_core.skills.archive import SkillArchive, SkillFile
 from skillbox_core.storage import skill_cache as cache_module
 from tests.services.skills import push
@@ -20,7 +22,7 @@ from tests.storage.test_storage import archive
 
 
 def test_a_fetched_archive_is_on_the_disk_before_it_is_in_the_cache(
-    local: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    local: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     local.registry.push("default", archive(tmp_path))
     cached_at_sync: list[list[Path]] = []
@@ -30,16 +32,20 @@ def test_a_fetched_archive_is_on_the_disk_before_it_is_in_the_cache(
     assert cached_at_sync == [[]]
 
 
-def test_what_an_installation_has_no_room_for_is_not_fetched_again_and_again(store: Runner, tmp_path: Path) -> None:
+def test_what_an_installation_has_no_room_for_is_not_fetched_again_and_again(
+    store: Installation, tmp_path: Path
+) -> None:
     store.registry.push("default", archive(tmp_path))
     store.registry.load("default", "echo", "1.0.0")
-    small = Runner.from_settings(store.settings.model_copy(update={"max_skill_size": 100}))
+    small = Installation.from_settings(store.settings.model_copy(update={"max_skill_size": 100}))
     with pytest.raises(InvalidSkillError, match="SKILLBOX_MAX_SKILL_SIZE"):
         small.registry.load("default", "echo", "1.0.0")
 
 
 @pytest.mark.parametrize("damage", ["cut to nothing", "another skill", "one byte"])
-def test_a_cached_archive_that_has_become_another_is_fetched_anew(store: Runner, tmp_path: Path, damage: str) -> None:
+def test_a_cached_archive_that_has_become_another_is_fetched_anew(
+    store: Installation, tmp_path: Path, damage: str
+) -> None:
     store.registry.push("default", archive(tmp_path))
     whole = store.registry.load("default", "echo", "1.0.0")
     original = whole.path.read_bytes()
@@ -54,33 +60,33 @@ def test_a_cached_archive_that_has_become_another_is_fetched_anew(store: Runner,
     assert whole.path.read_bytes() == original
 
 
-def test_a_cache_that_cannot_be_written_is_a_fault_of_the_disk(local: Runner, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_written_is_a_fault_of_the_disk(local: Installation, tmp_path: Path) -> None:
     local.registry.push("default", archive(tmp_path))
     (local.settings.home / "cache").write_bytes(b"in the way")
     with pytest.raises(DiskError, match="SKILLBOX_HOME/cache"):
         local.registry.load("default", "echo", "1.0.0")
 
 
-def fill(runner: Runner, tmp_path: Path, count: int) -> list[Path]:
+def fill(installation: Installation, tmp_path: Path, count: int) -> list[Path]:
     """Loads so many versions, as if the first had been asked for last long ago, and each later one a minute later."""
     cached = []
     for number in range(count):
         version = f"1.0.{number}"
         (tmp_path / version).mkdir()
-        runner.registry.push("default", archive(tmp_path / version, version=version))
-        cached.append(runner.registry.load("default", "echo", version).path)
+        installation.registry.push("default", archive(tmp_path / version, version=version))
+        cached.append(installation.registry.load("default", "echo", version).path)
         asked_for = time.time() - 60 * (1000 - number)
         os.utime(cached[-1], (asked_for, asked_for))
     return cached
 
 
-def roomy_for(runner: Runner, archives: list[Path]) -> Runner:
+def roomy_for(installation: Installation, archives: list[Path]) -> Installation:
     """The installation with room for these and half a one more."""
     room = sum(path.stat().st_size for path in archives) + archives[0].stat().st_size // 2
-    return Runner.from_settings(runner.settings.model_copy(update={"max_cache_size": room}))
+    return Installation.from_settings(installation.settings.model_copy(update={"max_cache_size": room}))
 
 
-def test_what_was_asked_for_longest_ago_goes_when_the_cache_is_full(local: Runner, tmp_path: Path) -> None:
+def test_what_was_asked_for_longest_ago_goes_when_the_cache_is_full(local: Installation, tmp_path: Path) -> None:
     first, second, third, fourth = fill(local, tmp_path, 4)
     small = roomy_for(local, [first, second, third])
     assert small.registry.load("default", "echo", "1.0.0").path == first
@@ -91,9 +97,9 @@ def test_what_was_asked_for_longest_ago_goes_when_the_cache_is_full(local: Runne
     assert [path.exists() for path in (first, second, third, fourth)] == [True, True, False, True]
 
 
-def test_what_was_asked_for_just_now_stays_though_the_cache_is_full(local: Runner, tmp_path: Path) -> None:
+def test_what_was_asked_for_just_now_stays_though_the_cache_is_full(local: Installation, tmp_path: Path) -> None:
     cached = fill(local, tmp_path, 3)
-    small = Runner.from_settings(local.settings.model_copy(update={"max_cache_size": 1}))
+    small = Installation.from_settings(local.settings.model_copy(update={"max_cache_size": 1}))
     for number in (0, 1):
         small.registry.load("default", "echo", f"1.0.{number}")
     cached[2].unlink()
@@ -102,7 +108,7 @@ def test_what_was_asked_for_just_now_stays_though_the_cache_is_full(local: Runne
 
 
 def test_a_cache_that_cannot_be_tidied_up_serves(
-    local: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    local: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     first, second = fill(local, tmp_path, 2)
     second.unlink()
@@ -118,7 +124,7 @@ def test_a_cache_that_cannot_be_tidied_up_serves(
     assert "can't be tidied up: [Errno 13]" in caplog.text
 
 
-def test_the_drafts_of_the_dead_go_and_those_of_the_living_stay(local: Runner, tmp_path: Path) -> None:
+def test_the_drafts_of_the_dead_go_and_those_of_the_living_stay(local: Installation, tmp_path: Path) -> None:
     (cached,) = fill(local, tmp_path, 1)
     cached.unlink()
     dead, living = (cached.parents[1] / f".{uuid.uuid4().hex}.zip" for _ in range(2))
@@ -130,7 +136,9 @@ def test_the_drafts_of_the_dead_go_and_those_of_the_living_stay(local: Runner, t
     assert (dead.exists(), living.exists()) == (False, True)
 
 
-def test_a_cache_that_may_only_be_read_serves(local: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_may_only_be_read_serves(
+    local: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (cached,) = fill(local, tmp_path, 1)
 
     def refuse(*_: object) -> None:
@@ -144,12 +152,14 @@ def test_a_skill_that_left_the_cache_while_its_run_waited_is_fetched_again(runne
     name = f"t-{uuid.uuid4().hex[:12]}"
     push(runner, name, "echo '{\"ran\": true}' >/sandbox/out/output.json", lang="bash")
     request, options = RunRequest(skill=name), RunOptions(key=uuid.uuid4().hex)
-    steps = runner.steps()
+    steps = Steps(
+        runner.installation,
+    )
     execution = steps.create_record(request, options)
     skill = steps.load_skill(execution, options)
-    runner.registry.load("default", name, "1.0.0").path.unlink()
+    runner.installation.registry.load("default", name, "1.0.0").path.unlink()
     steps.create_container(execution, skill, request, options)
-    result = Runner.from_settings(runner.settings).run(request, options)
+    result = Runner(Installation.from_settings(runner.installation.settings)).run(request, options)
     assert (result.status, result.output) == (Status.SUCCESS, {"ran": True}), result
 
 
@@ -158,7 +168,7 @@ def test_a_skill_that_leaves_the_cache_while_it_is_delivered_is_delivered_anew(
 ) -> None:
     name = f"t-{uuid.uuid4().hex[:12]}"
     push(runner, name, "echo '{\"ran\": true}' >/sandbox/out/output.json", lang="bash")
-    cached = runner.registry.load("default", name, "1.0.0").path
+    cached = runner.installation.registry.load("default", name, "1.0.0").path
     reads, gone = SkillArchive.read, []
 
     def read(archive: SkillArchive, file: SkillFile) -> Iterator[bytes]:
@@ -168,13 +178,13 @@ def test_a_skill_that_leaves_the_cache_while_it_is_delivered_is_delivered_anew(
         return reads(archive, file)
 
     monkeypatch.setattr(SkillArchive, "read", read)
-    result = Runner.from_settings(runner.settings).run(RunRequest(skill=name))
+    result = Runner(Installation.from_settings(runner.installation.settings)).run(RunRequest(skill=name))
     assert (result.status, result.output) == (Status.SUCCESS, {"ran": True}), result
     assert gone
     assert cached.is_file()
 
 
-def test_a_skill_that_became_another_while_its_run_waited_does_not_run(local: Runner, tmp_path: Path) -> None:
+def test_a_skill_that_became_another_while_its_run_waited_does_not_run(local: Installation, tmp_path: Path) -> None:
     local.registry.push("default", archive(tmp_path))
     loaded = local.registry.load("default", "echo", "1.0.0")
     local.registry.delete("default", "echo", "1.0.0")

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from skillbox_core import Runner, SkillNotFoundError
+from skillbox_core import SkillNotFoundError
 from skillbox_core.errors import ChangedObjectError, DiskError, StorageError, VersionExistsError
+from skillbox_core.installation import Installation
 from skillbox_core.storage import objects
 from skillbox_core.storage import registry as registry_module
 from tests.storage.test_storage import archive
@@ -24,21 +25,21 @@ def other(folder: Path) -> Path:
     return archive(folder / "other", script="other()")
 
 
-def forget_digest(store: Runner) -> None:
+def forget_digest(store: Installation) -> None:
     """Leaves the database as a new one is, that doesn't know what is stored."""
     row = store.registry._known("default", "echo", "1.0.0")
     assert row is not None
     store.registry._forget(row)
 
 
-def break_uploads(store: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+def break_uploads(store: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     def put(_source: Path, _key: str) -> None:
         raise StorageError("the object store failed")
 
     monkeypatch.setattr(store.registry._bucket, "put", put)
 
 
-def test_a_version_whose_object_is_not_there_yet_is_none(local: Runner, tmp_path: Path) -> None:
+def test_a_version_whose_object_is_not_there_yet_is_none(local: Installation, tmp_path: Path) -> None:
     local.registry.push("default", archive(tmp_path))
     skills = local.settings.home / "store" / local.settings.s3_bucket_skills / "default"
     (skills / "echo" / "2.0.0").mkdir()
@@ -51,7 +52,7 @@ def test_a_version_whose_object_is_not_there_yet_is_none(local: Runner, tmp_path
 
 
 def test_what_is_being_written_is_not_seen_and_what_the_killed_left_goes(
-    local: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    local: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bucket = local.registry._bucket
     bucket.put(archive(tmp_path), KEY)
@@ -84,7 +85,7 @@ def test_what_is_published_is_on_the_disk_before_it_has_its_name(
     assert (synced, target.read_bytes()) == ([False], b"whole")
 
 
-def test_to_a_new_database_what_is_stored_was_first(store: Runner, tmp_path: Path) -> None:
+def test_to_a_new_database_what_is_stored_was_first(store: Installation, tmp_path: Path) -> None:
     path = archive(tmp_path)
     digest = store.registry.push("default", path).archive.digest
     forget_digest(store)
@@ -95,7 +96,7 @@ def test_to_a_new_database_what_is_stored_was_first(store: Runner, tmp_path: Pat
     assert not store.registry.push("default", path).new
 
 
-def test_something_stored_that_is_no_skill_is_said_to_be_in_the_way(store: Runner, tmp_path: Path) -> None:
+def test_something_stored_that_is_no_skill_is_said_to_be_in_the_way(store: Installation, tmp_path: Path) -> None:
     (tmp_path / "junk").write_bytes(b"junk")
     store.registry._bucket.put(tmp_path / "junk", KEY)
     with pytest.raises(VersionExistsError, match=r"it is no skill.*skill delete echo@1\.0\.0"):
@@ -104,7 +105,7 @@ def test_something_stored_that_is_no_skill_is_said_to_be_in_the_way(store: Runne
     assert store.registry.push("default", archive(tmp_path)).new
 
 
-def test_a_claim_that_has_changed_is_not_forgotten(store: Runner, tmp_path: Path) -> None:
+def test_a_claim_that_has_changed_is_not_forgotten(store: Installation, tmp_path: Path) -> None:
     store.registry.push("default", archive(tmp_path))
     first = store.registry._known("default", "echo", "1.0.0")
     assert first is not None
@@ -117,7 +118,7 @@ def test_a_claim_that_has_changed_is_not_forgotten(store: Runner, tmp_path: Path
 
 
 def test_a_delete_that_breaks_off_leaves_a_version_that_loads(
-    store: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     digest = store.registry.push("default", archive(tmp_path)).archive.digest
 
@@ -137,7 +138,7 @@ def test_a_delete_that_breaks_off_leaves_a_version_that_loads(
 
 @pytest.mark.parametrize("stored", [{"name": "other"}, {"script": "other()"}], ids=["another skill", "other contents"])
 def test_an_object_that_is_another_one_is_not_fetched_again_and_again(
-    store: Runner, tmp_path: Path, stored: dict[str, str]
+    store: Installation, tmp_path: Path, stored: dict[str, str]
 ) -> None:
     store.registry.push("default", archive(tmp_path))
     (tmp_path / "swapped").mkdir()
@@ -147,14 +148,14 @@ def test_an_object_that_is_another_one_is_not_fetched_again_and_again(
     assert not caught.value.retryable
 
 
-def test_a_full_disk_is_not_blamed_on_the_object_store(store: Runner, tmp_path: Path) -> None:
+def test_a_full_disk_is_not_blamed_on_the_object_store(store: Installation, tmp_path: Path) -> None:
     store.registry.push("default", archive(tmp_path))
     with pytest.raises(DiskError, match="No space left on device"):
         store.registry._bucket.get(KEY, Path("/dev/full"))
 
 
 def test_a_version_that_goes_while_it_is_looked_up_is_not_found(
-    store: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.registry.push("default", archive(tmp_path))
     store.registry.delete("default", "echo", "1.0.0")
@@ -163,7 +164,9 @@ def test_a_version_that_goes_while_it_is_looked_up_is_not_found(
         store.registry.load("default", "echo", "1.0.0")
 
 
-def test_a_push_that_failed_is_in_nobodys_way(store: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_push_that_failed_is_in_nobodys_way(
+    store: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with monkeypatch.context() as patch:
         break_uploads(store, patch)
         with pytest.raises(StorageError):
@@ -172,7 +175,7 @@ def test_a_push_that_failed_is_in_nobodys_way(store: Runner, tmp_path: Path, mon
 
 
 def test_a_push_that_failed_leaves_the_claim_of_another(
-    store: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = archive(tmp_path)
     digest = registry_module.inspect_archive(mine, store.settings.max_skill_size).digest
@@ -184,7 +187,7 @@ def test_a_push_that_failed_leaves_the_claim_of_another(
 
 
 def test_a_push_that_has_begun_and_not_finished_is_said_to_be_so(
-    store: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     claim, _ = store.registry._claim("default", "echo", "1.0.0", "0" * 64)
     with pytest.raises(VersionExistsError, match="begun and not finished") as caught:
@@ -195,7 +198,7 @@ def test_a_push_that_has_begun_and_not_finished_is_said_to_be_so(
     assert store.registry.push("default", archive(tmp_path)).new
 
 
-def test_deleting_what_a_killed_push_left_frees_its_version(store: Runner, tmp_path: Path) -> None:
+def test_deleting_what_a_killed_push_left_frees_its_version(store: Installation, tmp_path: Path) -> None:
     store.registry._claim("default", "echo", "1.0.0", "0" * 64)
     store.registry.delete("default", "echo", "1.0.0")
     assert store.registry.push("default", archive(tmp_path)).new

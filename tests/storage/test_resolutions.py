@@ -10,27 +10,31 @@ import pytest
 
 from skillbox_core import Runner, RunOptions, RunRequest, SkillNotFoundError
 from skillbox_core.errors import InvalidRequestError
+from skillbox_core.installation import Installation
+from skillbox_core.run.steps import Steps
 from tests.storage.test_storage import archive
 
 SCRIPT = "open('/sandbox/out/output.json','w').write('1')"
 
 
-def push(store: Runner, folder: Path, *versions: str) -> None:
+def push(store: Installation, folder: Path, *versions: str) -> None:
     for version in versions:
         store.registry.push("default", archive(folder, version=version, script=SCRIPT))
 
 
-def without_registry(store: Runner) -> Runner:
+def without_registry(store: Installation) -> Installation:
     """The same installation, whose store of skills can't be reached any more."""
     settings = store.settings
     if settings.s3_endpoint:
         settings = settings.model_copy(update={"s3_endpoint": "127.0.0.1:1"})
     else:
         shutil.rmtree(settings.home / "store" / settings.s3_bucket_skills)
-    return Runner.from_settings(settings)
+    return Installation.from_settings(settings)
 
 
-def test_a_constraint_is_resolved_by_what_is_stored_and_errors_say_what_is_there(store: Runner, tmp_path: Path) -> None:
+def test_a_constraint_is_resolved_by_what_is_stored_and_errors_say_what_is_there(
+    store: Installation, tmp_path: Path
+) -> None:
     push(store, tmp_path, "1.1.0", "1.2.0", "1.10.0", "2.0.0", "2.1.0-rc.1")
     for asked, version in {"^1.2": "1.10.0", "~1.1": "1.1.0", "": "2.0.0", "^2.1.0-rc.0": "2.1.0-rc.1"}.items():
         assert store.registry.resolve("default", "echo", asked) == version
@@ -42,19 +46,19 @@ def test_a_constraint_is_resolved_by_what_is_stored_and_errors_say_what_is_there
         store.registry.delete("default", "echo", "^1.2")
 
 
-def test_a_mistyped_constraint_opens_no_record(store: Runner, tmp_path: Path) -> None:
+def test_a_mistyped_constraint_opens_no_record(store: Installation, tmp_path: Path) -> None:
     push(store, tmp_path, "1.0.0")
     for asked in (">=1", "1.x"):
         with pytest.raises(InvalidRequestError, match="latest"):
-            store.run(RunRequest(skill="echo", version=asked))
+            Runner(store).run(RunRequest(skill="echo", version=asked))
     assert store.executions.list("default") == []
 
 
 def test_one_owner_gets_one_version_for_one_constraint_while_newer_ones_are_pushed(
-    store: Runner, tmp_path: Path
+    store: Installation, tmp_path: Path
 ) -> None:
     push(store, tmp_path, "1.0.0")
-    steps, request = store.steps(), RunRequest(skill="echo", version="^1")
+    steps, request = Steps(store), RunRequest(skill="echo", version="^1")
 
     def version(key: str, owner: str | None, asked: RunRequest = request) -> str:
         return steps.create_record(asked, RunOptions(key=key, owner=owner)).version
@@ -62,7 +66,7 @@ def test_one_owner_gets_one_version_for_one_constraint_while_newer_ones_are_push
     assert version("a", "flow run 1") == "1.0.0"
     push(store, tmp_path, "1.1.0")
     assert version("b", "flow run 1") == "1.0.0"
-    assert Runner.from_settings(store.settings).registry.resolve("default", "echo", "^1", "flow run 1") == "1.0.0"
+    assert Installation.from_settings(store.settings).registry.resolve("default", "echo", "^1", "flow run 1") == "1.0.0"
     assert version("c", "flow run 2") == "1.1.0"
     assert version("d", None) == "1.1.0"
     assert version("e", "flow run 1", RunRequest(skill="echo")) == "1.1.0", "another question, another answer"
@@ -71,9 +75,9 @@ def test_one_owner_gets_one_version_for_one_constraint_while_newer_ones_are_push
     assert rows["default/e"].asked_version == "latest"
 
 
-def test_of_many_first_questions_at_once_all_get_one_answer(store: Runner, tmp_path: Path) -> None:
+def test_of_many_first_questions_at_once_all_get_one_answer(store: Installation, tmp_path: Path) -> None:
     push(store, tmp_path, "1.0.0")
-    registries = [Runner.from_settings(store.settings).registry for _ in range(6)]
+    registries = [Installation.from_settings(store.settings).registry for _ in range(6)]
     barrier, answers = threading.Barrier(7), []
 
     def ask(number: int) -> None:
@@ -93,16 +97,16 @@ def test_of_many_first_questions_at_once_all_get_one_answer(store: Runner, tmp_p
 
 @pytest.mark.parametrize("asked", ["", "^1", "1.0.0"])
 def test_a_repeat_finds_its_execution_after_latest_moved_and_without_the_registry(
-    store: Runner, tmp_path: Path, asked: str
+    store: Installation, tmp_path: Path, asked: str
 ) -> None:
     push(store, tmp_path, "1.0.0")
     request = RunRequest(skill="echo", version=asked)
-    first = store.run(request, RunOptions(key="task 1", owner="flow run", owner_attempt=1))
+    first = Runner(store).run(request, RunOptions(key="task 1", owner="flow run", owner_attempt=1))
     assert first.ok, first
     push(store, tmp_path, "1.1.0")
     lost = without_registry(store)
-    same_key = lost.run(request, RunOptions(key="task 1", owner="flow run", owner_attempt=1))
-    run_again = lost.run(request, RunOptions(key="task 2", owner="flow run", owner_attempt=2))
+    same_key = Runner(lost).run(request, RunOptions(key="task 1", owner="flow run", owner_attempt=1))
+    run_again = Runner(lost).run(request, RunOptions(key="task 2", owner="flow run", owner_attempt=2))
     assert first == same_key == run_again
     row = lost.executions.get("default", first.execution_id)
     assert (row.skill_version, row.skill_digest is None, row.image_id is None) == ("1.0.0", False, False)

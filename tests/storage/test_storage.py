@@ -18,8 +18,10 @@ from sqlalchemy import event, inspect, text
 
 from skillbox_core import Reason, Runner, RunOptions, RunRequest, Settings, SkillNotFoundError, Status
 from skillbox_core.errors import DatabaseError, SettingsError, SkillboxError, StorageError, VersionExistsError
+from skillbox_core.installation import Installation
 from skillbox_core.models import Verdict
 from skillbox_core.operations.orphans import cleanup_orphans, end_owner
+from skillbox_core.run.steps import Steps
 from skillbox_core.storage.database import HEAD, VERSION_TABLE, Database
 from tests.services.postgres import fresh_database
 
@@ -37,10 +39,10 @@ def archive(folder: Path, name: str = "echo", version: str = "1.0.0", script: st
     return path
 
 
-def test_a_run_is_kept_whole_and_its_files_can_be_fetched(store: Runner, tmp_path: Path) -> None:
+def test_a_run_is_kept_whole_and_its_files_can_be_fetched(store: Installation, tmp_path: Path) -> None:
     store.registry.push("default", archive(tmp_path))
     document = {"text": "NUL \0, é, 😀", "n": [1, 2.5, None, True]}
-    result = store.run(RunRequest(skill="echo", input=document))
+    result = Runner(store).run(RunRequest(skill="echo", input=document))
     assert (result.status, result.output) == (Status.SUCCESS, document), result
     again = store.executions.result("default", result.execution_id)
     assert (again.output, again.logs, again.files_list) == (document, result.logs, ("é.txt",))
@@ -55,7 +57,7 @@ def test_a_run_is_kept_whole_and_its_files_can_be_fetched(store: Runner, tmp_pat
         assert store.settings.s3_secret_key not in again.files_url
 
 
-def test_versions_are_ordered_as_semver_and_latest_is_the_highest_release(store: Runner, tmp_path: Path) -> None:
+def test_versions_are_ordered_as_semver_and_latest_is_the_highest_release(store: Installation, tmp_path: Path) -> None:
     for version in ("1.9.0", "1.10.0", "2.0.0-rc.1", "1.2.0"):
         store.registry.push("default", archive(tmp_path, version=version))
     assert store.registry.skills("default") == ["echo"]
@@ -68,7 +70,7 @@ def test_versions_are_ordered_as_semver_and_latest_is_the_highest_release(store:
     assert store.registry.resolve("default", "echo", "") == "1.9.0"
 
 
-def test_of_two_pushes_at_once_one_wins(store: Runner, tmp_path: Path) -> None:
+def test_of_two_pushes_at_once_one_wins(store: Installation, tmp_path: Path) -> None:
     paths = []
     for number in range(4):
         folder = tmp_path / str(number)
@@ -95,7 +97,7 @@ def test_of_two_pushes_at_once_one_wins(store: Runner, tmp_path: Path) -> None:
     assert store.registry.load("default", "echo", "1.0.0").digest == winners[0]
 
 
-def test_an_object_that_was_swapped_is_noticed(store: Runner, tmp_path: Path) -> None:
+def test_an_object_that_was_swapped_is_noticed(store: Installation, tmp_path: Path) -> None:
     store.registry.push("default", archive(tmp_path))
     (tmp_path / "evil").mkdir()
     store.registry._bucket.put(archive(tmp_path / "evil", script="evil()"), "default/echo/1.0.0/skill.zip")
@@ -103,34 +105,34 @@ def test_an_object_that_was_swapped_is_noticed(store: Runner, tmp_path: Path) ->
         store.registry.load("default", "echo", "1.0.0")
 
 
-def test_a_bucket_of_the_original_keeps_working(store: Runner, tmp_path: Path) -> None:
+def test_a_bucket_of_the_original_keeps_working(store: Installation, tmp_path: Path) -> None:
     store.registry._bucket.put(archive(tmp_path), "default/echo/1.0.0/skill.zip")
-    assert store.run(RunRequest(skill="echo")).status is Status.SUCCESS
+    assert Runner(store).run(RunRequest(skill="echo")).status is Status.SUCCESS
 
 
-def test_an_object_under_another_name_is_refused(store: Runner, tmp_path: Path) -> None:
+def test_an_object_under_another_name_is_refused(store: Installation, tmp_path: Path) -> None:
     store.registry._bucket.put(archive(tmp_path, name="other"), "default/echo/1.0.0/skill.zip")
-    result = store.run(RunRequest(skill="echo"))
+    result = Runner(store).run(RunRequest(skill="echo"))
     assert (result.status, result.reason) == (Status.FAILED, Reason.INFRASTRUCTURE)
     assert "says it is other@1.0.0" in (result.error or "")
 
 
-def test_a_closed_record_never_changes_and_late_writers_are_refused(store: Runner, tmp_path: Path) -> None:
+def test_a_closed_record_never_changes_and_late_writers_are_refused(store: Installation, tmp_path: Path) -> None:
     store.registry.push("default", archive(tmp_path))
     request, options = RunRequest(skill="echo"), RunOptions(key="late")
-    late = store.steps().create_record(request, options)
+    late = Steps(store).create_record(request, options)
     assert store.executions.next_attempt(late).attempt == 2
     assert store.executions.close(late, Verdict(Status.SUCCESS)).status is Status.RUNNING, "another attempt has it now"
-    current = store.steps().create_record(request, options)
+    current = Steps(store).create_record(request, options)
     assert current.attempt == 2
     assert store.executions.close(current, Verdict(Status.FAILED, Reason.EXIT, "x")).status is Status.FAILED
     assert store.executions.close(current, Verdict(Status.SUCCESS)).status is Status.FAILED
 
 
-def test_one_key_used_by_many_at_once_opens_one_record(store: Runner, tmp_path: Path) -> None:
+def test_one_key_used_by_many_at_once_opens_one_record(store: Installation, tmp_path: Path) -> None:
     store.registry.push("default", archive(tmp_path))
     ids: list[str] = []
-    steps = store.steps()
+    steps = Steps(store)
 
     def open_record() -> None:
         ids.append(steps.create_record(RunRequest(skill="echo"), RunOptions(key="same")).id)
@@ -145,10 +147,14 @@ def test_one_key_used_by_many_at_once_opens_one_record(store: Runner, tmp_path: 
 
 
 def test_the_reconciler_closes_what_nobody_looks_after_and_leaves_the_living(
-    store: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store.registry.push("default", archive(tmp_path, script="import time; time.sleep(60)"))
-    steps, request, options = store.steps(), RunRequest(skill="echo"), RunOptions(key="orphan", timeout="30s")
+    steps, request, options = (
+        Steps(store),
+        RunRequest(skill="echo"),
+        RunOptions(key="orphan", timeout="30s"),
+    )
     execution = steps.create_record(request, options)
     skill = steps.load_skill(execution, options)
     sandbox = steps.create_container(execution, skill, request, options)
@@ -171,12 +177,12 @@ def test_the_reconciler_closes_what_nobody_looks_after_and_leaves_the_living(
     assert cleanup_orphans(store) == []
 
 
-def test_ending_an_owner_reads_its_own_records_and_no_inputs(store: Runner, tmp_path: Path) -> None:
+def test_ending_an_owner_reads_its_own_records_and_no_inputs(store: Installation, tmp_path: Path) -> None:
     store.registry.push("default", archive(tmp_path))
     opened = {}
     for owner in ("one", "other"):
         options = RunOptions(key=owner, owner=owner, owner_attempt=1)
-        opened[owner] = store.steps().create_record(RunRequest(skill="echo", input=owner), options).id
+        opened[owner] = Steps(store).create_record(RunRequest(skill="echo", input=owner), options).id
     asked: list[str] = []
     engine = store.executions._database._engine
     event.listen(engine, "before_cursor_execute", lambda _c, _cursor, statement, *_: asked.append(statement))
@@ -188,19 +194,23 @@ def test_ending_an_owner_reads_its_own_records_and_no_inputs(store: Runner, tmp_
     assert statuses == {"one": Status.CANCELLED, "other": Status.RUNNING}
 
 
-def test_a_list_of_executions_reads_no_inputs_outputs_or_logs(store: Runner, tmp_path: Path) -> None:
+def test_a_list_of_executions_reads_no_inputs_outputs_or_logs(store: Installation, tmp_path: Path) -> None:
     store.registry.push("default", archive(tmp_path))
-    opened = store.steps().create_record(RunRequest(skill="echo", input="large"), RunOptions(key="one"))
+    opened = Steps(store).create_record(RunRequest(skill="echo", input="large"), RunOptions(key="one"))
     (row,) = store.executions.list("default", status=Status.RUNNING, skill="echo")
     assert row.id == opened.id
-    for rows in ([row], store.executions.find([row.id]).values(), store.executions.running(row.instance)):
+    for rows in (
+        [row],
+        store.executions.find([row.id]).values(),
+        store.executions.running(row.instance),
+    ):
         assert [inspect(each).unloaded for each in rows] == [{"input", "output", "logs"}]
     assert inspect(store.executions.get("default", row.id)).unloaded == set()
 
 
-def test_what_a_failing_database_says_holds_nothing_that_was_written(store: Runner, tmp_path: Path) -> None:
+def test_what_a_failing_database_says_holds_nothing_that_was_written(store: Installation, tmp_path: Path) -> None:
     store.registry.push("default", archive(tmp_path))
-    execution = store.steps().create_record(RunRequest(skill="echo"), RunOptions(key="said"))
+    execution = Steps(store).create_record(RunRequest(skill="echo"), RunOptions(key="said"))
     with store.executions._database.session() as session:
         session.execute(text("ALTER TABLE executions RENAME TO elsewhere"))
     line = uuid.uuid4().hex
@@ -214,19 +224,19 @@ def test_a_database_is_described_without_the_passwords_in_its_url() -> None:
     assert database.description == "postgresql+psycopg://user:***@host/db"
 
 
-def test_a_database_of_a_newer_skillbox_is_refused_by_its_revision(store: Runner) -> None:
+def test_a_database_of_a_newer_skillbox_is_refused_by_its_revision(store: Installation) -> None:
     database = store.executions._database
     with database.session() as session:
         session.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
     with pytest.raises(SettingsError, match=r"newer Skillbox \(revision 9999"):
-        Runner.from_settings(store.settings).executions.list("default")
+        Installation.from_settings(store.settings).executions.list("default")
     assert database._revision() == "9999"
 
 
 def test_a_home_that_cannot_be_made_is_said_to_be_so(installation: Settings, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(SettingsError, match="can't be made: Not a directory") as caught:
-        Runner.from_settings(installation.model_copy(update={"home": tmp_path / "file" / "home"}))
+        Installation.from_settings(installation.model_copy(update={"home": tmp_path / "file" / "home"}))
     assert "SKILLBOX_HOME" in str(caught.value)
     assert "password" not in str(caught.value)
 
@@ -271,17 +281,17 @@ def test_the_head_is_the_newest_migration_and_makes_the_tables_of_the_models(tmp
 
 def test_what_a_new_home_holds_is_for_its_user_only(installation: Settings, tmp_path: Path) -> None:
     settings = installation.model_copy(update={"home": tmp_path / "lib" / "skillbox", "s3_endpoint": "", "db_dsn": ""})
-    runner = Runner.from_settings(settings)
-    runner.registry.push("default", archive(tmp_path))
-    assert runner.registry.load("default", "echo", "1.0.0")
-    assert runner.executions.list("default") == []
-    assert runner.spool.is_dir()
+    store = Installation.from_settings(settings)
+    store.registry.push("default", archive(tmp_path))
+    assert store.registry.load("default", "echo", "1.0.0")
+    assert store.executions.list("default") == []
+    assert store.spool.is_dir()
     for folder in (tmp_path / "lib", tmp_path / "lib" / "skillbox"):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
 def test_a_database_that_cannot_be_opened_is_named(installation: Settings, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    store = Runner.from_settings(installation.model_copy(update={"home": tmp_path / "file", "db_dsn": ""}))
+    store = Installation.from_settings(installation.model_copy(update={"home": tmp_path / "file", "db_dsn": ""}))
     with pytest.raises(DatabaseError, match=rf"unable to open database file: {tmp_path}/file/skillbox\.db"):
         store.executions.list("default")

@@ -14,8 +14,10 @@ import sqlalchemy
 
 from skillbox_core import Reason, Runner, RunOptions, RunRequest, RunResult, Settings, Status, files_from, input_files
 from skillbox_core.errors import ExecutionNotFoundError, InvalidRequestError, SkillboxError, StorageError
+from skillbox_core.installation import Installation
 from skillbox_core.models import Verdict
 from skillbox_core.operations.orphans import find_orphans
+from skillbox_core.run.steps import Steps
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.spool import discard, stale_spool
 from tests.services.swift import S3Service
@@ -34,19 +36,19 @@ json.dump(found, open("/sandbox/out/output.json", "w"))
 
 
 @pytest.fixture
-def made(store: Runner, tmp_path: Path) -> RunResult:
+def made(store: Installation, tmp_path: Path) -> RunResult:
     """A run of tenant `default` that left é.txt; both tenants have the skill `read`."""
     for tenant in ("default", "other"):
         store.registry.push(tenant, archive(tmp_path, name="read", script=READ))
     store.registry.push("default", archive(tmp_path))
-    return store.run(RunRequest(skill="echo")).raise_for_status()
+    return Runner(store).run(RunRequest(skill="echo")).raise_for_status()
 
 
-def read(store: Runner, files: object, tenant: str = "default") -> RunResult:
-    return store.run(RunRequest(skill="read"), RunOptions(tenant=tenant, files=input_files(files)))
+def read(store: Installation, files: object, tenant: str = "default") -> RunResult:
+    return Runner(store).run(RunRequest(skill="read"), RunOptions(tenant=tenant, files=input_files(files)))
 
 
-def test_a_record_keeps_the_digest_of_every_file_and_of_the_archive(store: Runner, made: RunResult) -> None:
+def test_a_record_keeps_the_digest_of_every_file_and_of_the_archive(store: Installation, made: RunResult) -> None:
     again = store.executions.result("default", made.execution_id).artifacts
     assert again == made.artifacts
     assert [(file.path, file.size) for file in again.files] == [("é.txt", 4)]
@@ -66,7 +68,7 @@ def packed(name: str = "é.txt", text: bytes = b"evil", kind: bytes = tarfile.RE
 
 @pytest.mark.parametrize("swapped", [packed(), b"not an archive", b"", packed(text=bytes(1_000_000))])
 def test_swapped_files_are_noticed_and_the_skill_is_not_started(
-    store: Runner, made: RunResult, tmp_path: Path, swapped: bytes
+    store: Installation, made: RunResult, tmp_path: Path, swapped: bytes
 ) -> None:
     (tmp_path / "swapped").write_bytes(swapped)
     store.artifacts._bucket.put(tmp_path / "swapped", made.artifacts.key)
@@ -90,7 +92,7 @@ def test_swapped_files_are_noticed_and_the_skill_is_not_started(
     ],
 )
 def test_nothing_is_unpacked_under_a_name_that_breaks_a_rule_also_when_the_digest_is_right(
-    store: Runner, made: RunResult, tmp_path: Path, forged: bytes
+    store: Installation, made: RunResult, tmp_path: Path, forged: bytes
 ) -> None:
     (tmp_path / "forged").write_bytes(forged)
     store.artifacts._bucket.put(tmp_path / "forged", made.artifacts.key)
@@ -105,7 +107,7 @@ def test_nothing_is_unpacked_under_a_name_that_breaks_a_rule_also_when_the_diges
     assert list((tmp_path / "out").iterdir()) == []
 
 
-def test_another_tenants_files_can_not_be_had(store: Runner, made: RunResult) -> None:
+def test_another_tenants_files_can_not_be_had(store: Installation, made: RunResult) -> None:
     theirs = made.model_copy(update={"tenant": "other"})
     key_only = RunResult(execution_id="f" * 32, status=Status.SUCCESS, artifacts=made.artifacts, tenant="other")
     for files in (made, theirs, files_from(theirs, "é.txt"), key_only):
@@ -116,8 +118,8 @@ def test_another_tenants_files_can_not_be_had(store: Runner, made: RunResult) ->
             read(store, RunResult(execution_id=execution_id, status=Status.SUCCESS))
 
 
-def test_a_run_that_has_not_ended_has_no_files_yet(store: Runner, made: RunResult) -> None:
-    steps = store.steps()
+def test_a_run_that_has_not_ended_has_no_files_yet(store: Installation, made: RunResult) -> None:
+    steps = Steps(store)
     execution = steps.create_record(RunRequest(skill="read"), RunOptions(key="open"))
     with pytest.raises(InvalidRequestError, match="still running"):
         read(store, RunResult(execution_id=execution.id, status=Status.SUCCESS))
@@ -125,9 +127,9 @@ def test_a_run_that_has_not_ended_has_no_files_yet(store: Runner, made: RunResul
 
 
 def test_what_killed_workers_left_in_the_spool_is_found_and_the_living_are_left(
-    store: Runner, made: RunResult, tmp_path: Path
+    store: Installation, made: RunResult, tmp_path: Path
 ) -> None:
-    steps = store.steps()
+    steps = Steps(store)
     living = steps.create_record(RunRequest(skill="read"), RunOptions(key="living"))
     over = store.executions.next_attempt(steps.create_record(RunRequest(skill="read"), RunOptions(key="over")))
     stale = [f"{made.execution_id}-1.tar.gz", f"{over.id}-1.in-x", f"{uuid.uuid4().hex}-1.in-x"]
@@ -148,9 +150,11 @@ def test_what_killed_workers_left_in_the_spool_is_found_and_the_living_are_left(
 
 
 @pytest.mark.parametrize("differs", ["instance", "db_dsn"])
-def test_what_another_installation_has_in_the_same_home_is_left(store: Runner, tmp_path: Path, differs: str) -> None:
+def test_what_another_installation_has_in_the_same_home_is_left(
+    store: Installation, tmp_path: Path, differs: str
+) -> None:
     value = {"instance": f"another-{uuid.uuid4().hex[:8]}", "db_dsn": f"sqlite:///{tmp_path / 'another.db'}"}[differs]
-    other = Runner.from_settings(store.settings.model_copy(update={differs: value}))
+    other = Installation.from_settings(store.settings.model_copy(update={differs: value}))
     theirs = store.spool / f"{uuid.uuid4().hex}-1.tar.gz"
     theirs.touch()
     assert [orphan.name for orphan in find_orphans(other)] == []
@@ -159,7 +163,7 @@ def test_what_another_installation_has_in_the_same_home_is_left(store: Runner, t
 
 
 def test_urls_of_the_own_buckets_open_what_is_the_tenants_and_nothing_else(
-    s3: S3Service, store: Runner, made: RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    s3: S3Service, store: Installation, made: RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not store.settings.s3_endpoint:
         pytest.skip("folders have no URLs of their own")
@@ -222,7 +226,7 @@ def test_records_of_the_first_schema_are_read_and_their_unchecked_files_are_no_i
                 ),
                 {"id": "a" * 32, "key": f"default/{'a' * 32}/files.tar.gz", "list": json.dumps(["x.csv"])},
             )
-        old = Runner.from_settings(installation.model_copy(update={"home": tmp_path / "home", "db_dsn": url}))
+        old = Installation.from_settings(installation.model_copy(update={"home": tmp_path / "home", "db_dsn": url}))
         result = old.executions.result("default", "a" * 32)
         assert (result.files_list, result.artifacts.sha256, result.artifacts.files) == (("x.csv",), "", ())
         with pytest.raises(InvalidRequestError, match="without digests"):

@@ -11,6 +11,7 @@ import pytest
 
 from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings, SkillNotFoundError, Status
 from skillbox_core.errors import ExecutionNotFoundError, InvalidRequestError, SkillboxError
+from skillbox_core.installation import Installation
 from skillbox_core.storage.artifacts import artifacts_key
 from tests.storage.conftest import KINDS, empty_store
 from tests.storage.test_storage import archive
@@ -30,7 +31,7 @@ SCRIPT = THEIRS + "import json; json.dump({'of': 'acme'}, open('/sandbox/out/out
 class Scene:
     """A tenant with a skill, and a finished execution with files; somebody else's attempt comes next."""
 
-    store: Runner
+    store: Installation
     result: RunResult
     original: Path
     folder: Path
@@ -46,13 +47,15 @@ def scene(request: pytest.FixtureRequest, installation: Settings, tmp_path_facto
     store = empty_store(request, installation, folder)
     original = archive(folder, name="plan", script=SCRIPT)
     store.registry.push(ACME, original)
-    result = store.run(RunRequest(skill="plan"), RunOptions(tenant=ACME, key="k", owner="flow", owner_attempt=1))
+    result = Runner(store).run(
+        RunRequest(skill="plan"), RunOptions(tenant=ACME, key="k", owner="flow", owner_attempt=1)
+    )
     assert (result.status, result.files_list) == (Status.SUCCESS, ("plan.txt",)), result
     return Scene(store, result, original, folder / "theirs")
 
 
 def run_as(scene: Scene, tenant: str, **options: Any) -> RunResult:
-    return scene.store.run(RunRequest(skill="plan"), RunOptions(tenant=tenant, **options))
+    return Runner(scene.store).run(RunRequest(skill="plan"), RunOptions(tenant=tenant, **options))
 
 
 def unsigned(result: RunResult) -> dict[str, Any]:
@@ -65,12 +68,21 @@ READS: dict[str, tuple[Callable[[Scene, str], object], object]] = {
     "list versions": (lambda s, t: s.store.registry.versions(t, "plan"), []),
     "resolve the newest": (lambda s, t: s.store.registry.resolve(t, "plan", ""), SkillNotFoundError),
     "resolve a version": (lambda s, t: s.store.registry.resolve(t, "plan", "1.0.0"), SkillNotFoundError),
-    "load, though it is cached": (lambda s, t: s.store.registry.load(t, "plan", "1.0.0"), SkillNotFoundError),
+    "load, though it is cached": (
+        lambda s, t: s.store.registry.load(t, "plan", "1.0.0"),
+        SkillNotFoundError,
+    ),
     "run": (lambda s, t: run_as(s, t), SkillNotFoundError),
     "run by the same key": (lambda s, t: run_as(s, t, key="k"), SkillNotFoundError),
     "take over by the owner": (lambda s, t: run_as(s, t, owner="flow", owner_attempt=2), SkillNotFoundError),
-    "read a record": (lambda s, t: s.store.executions.get(t, s.result.execution_id), ExecutionNotFoundError),
-    "read a result": (lambda s, t: s.store.executions.result(t, s.result.execution_id), ExecutionNotFoundError),
+    "read a record": (
+        lambda s, t: s.store.executions.get(t, s.result.execution_id),
+        ExecutionNotFoundError,
+    ),
+    "read a result": (
+        lambda s, t: s.store.executions.result(t, s.result.execution_id),
+        ExecutionNotFoundError,
+    ),
     "find a record by its first digits": (
         lambda s, t: s.store.executions.beginning_with(t, s.result.execution_id[:8], 2),
         [],

@@ -11,7 +11,7 @@ from prefect.context import refresh_global_settings_context
 from prefect.runtime import flow_run
 
 from skillbox_core.errors import InfrastructureError, SettingsError
-from skillbox_core.runner import Runner
+from skillbox_core.installation import Installation
 from skillbox_core.settings import Settings, load_env_file, load_settings
 
 if TYPE_CHECKING:
@@ -55,12 +55,12 @@ def _block(name: str, _flow_run: str | None) -> SkillboxInstallation:
     return found
 
 
-_runners: dict[tuple[int, str], Runner] = {}
+_installations: dict[tuple[int, str], Installation] = {}
 
 
-def runner_for(settings: Settings) -> Runner:
-    """One runner for each installation in this process: its connections and its admission are shared."""
+def installation_for(settings: Settings) -> Installation:
+    """The parts of each installation once in this process: its connections and its admission are shared."""
     # A forked child must not share its parent's connections. Hashed, because settings hold passwords.
     key = os.getpid(), hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
     # setdefault is atomic: of two threads that make one at once, both get the same.
-    return _runners.get(key) or _runners.setdefault(key, Runner.from_settings(settings))
+    return _installations.get(key) or _installations.setdefault(key, Installation.from_settings(settings))

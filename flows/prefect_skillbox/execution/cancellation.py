@@ -23,12 +23,12 @@ from typing import NamedTuple, cast
 
 from prefect.context import FlowRunContext
 
-from prefect_skillbox.config.installation import installation_settings, runner_for
+from prefect_skillbox.config.installation import installation_for, installation_settings
 from prefect_skillbox.execution.owner import Owner
 from skillbox_core.base.cancel import CancelToken
 from skillbox_core.errors import SkillboxError
+from skillbox_core.installation import Installation
 from skillbox_core.operations.orphans import end_owner
-from skillbox_core.runner import Runner
 from skillbox_core.status import Status
 
 logger = logging.getLogger(__name__)
@@ -147,14 +147,14 @@ class _Watch:
             self._forget_ended()
             owners = {(key.owner, key.installation) for key in self._elsewhere}
             self._elsewhere.clear()
-        runners: dict[str | None, Runner] = {}
+        found: dict[str | None, Installation] = {}
         # A pool's process goes on with what it had been handed already, so once is not enough.
         for _ in range(_ROUNDS if owners else 0):
             for owner, installation in owners:
                 try:
-                    runner = runners.get(installation) or runner_for(installation_settings(installation))
-                    runners[installation] = runner
-                    end_owner(runner, owner, Status.CANCELLED)
+                    parts = found.get(installation) or installation_for(installation_settings(installation))
+                    found[installation] = parts
+                    end_owner(parts, owner, Status.CANCELLED)
                 except SkillboxError as error:
                     logger.warning("skills of this flow run in other processes could not be ended: %s", error)
             time.sleep(_ROUND)

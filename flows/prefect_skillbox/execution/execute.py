@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from prefect.context import TaskRunContext
 
-from prefect_skillbox.config.installation import installation_settings, runner_for
+from prefect_skillbox.config.installation import installation_for, installation_settings
 from prefect_skillbox.config.secrets import Secrets
 from prefect_skillbox.execution import cancellation
 from prefect_skillbox.execution.owner import current_owner
@@ -16,10 +16,11 @@ from prefect_skillbox.observe.run_observer import Watch
 from skillbox_core.errors import RunCancelledError, SkillboxError
 from skillbox_core.models import RunOptions, RunRequest, RunResult
 from skillbox_core.run.lifecycle import run_lifecycle
+from skillbox_core.run.steps import Steps
 
 
 def execute(request: RunRequest, options: RunOptions, secrets: Secrets, installation: str | None) -> RunResult:
-    """Runs a skill on this process's runner, as part of the Prefect task run around it.
+    """Runs a skill in this process, as part of the Prefect task run around it.
 
     Args:
         request: With placeholders where its environment has secrets.
@@ -36,7 +37,7 @@ def execute(request: RunRequest, options: RunOptions, secrets: Secrets, installa
         options = options.model_copy(update={"key": key})
     if owner is not None:
         options = options.model_copy(update={"owner": owner.flow_run_id, "owner_attempt": owner.attempt})
-    runner = runner_for(installation_settings(installation))
+    parts = installation_for(installation_settings(installation))
     watch = Watch(request.skill, options.tenant, request.env.values(), unlearned=bool(secrets.refs))
 
     def reveal(asked: RunRequest) -> RunRequest:
@@ -47,12 +48,12 @@ def execute(request: RunRequest, options: RunOptions, secrets: Secrets, installa
     with cancellation.token(options.owner) as token:
         if token.cancelled:
             raise RunCancelledError("cancelled before it began")
-        place = Place(runner, token, options.owner)
-        steps = TaskSteps(runner.steps(watch.on_log, token), request.skill, watch, reveal, place)
+        place = Place(parts, token, options.owner)
+        steps = TaskSteps(Steps(parts, watch.on_log, token), request.skill, watch, reveal, place)
         result = run_lifecycle(steps, request, options)
     if watch.unlearned and (result.output is not None or result.files_list):
         # An earlier try's result: no container was made here, and yet what is shown must not hold a secret.
         with suppress(SkillboxError):
             reveal(request)
-    watch.report(result, runner.settings.url_expiry)
+    watch.report(result, parts.settings.url_expiry)
     return result

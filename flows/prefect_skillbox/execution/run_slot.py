@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import ConcurrencyLeaseHolder
 from prefect_skillbox.execution.engine_limit import EngineLimit, Slot, limit_for
 from skillbox_core.base.cancel import CancelToken
 from skillbox_core.base.retry import repeated
-from skillbox_core.runner import Runner
+from skillbox_core.installation import Installation
 
 
 class Place:
@@ -21,8 +21,8 @@ class Place:
         owner: Id of the flow run that is shown as the slot's holder.
     """
 
-    def __init__(self, runner: Runner, cancel: CancelToken, owner: str | None) -> None:
-        self._runner = runner
+    def __init__(self, installation: Installation, cancel: CancelToken, owner: str | None) -> None:
+        self._installation = installation
         self._cancel = cancel
         self._logger = get_run_logger()
         self._holder = ConcurrencyLeaseHolder(type="flow_run", id=UUID(owner)) if owner else None
@@ -31,8 +31,8 @@ class Place:
 
     def take(self) -> None:
         """Waits for the slot; see `EngineLimit.acquire`."""
-        name = f"skillbox-{repeated(lambda: self._runner.engine.name)}"
-        self._limit = limit_for(name, self._runner.settings.max_engine_execs)
+        name = f"skillbox-{repeated(lambda: self._installation.engine.name)}"
+        self._limit = limit_for(name, self._installation.settings.max_engine_execs)
         self._slot = self._limit.acquire(self._cancel, self._holder, self._logger)
 
     def give_back(self) -> None:

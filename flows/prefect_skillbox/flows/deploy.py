@@ -24,7 +24,7 @@ from prefect_skillbox.flows.form import SETTINGS, any_input, form
 from prefect_skillbox.flows.skill_flow import ENTRYPOINT, deployed_flow
 from skillbox_core.base.names import DEFAULT_TENANT, split_reference
 from skillbox_core.errors import InfrastructureError, InvalidRequestError, SettingsError
-from skillbox_core.runner import Runner
+from skillbox_core.installation import Installation
 from skillbox_core.skills.archive import SkillArchive
 from skillbox_core.skills.validation import find_breach
 
@@ -56,8 +56,8 @@ def deploy(
         SkillNotFoundError, InvalidRequestError: No such skill, pool or schedule; says what there is.
         SettingsError, InfrastructureError: No server is set, or it can't be reached.
     """
-    runner = Runner.from_settings()
-    archive = _load(runner, tenant, reference)
+    installation = Installation.from_settings()
+    archive = _load(installation, tenant, reference)
     deployment = plan(archive, reference, name=name, cron=cron, input=input, tenant=tenant)
     with _server() as client:
         if serve_here:
@@ -67,7 +67,7 @@ def deploy(
         deployment.work_pool_name = found.name
         if found.type == "process":
             # Its runs start in a folder of their own; this is how they find the installation.
-            deployment.job_variables = {"env": {"SKILLBOX_HOME": str(runner.settings.home)}}
+            deployment.job_variables = {"env": {"SKILLBOX_HOME": str(installation.settings.home)}}
         deployment.apply()
     return (
         f"{deployment.full_name} is in work pool {found.name}; `prefect deployment run {deployment.full_name}` runs it"
@@ -116,9 +116,9 @@ def plan(
     return deployment
 
 
-def _load(runner: Runner, tenant: str, reference: str) -> SkillArchive:
+def _load(installation: Installation, tenant: str, reference: str) -> SkillArchive:
     name, version = split_reference(reference)
-    archive = runner.registry.load(tenant, name, runner.registry.resolve(tenant, name, version))
+    archive = installation.registry.load(tenant, name, installation.registry.resolve(tenant, name, version))
     if archive.entrypoint is None:
         raise InvalidRequestError(f"skill {name} has instructions only, nothing that can be run")
     return archive

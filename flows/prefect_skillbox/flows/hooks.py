@@ -17,7 +17,7 @@ from prefect import Flow
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.logging.loggers import flow_run_logger
 
-from prefect_skillbox.config.installation import installation_settings, runner_for
+from prefect_skillbox.config.installation import installation_for, installation_settings
 from skillbox_core.errors import SkillboxError
 from skillbox_core.operations.orphans import end_owner
 from skillbox_core.status import Status
@@ -51,7 +51,7 @@ def _stop(installation: str | None, flow: Flow[Any, Any], flow_run: FlowRun, sta
     logger = flow_run_logger(flow_run, flow)
     status = Status.CANCELLED if state.is_cancelled() or state.is_cancelling() else Status.FAILED
     try:
-        ended = end_owner(runner_for(installation_settings(installation)), str(flow_run.id), status)
+        ended = end_owner(installation_for(installation_settings(installation)), str(flow_run.id), status)
     except SkillboxError as error:
         logger.warning("the skills of this flow run could not be ended: %s", error)
         return

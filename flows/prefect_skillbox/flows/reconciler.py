@@ -18,8 +18,8 @@ from prefect_skillbox.config.installation import installation_settings
 from prefect_skillbox.execution.step_tasks import is_retryable
 from prefect_skillbox.observe import events
 from prefect_skillbox.observe.reporting import report_orphans
+from skillbox_core.installation import Installation
 from skillbox_core.operations.orphans import Orphan, carry_out, find_orphans
-from skillbox_core.runner import Runner
 from skillbox_core.status import Status
 
 SETTLED = timedelta(seconds=60)
@@ -68,17 +68,17 @@ def cleanup_orphans(dry_run: bool = False, installation: str | None = None) -> l
 @_step
 def plan(installation: str | None) -> list[Orphan]:
     """What would be cleaned up."""
-    runner = Runner.from_settings(installation_settings(installation))
-    return find_orphans(runner, lambda owners: dict(ended_flow_runs(owners)))
+    parts = Installation.from_settings(installation_settings(installation))
+    return find_orphans(parts, lambda owners: dict(ended_flow_runs(owners)))
 
 
 @_step
 def clean(found: Sequence[Orphan], installation: str | None) -> list[Orphan]:
     """Carries out a plan, and tells of each container that it removed."""
-    runner = Runner.from_settings(installation_settings(installation))
-    done = carry_out(runner, found)
+    parts = Installation.from_settings(installation_settings(installation))
+    done = carry_out(parts, found)
     removed = [orphan for orphan in done if orphan.kind == "container" and orphan.done]
-    rows = runner.executions.find([orphan.execution_id for orphan in removed]) if removed else {}
+    rows = parts.executions.find([orphan.execution_id for orphan in removed]) if removed else {}
     for orphan in removed:
         events.emit_orphan_removed(orphan, rows.get(orphan.execution_id))
     return done

@@ -14,14 +14,14 @@ from prefect.cache_policies import CachePolicy
 from prefect.context import TaskRunContext
 from sqlalchemy import make_url
 
-from prefect_skillbox.config.installation import installation_settings, runner_for
+from prefect_skillbox.config.installation import installation_for, installation_settings
 from prefect_skillbox.execution.owner import current_owner
 from prefect_skillbox.tasks.spec import SkillSpec, outputs
 from skillbox_core.inputs.sources import input_files
+from skillbox_core.installation import Installation
 from skillbox_core.models import RunOptions
 from skillbox_core.run.canonical import canonical_input
 from skillbox_core.run.loading import load_skill
-from skillbox_core.runner import Runner
 from skillbox_core.sandbox.images import ready_image
 from skillbox_core.settings import Settings
 
@@ -44,14 +44,14 @@ class SkillDigest(CachePolicy):
     ) -> str | None:
         """See `prefect.cache_policies.CachePolicy`."""
         spec: SkillSpec = task_ctx.task.fn.spec  # type: ignore[attr-defined]
-        runner = runner_for(installation_settings(spec.installation))
+        runner = installation_for(installation_settings(spec.installation))
         return _digest(runner, spec, inputs.get("input"), inputs.get("files"))
 
 
 SKILL_DIGEST = SkillDigest()
 
 
-def _digest(runner: Runner, spec: SkillSpec, input: Any, files: Any) -> str:
+def _digest(runner: Installation, spec: SkillSpec, input: Any, files: Any) -> str:
     owner = current_owner()
     options = RunOptions(
         tenant=spec.tenant, timeout=spec.timeout, cpu=spec.cpu, memory=spec.memory, files=input_files(files)
