@@ -18,7 +18,7 @@ from socketserver import ThreadingMixIn, UnixStreamServer
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
-from deployments.local.engine import connection
+from skillbox_core.base.engine_http import connection
 from skillbox_core.broker.rules import MAX_BODY, Call, RefusedError, decide, is_ours
 from skillbox_core.errors import EngineError, SkillboxError
 from skillbox_core.sandbox.allowlist import resolve_image

@@ -185,6 +185,18 @@ def doctor(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
 
 
 @app.command()
+def broker(
+    engine: Annotated[str, typer.Option(help="Where the engine listens.", metavar="unix:///var/run/docker.sock")],
+    listen: Annotated[str, typer.Option(help="Where workers connect.", metavar="unix:///run/skillbox/engine.sock")],
+    instance: Annotated[str | None, typer.Option(help="Whose sandboxes; by default SKILLBOX_INSTANCE.")] = None,
+) -> None:
+    """Stand between workers and the engine's socket: only calls that Skillbox makes go through."""
+    from skillbox_core.broker.serve import serve
+
+    serve(engine, listen, instance)
+
+
+@app.command()
 def version() -> None:
     """Show the version."""
     print(__version__)

@@ -6,10 +6,13 @@ import json
 import pkgutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 import skillbox_core
+
+ROOT = Path(__file__).parents[2]
 
 # The migrations are run by Alembic, which imports them with a context of its own.
 MODULES = [
@@ -53,9 +56,52 @@ def test_no_module_of_the_core_loads_prefect() -> None:
     assert "prefect" not in loaded_by(MODULES)
 
 
-@pytest.mark.parametrize("name", [m for m in MODULES if m.count(".") == 1])
-def test_each_module_can_be_the_first_to_be_imported(name: str) -> None:
-    assert "prefect" not in loaded_by([name])
+@pytest.fixture(scope="module")
+def first_imports() -> dict[str, str]:
+    """What went wrong with each module that was the first of ours to be imported in its process."""
+    code = (
+        "import importlib, json, os, sys, traceback\n"
+        "import alembic, docker, fsspec, pydantic_settings, rich, sqlmodel, typer, yaml\n"
+        "assert not [name for name in sys.modules if name.startswith('skillbox')]\n"
+        "found = {}\n"
+        "for name in json.loads(sys.argv[1]):\n"
+        "    reader, writer = os.pipe()\n"
+        "    if not os.fork():\n"
+        "        try: importlib.import_module(name); said = 'loads prefect' if 'prefect' in sys.modules else ''\n"
+        "        except BaseException: said = traceback.format_exc(limit=-3)\n"
+        "        os.write(writer, said.encode()); os._exit(0)\n"
+        "    os.close(writer); found[name] = os.fdopen(reader).read(); os.wait()\n"
+        "print(json.dumps(found))\n"
+    )
+    command = [sys.executable, "-c", code, json.dumps(MODULES)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    found: dict[str, str] = json.loads(done.stdout)
+    return found
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_each_module_can_be_the_first_to_be_imported(name: str, first_imports: dict[str, str]) -> None:
+    assert first_imports[name] == ""
+
+
+def test_the_set_up_runs_on_a_python_without_packages() -> None:
+    parts = [f"deployments.local.{path.stem}" for path in sorted((ROOT / "deployments" / "local").glob("*.py"))]
+    code = (
+        "import importlib, json, sys; sys.path.insert(0, sys.argv[1])\n"
+        "for name in json.loads(sys.argv[2]): importlib.import_module(name)\n"
+        "assert not [path for path in sys.path if 'site-packages' in path], sys.path\n"
+    )
+    command = [
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        code,
+        str(ROOT),
+        json.dumps([*parts, "skillbox_core.base.engine_http"]),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("name", skillbox_core.__all__)

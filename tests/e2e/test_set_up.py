@@ -239,9 +239,16 @@ def test_an_engine_that_wants_tls_is_refused_with_what_to_do(
         monkeypatch.setenv(name, url)
         with pytest.raises(SetupError, match=f"DOCKER_TLS_VERIFY asks for TLS to the engine at {url}.*engine's host"):
             engine.ensure_engine()
-    command = [sys.executable, "-m", "skillbox_core.broker", "--engine", url, "--listen", f"unix://{checkout}/s"]
-    assert subprocess.run(command, cwd=Path(__file__).parents[2], timeout=60).returncode == 1
-    assert "broker: DOCKER_TLS_VERIFY asks for TLS" in capfd.readouterr().err
+    command = [
+        str(Path(sys.executable).with_name("skillbox")),
+        "broker",
+        "--engine",
+        url,
+        "--listen",
+        f"unix://{checkout}/s",
+    ]
+    assert subprocess.run(command, cwd=Path(__file__).parents[2], timeout=60).returncode == 2
+    assert "DOCKER_TLS_VERIFY asks for TLS" in capfd.readouterr().err
     assert not (checkout / "s").exists()
 
 

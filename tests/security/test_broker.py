@@ -21,8 +21,9 @@ from pathlib import Path
 
 import pytest
 
-from deployments.local.engine import answers, connection
+from deployments.local.engine import answers
 from skillbox_core import CancelToken, Reason, Runner, RunOptions, RunRequest, Status, cleanup_orphans
+from skillbox_core.base.engine_http import connection
 from skillbox_core.broker import proxy
 from skillbox_core.broker.proxy import Broker
 from skillbox_core.errors import PolicyError
@@ -34,6 +35,7 @@ from skillbox_core.settings import load_settings
 from tests.conftest import MakeSkill
 from tests.services.process import running
 
+SKILLBOX = str(Path(sys.executable).with_name("skillbox"))
 ANSWER = "import json; json.dump({}, open('/sandbox/out/output.json', 'w'))\n"
 
 
@@ -42,7 +44,14 @@ def broker(runner: Runner) -> Iterator[str]:
     """The address of a broker for this installation, in a process of its own."""
     folder = Path(tempfile.mkdtemp(prefix="sbb-"))
     url, settings = f"unix://{folder}/s", runner.installation.settings
-    command = [sys.executable, "-m", "skillbox_core.broker", "--engine", settings.engine_url, "--listen", url]
+    command = [
+        str(Path(sys.executable).with_name("skillbox")),
+        "broker",
+        "--engine",
+        settings.engine_url,
+        "--listen",
+        url,
+    ]
     environment = {
         **os.environ,
         "SKILLBOX_HOME": str(settings.home),
@@ -321,7 +330,8 @@ def test_a_silent_sandbox_holds_no_place_once_its_client_is_gone(
 
 
 def test_a_stop_of_the_engine_is_none_of_the_broker() -> None:
-    lines = (Path(proxy.__file__).parent / "skillbox-broker.service").read_text().splitlines()
+    unit = Path(__file__).parents[2] / "deployments" / "broker" / "skillbox-broker.service"
+    lines = unit.read_text().splitlines()
     assert {"After=docker.service", "Wants=docker.service", "Restart=always"} <= set(lines)
     assert not [line for line in lines if line.startswith(("Requires", "BindsTo", "PartOf"))]
 
@@ -434,7 +444,14 @@ def test_odd_requests_get_one_answer(broker: str, raw: bytes, status: int) -> No
 def test_the_socket_is_for_its_group_and_goes_when_the_broker_does(runner: Runner, tmp_path: Path) -> None:
     folder = Path(tempfile.mkdtemp(prefix="sbb-"))
     listen = folder / "s"
-    command = [sys.executable, "-m", "skillbox_core.broker", "--engine", "unix:///none", "--listen", f"unix://{listen}"]
+    command = [
+        str(Path(sys.executable).with_name("skillbox")),
+        "broker",
+        "--engine",
+        "unix:///none",
+        "--listen",
+        f"unix://{listen}",
+    ]
     process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
