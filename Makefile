@@ -44,11 +44,11 @@ bench: setup ## what Prefect costs for each skill, measured (ARGS="--skills 100"
 setup: ## packages, container engine, images and Prefect server
 	@$(bootstrap) up
 
-lint: ## style, types and the lock file; needs the packages only
+lint: ## style, types, imports and the lock file; needs the packages only
 	@$(bootstrap) venv
 	@! grep -n '://' requirements.lock tests/*/*.lock deployments/local/*.lock
 	@$(bootstrap) advisories & \
-	$(bin)/ruff check . && $(bin)/ruff format --check . && $(bin)/mypy; \
+	$(bin)/ruff check . && $(bin)/ruff format --check . && $(bin)/lint-imports --no-cache --no-logo && $(bin)/mypy; \
 	code=$$?; wait; exit $$code
 
 audit: ## fail on advisories against the locked dependencies
