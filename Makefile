@@ -68,6 +68,7 @@ status: ## say what answers
 clean: ## stop, and delete everything the set-up made
 	@$(bootstrap) clean
 
-lock: ## write requirements.lock anew from pyproject.toml
-	@$(bin)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-annotate --no-header \
-		--no-emit-index-url --all-extras pyproject.toml -o requirements.lock
+lock: ## write requirements.lock anew from both pyproject.toml
+	@printf -- '-e .[postgres]\n-e ./flows\n' | $(bin)/uv pip compile --quiet --universal --upgrade --generate-hashes \
+		--no-annotate --no-header --no-emit-index-url --no-emit-package skillbox-core --no-emit-package prefect-skillbox \
+		--group dev - -o requirements.lock

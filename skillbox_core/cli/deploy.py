@@ -19,7 +19,7 @@ def scheduler() -> Callable[..., str]:
     """
     found = sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
     if not found:
-        raise SettingsError("no scheduler is installed beside Skillbox", hint="install skillbox-prefect")
+        raise SettingsError("no scheduler is installed beside Skillbox", hint="install prefect-skillbox")
     try:
         make: Callable[..., str] = found[0].load()
     except ImportError as error:

@@ -26,12 +26,6 @@ def test_every_locked_package_has_one_version_and_its_hashes(lock: Path) -> None
         assert re.match(r"[A-Za-z0-9._\[\]-]+==\S+( ; [^\\]+)?( +--hash=sha256:[0-9a-f]{64})+ *$", entry), entry
 
 
-@pytest.mark.parametrize("name", ["venv.py", "services.py", "audit.py"])
-def test_no_part_of_the_set_up_installs_from_a_lock_without_its_hashes(name: str) -> None:
-    text = (ROOT / "deployments" / "local" / name).read_text()
-    assert text.count('"-r", str(') == text.count('"--require-hashes", "-r", str(') == 1
-
-
 def package(name: str, *ids: str, fixed: tuple[str, ...] = ("2.0",), **more: Any) -> dict[str, Any]:
     vulnerabilities = [{"id": identifier, "fix_versions": list(fixed)} for identifier in ids]
     return {"name": name, "version": "1.0", "vulns": vulnerabilities, **more}
