@@ -5,7 +5,7 @@ bootstrap := ./deployments/local/bootstrap.sh
 bin := .venv/bin
 # All tests: long tables dealt between the two databases, files between as many processes as there are processors.
 all := SKILLBOX_TEST_DEAL=1 $(bin)/python -m pytest
-postgres := SKILLBOX_TEST_POSTGRES=1 $(all) tests/flows
+postgres := SKILLBOX_TEST_POSTGRES=1 $(all) tests/prefect_skillbox
 shared := -m "not by_itself" --numprocesses auto --maxprocesses 4 --dist loadfile
 
 help: ## show this

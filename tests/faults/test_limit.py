@@ -16,7 +16,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect_skillbox.execution import engine_limit, leases
 from prefect_skillbox.execution.engine_limit import EngineLimit
 from prefect_skillbox.execution.leases import LEASE
-from tests.flows.seen import eventually
+from tests.prefect_skillbox.seen import eventually
 from tests.services.faults import Fault, Proxy, http_proxy
 from tests.services.prefect import prefect_server
 
