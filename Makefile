@@ -5,7 +5,7 @@ bootstrap := ./deployments/local/bootstrap.sh
 bin := .venv/bin
 # All tests: long tables dealt between the two databases, files between as many processes as there are processors.
 all := SKILLBOX_TEST_DEAL=1 $(bin)/python -m pytest
-postgres := SKILLBOX_TEST_POSTGRES=1 $(all) tests/flows
+postgres := SKILLBOX_TEST_POSTGRES=1 $(all) tests/prefect_skillbox
 shared := -m "not by_itself" --numprocesses auto --maxprocesses 4 --dist loadfile
 
 help: ## show this
@@ -44,11 +44,11 @@ bench: setup ## what Prefect costs for each skill, measured (ARGS="--skills 100"
 setup: ## packages, container engine, images and Prefect server
 	@$(bootstrap) up
 
-lint: ## style, types and the lock file; needs the packages only
+lint: ## style, types, imports and the lock file; needs the packages only
 	@$(bootstrap) venv
 	@! grep -n '://' requirements.lock tests/*/*.lock deployments/local/*.lock
 	@$(bootstrap) advisories & \
-	$(bin)/ruff check . && $(bin)/ruff format --check . && $(bin)/mypy; \
+	$(bin)/ruff check . && $(bin)/ruff format --check . && $(bin)/lint-imports --no-cache --no-logo && $(bin)/mypy; \
 	code=$$?; wait; exit $$code
 
 audit: ## fail on advisories against the locked dependencies
@@ -68,6 +68,7 @@ status: ## say what answers
 clean: ## stop, and delete everything the set-up made
 	@$(bootstrap) clean
 
-lock: ## write requirements.lock anew from pyproject.toml
-	@$(bin)/uv pip compile --quiet --universal --upgrade --generate-hashes --no-annotate --no-header \
-		--no-emit-index-url --all-extras pyproject.toml -o requirements.lock
+lock: ## write requirements.lock anew from both pyproject.toml
+	@printf -- '-e .[postgres]\n-e ./flows\n' | $(bin)/uv pip compile --quiet --universal --upgrade --generate-hashes \
+		--no-annotate --no-header --no-emit-index-url --no-emit-package skillbox-core --no-emit-package prefect-skillbox \
+		--group dev - -o requirements.lock

@@ -25,7 +25,7 @@ def served() -> list[RunnerDeployment]:
     from prefect.types.entrypoint import EntrypointType
 
     from examples.pipeline import penguins
-    from flows import cleanup_orphans, run_skill
+    from prefect_skillbox import cleanup_orphans, run_skill
 
     return [
         RunnerDeployment.from_flow(

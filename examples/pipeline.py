@@ -11,7 +11,7 @@ from pathlib import Path
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import skill
+from prefect_skillbox import skill
 from skillbox_core import Runner, RunResult
 
 EXAMPLES = Path(__file__).parent
@@ -62,7 +62,7 @@ def main() -> int:
     console = Console(width=None if sys.stdout.isatty() else 110)
     console.print(shown)
     drawing = results[2]
-    for path in runner.artifacts.extract(drawing.artifacts, runner.settings.home / "output"):
+    for path in runner.installation.artifacts.extract(drawing.artifacts, runner.installation.settings.home / "output"):
         console.print(f"chart: {path}", soft_wrap=True)
     return 0 if all(result.ok for result in results) else 1
 

@@ -10,33 +10,38 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from skillbox_core.cancel import CancelToken
+    from skillbox_core.base.cancel import CancelToken
+    from skillbox_core.base.quantities import parse_cpu_limit, parse_duration, parse_memory_limit
     from skillbox_core.errors import (
-        ExecutionCancelledError,
-        ExecutionFailedError,
-        ExecutionTimeoutError,
         ImageNotAllowedError,
         RunnerNotImplementedError,
         SkillboxError,
         SkillNotFoundError,
     )
-    from skillbox_core.inputs import files_from, input_files
-    from skillbox_core.models import RunOptions, RunRequest, RunResult
+    from skillbox_core.inputs.sources import files_from, input_files
+    from skillbox_core.models import (
+        ExecutionCancelledError,
+        ExecutionFailedError,
+        ExecutionTimeoutError,
+        RunOptions,
+        RunRequest,
+        RunResult,
+    )
+    from skillbox_core.operations.orphans import cleanup_orphans
     from skillbox_core.runner import Runner
     from skillbox_core.sandbox.allowlist import validate_image
-    from skillbox_core.sandbox.limits import parse_cpu_limit, parse_duration, parse_memory_limit
-    from skillbox_core.sandbox.orphans import cleanup_orphans
     from skillbox_core.settings import Settings
     from skillbox_core.status import Reason, Status
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "CancelToken": "cancel",
-    "ExecutionCancelledError": "errors",
-    "ExecutionFailedError": "errors",
-    "ExecutionTimeoutError": "errors",
+    "CancelToken": "base.cancel",
+    "ExecutionCancelledError": "models",
+    "ExecutionFailedError": "models",
+    "ExecutionTimeoutError": "models",
     "ImageNotAllowedError": "errors",
+    "Installation": "installation",
     "Reason": "status",
     "RunOptions": "models",
     "RunRequest": "models",
@@ -47,12 +52,12 @@ _HOMES = {
     "SkillNotFoundError": "errors",
     "SkillboxError": "errors",
     "Status": "status",
-    "cleanup_orphans": "sandbox.orphans",
-    "files_from": "inputs",
-    "input_files": "inputs",
-    "parse_cpu_limit": "sandbox.limits",
-    "parse_duration": "sandbox.limits",
-    "parse_memory_limit": "sandbox.limits",
+    "cleanup_orphans": "operations.orphans",
+    "files_from": "inputs.sources",
+    "input_files": "inputs.sources",
+    "parse_cpu_limit": "base.quantities",
+    "parse_duration": "base.quantities",
+    "parse_memory_limit": "base.quantities",
     "validate_image": "sandbox.allowlist",
 }
 
@@ -62,6 +67,7 @@ __all__ = [
     "ExecutionFailedError",
     "ExecutionTimeoutError",
     "ImageNotAllowedError",
+    "Installation",
     "Reason",
     "RunOptions",
     "RunRequest",

@@ -1,4 +1,4 @@
-"""Every error this package raises, as one tree.
+"""Every error this package raises, as one tree; those that carry a result stand beside it (`models.result`).
 
 An error says what was wrong, where, and what to do next (`hint`). Three class attributes let callers
 decide without reading text: `reason` (why an execution failed, if this error ends one), `retryable`
@@ -9,12 +9,9 @@ Errors survive pickling: each takes one message, everything else lives in attrib
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
-from skillbox_core.status import Reason, Status
-
-if TYPE_CHECKING:
-    from skillbox_core.models import RunResult
+from skillbox_core.status import Reason
 
 
 class SkillboxError(Exception):
@@ -127,54 +124,3 @@ class ImageUnavailableError(InfrastructureError):
 
 class RunCancelledError(SkillboxError):
     """The caller asked for the end before the skill was started."""
-
-
-class ExecutionError(SkillboxError):
-    """An execution did not end as `success`. Carries the whole result.
-
-    Raised by `RunResult.raise_for_status`. One that was made by hand, as in the test of a flow, carries a result
-    that says what it says.
-    """
-
-    status: ClassVar[Status] = Status.FAILED
-
-    def __init__(self, message: str, *, hint: str | None = None, result: RunResult | None = None) -> None:
-        super().__init__(message, hint=hint)
-        self._result = result
-
-    @property
-    def result(self) -> RunResult:
-        """How the execution ended."""
-        if self._result is None:
-            from skillbox_core.models import RunResult
-
-            self._result = RunResult(execution_id="", status=self.status, error=self.message)
-        return self._result
-
-    @classmethod
-    def of(cls, result: RunResult) -> ExecutionError:
-        """The error of the matching class for a result that is not a success."""
-        kind = _KINDS.get(result.status, ExecutionFailedError)
-        return kind(result.error or f"the execution ended as {result.status.value}", result=result)
-
-
-class ExecutionFailedError(ExecutionError):
-    """The execution ended as `failed`; `result.reason` says why."""
-
-
-class ExecutionTimeoutError(ExecutionError, TimeoutError):
-    """The skill was still running at its deadline. A builtin `TimeoutError` too, as schedulers expect."""
-
-    status = Status.TIMEOUT
-
-
-class ExecutionCancelledError(ExecutionError):
-    """The execution was cancelled by its caller."""
-
-    status = Status.CANCELLED
-
-
-_KINDS: dict[Status, type[ExecutionError]] = {
-    Status.TIMEOUT: ExecutionTimeoutError,
-    Status.CANCELLED: ExecutionCancelledError,
-}

@@ -17,9 +17,9 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from skillbox_core.base.names import split_digest
+from skillbox_core.base.quantities import parse_cpu_limit, parse_duration, parse_memory_limit
 from skillbox_core.errors import InvalidRequestError, SettingsError
-from skillbox_core.sandbox.allowlist import split_digest
-from skillbox_core.sandbox.limits import parse_cpu_limit, parse_duration, parse_memory_limit
 
 DEFAULT_IMAGES = {"python": "python:3.12-slim", "node": "node:20-slim", "bash": "bash:5"}
 DEFAULT_ALLOWLIST = ("python:3.12-slim", "python:3.11-slim", "node:20-slim", "node:18-slim", "bash:5")

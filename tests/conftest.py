@@ -49,9 +49,9 @@ def installation(tmp_path_factory: pytest.TempPathFactory, database_dsn: str) ->
     )
     yield settings
     runner = Runner.from_settings(settings)
-    left = runner.engine.containers({"managed-by": "skillbox", "skillbox.instance": settings.instance})
+    left = runner.installation.engine.containers({"managed-by": "skillbox", "skillbox.instance": settings.instance})
     for container in left:
-        runner.engine.remove(container["Id"])
+        runner.installation.engine.remove(container["Id"])
     assert [container["Names"] for container in left] == [], "containers were left behind"
     assert list((settings.home / "spool").glob("*/*")) == [], "spooled files were left behind"
 
@@ -63,7 +63,7 @@ def runner(installation: Settings) -> Runner:
     for folder in sorted((EXAMPLES / "skills").iterdir()):
         target = installation.home / "example.zip"
         package(folder, target, installation.max_skill_size)
-        runner.registry.push("default", target)
+        runner.installation.registry.push("default", target)
         target.unlink()
     return runner
 

@@ -7,7 +7,6 @@ import json
 import os
 import re
 import shutil
-import socket
 import stat
 import subprocess
 import time
@@ -29,27 +28,10 @@ from deployments.local.common import (
     stop_daemon,
     tail,
 )
+from skillbox_core.base.engine_http import connection, tls_problem
 
 SYSTEM_SOCKET = "unix:///var/run/docker.sock"
 NAME = "engine"
-
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str, timeout: float | None) -> None:
-        super().__init__("localhost", timeout=timeout)
-        self._path = path
-
-    def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self._path)
-
-
-def connection(url: str, timeout: float | None = 10.0) -> http.client.HTTPConnection:
-    """A connection to an engine at unix:// or plain tcp://."""
-    if url.startswith("unix://"):
-        return _UnixConnection(url.removeprefix("unix://"), timeout)
-    return http.client.HTTPConnection(url.removeprefix("tcp://"), timeout=timeout)
 
 
 def check_speech(url: str) -> None:
@@ -58,13 +40,8 @@ def check_speech(url: str) -> None:
     Raises:
         SetupError: It is at tcp://, and the environment asks for TLS.
     """
-    asks = [name for name in ("DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH") if os.environ.get(name)]
-    if url.startswith("tcp://") and asks:
-        raise SetupError(
-            f"{asks[0]} asks for TLS to the engine at {url}, which set-up and broker do not speak: run them on the "
-            "engine's host with its socket (unix://...), or unset it; workers reach an engine over TLS without them, "
-            "see docs/deployments.md"
-        )
+    if problem := tls_problem(url):
+        raise SetupError(problem)
 
 
 def answers(url: str) -> bool:

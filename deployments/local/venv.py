@@ -11,6 +11,7 @@ from deployments.local.common import LOGS, ROOT, VENV, SetupError, stop_daemon, 
 from deployments.local.prefect_server import NAME as SERVER_NAME
 
 LOCK = ROOT / "requirements.lock"
+DISTRIBUTIONS = (ROOT, ROOT / "flows")
 STAMP = VENV / ".skillbox-stamp"
 
 
@@ -18,7 +19,7 @@ def wanted_stamp() -> str:
     """What the environment must have been made from."""
     parts = [
         LOCK.read_bytes(),
-        (ROOT / "pyproject.toml").read_bytes(),
+        *((folder / "pyproject.toml").read_bytes() for folder in DISTRIBUTIONS),
         str(ROOT).encode(),
         sys.version.encode(),
     ]
@@ -45,7 +46,7 @@ def ensure_venv() -> str:
             [sys.executable, "-m", "venv", str(VENV)],
             # The lock names everything. Left to resolve, pip takes the newest of what is asked for with an extra.
             [*pip, "--no-deps", "--require-hashes", "-r", str(LOCK)],
-            [*pip, "--no-deps", "--no-build-isolation", "--editable", str(ROOT)],
+            [*pip, "--no-deps", "--no-build-isolation", *(f"--editable={folder}" for folder in DISTRIBUTIONS)],
             [*pip[:-2], "check"],
         ):
             if subprocess.run(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=ROOT).returncode:

@@ -131,10 +131,10 @@ def cleanup(
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Remove containers and close records that a killed worker left behind."""
-    from skillbox_core.runner import Runner
-    from skillbox_core.sandbox.orphans import cleanup_orphans
+    from skillbox_core.installation import Installation
+    from skillbox_core.operations.orphans import cleanup_orphans
 
-    found = cleanup_orphans(Runner.from_settings(), dry_run=dry_run)
+    found = cleanup_orphans(Installation.from_settings(), dry_run=dry_run)
     if json_:
         print_json([orphan.document() for orphan in found])
     elif not found:
@@ -153,7 +153,7 @@ def cleanup(
 @app.command()
 def health() -> None:
     """Say in one line whether skills can run here; for probes."""
-    from skillbox_core.doctor import essential
+    from skillbox_core.operations.doctor import essential
 
     problems = [check for check in essential() if check.level == "FAIL"]
     if problems:
@@ -168,7 +168,7 @@ def doctor(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
     """Look at each part of the installation: what was found, whether that is good, what to do."""
     from dataclasses import asdict
 
-    from skillbox_core.doctor import examine
+    from skillbox_core.operations.doctor import examine
 
     checks = []
     for check in examine():
@@ -182,6 +182,18 @@ def doctor(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = 
         print_json([asdict(check) for check in checks])
     if any(check.level == "FAIL" for check in checks):
         raise typer.Exit(4)
+
+
+@app.command()
+def broker(
+    engine: Annotated[str, typer.Option(help="Where the engine listens.", metavar="unix:///var/run/docker.sock")],
+    listen: Annotated[str, typer.Option(help="Where workers connect.", metavar="unix:///run/skillbox/engine.sock")],
+    instance: Annotated[str | None, typer.Option(help="Whose sandboxes; by default SKILLBOX_INSTANCE.")] = None,
+) -> None:
+    """Stand between workers and the engine's socket: only calls that Skillbox makes go through."""
+    from skillbox_core.broker.serve import serve
+
+    serve(engine, listen, instance)
 
 
 @app.command()

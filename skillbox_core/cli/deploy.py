@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from skillbox_core.errors import SettingsError
 
 GROUP = "skillbox.schedulers"
-"""Entry points of this group name a function with the arguments of `flows.deploy.deploy`."""
+"""Entry points of this group name a function with the arguments of `prefect_skillbox.flows.deploy.deploy`."""
 
 
 def scheduler() -> Callable[..., str]:
@@ -19,7 +19,7 @@ def scheduler() -> Callable[..., str]:
     """
     found = sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
     if not found:
-        raise SettingsError("no scheduler is installed beside Skillbox", hint="install skillbox-prefect")
+        raise SettingsError("no scheduler is installed beside Skillbox", hint="install prefect-skillbox")
     try:
         make: Callable[..., str] = found[0].load()
     except ImportError as error:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from skillbox_core.base.text import harmless
 from skillbox_core.cli.output import note, print_json, table
 from skillbox_core.status import Status
-from skillbox_core.text import harmless
 
 if TYPE_CHECKING:
-    from skillbox_core.storage.records import ExecutionRecords
+    from skillbox_core.storage.execution_reads import ExecutionRecords
     from skillbox_core.storage.tables import ExecutionRow
 
 SHORTEST = 8
@@ -38,9 +38,9 @@ def list_(
     json_: Json = False,
 ) -> None:
     """List the newest executions."""
-    from skillbox_core.runner import Runner
+    from skillbox_core.installation import Installation
 
-    rows = Runner.from_settings().executions.list(tenant, status=status, skill=skill, limit=limit)
+    rows = Installation.from_settings().executions.list(tenant, status=status, skill=skill, limit=limit)
     if json_:
         print_json([_summary(row) for row in rows])
         return
@@ -73,9 +73,9 @@ def list_(
 @app.command()
 def show(execution_id: Id, tenant: Tenant = "default", json_: Json = False) -> None:
     """Show a record; with --json its RunResult."""
-    from skillbox_core.runner import Runner
+    from skillbox_core.installation import Installation
 
-    executions = Runner.from_settings().executions
+    executions = Installation.from_settings().executions
     row = _find(executions, tenant, execution_id)
     if json_:
         print_json(executions.result(tenant, row.id).model_dump(mode="json"))
@@ -91,9 +91,9 @@ def show(execution_id: Id, tenant: Tenant = "default", json_: Json = False) -> N
 @app.command()
 def logs(execution_id: Id, tenant: Tenant = "default") -> None:
     """Print what the skill printed."""
-    from skillbox_core.runner import Runner
+    from skillbox_core.installation import Installation
 
-    row = _find(Runner.from_settings().executions, tenant, execution_id)
+    row = _find(Installation.from_settings().executions, tenant, execution_id)
     sys.stdout.write(harmless(row.logs) if sys.stdout.isatty() else row.logs)
 
 
@@ -104,12 +104,12 @@ def files(
     tenant: Tenant = "default",
 ) -> None:
     """List the files an execution left, or download them."""
-    from skillbox_core.runner import Runner
+    from skillbox_core.installation import Installation
 
-    runner = Runner.from_settings()
-    row = _find(runner.executions, tenant, execution_id)
+    installation = Installation.from_settings()
+    row = _find(installation.executions, tenant, execution_id)
     if download and row.files_key:
-        for path in runner.artifacts.extract(runner.executions.result(tenant, row.id).artifacts, download):
+        for path in installation.artifacts.extract(installation.executions.result(tenant, row.id).artifacts, download):
             print(path)
     else:
         for name in json.loads(row.files_list):
@@ -127,8 +127,8 @@ def _find(executions: ExecutionRecords, tenant: str, text: str) -> ExecutionRow:
         InvalidRequestError: It is no such part, or more than one begins so.
         ExecutionNotFoundError: None does.
     """
+    from skillbox_core.base.names import shown
     from skillbox_core.errors import ExecutionNotFoundError, InvalidRequestError
-    from skillbox_core.names import shown
 
     digits = text.replace("-", "").lower()
     if not re.fullmatch(rf"[0-9a-f]{{{SHORTEST},32}}", digits):

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from skillbox_core.base.text import harmless
 from skillbox_core.status import Reason, Status
-from skillbox_core.text import harmless
 
 if TYPE_CHECKING:
     from skillbox_core.models import RunResult

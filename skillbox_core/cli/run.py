@@ -11,16 +11,16 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from skillbox_core.cancel import CancelToken
+from skillbox_core.base.cancel import CancelToken
+from skillbox_core.base.json_rules import JsonError, parse_json
+from skillbox_core.base.names import is_skill_name, split_reference
+from skillbox_core.base.quantities import format_bytes
+from skillbox_core.base.text import harmless
 from skillbox_core.cli.output import exit_code, fail, note
 from skillbox_core.errors import InvalidRequestError
-from skillbox_core.inputs import input_files
-from skillbox_core.jsonrules import JsonError, parse_json
+from skillbox_core.inputs.sources import input_files
 from skillbox_core.models import RunOptions, RunRequest, RunResult
-from skillbox_core.names import is_skill_name, split_reference
 from skillbox_core.runner import Runner
-from skillbox_core.sandbox.limits import format_bytes
-from skillbox_core.text import harmless
 
 
 def run_skill(
@@ -65,7 +65,7 @@ def run_skill(
     else:
         _report(result)
     if download and result.files_list:
-        for path in runner.artifacts.extract(result.artifacts, download):
+        for path in runner.installation.artifacts.extract(result.artifacts, download):
             note(f"saved {path}")
     return exit_code(result)
 

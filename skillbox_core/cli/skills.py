@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from skillbox_core.base.text import harmless
 from skillbox_core.cli.output import EXIT_INFRASTRUCTURE, EXIT_INPUT, fail, note, print_json, table
 from skillbox_core.errors import SkillboxError
-from skillbox_core.text import harmless
 
 if TYPE_CHECKING:
     from skillbox_core.skills.archive import SkillArchive
@@ -29,11 +29,11 @@ def package(
     out: Annotated[Path | None, typer.Option(help="The zip; by default NAME-VERSION.zip.")] = None,
 ) -> None:
     """Make a skill archive of a folder, the same bytes each time."""
+    from skillbox_core.base.files import unwritable
     from skillbox_core.errors import InvalidRequestError
     from skillbox_core.settings import load_settings
     from skillbox_core.skills.package import is_own_archive
     from skillbox_core.skills.package import package as make
-    from skillbox_core.storage.local import unwritable
 
     with TemporaryDirectory() as scratch:
         draft = Path(scratch) / "skill.zip"
@@ -76,9 +76,9 @@ def lint(paths: list[Path]) -> None:
 @app.command()
 def push(paths: list[Path], tenant: Tenant = "default") -> None:
     """Store folders or archives as versions; pushing the same contents again is fine."""
-    from skillbox_core.runner import Runner
+    from skillbox_core.installation import Installation
 
-    registry = Runner.from_settings().registry
+    registry = Installation.from_settings().registry
     failed = 0
     for path in paths:
         try:
@@ -101,9 +101,9 @@ def push(paths: list[Path], tenant: Tenant = "default") -> None:
 @app.command("list")
 def list_(tenant: Tenant = "default", json_: Json = False) -> None:
     """List a tenant's skills with their highest version."""
-    from skillbox_core.runner import Runner
+    from skillbox_core.installation import Installation
 
-    registry = Runner.from_settings().registry
+    registry = Installation.from_settings().registry
     found = []
     failed = False
     for name in registry.skills(tenant):
@@ -140,10 +140,10 @@ def show(
     json_: Json = False,
 ) -> None:
     """Show what a skill says of itself: its schemas and instructions too."""
-    from skillbox_core.names import split_reference
-    from skillbox_core.runner import Runner
+    from skillbox_core.base.names import split_reference
+    from skillbox_core.installation import Installation
 
-    registry = Runner.from_settings().registry
+    registry = Installation.from_settings().registry
     name, version = split_reference(skill)
     archive = registry.load(tenant, name, registry.resolve(tenant, name, version))
     if json_:
@@ -161,16 +161,16 @@ def show(
 @app.command()
 def delete(skill: Annotated[str, typer.Argument(metavar="NAME@VERSION")], tenant: Tenant = "default") -> None:
     """Delete one version of a skill."""
+    from skillbox_core.base.names import split_reference
     from skillbox_core.errors import InvalidRequestError
-    from skillbox_core.names import split_reference
-    from skillbox_core.runner import Runner
+    from skillbox_core.installation import Installation
 
     name, version = split_reference(skill)
     if not version:
         raise InvalidRequestError(
             "which version is to be deleted must be said", hint="skillbox skill delete NAME@VERSION"
         )
-    Runner.from_settings().registry.delete(tenant, name, version)
+    Installation.from_settings().registry.delete(tenant, name, version)
     print(f"{name}@{version} deleted")
 
 

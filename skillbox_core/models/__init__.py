@@ -1,14 +1,14 @@
 """Values that pass between callers, steps and storage: small, immutable, picklable, free of live clients."""
 
-from skillbox_core.models.calls import (
-    DEFAULT_TENANT,
+from skillbox_core.models.request import InputFile, RunOptions, RunRequest, Source
+from skillbox_core.models.result import (
     Artifacts,
+    ExecutionCancelledError,
+    ExecutionError,
+    ExecutionFailedError,
+    ExecutionTimeoutError,
     FileDigest,
-    InputFile,
-    RunOptions,
-    RunRequest,
     RunResult,
-    Source,
     Usage,
 )
 from skillbox_core.models.steps import (
@@ -24,10 +24,13 @@ from skillbox_core.models.steps import (
 )
 
 __all__ = [
-    "DEFAULT_TENANT",
     "Artifacts",
     "Ending",
     "Execution",
+    "ExecutionCancelledError",
+    "ExecutionError",
+    "ExecutionFailedError",
+    "ExecutionTimeoutError",
     "FileDigest",
     "InputFile",
     "LoadedSkill",

@@ -7,7 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
-from skillbox_core.models.calls import Artifacts, FileDigest, InputFile, RunResult, Usage
+from skillbox_core.models.request import InputFile
+from skillbox_core.models.result import Artifacts, FileDigest, RunResult, Usage
 from skillbox_core.status import Reason, Status
 
 

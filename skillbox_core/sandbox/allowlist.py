@@ -6,24 +6,10 @@ digest is the registry's, or for an image that was built or imported here, the i
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 
+from skillbox_core.base.names import split_digest
 from skillbox_core.errors import ImageNotAllowedError
-
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
-
-
-def split_digest(image: str) -> tuple[str, str]:
-    """The name and the digest of an image; the digest is empty where there is none.
-
-    Raises:
-        ValueError: What stands behind the `@` is no digest.
-    """
-    name, at, digest = image.partition("@")
-    if at and not (name and _DIGEST.match(digest)):
-        raise ValueError(f'image "{image}" is not of the form name@sha256:<64 hexadecimal digits>')
-    return name, digest
 
 
 def validate_image(image: str, allowlist: Sequence[str] | None) -> None:

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from skillbox_core.errors import DiskError, EngineError, OutputError, PolicyError
-from skillbox_core.models import Output, Sandbox
+from skillbox_core.models import Execution, LoadedSkill, Output, Sandbox
 from skillbox_core.sandbox import policy
 from skillbox_core.sandbox.delivery import TarPlan
 from skillbox_core.sandbox.engine import Engine
-from skillbox_core.sandbox.engine_faults import ContainerGoneError, ContainerRunningError, NameTakenError
+from skillbox_core.sandbox.engine_errors import ContainerGoneError, ContainerRunningError, NameTakenError
 from skillbox_core.sandbox.logs import Announcement, Line, LineReader, stdout_of
 from skillbox_core.sandbox.output import read_output
 from skillbox_core.sandbox.readback import verify
@@ -46,6 +46,31 @@ LABEL_DEADLINE = "skillbox.deadline"
 LABEL_OWNER = "skillbox.owner"
 LABEL_TENANT = "skillbox.tenant"
 LABEL_SKILL = "skillbox.skill"
+
+
+def labels(
+    execution: Execution, skill: LoadedSkill, instance: str, owner: str | None, deadline: float
+) -> dict[str, str]:
+    """What a sandbox says of itself on its engine, for whoever looks for it there.
+
+    Args:
+        owner: On whose behalf it runs, if on anybody's.
+        deadline: Seconds since the epoch.
+    """
+    return {
+        LABEL_EXECUTION: execution.id,
+        LABEL_ATTEMPT: str(execution.attempt),
+        LABEL_INSTANCE: instance,
+        LABEL_TENANT: execution.tenant,
+        LABEL_SKILL: f"{skill.name}@{skill.version}",
+        LABEL_DEADLINE: f"{deadline:.0f}",
+        **({LABEL_OWNER: owner} if owner else {}),
+    }
+
+
+def wall_deadline(timeout: float) -> float:
+    """When a skill with this timeout, in seconds, has ended at the latest; seconds since the epoch."""
+    return time.time() + DELIVERY_TIMEOUT + timeout
 
 
 def container_name(execution_id: str, attempt: int) -> str:

@@ -23,7 +23,7 @@ from docker.auth import get_config_header, resolve_repository_name
 from docker.utils import parse_repository_tag
 
 from skillbox_core.errors import EngineError, ImageUnavailableError
-from skillbox_core.sandbox.engine_faults import (
+from skillbox_core.sandbox.engine_errors import (
     ContainerGoneError,
     ContainerRunningError,
     brief,

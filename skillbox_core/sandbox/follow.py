@@ -12,13 +12,13 @@ import time
 from contextlib import suppress
 from typing import Any, Protocol
 
-from skillbox_core.cancel import CancelToken
+from skillbox_core.base.cancel import CancelToken
+from skillbox_core.base.redaction import Redactor
 from skillbox_core.errors import EngineError, SkillboxError
 from skillbox_core.models import Ending, Outcome, Sandbox, Usage
-from skillbox_core.redaction import Redactor
 from skillbox_core.sandbox.container import SLICE, Connections
 from skillbox_core.sandbox.engine import Engine
-from skillbox_core.sandbox.engine_faults import ContainerGoneError
+from skillbox_core.sandbox.engine_errors import ContainerGoneError
 from skillbox_core.sandbox.journal import Journal
 from skillbox_core.sandbox.logs import Announcement, OnLog
 from skillbox_core.sandbox.streams import LogFollower

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from skillbox_core.base.names import split_digest
 from skillbox_core.errors import ImageNotAllowedError, ImageUnavailableError, PolicyError
-from skillbox_core.sandbox.allowlist import split_digest
 from skillbox_core.sandbox.engine import Engine, Image
 
 

@@ -6,7 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterable
 
-from skillbox_core.redaction import Redactor
+from skillbox_core.base.redaction import Redactor
 from skillbox_core.sandbox.logs import Announcement, CappedLog, Line, LineReader, OnLog
 
 _LOOKED_THROUGH = 100

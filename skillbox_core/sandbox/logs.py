@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from skillbox_core.base.redaction import Redactor
 from skillbox_core.errors import EngineError
-from skillbox_core.redaction import Redactor
 
 Stream: TypeAlias = Literal["stdout", "stderr"]
 OnLog: TypeAlias = Callable[[Stream, str], None]

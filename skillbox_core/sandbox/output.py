@@ -12,12 +12,12 @@ import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from skillbox_core.base.json_rules import JsonError, parse_json
+from skillbox_core.base.paths import path_problem
+from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import DiskError, OutputError
-from skillbox_core.jsonrules import JsonError, parse_json
 from skillbox_core.models import FileDigest, Output
-from skillbox_core.sandbox.limits import format_bytes
 from skillbox_core.sandbox.tarstream import TarEntry, TarReader
-from skillbox_core.skills.archive import path_problem
 
 MAX_FILES = 10_000
 MAX_ENTRIES = 20_000
@@ -30,7 +30,7 @@ def parse_output_document(data: bytes) -> str:
     """Text of a valid output.json.
 
     Raises:
-        OutputError: Not UTF-8, or not what `skillbox_core.jsonrules.parse_json` takes.
+        OutputError: Not UTF-8, or not what `skillbox_core.base.json_rules.parse_json` takes.
     """
     if not data.strip():
         raise OutputError("output.json is empty")

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from skillbox_core.sandbox.limits import CPU_PERIOD_US
+from skillbox_core.base.quantities import CPU_PERIOD_US
 
 UID = 65534
 USER = f"{UID}:{UID}"
@@ -22,6 +22,9 @@ SHM_SIZE = 16 * 1024**2
 INODES = 16_384
 RESERVE = 16 * 1024**2
 """Memory for PID 1 and for the tar that reads the output, beside a full scratch area and a full skill."""
+
+MIN_MEMORY = 16 * 1024**2
+"""Under this, PID 1 and an interpreter's start no longer fit."""
 
 MANAGED_BY = "skillbox"
 

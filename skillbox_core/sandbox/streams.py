@@ -12,7 +12,7 @@ from contextlib import suppress
 import requests
 
 from skillbox_core.errors import EngineError
-from skillbox_core.sandbox.engine_faults import brief, engine_faults
+from skillbox_core.sandbox.engine_errors import brief, engine_faults
 
 CHUNK = 64 * 1024
 

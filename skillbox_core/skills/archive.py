@@ -9,13 +9,13 @@ import hashlib
 import json
 import stat
 import time
-import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from skillbox_core.base.paths import path_key, path_problem
+from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import InvalidSkillError
-from skillbox_core.sandbox.limits import format_bytes
 from skillbox_core.skills.manifest import MAX_SKILL_MD, Manifest, parse_manifest
 from skillbox_core.skills.validation import find_schema_problem
 from skillbox_core.skills.zipindex import ZipEntry, read_entry, read_index, refuse
@@ -26,14 +26,10 @@ RATIO_FLOOR = 1024 * 1024
 """Entries under this are not judged by their ratio: a small table of zeros compresses like a bomb."""
 MAX_SECONDS = 60.0
 """For reading all contents; what takes longer is made to take long, or lies on a store that hangs."""
-MAX_PATH_BYTES = 255
-MAX_PATH_DEPTH = 16
 
 SKILL_MD = "SKILL.md"
 VENDOR = "vendor"
 ENTRYPOINTS = {"python": ("main.py", "run.py"), "node": ("main.js",), "bash": ("main.sh",)}
-
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 @dataclass(frozen=True)
@@ -162,30 +158,6 @@ def check_path(name: str) -> str:
     if problem:
         raise refuse(problem, name)
     return name
-
-
-def path_problem(name: str) -> str | None:
-    """The rule that a relative path breaks, or None for a good one."""
-    # First of all: what follows looks at each character, and a stranger's skill can have thousands of long names.
-    if len(name) > MAX_PATH_BYTES or len(name.encode(errors="surrogatepass")) > MAX_PATH_BYTES:
-        return f"a path is over {MAX_PATH_BYTES} bytes"
-    parts = name.split("/")
-    if len(parts) > MAX_PATH_DEPTH:
-        return f"a path is over {MAX_PATH_DEPTH} levels deep"
-    if name.startswith("/") or (len(name) > 1 and name[1] == ":"):
-        return "a path is absolute"
-    if "\\" in name:
-        return "a path has a backslash"
-    if any(part in ("", ".", "..") for part in parts):
-        return "a path has an empty, '.' or '..' part"
-    if any(unicodedata.category(char) in _INVISIBLE for char in name):
-        return "a path has control or invisible characters"
-    return None
-
-
-def path_key(path: str) -> str:
-    """Two paths with one key are one file on some file system."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", path).casefold())
 
 
 def _is_litter(name: str) -> bool:

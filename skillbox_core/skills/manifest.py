@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from skillbox_core.base.names import MAX_NAME, is_skill_name
+from skillbox_core.base.quantities import parse_cpu_limit, parse_duration, parse_memory_limit
+from skillbox_core.base.versions import Version
 from skillbox_core.errors import InvalidRequestError, InvalidSkillError
-from skillbox_core.names import MAX_NAME, is_skill_name
-from skillbox_core.sandbox.limits import parse_cpu_limit, parse_duration, parse_memory_limit
 from skillbox_core.skills import frontmatter
 from skillbox_core.skills.frontmatter import Node
 from skillbox_core.skills.schema import schema_faults, schema_warnings
-from skillbox_core.versions import Version
 
 LANGS = ("python", "node", "bash")
 MAX_SKILL_MD = 1024 * 1024

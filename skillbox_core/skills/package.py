@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from skillbox_core.base.quantities import format_bytes
+from skillbox_core.base.versions import Version
 from skillbox_core.errors import InvalidSkillError
-from skillbox_core.sandbox.limits import format_bytes
 from skillbox_core.skills import dependencies
 from skillbox_core.skills.archive import SKILL_MD, SkillArchive, inspect_archive
 from skillbox_core.skills.manifest import MAX_SKILL_MD, parse_manifest
-from skillbox_core.versions import Version
 
 _LEFT_OUT = frozenset(
     {".git", ".hg", ".venv", "venv", "__pycache__", ".pytest_cache", ".mypy_cache", ".DS_Store", ".idea"}

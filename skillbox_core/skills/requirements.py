@@ -14,8 +14,8 @@ from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from skillbox_core.base.names import shown
 from skillbox_core.errors import InvalidSkillError
-from skillbox_core.names import shown
 
 _COMMENT = re.compile(r"(^|\s)#.*$")
 _HASH = re.compile(r"--hash=(sha256|sha384|sha512):[0-9a-f]+\Z")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from skillbox_core.base.names import check_skill
 from skillbox_core.errors import InvalidRequestError
-from skillbox_core.names import check_skill
 
 _SKILL_MD = """\
 ---

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TypeAlias
 from urllib.parse import unquote
 
-from skillbox_core.names import shown
+from skillbox_core.base.names import shown
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

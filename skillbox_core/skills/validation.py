@@ -11,8 +11,8 @@ import sys
 from functools import lru_cache
 from pathlib import Path
 
+from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import InfrastructureError
-from skillbox_core.sandbox.limits import format_bytes
 
 CPU_SECONDS = 20
 """Processor time for one check. An honest schema takes about 0.7 s for each MB of small objects; a skill may use

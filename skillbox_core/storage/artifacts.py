@@ -15,11 +15,11 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO
 
+from skillbox_core.base.files import unwritable
+from skillbox_core.base.names import check_execution_id, check_tenant
+from skillbox_core.base.paths import path_problem
 from skillbox_core.errors import ChangedObjectError, StorageError
 from skillbox_core.models import Artifacts, Execution, Output
-from skillbox_core.names import check_execution_id, check_tenant
-from skillbox_core.skills.archive import path_problem
-from skillbox_core.storage.local import unwritable
 from skillbox_core.storage.objects import Bucket
 
 

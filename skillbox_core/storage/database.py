@@ -14,8 +14,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlmodel import Session
 
+from skillbox_core.base.files import make_private
 from skillbox_core.errors import DatabaseError, SettingsError
-from skillbox_core.folders import make_private
 from skillbox_core.storage.postgres import connect_bounded
 
 HEAD = "0003"

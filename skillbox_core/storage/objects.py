@@ -1,6 +1,6 @@
 """Buckets of objects, by fsspec: S3 through s3fs where an endpoint is set, else folders in the home folder.
 
-Keys are joined from checked names only (`skillbox_core.names`), so none can leave its bucket.
+Keys are joined from checked names only (`skillbox_core.base.names`), so none can leave its bucket.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from skillbox_core.base.files import make_private
 from skillbox_core.errors import DiskError, SkillboxError, StorageError
-from skillbox_core.folders import make_private
 from skillbox_core.settings import Settings
 
 BLOCK = 8 * 1024 * 1024

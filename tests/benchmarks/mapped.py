@@ -47,7 +47,7 @@ def mapped(skills: int, threads: int) -> list[RunResult]:
     from prefect import flow
     from prefect.task_runners import ThreadPoolTaskRunner
 
-    from flows import skill
+    from prefect_skillbox import skill
 
     @flow(task_runner=ThreadPoolTaskRunner(max_workers=threads))
     def many() -> list[RunResult]:
@@ -81,8 +81,8 @@ def framed(runner: Runner, skills: int, threads: int) -> list[RunResult]:
 def measure(skills: int, threads: int, server: PrefectServer) -> int:
     """Runs both, prints what it took, and returns the exit code."""
     runner = Runner.from_settings()
-    package(SKILL, runner.settings.home / "skill.zip", runner.settings.max_skill_size)
-    runner.registry.push("default", runner.settings.home / "skill.zip")
+    package(SKILL, runner.installation.settings.home / "skill.zip", runner.installation.settings.max_skill_size)
+    runner.installation.registry.push("default", runner.installation.settings.home / "skill.zip")
     ways: dict[str, Callable[[int], list[RunResult]]] = {
         "core": lambda count: bare(runner, count, threads),
         "mapped": lambda count: mapped(count, threads),
@@ -102,7 +102,7 @@ def measure(skills: int, threads: int, server: PrefectServer) -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     failed = [result for result in results if not result.ok]
-    left = runner.engine.containers({"skillbox.instance": runner.settings.instance})
+    left = runner.installation.engine.containers({"skillbox.instance": runner.installation.settings.instance})
     print(f"skills            {skills} mapped in one flow, as many bare; {threads} threads")
     print(f"core              {wall['core']:.0f} ms a skill, {processor['core']:.0f} ms of processor time")
     print(f"with Prefect      {_beside(wall, processor, 'mapped')}; the budget is 40 ms")

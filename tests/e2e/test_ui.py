@@ -20,7 +20,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
 from skillbox_core import Runner
 from tests.conftest import EXAMPLES
-from tests.flows.seen import artifacts, eventually
+from tests.prefect_skillbox.seen import artifacts, eventually
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = pytest.mark.skipif(not CHROMIUM, reason="no Chromium; `make test` as root installs it")

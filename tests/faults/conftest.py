@@ -8,7 +8,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from skillbox_core import Runner, Settings, repeat
+from skillbox_core import Runner, Settings
+from skillbox_core.base import retry
 from skillbox_core.sandbox import engine, follow
 from skillbox_core.sandbox.container import LABEL_INSTANCE
 from skillbox_core.storage import objects, postgres
@@ -27,7 +28,7 @@ def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(follow, "OUTAGE", 6.0)
     monkeypatch.setattr(objects, "ANSWER_SECONDS", 2)
     monkeypatch.setattr(postgres, "ANSWER_SECONDS", 2.0)
-    monkeypatch.setattr(repeat, "FIRST_DELAY", 0.05)
+    monkeypatch.setattr(retry, "FIRST_DELAY", 0.05)
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import pytest
 
 from skillbox_core import Reason, Runner, RunResult, Settings, Status
 from skillbox_core.errors import DatabaseError
-from skillbox_core.sandbox.orphans import cleanup_orphans
+from skillbox_core.operations.orphans import cleanup_orphans
 from tests.faults.world import push, request
 
 BIG = """
@@ -44,34 +44,34 @@ def local(installation: Settings, tmp_path: Path) -> Runner:
 def _assert_infrastructure(runner: Runner, result: RunResult) -> None:
     assert (result.status, result.reason) == (Status.FAILED, Reason.INFRASTRUCTURE), result
     assert "No space left on device" in str(result.error)
-    assert runner.executions.result("default", result.execution_id).error == result.error
+    assert runner.installation.executions.result("default", result.execution_id).error == result.error
 
 
 def test_the_spool_is_full(local: Runner) -> None:
     push(local, script=BIG)
-    with _small(local.settings.home / "spool", "size=1m") as resize:
+    with _small(local.installation.settings.home / "spool", "size=1m") as resize:
         result = local.run(request())
         _assert_infrastructure(local, result)
         assert "SKILLBOX_HOME/spool" in str(result.error)
-        assert list(local.spool.glob("*")) == []
+        assert list(local.installation.spool.glob("*")) == []
         resize(ROOM)
         assert local.run(request()).files_list == ("data",)
 
 
 def test_what_can_not_be_removed_is_said_and_stops_nothing_else(local: Runner) -> None:
-    stuck, other = (local.spool / f"{digit * 32}-1.in-x" for digit in "01")
+    stuck, other = (local.installation.spool / f"{digit * 32}-1.in-x" for digit in "01")
     other.mkdir()
     with _small(stuck / "in use", "size=1m"):
-        found = {orphan.name: orphan for orphan in cleanup_orphans(local)}
+        found = {orphan.name: orphan for orphan in cleanup_orphans(local.installation)}
         assert (found[stuck.name].done, found[other.name].done) == (False, True)
         assert "busy" in str(found[stuck.name].error)
-    assert [orphan.done for orphan in cleanup_orphans(local)] == [True]
-    assert list(local.spool.iterdir()) == []
+    assert [orphan.done for orphan in cleanup_orphans(local.installation)] == [True]
+    assert list(local.installation.spool.iterdir()) == []
 
 
 def test_the_cache_is_full(local: Runner) -> None:
     push(local, script="# " + os.urandom(1_500_000).hex() + BIG)
-    cache = local.settings.home / "cache"
+    cache = local.installation.settings.home / "cache"
     with _small(cache, "size=500k") as resize:
         _assert_infrastructure(local, local.run(request()))
         assert [path for path in cache.glob("**/*") if path.is_file()] == []
@@ -81,7 +81,7 @@ def test_the_cache_is_full(local: Runner) -> None:
 
 def test_the_local_store_is_full(local: Runner) -> None:
     push(local, script=BIG)
-    store = local.settings.home / "store" / "executions"
+    store = local.installation.settings.home / "store" / "executions"
     with _small(store, "size=1m") as resize:
         result = local.run(request())
         _assert_infrastructure(local, result)
@@ -106,7 +106,7 @@ def test_the_database_is_full(installation: Settings, tmp_path: Path) -> None:
             runner.run(request())
         filler.unlink()
         assert runner.run(request()).status is Status.SUCCESS
-        assert runner.engine.containers({"skillbox.instance": settings.instance}) == []
+        assert runner.installation.engine.containers({"skillbox.instance": settings.instance}) == []
 
 
 def test_a_database_that_somebody_locks_is_waited_for(local: Runner) -> None:
@@ -114,7 +114,9 @@ def test_a_database_that_somebody_locks_is_waited_for(local: Runner) -> None:
     import threading
 
     push(local)
-    other = sqlite3.connect(local.settings.home / "skillbox.db", isolation_level=None, check_same_thread=False)
+    other = sqlite3.connect(
+        local.installation.settings.home / "skillbox.db", isolation_level=None, check_same_thread=False
+    )
     other.execute("BEGIN IMMEDIATE")
     threading.Timer(1.5, lambda: other.execute("COMMIT")).start()
     assert local.run(request()).status is Status.SUCCESS

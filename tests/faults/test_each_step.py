@@ -144,8 +144,8 @@ def test_an_end_that_cannot_be_recorded_is_kept_in_its_container(world: World) -
     options = RunOptions(key="kept")
     with pytest.raises(DatabaseError):
         world.runner().run(request(), options)
-    (row,) = world.outside.executions.list("default", status=Status.RUNNING)
-    assert len(world.outside.engine.containers({"skillbox.execution": row.id})) == 1
+    (row,) = world.outside.installation.executions.list("default", status=Status.RUNNING)
+    assert len(world.outside.installation.engine.containers({"skillbox.execution": row.id})) == 1
     rule.times = 0
     result = world.runner().run(request(), options)
     assert (result.execution_id, result.status) == (row.id, Status.SUCCESS)

@@ -12,7 +12,8 @@ from pathlib import Path
 import docker
 import pytest
 
-from skillbox_core import Reason, Runner, RunOptions, RunResult, Settings, Status, steps
+from skillbox_core import Reason, Runner, RunOptions, RunResult, Settings, Status
+from skillbox_core.run import steps
 from skillbox_core.sandbox.container import LABEL_INSTANCE
 from skillbox_core.sandbox.engine import Image
 from skillbox_core.sandbox.images import ready_image
@@ -53,14 +54,14 @@ def _meanwhile(runner: Runner, seconds: float, deed: Callable[[str], None], **op
     began = time.monotonic()
     thread.start()
     assert begun.wait(WITHIN)
-    (found,) = runner.engine.containers({LABEL_INSTANCE: runner.settings.instance})
+    (found,) = runner.installation.engine.containers({LABEL_INSTANCE: runner.installation.settings.instance})
     deed(str(found["Id"]))
     thread.join(WITHIN)
     assert time.monotonic() - began < WITHIN
     (result,) = results
-    assert runner.executions.result("default", result.execution_id).status is result.status
-    assert runner.engine.containers({LABEL_INSTANCE: runner.settings.instance}) == []
-    assert list(runner.spool.glob("*")) == []
+    assert runner.installation.executions.result("default", result.execution_id).status is result.status
+    assert runner.installation.engine.containers({LABEL_INSTANCE: runner.installation.settings.instance}) == []
+    assert list(runner.installation.spool.glob("*")) == []
     return result
 
 
@@ -104,7 +105,7 @@ def test_a_run_ends_with_an_engine_that_ends_its_containers(installation: Settin
 
 
 def _api(runner: Runner) -> docker.APIClient:
-    return docker.APIClient(runner.engine.url, version="auto")
+    return docker.APIClient(runner.installation.engine.url, version="auto")
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows import leases, limits
-from flows.leases import LEASE
-from flows.limits import EngineLimit
-from tests.flows.seen import eventually
+from prefect_skillbox.execution import engine_limit, leases
+from prefect_skillbox.execution.engine_limit import EngineLimit
+from prefect_skillbox.execution.leases import LEASE
+from tests.prefect_skillbox.seen import eventually
 from tests.services.faults import Fault, Proxy, http_proxy
 from tests.services.prefect import prefect_server
 
@@ -27,8 +27,8 @@ RENEWAL, RETURN = r"POST .*/leases/.*/renew", r"POST .*/decrement-with-lease"
 
 @pytest.fixture(autouse=True)
 def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(limits, "IDLE", 0.2)
-    monkeypatch.setattr(limits, "ASK_AGAIN", 0.3)
+    monkeypatch.setattr(engine_limit, "IDLE", 0.2)
+    monkeypatch.setattr(engine_limit, "ASK_AGAIN", 0.3)
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def share(server: Proxy) -> Iterator[EngineLimit]:
         client.delete_global_concurrency_limit_by_name(name)
 
 
-def _hold(share: EngineLimit) -> limits.Slot:
+def _hold(share: EngineLimit) -> engine_limit.Slot:
     return share.acquire(None, None, logger)
 
 
@@ -65,7 +65,7 @@ def _taken(name: str) -> int:
         return client.read_global_concurrency_limit_by_name(name).active_slots
 
 
-def _expire(slot: limits.Slot) -> None:
+def _expire(slot: engine_limit.Slot) -> None:
     """Does what the server does a minute later: it frees a slot of which it still has the lease."""
     with get_client(sync_client=True) as client:
         client.release_concurrency_slots_with_lease(slot.lease_id)
@@ -97,7 +97,7 @@ def test_a_slot_is_freed_once_under_every_fault(
 def test_skills_keep_their_slots_and_others_get_one_while_a_return_hangs(
     server: Proxy, share: EngineLimit, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "RENEW", 0.5)
+    monkeypatch.setattr(engine_limit, "RENEW", 0.5)
     running, over = _hold(share), _hold(share)
     monkeypatch.setattr(leases, "RENEWAL_ANSWER", 2.0)
     rule = server.inject(Fault.STALL, rf"POST .*/leases/{over.lease_id}/renew", times=10_000)
@@ -136,7 +136,7 @@ def test_what_cannot_be_given_back_is_left_to_expire(
     stuck.renewed -= LEASE
     assert eventually(lambda: stuck not in share._slots, bool)
     tried = rule.seen
-    assert not eventually(lambda: rule.seen > tried, bool, seconds=2 * limits.LAST_PAUSE)
+    assert not eventually(lambda: rule.seen > tried, bool, seconds=2 * engine_limit.LAST_PAUSE)
     assert _taken(share.name) == 2
     # As the server does in the end.
     server.clear()
@@ -158,7 +158,7 @@ def lease_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def test_the_slot_of_a_lease_that_the_server_forgot_is_freed(
     lease_files: Path, monkeypatch: pytest.MonkeyPatch, idle: bool
 ) -> None:
-    monkeypatch.setattr(limits, "RENEW", 60.0)
+    monkeypatch.setattr(engine_limit, "RENEW", 60.0)
     share = EngineLimit(f"skillbox-forgotten-{idle}", 2)
     slot = _hold(share)
     # So is, after a new start, what was in memory only, where Prefect keeps leases by default.

@@ -16,7 +16,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.states import State
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import skill
+from prefect_skillbox import skill
 from skillbox_core import ExecutionFailedError, Reason, RunResult, Status
 from skillbox_core.sandbox import engine
 from skillbox_core.sandbox.container import LABEL_EXECUTION
@@ -133,7 +133,7 @@ def test_the_deadline_holds_within_two_seconds_for_a_skill_in_a_thread(world: Wo
     stubborn = skill(name, timeout="2s", raise_on_failure=False)
     begun, ended = threading.Event(), threading.Event()
     ends: list[float] = []
-    events = docker.APIClient(world.outside.engine.url, version="auto").events(
+    events = docker.APIClient(world.outside.installation.engine.url, version="auto").events(
         decode=True, filters={"event": ["start", "die"], "label": f"skillbox.skill={name}@1.0.0"}
     )
 
@@ -155,4 +155,4 @@ def test_the_deadline_holds_within_two_seconds_for_a_skill_in_a_thread(world: Wo
     assert ended.wait(10)
     # From the container's start, which is before the skill's.
     assert ends[1] - ends[0] < 2.0 + 2.0 + 0.5
-    assert world.outside.engine.containers({LABEL_EXECUTION: result.execution_id}) == []
+    assert world.outside.installation.engine.containers({LABEL_EXECUTION: result.execution_id}) == []

@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from skillbox_core import CancelToken, Reason, Runner, RunOptions, RunResult, Settings, Status
-from skillbox_core.admission import Admission
 from skillbox_core.errors import RunCancelledError
-from skillbox_core.sandbox import orphans
-from skillbox_core.sandbox.orphans import cleanup_orphans
+from skillbox_core.operations import orphans
+from skillbox_core.operations.orphans import cleanup_orphans
+from skillbox_core.run.steps import Steps
+from skillbox_core.sandbox.admission import Admission
 from tests.faults.world import World, push, request
 from tests.services.faults import Fault
 
@@ -48,7 +49,7 @@ def local(installation: Settings, tmp_path: Path) -> Runner:
 
 def _frozen(local: Runner) -> subprocess.Popen[str]:
     """A worker that is stopped while its skill runs."""
-    worker = _worker(local.settings, "run", "2", "frozen")
+    worker = _worker(local.installation.settings, "run", "2", "frozen")
     assert worker.stdout
     assert worker.stdout.readline() == "begun\n"
     worker.send_signal(signal.SIGSTOP)
@@ -65,29 +66,29 @@ def test_a_frozen_worker_that_wakes_up_too_late_changes_nothing(local: Runner, m
     worker = _frozen(local)
     # The deadline is over, and nobody waits any more.
     monkeypatch.setattr(orphans, "GRACE", -3600.0)
-    while cleanup_orphans(local):
+    while cleanup_orphans(local.installation):
         pass
-    row = local.executions.get("default", local.executions.list("default")[0].id)
+    row = local.installation.executions.get("default", local.installation.executions.list("default")[0].id)
     assert (row.status, row.reason) == (Status.FAILED, Reason.INFRASTRUCTURE)
     result = _woken(worker)
     assert (result.status, result.error) == (Status.FAILED, row.error)
-    assert local.executions.get("default", row.id) == row
-    assert local.engine.containers({"skillbox.execution": row.id}) == []
-    assert list(local.spool.glob("*")) == []
+    assert local.installation.executions.get("default", row.id) == row
+    assert local.installation.engine.containers({"skillbox.execution": row.id}) == []
+    assert list(local.installation.spool.glob("*")) == []
 
 
 def test_a_frozen_worker_that_was_replaced_changes_nothing(local: Runner) -> None:
     worker = _frozen(local)
     options = RunOptions(key="frozen")
-    (row,) = local.executions.list("default")
-    local.engine.remove(f"skillbox-{row.id}-1")
+    (row,) = local.installation.executions.list("default")
+    local.installation.engine.remove(f"skillbox-{row.id}-1")
     second = local.run(request(2.0), options)
     assert (second.execution_id, second.status) == (row.id, Status.SUCCESS)
-    assert local.executions.get("default", row.id).attempt == 2
-    before = local.executions.get("default", row.id)
+    assert local.installation.executions.get("default", row.id).attempt == 2
+    before = local.installation.executions.get("default", row.id)
     result = _woken(worker)
     assert (result.status, result.output) == (Status.SUCCESS, {"ok": True})
-    assert local.executions.get("default", row.id) == before
+    assert local.installation.executions.get("default", row.id) == before
 
 
 @pytest.mark.parametrize("end", ["cancelled", "failed", "interrupted"])
@@ -119,25 +120,25 @@ def test_a_worker_that_was_given_up_harms_nothing_of_the_try_that_took_over(loca
     threading.Thread(target=first).start()
     assert begun.wait(30)
     options = RunOptions(key="second try", owner="flow", owner_attempt=2)
-    second = Runner.from_settings(local.settings).run(request(3.0), options, on_log=second_hears)
+    second = Runner.from_settings(local.installation.settings).run(request(3.0), options, on_log=second_hears)
     assert (second.status, second.output) == (Status.SUCCESS, {"ok": True}), second
-    assert local.executions.get("default", second.execution_id).attempt == 1
+    assert local.installation.executions.get("default", second.execution_id).attempt == 1
     assert [(result.execution_id, result.status) for result in results] == (
         [] if end == "interrupted" else [(second.execution_id, Status.RUNNING)]
     )
-    assert local.engine.containers({"skillbox.execution": second.execution_id}) == []
-    assert list(local.spool.glob("*")) == []
+    assert local.installation.engine.containers({"skillbox.execution": second.execution_id}) == []
+    assert list(local.installation.spool.glob("*")) == []
 
 
 def test_a_worker_that_was_given_up_while_it_waited_starts_nothing(local: Runner) -> None:
-    steps, options = local.steps(), RunOptions(key="first try", owner="flow", owner_attempt=1)
+    steps, options = Steps(local.installation), RunOptions(key="first try", owner="flow", owner_attempt=1)
     given_up = steps.create_record(request(), options)
     second = local.run(request(), RunOptions(key="second try", owner="flow", owner_attempt=2))
     assert (second.execution_id, second.status) == (given_up.id, Status.SUCCESS)
     skill = steps.load_skill(given_up, options)
     with pytest.raises(RunCancelledError):
         steps.create_container(given_up, skill, request(), options)
-    assert local.executions.next_attempt(given_up).key == given_up.key
+    assert local.installation.executions.next_attempt(given_up).key == given_up.key
 
 
 def _run_twice(world: World, tmp_path: Path, apart: float) -> None:
@@ -163,7 +164,7 @@ def _run_twice(world: World, tmp_path: Path, apart: float) -> None:
     assert first.status is Status.SUCCESS, (first.reason, first.error, first.logs)
     world.assert_right(first)
     for worker in workers:
-        assert list(worker.spool.glob("*")) == []
+        assert list(worker.installation.spool.glob("*")) == []
 
 
 @pytest.mark.parametrize("apart", [0.0, 0.4, 0.9], ids="{} s apart".format)
@@ -234,7 +235,7 @@ def test_waiting_for_admission_does_not_count_against_the_timeout(installation: 
 
 
 def test_many_at_once_get_by_with_few_files(local: Runner) -> None:
-    worker = _worker(local.settings, "many", "24")
+    worker = _worker(local.installation.settings, "many", "24")
     told, _ = worker.communicate(timeout=120)
     assert json.loads(told) == {"success": 24}
-    assert list(local.spool.glob("*")) == []
+    assert list(local.installation.spool.glob("*")) == []

@@ -38,7 +38,7 @@ class World:
 
     def assert_right(self, result: RunResult, *, starts: int = 1) -> None:
         """The record is final and says what the caller was told; the skill ran so often; nothing is left."""
-        record = self.outside.executions.result("default", result.execution_id)
+        record = self.outside.installation.executions.result("default", result.execution_id)
         assert record.status is not Status.RUNNING
         assert (record.status, record.reason, record.output, record.logs, record.files_list) == (
             result.status,
@@ -56,7 +56,7 @@ class World:
 
     def assert_clean(self) -> None:
         """No container and no spooled file."""
-        assert self.outside.engine.containers({LABEL_INSTANCE: self.settings.instance}) == []
+        assert self.outside.installation.engine.containers({LABEL_INSTANCE: self.settings.instance}) == []
         assert list((self.settings.home / "spool").glob("*/*")) == []
 
 

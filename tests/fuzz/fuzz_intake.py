@@ -9,8 +9,9 @@ import zipfile
 import zlib
 from pathlib import Path
 
+from skillbox_core.base.paths import path_key, path_problem
 from skillbox_core.errors import InvalidSkillError
-from skillbox_core.skills.archive import SkillArchive, inspect_archive, path_key, path_problem
+from skillbox_core.skills.archive import SkillArchive, inspect_archive
 from tests.fuzz.harness import Decisions, fuzz
 
 LIMIT = 1024 * 1024

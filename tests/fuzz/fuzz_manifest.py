@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
+from skillbox_core.base.names import is_skill_name
+from skillbox_core.base.quantities import parse_duration, parse_memory_limit
+from skillbox_core.base.versions import Version
 from skillbox_core.errors import InvalidSkillError
-from skillbox_core.names import is_skill_name
-from skillbox_core.sandbox.limits import parse_duration, parse_memory_limit
 from skillbox_core.skills.manifest import parse_manifest
-from skillbox_core.versions import Version
 from tests.fuzz.harness import fuzz
 
 _HEAD = b"---\nname: a\ndescription: d\n"

@@ -9,10 +9,10 @@ import tempfile
 from pathlib import Path
 
 from skillbox_core import RunResult, Status
+from skillbox_core.base.paths import path_problem
 from skillbox_core.errors import EngineError, OutputError
 from skillbox_core.models import Output
 from skillbox_core.sandbox.output import parse_output_document, read_output
-from skillbox_core.skills.archive import path_problem
 from tests.fuzz.harness import fuzz
 
 LIMIT = 1024 * 1024

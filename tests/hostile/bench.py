@@ -11,6 +11,7 @@ from typing import Any
 from unittest.mock import patch
 
 from skillbox_core import Runner, RunRequest
+from skillbox_core.installation import Installation
 from tests.hostile import archives, kinds
 from tests.hostile.cases import Case
 from tests.hostile.ground import Ground, Witness
@@ -39,8 +40,11 @@ class Bench:
     """
 
     def __init__(self, runner: Runner, together: list[Case] | None = None) -> None:
-        self.engine = Witness(runner.settings.engine_url)
-        self.runner = Runner(runner.settings, self.engine, runner.registry, runner.executions, runner.artifacts)
+        self.engine = Witness(runner.installation.settings.engine_url)
+        parts = runner.installation
+        self.runner = Runner(
+            Installation(parts.settings, self.engine, parts.registry, parts.executions, parts.artifacts)
+        )
         self.ground = Ground(self.runner, self.engine)
         self.together = together or []
         self._shared: dict[str, Any] = {}
@@ -107,14 +111,14 @@ class Bench:
         """The bench's runner, with some settings changed."""
         if not changes:
             return self.runner
-        other = Runner.from_settings(self.runner.settings.model_copy(update=dict(changes)))
-        return Runner(other.settings, self.engine, other.registry, other.executions, other.artifacts)
+        other = Installation.from_settings(self.runner.installation.settings.model_copy(update=dict(changes)))
+        return Runner(Installation(other.settings, self.engine, other.registry, other.executions, other.artifacts))
 
     def push(self, name: str, md: str, main: Mapping[str, Any]) -> None:
         """Stores a skill of one script."""
         made = {"base": False, "add": [{"name": "SKILL.md", "text": md}, main]}
         with self.archive_of(made, name) as path:
-            self.runner.registry.push("default", path)
+            self.runner.installation.registry.push("default", path)
 
     @contextmanager
     def archive_of(self, made: Mapping[str, Any], name: str) -> Iterator[Path]:

@@ -120,7 +120,7 @@ class Ground:
         faults += self._told(kept.text)
 
     def _left(self) -> Iterator[str]:
-        settings = self._runner.settings
+        settings = self._runner.installation.settings
         own = {"managed-by": "skillbox", "skillbox.instance": settings.instance}
         for container in self._engine.containers(own):
             yield f"a container was left: {container['Names']}"
@@ -150,17 +150,17 @@ class Ground:
             yield "the secret is in the container's log"
         # In a process of its own: closing SQLite's files in this one would drop the locks that it holds on them.
         command = ["grep", "--recursive", "--files-with-matches", "--text", "--fixed-strings", "-e", secret]
-        found = subprocess.run([*command, str(self._runner.settings.home)], capture_output=True, text=True)
+        found = subprocess.run([*command, str(self._runner.installation.settings.home)], capture_output=True, text=True)
         assert found.returncode in (0, 1), found.stderr
         for path in found.stdout.splitlines():
             yield f"the secret is in {Path(path).name}"
 
     def _store(self) -> dict[str, int]:
-        store = self._runner.settings.home / "store"
+        store = self._runner.installation.settings.home / "store"
         return {str(path): path.stat().st_mtime_ns for path in store.rglob("*")}
 
     def _rows(self) -> tuple[int, ...]:
-        with self._runner.executions._database.session() as session:
+        with self._runner.installation.executions._database.session() as session:
             return tuple(
                 session.exec(select(func.count()).select_from(t)).one() for t in (ExecutionRow, SkillDigestRow)
             )

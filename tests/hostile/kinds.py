@@ -55,7 +55,7 @@ def _intake(bench: Bench, trial: Trial, made: Mapping[str, Any]) -> None:
     with bench.archive_of(made, name) as path:
         try:
             with bench.watched(trial, store_may_change=stored, bound=INTAKE_BOUND):
-                taken = runner.registry.push("default", path).archive
+                taken = runner.installation.registry.push("default", path).archive
         except SkillboxError as error:
             trial.refused(error, rightly=not stored)
             return
@@ -85,9 +85,9 @@ def skill(bench: Bench, trial: Trial) -> None:
     name, front, settings = f"h-{uuid.uuid4().hex[:12]}", spec.get("front", ""), dict(spec.get("settings", {}))
     with ExitStack() as stack:
         if "image" in spec:
-            image = stack.enter_context(made_image(bench.engine, bench.runner.settings, spec["image"]))
+            image = stack.enter_context(made_image(bench.engine, bench.runner.installation.settings, spec["image"]))
             front += f"\nimage: {image}"
-            settings["image_allowlist"] = (*bench.runner.settings.image_allowlist, image)
+            settings["image_allowlist"] = (*bench.runner.installation.settings.image_allowlist, image)
         md = f"---\nname: {name}\ndescription: A hostile case.\nlang: {LANGS[script.suffix]}\n{front}\n---\n"
         bench.push(name, md, {"name": f"main{script.suffix}", "text": script.read_text("utf-8")})
         request = RunRequest(skill=name, input=spec.get("input"), env={"API_KEY": bench.ground.secret})
@@ -106,8 +106,8 @@ def _run(bench: Bench, trial: Trial, runner: Runner, request: RunRequest, expect
         scenarios.Meddler(bench.engine, request.skill, meddle) as meddler,
     ):
         result = runner.run(request, options, on_log=meddler, cancel=meddler.cancel)
-    trial.ended(result, expected, runner.settings.max_output_size + LOG_NOTES)
-    row = runner.executions.get("default", result.execution_id)
+    trial.ended(result, expected, runner.installation.settings.max_output_size + LOG_NOTES)
+    row = runner.installation.executions.get("default", result.execution_id)
     trial.expect(row.status == result.status, f"the record says {row.status}")
     trial.expect(row.finished_at is not None, "the record is not closed")
     trial.expect(bench.ground.secret not in str(row.model_dump()), "the secret is in the record")

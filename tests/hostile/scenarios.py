@@ -18,6 +18,7 @@ from unittest.mock import patch
 
 from skillbox_core import CancelToken, Runner, RunOptions, RunRequest
 from skillbox_core.errors import SkillboxError
+from skillbox_core.installation import Installation
 from skillbox_core.sandbox.engine import Engine
 
 if TYPE_CHECKING:
@@ -76,10 +77,10 @@ def pushed_twice_at_once(bench: Bench, workers: int) -> str:
 
     def push(n: int) -> None:
         barrier.wait()
-        said[n] = _tried(lambda: bench.runner.registry.push("default", paths[n]))
+        said[n] = _tried(lambda: bench.runner.installation.registry.push("default", paths[n]))
 
     _at_once([lambda n=n: push(n) for n in range(workers)])  # type: ignore[misc]
-    stored = bench.runner.registry.load("default", name, "1.0.0").digest
+    stored = bench.runner.installation.registry.load("default", name, "1.0.0").digest
     won = [n for n, word in enumerate(said) if word == "done"]
     for path in paths:
         path.unlink()
@@ -93,9 +94,9 @@ def swapped_in_the_bucket(bench: Bench) -> str:
     """An object that somebody replaced in the store after its push."""
     name, folder = f"h-{uuid.uuid4().hex[:12]}", bench.ground.outside.parent
     path = _archive(folder / "pushed.zip", name, "")
-    bench.runner.registry.push("default", path)
+    bench.runner.installation.registry.push("default", path)
     _archive(path, name, "print('swapped')\n")
-    bench.runner.registry._bucket.put(path, f"default/{name}/1.0.0/skill.zip")
+    bench.runner.installation.registry._bucket.put(path, f"default/{name}/1.0.0/skill.zip")
     path.unlink()
     result = bench.runner.run(RunRequest(skill=name))
     return f"{result.status}: {result.error}"
@@ -105,10 +106,10 @@ def swapped_for_another_skill(bench: Bench) -> str:
     """One skill's object stored under another's key."""
     names, folder = [f"h-{uuid.uuid4().hex[:12]}" for _ in range(2)], bench.ground.outside.parent
     path = _archive(folder / "other.zip", names[0], "")
-    bench.runner.registry._bucket.put(path, f"default/{names[1]}/1.0.0/skill.zip")
+    bench.runner.installation.registry._bucket.put(path, f"default/{names[1]}/1.0.0/skill.zip")
     path.unlink()
     result = bench.runner.run(RunRequest(skill=names[1]))
-    bench.runner.registry._bucket.delete(f"default/{names[1]}/1.0.0/skill.zip")
+    bench.runner.installation.registry._bucket.delete(f"default/{names[1]}/1.0.0/skill.zip")
     return f"{result.status}: {result.error}"
 
 
@@ -116,7 +117,7 @@ def pushed_again_with_other_contents(bench: Bench) -> str:
     """A version that is there, pushed with other bytes."""
     path = _archive(bench.ground.outside.parent / "again.zip", "harmless", "# other\n")
     try:
-        return _tried(lambda: bench.runner.registry.push("default", path))
+        return _tried(lambda: bench.runner.installation.registry.push("default", path))
     finally:
         path.unlink()
 
@@ -124,16 +125,16 @@ def pushed_again_with_other_contents(bench: Bench) -> str:
 def another_tenants(bench: Bench, what: str) -> str:
     """Reads of an execution and a skill by a tenant who has neither."""
     runner = bench.runner
-    mine = runner.executions.list("default", limit=1)[0].id
+    mine = runner.installation.executions.list("default", limit=1)[0].id
     reads: dict[str, Callable[[], Any]] = {
-        "record": lambda: runner.executions.get("other", mine),
-        "result": lambda: runner.executions.result("other", mine),
-        "list": lambda: runner.executions.list("other"),
+        "record": lambda: runner.installation.executions.get("other", mine),
+        "result": lambda: runner.installation.executions.result("other", mine),
+        "list": lambda: runner.installation.executions.list("other"),
         "skill": lambda: runner.run(RunRequest(skill="harmless"), RunOptions(tenant="other")),
-        "versions": lambda: runner.registry.versions("other", "harmless"),
-        "skills": lambda: runner.registry.skills("other"),
-        "load": lambda: runner.registry.load("other", "harmless", "1.0.0"),
-        "delete": lambda: runner.registry.delete("other", "harmless", "1.0.0"),
+        "versions": lambda: runner.installation.registry.versions("other", "harmless"),
+        "skills": lambda: runner.installation.registry.skills("other"),
+        "load": lambda: runner.installation.registry.load("other", "harmless", "1.0.0"),
+        "delete": lambda: runner.installation.registry.delete("other", "harmless", "1.0.0"),
     }
     got = _tried(reads[what])
     return got if got != "done" else f"found {len(reads[what]())}"
@@ -141,7 +142,7 @@ def another_tenants(bench: Bench, what: str) -> str:
 
 def bad_execution_id(bench: Bench, value: str) -> str:
     """A record asked for by something that is no id."""
-    return _tried(lambda: bench.runner.executions.result("default", value))
+    return _tried(lambda: bench.runner.installation.executions.result("default", value))
 
 
 def same_key_other_body(bench: Bench) -> str:
@@ -165,8 +166,9 @@ def same_key_at_once(bench: Bench, callers: int) -> str:
 
 def many_at_once(bench: Bench, runs: int, limit: int) -> str:
     """More runs than may be in containers at once."""
-    settings = bench.runner.settings.model_copy(update={"max_concurrent_execs": limit})
-    runner = Runner(settings, bench.engine, bench.runner.registry, bench.runner.executions, bench.runner.artifacts)
+    settings = bench.runner.installation.settings.model_copy(update={"max_concurrent_execs": limit})
+    parts = bench.runner.installation
+    runner = Runner(Installation(settings, bench.engine, parts.registry, parts.executions, parts.artifacts))
     results: list[str] = []
     most, done = [0], threading.Event()
 
@@ -186,17 +188,21 @@ def many_at_once(bench: Bench, runs: int, limit: int) -> str:
 def image_removed(bench: Bench) -> str:
     """The image that a skill wants is gone from the engine, and no registry has it."""
     gone = "skillbox-hostile/gone:1"
-    settings = bench.runner.settings.model_copy(update={"default_images": {"bash": gone}, "image_allowlist": (gone,)})
-    runner = Runner(settings, bench.engine, bench.runner.registry, bench.runner.executions, bench.runner.artifacts)
+    settings = bench.runner.installation.settings.model_copy(
+        update={"default_images": {"bash": gone}, "image_allowlist": (gone,)}
+    )
+    parts = bench.runner.installation
+    runner = Runner(Installation(settings, bench.engine, parts.registry, parts.executions, parts.artifacts))
     result = runner.run(RunRequest(skill="harmless"))
     return f"{result.status}, {result.reason}: {result.error}"
 
 
 def engine_is_not_there(bench: Bench) -> str:
     """No engine listens at the address."""
-    settings = bench.runner.settings
+    settings = bench.runner.installation.settings
     engine = Engine(f"unix://{settings.home}/nobody.sock")
-    runner = Runner(settings, engine, bench.runner.registry, bench.runner.executions, bench.runner.artifacts)
+    parts = bench.runner.installation
+    runner = Runner(Installation(settings, engine, parts.registry, parts.executions, parts.artifacts))
     result = runner.run(RunRequest(skill="harmless"))
     return f"{result.status}, {result.reason}: {result.error}"
 
@@ -210,7 +216,7 @@ def cancel_against_completion(bench: Bench, times: int) -> str:
         timer.start()
         result = bench.runner.run(RunRequest(skill="harmless"), cancel=token)
         timer.join()
-        again = bench.runner.executions.result("default", result.execution_id)
+        again = bench.runner.installation.executions.result("default", result.execution_id)
         found.add(result.status in ("success", "cancelled") and again.status == result.status)
     return f"one status each: {found == {True}}"
 
@@ -219,7 +225,7 @@ def shown_in_artifacts(bench: Bench, text: str) -> str:
     """Text from a stranger in logs, output, file names and error, rendered as the Prefect UI does."""
     from markdown_it import MarkdownIt
 
-    from flows.reporting import summary
+    from prefect_skillbox.observe.reporting import summary
     from skillbox_core import RunResult
 
     result = RunResult(

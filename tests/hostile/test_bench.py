@@ -32,7 +32,7 @@ def script(tmp_path: Path, text: str, **spec: Any) -> Case:
 
 
 def test_a_hardening_that_is_switched_off_is_noticed(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
-    from skillbox_core import steps
+    from skillbox_core.run import steps
 
     config = steps.container_config
 
@@ -67,7 +67,7 @@ def test_a_secret_that_is_told_is_noticed(runner: Runner, tmp_path: Path) -> Non
 def test_what_is_left_is_noticed(runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     case = script(tmp_path, "print('x')")
     with Bench(runner) as bench:
-        (runner.spool / "left").write_text("x")
+        (runner.installation.spool / "left").write_text("x")
         bench.ground.canary.write_text("touched")
         outcome = bench.run(case)
     assert "files were left in spool: ['left']" in outcome.faults

@@ -27,7 +27,7 @@ PARTS = (
     "Makefile",
 )
 TEST_TIMEOUT = 120
-OURS = ("skillbox_core", "flows", "deployments", "tests", "conftest")
+OURS = ("skillbox_core", "prefect_skillbox", "deployments", "tests", "conftest")
 
 SLOW_TO_IMPORT = (
     "pytest",
@@ -127,7 +127,9 @@ class Workbench:
             for number in (1, 2):
                 os.dup2(log, number)
             os.chdir(self._project)
-            sys.path[:] = [str(self._project), *(entry for entry in sys.path if entry not in ("", str(ROOT)))]
+            ours = (str(self._project), str(self._project / "flows"))
+            theirs = ("", str(ROOT), str(ROOT / "flows"))
+            sys.path[:] = [*ours, *(entry for entry in sys.path if entry not in theirs)]
             for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
                 del sys.modules[name]
             importlib.invalidate_caches()

@@ -35,4 +35,4 @@ def push(
             for path, text in {"SKILL.md": md, MAIN[lang]: script, **(files or {})}.items():
                 # With a date of its own, the same skill has the same bytes whenever it is made.
                 archive.writestr(zipfile.ZipInfo(path), text)
-        runner.registry.push(tenant, made)
+        runner.installation.registry.push(tenant, made)

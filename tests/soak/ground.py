@@ -15,10 +15,10 @@ import docker
 from prefect.client.orchestration import get_client
 from prefect.states import Crashed
 
-from flows.reconciler import cleanup_orphans
+from prefect_skillbox.flows.reconciler import cleanup_orphans
 from skillbox_core import Runner, Status
+from skillbox_core.operations.orphans import end_owner
 from skillbox_core.sandbox.container import LABEL_INSTANCE
-from skillbox_core.sandbox.orphans import end_owner
 from tests.hostile.cases import LANGS
 from tests.services.skills import push
 from tests.services.starts import Starts
@@ -43,10 +43,12 @@ class Ground:
 
     def __init__(self, runner: Runner) -> None:
         self.runner = runner
-        self.starts = Starts(runner.engine.url, f"{LABEL_INSTANCE}={runner.settings.instance}")
+        self.starts = Starts(
+            runner.installation.engine.url, f"{LABEL_INSTANCE}={runner.installation.settings.instance}"
+        )
         self.cleanups = self.orphans = 0
         self._faults: list[str] = []
-        self._client = docker.APIClient(runner.engine.url, version="auto")
+        self._client = docker.APIClient(runner.installation.engine.url, version="auto")
         self._volumes = self._volume_names()
         self._cases: dict[str, tuple[str, dict[str, Any]]] = {}
         for number, case in enumerate(case for group in cases_by_group().values() for case in group.values()):
@@ -75,7 +77,7 @@ class Ground:
     def abandon(self, fate: Fate) -> None:
         """Says that the owner of a batch is lost, as Prefect's automation for dead workers would."""
         if fate.flow_run is None:
-            end_owner(self.runner, fate.batch.name, Status.FAILED)
+            end_owner(self.runner.installation, fate.batch.name, Status.FAILED)
             return
         with get_client(sync_client=True) as client:
             client.set_flow_run_state(uuid.UUID(fate.flow_run), Crashed(), force=True)
@@ -110,10 +112,13 @@ class Ground:
         yield from self._faults
 
     def _unsettled(self) -> list[str]:
-        instance = self.runner.settings.instance
-        found = [f"record {row.id} still runs" for row in self.runner.executions.running(instance)]
-        found += [f"container {c['Names']} is left" for c in self.runner.engine.containers({LABEL_INSTANCE: instance})]
-        found += [f"{path.name} is left in the spool" for path in self.runner.spool.glob("*")]
+        instance = self.runner.installation.settings.instance
+        found = [f"record {row.id} still runs" for row in self.runner.installation.executions.running(instance)]
+        found += [
+            f"container {c['Names']} is left"
+            for c in self.runner.installation.engine.containers({LABEL_INSTANCE: instance})
+        ]
+        found += [f"{path.name} is left in the spool" for path in self.runner.installation.spool.glob("*")]
         with get_client(sync_client=True) as client:
             for limit in client.read_global_concurrency_limits(limit=50, offset=0):
                 if limit.active_slots:
@@ -124,8 +129,8 @@ class Ground:
         """Whatever the soak left that it should not have."""
         if more := self._volume_names() - self._volumes:
             yield f"volumes were left: {sorted(more)}"
-        home = self.runner.settings.home
-        for folder in (home.parent / "tmp", self.runner.spool):
+        home = self.runner.installation.settings.home
+        for folder in (home.parent / "tmp", self.runner.installation.spool):
             if names := [path.name for path in folder.glob("*")]:
                 yield f"{len(names)} files were left in {folder.name}: {names[:5]}"
         odd = [path.name for path in (home / "cache").rglob("*") if path.is_file() and path.suffix != ".zip"]

@@ -27,8 +27,8 @@ _LINES = "line 0\nline 1\nline 2\n"
 
 def rows_of(runner: Runner) -> list[ExecutionRow]:
     """All records of the soak's installation."""
-    with runner.executions._database.session() as session:
-        chosen = select(ExecutionRow).where(ExecutionRow.instance == runner.settings.instance)
+    with runner.installation.executions._database.session() as session:
+        chosen = select(ExecutionRow).where(ExecutionRow.instance == runner.installation.settings.instance)
         return list(session.exec(chosen).all())
 
 
@@ -72,7 +72,7 @@ class Judge:
                 yield f"record {row.id}: {fault}"
 
     def _of_row(self, fate: Fate, case: Case, run: Run, row: ExecutionRow) -> Iterator[str]:
-        result = self._runner.executions.result(row.tenant_id, row.id)
+        result = self._runner.installation.executions.result(row.tenant_id, row.id)
         if row.status == Status.RUNNING or row.finished_at is None:
             yield f"it is not final: {row.status}"
             return
@@ -85,7 +85,7 @@ class Judge:
         if fate.abandoned and lost:
             return
         trial = Trial(case)
-        trial.ended(result, case.spec, self._runner.settings.max_output_size + LOG_NOTES)
+        trial.ended(result, case.spec, self._runner.installation.settings.max_output_size + LOG_NOTES)
         trial.expect_words("says", result.error or "")
         if not (fate.strikes and (result.logs.startswith(BEGINNING_LOST) or OUTGROWN in result.logs)):
             # The engine keeps the last megabyte for whoever takes a run over, and the log says so.
@@ -103,7 +103,7 @@ class Judge:
     def _archive(self, result: RunResult) -> Iterator[str]:
         with tempfile.TemporaryDirectory() as folder:
             try:
-                self._runner.artifacts.fetch(result.artifacts, Path(folder) / "files.tar.gz")
+                self._runner.installation.artifacts.fetch(result.artifacts, Path(folder) / "files.tar.gz")
             except SkillboxError as error:
                 yield f"its files can't be fetched: {error}"
 

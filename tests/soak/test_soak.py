@@ -58,7 +58,7 @@ def ended(installation: Settings, tmp_path_factory: pytest.TempPathFactory) -> S
         name = run.case.replace("/", "-")
         push(runner, name, script.read_text(), lang=LANGS[script.suffix])
         runner.run(RunRequest(skill=name, input={"n": run.number}), RunOptions(key=str(run.number)))
-    return runner.settings
+    return runner.installation.settings
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def judged(ended: Settings, tmp_path: Path) -> tuple[Runner, Callable[..., list[
 
 
 def _change(runner: Runner, number: int, **values: Any) -> None:
-    with runner.executions._database.session() as session:
+    with runner.installation.executions._database.session() as session:
         session.execute(update(ExecutionRow).where(col(ExecutionRow.input) == f'{{"n":{number}}}').values(**values))
 
 

@@ -22,7 +22,7 @@ from prefect.client.orchestration import get_client
 from prefect.flow_engine import run_flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import skill
+from prefect_skillbox import skill
 from skillbox_core import CancelToken, Runner, RunOptions, RunRequest
 from skillbox_core.settings import load_settings
 from tests.soak.mix import STOPPED

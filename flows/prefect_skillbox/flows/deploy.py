@@ -1,0 +1,174 @@
+"""`skillbox deploy`: a Prefect deployment of one skill."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from shlex import quote
+from typing import Any
+
+import httpx
+from prefect import serve
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import WorkPool
+from prefect.deployments.runner import DeploymentApplyError, RunnerDeployment
+from prefect.exceptions import ObjectNotFound
+from prefect.schedules import Cron
+from prefect.settings import get_current_settings
+from prefect.types.entrypoint import EntrypointType
+
+from prefect_skillbox import run_skill
+from prefect_skillbox.flows.form import SETTINGS, any_input, form
+from prefect_skillbox.flows.skill_flow import ENTRYPOINT, deployed_flow
+from skillbox_core.base.names import DEFAULT_TENANT, split_reference
+from skillbox_core.errors import InfrastructureError, InvalidRequestError, SettingsError
+from skillbox_core.installation import Installation
+from skillbox_core.skills.archive import SkillArchive
+from skillbox_core.skills.validation import find_breach
+
+
+def deploy(
+    reference: str,
+    *,
+    name: str | None = None,
+    pool: str | None = None,
+    cron: str | None = None,
+    input: Any = None,
+    tenant: str = DEFAULT_TENANT,
+    serve_here: bool = False,
+) -> str:
+    """Makes or updates the deployment of a skill.
+
+    Args:
+        reference: `name` or `name@version`; a constraint is resolved anew at each run.
+        name: Of the deployment; by default the skill's. Its flow is called as the skill, with the tenant before it
+            (`acme.stats`) for any but the default one.
+        pool: Work pool; by default Prefect's own default pool.
+        cron: Schedule, in UTC.
+        input: Values that a run has when it is given no others.
+        serve_here: Run its runs in this process until it is interrupted, instead of in a work pool.
+
+    Returns:
+        What was made, in one sentence.
+
+    Raises:
+        SkillNotFoundError, InvalidRequestError: No such skill, pool or schedule; says what there is.
+        SettingsError, InfrastructureError: No server is set, or it can't be reached.
+    """
+    installation = Installation.from_settings()
+    archive = _load(installation, tenant, reference)
+    deployment = plan(archive, reference, name=name, cron=cron, input=input, tenant=tenant)
+    with _server() as client:
+        if serve_here:
+            serve(deployment, print_starting_message=True)
+            return f"{deployment.full_name} is no longer served"
+        found = _pool(client, pool)
+        deployment.work_pool_name = found.name
+        if found.type == "process":
+            # Its runs start in a folder of their own; this is how they find the installation.
+            deployment.job_variables = {"env": {"SKILLBOX_HOME": str(installation.settings.home)}}
+        deployment.apply()
+    return (
+        f"{deployment.full_name} is in work pool {found.name}; `prefect deployment run {deployment.full_name}` runs it"
+    )
+
+
+def plan(
+    archive: SkillArchive, reference: str, *, name: str | None, cron: str | None, input: Any, tenant: str
+) -> RunnerDeployment:
+    """The deployment of a skill, as it would be made.
+
+    Raises:
+        InvalidRequestError: The schedule or the input is not valid, or the schema has a field of a reserved name.
+    """
+    manifest = archive.manifest
+    fields = form(manifest.input_schema)
+    parameters: dict[str, Any]
+    if fields is None:
+        flow, shown = run_skill, any_input(manifest.input_schema)
+        parameters = {"skill": reference, "tenant": tenant, **({} if input is None else {"input": input})}
+    else:
+        flow, shown = deployed_flow({}), fields
+        if SETTINGS in fields.properties:
+            raise InvalidRequestError(f'an input called "{SETTINGS}" can\'t be a parameter of a deployment')
+        if not isinstance(input, dict | None):
+            raise InvalidRequestError("the input must be an object, as the skill's input_schema says")
+        parameters = {**(input or {}), SETTINGS: f"{tenant}/{reference}"}
+    if input is not None and manifest.input_schema is not None:
+        breach = find_breach(json.dumps(manifest.input_schema), json.dumps(input))
+        if breach:
+            raise InvalidRequestError(f"the input does not fit the input_schema of {manifest.name}: {breach}")
+    deployment = RunnerDeployment.from_flow(
+        flow,
+        name=name or manifest.name,
+        schedules=[_schedule(cron)] if cron else [],
+        parameters=parameters,
+        description=_plain(manifest.description),
+        tags=["skillbox"],
+        version=manifest.version,
+        entrypoint_type=EntrypointType.MODULE_PATH,
+    )
+    # Two tenants' skills may have one name; neither's deployment takes the other's place.
+    deployment.flow_name = manifest.name if tenant == DEFAULT_TENANT else f"{tenant}.{manifest.name}"
+    if fields is not None:
+        deployment.entrypoint = ENTRYPOINT
+    deployment._parameter_openapi_schema = shown
+    return deployment
+
+
+def _load(installation: Installation, tenant: str, reference: str) -> SkillArchive:
+    name, version = split_reference(reference)
+    archive = installation.registry.load(tenant, name, installation.registry.resolve(tenant, name, version))
+    if archive.entrypoint is None:
+        raise InvalidRequestError(f"skill {name} has instructions only, nothing that can be run")
+    return archive
+
+
+def _schedule(cron: str) -> Any:
+    try:
+        return Cron(cron)
+    except ValueError as error:
+        raise InvalidRequestError(
+            f'"{cron}" is not a cron schedule: {str(error).splitlines()[0]}', hint='for example "0 6 * * 1-5"'
+        ) from None
+
+
+@contextmanager
+def _server() -> Iterator[SyncPrefectClient]:
+    """A client of the Prefect server, whose troubles become errors of ours."""
+    address = get_current_settings().api.url
+    if not address:
+        raise SettingsError(
+            "there is no Prefect server to deploy to", hint="`make setup` starts one; or set PREFECT_API_URL"
+        )
+    try:
+        with get_client(sync_client=True) as client:
+            yield client
+    except httpx.TransportError as error:
+        raise InfrastructureError(
+            f"the Prefect server at {address} can't be reached: {str(error) or type(error).__name__}",
+            hint="PREFECT_API_URL; `make status` says what answers",
+        ) from error
+    except DeploymentApplyError as error:
+        raise InvalidRequestError(f"the Prefect server refuses the deployment: {error}") from error
+
+
+def _pool(client: SyncPrefectClient, name: str | None) -> WorkPool:
+    wanted = name or get_current_settings().deployments.default_work_pool_name
+    pools = sorted(pool.name for pool in client.read_work_pools())
+    there = f"there is {', '.join(pools)}" if pools else "`prefect work-pool create NAME --type process` makes one"
+    if not wanted:
+        raise InvalidRequestError("where its runs shall be done must be said: --pool POOL, or --serve", hint=there)
+    try:
+        return client.read_work_pool(wanted)
+    except ObjectNotFound:
+        made = f"`prefect work-pool create {quote(wanted)} --type process` makes it"
+        hint = f"{made}; there is {', '.join(pools)}" if pools else made
+        raise InvalidRequestError(f"there is no work pool {wanted}", hint=hint) from None
+
+
+def _plain(text: str) -> str:
+    """A stranger's sentence for a place that shows markdown."""
+    return re.sub(r"([\\`*_{}\[\]<>()#+!|~])", r"\\\1", text)

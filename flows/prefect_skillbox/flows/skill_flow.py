@@ -1,0 +1,57 @@
+"""The flow of a deployment that is one skill: its parameters are the skill's own inputs.
+
+Prefect binds a run's parameters to the signature of the flow's function, and only the deployment knows their
+names. So the flow is made when it is loaded, for the run that it is loaded for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from inspect import Parameter, Signature
+from typing import Any
+
+from prefect import Flow
+from prefect.runtime import flow_run
+
+from prefect_skillbox.flows.form import SETTINGS
+from prefect_skillbox.flows.hooks import stop_skills
+from prefect_skillbox.flows.run_names import titled
+from prefect_skillbox.tasks.mapping import literally
+from prefect_skillbox.tasks.skill_task import skill
+from skillbox_core.models import RunResult
+
+ENTRYPOINT = f"{__name__}.deployed_skill"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "deployed_skill":
+        return deployed_flow(flow_run.parameters)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def deployed_flow(parameters: Mapping[str, Any]) -> Flow[..., dict[str, Any]]:
+    """The flow for a run with these parameters.
+
+    The one called `prefect_skillbox.flows.form.SETTINGS` says which skill to run, as `tenant/name@version`; the
+    others are the skill's input. What is wrong with them the deployment's form says before there is a run, and the
+    skill's own schema in it.
+    """
+    tenant, _, reference = str(parameters.get(SETTINGS, "")).partition("/")
+
+    def deployed_skill(**parameters: Any) -> dict[str, Any]:
+        # The UI sends null for a field that was left empty.
+        given = {name: value for name, value in parameters.items() if name != SETTINGS and value is not None}
+        result: RunResult = skill(reference, tenant=tenant)(given)
+        return result.model_dump(mode="json")
+
+    signature = Signature([Parameter(name, Parameter.KEYWORD_ONLY) for name in parameters])
+    deployed_skill.__signature__ = signature  # type: ignore[attr-defined]
+    return Flow(
+        deployed_skill,
+        name="deployed-skill",
+        flow_run_name=titled(literally(reference)) if reference else None,
+        validate_parameters=False,
+        persist_result=False,
+        on_cancellation=[stop_skills],
+        on_crashed=[stop_skills],
+    )

@@ -1,0 +1,104 @@
+"""Prefect artifacts: their keys, and the values that are sent.
+
+The UI shows descriptions, summaries and the cells of tables as markdown. What a skill wrote stands there in code
+only (`code`, `block`), so that it is shown as it is: no link, picture, HTML or formula of a stranger comes alive.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import ArtifactCreate
+from prefect.context import FlowRunContext, TaskRunContext
+
+from skillbox_core.base.names import DEFAULT_TENANT
+from skillbox_core.base.text import harmless
+
+_DIGEST = re.compile(r"-[0-9a-f]{8}\Z")
+
+
+def artifact_key(kind: str, name: str, tenant: str = DEFAULT_TENANT) -> str:
+    """The key of a kind of artifact of a skill: lowercase letters, digits and dashes, as Prefect demands.
+
+    Where that rule would make two names one, such as `a_b` and `a-b`, a digest tells them apart; also where a name
+    looks as if it had one.
+    """
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    key = f"{kind}-{plain or 'skill'}"
+    if plain == name and tenant == DEFAULT_TENANT and not _DIGEST.search(name):
+        return key
+    return f"{key}-{hashlib.sha256(f'{tenant}/{name}'.encode()).hexdigest()[:8]}"
+
+
+@dataclass(frozen=True)
+class Home:
+    """The flow run and task run that an artifact belongs to."""
+
+    flow_run: UUID | None
+    task_run: UUID | None
+
+    @classmethod
+    def here(cls) -> Home:
+        """Those of the calling thread."""
+        task, flow = TaskRunContext.get(), FlowRunContext.get()
+        if task is not None:
+            return cls(task.task_run.flow_run_id, task.task_run.id)
+        return cls(flow.flow_run.id if flow and flow.flow_run else None, None)
+
+
+@dataclass(frozen=True, eq=False)
+class Artifact:
+    """An artifact that is sent once (`outbox.Item`)."""
+
+    type: str
+    key: str
+    data: Any
+    description: str
+    home: Home
+    every: float = 0
+
+    def send(self, client: SyncPrefectClient) -> None:
+        """Creates it."""
+        self.create(client)
+
+    def create(self, client: SyncPrefectClient) -> UUID:
+        """Creates it and returns its id."""
+        return client.create_artifact(
+            ArtifactCreate(
+                type=self.type,
+                key=self.key,
+                data=self.data,
+                description=self.description,
+                flow_run_id=self.home.flow_run,
+                task_run_id=self.home.task_run,
+            )
+        ).id
+
+
+def change(client: SyncPrefectClient, artifact: UUID, changes: Mapping[str, Any]) -> None:
+    """Changes an artifact without the event that Prefect's client emits, which holds its whole data each time."""
+    client.request("PATCH", "/artifacts/{id}", json=dict(changes), path_params={"id": artifact}).raise_for_status()
+
+
+def code(text: str) -> str:
+    """Text as code within a line of markdown."""
+    shown = " ".join(harmless(text).split())
+    fence = "`"
+    while fence in shown:
+        fence += "`"
+    # A blank keeps a backtick at the edge from joining the fence; markdown takes it off again.
+    return f"{fence} {shown} {fence}" if "`" in shown else f"{fence}{shown or ' '}{fence}"
+
+
+def block(text: str) -> str:
+    """Text as a block of code, in a fence that is longer than any row of backticks inside."""
+    fence = "```"
+    while fence in text:
+        fence += "`"
+    return f"{fence}text\n{harmless(text).rstrip()}\n{fence}"

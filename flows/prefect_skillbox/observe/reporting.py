@@ -1,0 +1,126 @@
+"""What the Prefect UI shows of a run that ended: a summary, a link to its files, its pictures; and of a clean-up."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+from prefect.artifacts import create_table_artifact
+
+from prefect_skillbox.observe.artifacts import Artifact, Home, artifact_key, block, code
+from prefect_skillbox.observe.pictures import Picture
+from skillbox_core.base.quantities import format_bytes
+from skillbox_core.models import RunResult
+from skillbox_core.operations.orphans import Orphan
+
+logger = logging.getLogger(__name__)
+
+LOG_TAIL = 4_000
+OUTPUT_HEAD = 2_000
+MAX_FILES = 50
+
+
+def reports(
+    result: RunResult,
+    home: Home,
+    *,
+    link_expiry: int,
+    pictures: Sequence[Picture] = (),
+    redact: Callable[[str], str] = str,
+) -> Iterator[Artifact]:
+    """The artifacts of a run.
+
+    Args:
+        link_expiry: Seconds for which the address of its files is good.
+        pictures: To be shown beside the summary.
+        redact: Takes secrets out of what is shown of the output and of file names; logs and errors have none.
+    """
+    title, execution = f"`{result.skill}@{result.version}`", f"`{result.execution_id}`"
+    until = _until(link_expiry) if result.files_url.startswith(("http://", "https://")) else None
+
+    def artifact(kind: str, type_: str, data: str, description: str) -> Artifact:
+        return Artifact(type_, artifact_key(kind, result.skill, result.tenant), data, description, home)
+
+    yield artifact("skill", "markdown", summary(result, until, redact), f"{title}: {result.status.value}")
+    if until:
+        yield artifact(
+            "files",
+            "markdown",
+            f"[files.tar.gz]({result.files_url})",
+            f"{len(result.files_list)} files of {title}. Whoever has this link may download them until {until}; "
+            f"afterwards: `skillbox exec files {result.execution_id} --download DIR`",
+        )
+    for picture in pictures:
+        name = code(redact(picture.path))
+        yield artifact("picture", "image", picture.url, f"{name} of {title}, execution {execution}")
+
+
+def report_orphans(orphans: Sequence[Orphan], *, dry_run: bool) -> None:
+    """Makes the table artifact of a clean-up, where there was something to clean up."""
+    if not orphans:
+        return
+    outcome = "would go" if dry_run else "gone"
+    try:
+        create_table_artifact(
+            key="skillbox-orphans",
+            table=[
+                {
+                    "kind": orphan.kind,
+                    "name": orphan.name,
+                    "execution": orphan.execution_id,
+                    "why": orphan.why,
+                    "outcome": code(f"failed: {orphan.error}") if orphan.error else outcome,
+                }
+                for orphan in orphans
+            ],
+            description="What killed workers left behind" + (" (dry run)" if dry_run else ""),
+        )
+    except Exception as error:
+        logger.warning("the clean-up's artifact could not be made: %s", error)
+
+
+def summary(result: RunResult, link_until: str | None = None, redact: Callable[[str], str] = str) -> str:
+    """A run as markdown. What a skill wrote stands in code blocks only, so that it is shown, not interpreted.
+
+    Args:
+        link_until: When the address of the files ends to be good; None leaves it out.
+        redact: As in `reports`.
+    """
+    usage = result.usage
+    facts = {
+        "status": result.status.value,
+        "reason": result.reason.value if result.reason else "",
+        "duration": f"{result.duration_ms / 1000:.2f} s",
+        "peak memory": format_bytes(usage.peak_memory) if usage.peak_memory else "",
+        "CPU": f"{usage.cpu_seconds:.2f} s" if usage.cpu_seconds is not None else "",
+        "exit code": str(usage.exit_code) if usage.exit_code is not None else "",
+        "execution": result.execution_id,
+        "tenant": result.tenant,
+    }
+    # In a code span: bare, name@version would become a mail address.
+    (first, value), *rest = ((name, value) for name, value in facts.items() if value)
+    lines = [f"# `{result.skill}@{result.version}`", "", f"| {first} | {value} |", "|---|---|"]
+    lines += [f"| {name} | {value} |" for name, value in rest]
+    if result.error:
+        lines += ["", "## Error", "", block(result.error)]
+    if result.files_list:
+        lines += ["", "## Files", ""]
+        if link_until:
+            lines += [f"[files.tar.gz]({result.files_url}), until {link_until}", ""]
+        names = redact("\n".join(result.files_list[:MAX_FILES]))
+        more = len(result.files_list) - MAX_FILES
+        lines += [block(names + (f"\n... and {more} more" if more > 0 else ""))]
+        lines += ["", f"`skillbox exec files {result.execution_id} --download DIR`"]
+    if result.has_output:
+        text = redact(json.dumps(result.output, indent=2, ensure_ascii=False))
+        lines += ["", "## Output", "", block(text if len(text) <= OUTPUT_HEAD else text[:OUTPUT_HEAD] + "\n...")]
+    if result.logs:
+        tail = result.logs if len(result.logs) <= LOG_TAIL else "...\n" + result.logs[-LOG_TAIL:]
+        lines += ["", "## Logs", "", block(tail)]
+    return "\n".join(lines) + "\n"
+
+
+def _until(seconds: int) -> str:
+    return f"{datetime.now(UTC) + timedelta(seconds=seconds):%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,104 @@
+"""Watching one run: its lines, its progress, its events and its artifacts. Nothing here can fail the run."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from prefect import get_run_logger
+
+from prefect_skillbox.observe import events, outbox
+from prefect_skillbox.observe.artifacts import Home
+from prefect_skillbox.observe.pictures import Picture, pictures
+from prefect_skillbox.observe.progress_bar import ProgressBar
+from prefect_skillbox.observe.reporting import reports
+from prefect_skillbox.observe.run_log import RunLog
+from skillbox_core.base.progress import parse_progress
+from skillbox_core.base.redaction import Redactor
+from skillbox_core.models import Execution, LoadedSkill, Output, RunResult
+from skillbox_core.sandbox.logs import Stream
+
+logger = logging.getLogger(__name__)
+
+
+class Watch:
+    """What is told of one run while it goes on.
+
+    Made inside a Prefect run, to whose log and artifacts it adds.
+
+    Args:
+        skill, tenant: What runs.
+        secrets: Values that no artifact may show. Lines come here without them.
+        unlearned: There are more of them, which are told by `learned`. Until then nothing is shown of what the
+            skill gave back.
+    """
+
+    def __init__(self, skill: str, tenant: str, secrets: Iterable[str] = (), *, unlearned: bool = False) -> None:
+        self.unlearned = unlearned
+        self._redactor = Redactor(secrets)
+        self._home = Home.here()
+        self._log = RunLog(get_run_logger())
+        self._progress = ProgressBar(skill, tenant, self._home)
+        self._pictures: list[Picture] = []
+
+    def learned(self, secrets: Iterable[str]) -> None:
+        """All values are known that no artifact may show."""
+        self._redactor.learn(secrets)
+        self.unlearned = False
+
+    def opened(self, execution: Execution) -> None:
+        """The execution has its record."""
+        option = "" if execution.tenant == "default" else f" --tenant {execution.tenant}"
+        self._log.whole = f"`skillbox exec logs {execution.id}{option}` for its beginning and its end"
+
+    def started(self, execution: Execution, skill: LoadedSkill) -> None:
+        """The skill runs in its container."""
+        events.emit_started(execution, skill)
+
+    def followed(self) -> None:
+        """Its lines come from now on, from the first one."""
+        self._log.again()
+
+    def on_log(self, stream: Stream, line: str) -> None:
+        """The skill printed a line."""
+        with _harmless("a line of the skill's log"):
+            progress = parse_progress(line) if stream == "stderr" and line.startswith("::") else None
+            if progress is None:
+                self._log.write(stream, line)
+            else:
+                self._progress.show(progress)
+
+    def collected(self, output: Output) -> None:
+        """Its files are here, on their way to the store."""
+        with _harmless("the pictures among the skill's files"):
+            self._pictures = pictures(output)
+
+    def ended(self, result: RunResult) -> None:
+        """Its record is closed."""
+        with _harmless("the end of the skill's log"):
+            self._log.close()
+            if result.ok:
+                self._progress.complete()
+        events.emit_ended(result)
+
+    def report(self, result: RunResult, link_expiry: int) -> None:
+        """Makes the artifacts of the run. A result of an earlier run that is used again has them too."""
+        with _harmless("the run's artifacts"):
+            redact = _nothing if self.unlearned else self._redactor.text
+            for artifact in reports(
+                result, self._home, link_expiry=link_expiry, pictures=self._pictures, redact=redact
+            ):
+                outbox.post(artifact)
+
+
+def _nothing(_text: str) -> str:
+    return "not shown: the Secret blocks of its environment could not be read, so it can't be redacted"
+
+
+@contextmanager
+def _harmless(what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        logger.warning("%s could not be shown: %s", what, error)

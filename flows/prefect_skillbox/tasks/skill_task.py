@@ -1,0 +1,262 @@
+"""`skill("chart@1.0.0")`: a skill as a Prefect task, to be called, submitted and mapped like any other."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Mapping
+from copy import copy
+from typing import Any, Self, cast
+
+from prefect import Task, get_run_logger, unmapped
+from prefect.cache_policies import DEFAULT
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.futures import PrefectFuture
+from prefect.states import Cancelled
+from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.transactions import get_transaction
+from prefect.utilities.annotations import BaseAnnotation, NotSet
+from prefect.utilities.engine import resolve_inputs_sync
+from pydantic import BaseModel
+
+from prefect_skillbox.config.secrets import SecretRef, Secrets
+from prefect_skillbox.execution import cancellation
+from prefect_skillbox.execution.execute import execute
+from prefect_skillbox.execution.owner import current_owner
+from prefect_skillbox.observe import batch_table
+from prefect_skillbox.tasks.mapping import IndexedName, NumberingRunner
+from prefect_skillbox.tasks.options import HOOKS, caches, check_options, given, identifying, prefect_options
+from prefect_skillbox.tasks.result import SkillResult
+from prefect_skillbox.tasks.spec import SkillSpec, outputs
+from prefect_skillbox.tasks.task_key import task_key
+from skillbox_core.base.names import DEFAULT_TENANT, check_skill, split_reference
+from skillbox_core.base.versions import Constraint
+from skillbox_core.errors import RunCancelledError
+from skillbox_core.inputs.sources import input_files
+from skillbox_core.models import RunOptions, RunRequest, RunResult
+from skillbox_core.status import Status
+
+_WHOLE = (Mapping, BaseModel)
+"""What can be iterated over, but is one value: a dict, a result, a state."""
+
+
+def skill(
+    reference: str,
+    *,
+    tenant: str = DEFAULT_TENANT,
+    timeout: str | None = None,
+    cpu: str | None = None,
+    memory: str | None = None,
+    env: Mapping[str, str | SecretRef] | None = None,
+    installation: str | None = None,
+    raise_on_failure: bool = True,
+    **task_options: Any,
+) -> SkillTask:
+    """A Prefect task that runs a skill.
+
+    Args:
+        reference: `name` for the highest version, or `name@version` with a version or a constraint: `1.2.3`,
+            `^1.2`, `~1.2`, `latest`. All calls in one flow run get the same version, also when the run is retried.
+        tenant: Whose skill, and whose files. `SKILLBOX_TENANT` is for the command line and not read here.
+        timeout, cpu, memory: As in SKILL.md, instead of the skill's own.
+        env: Environment variables for the skill: text, or `prefect_skillbox.secret("block")` for the value of a Prefect
+            Secret block, which is read when the container is made and is in nothing that Prefect keeps.
+        installation: Name of a `SkillboxInstallation` block, instead of this process's settings.
+        raise_on_failure: Raise an `ExecutionError` that carries the result when the skill does not succeed;
+            otherwise the result is returned. A cancelled run is Prefect's *Cancelled* either way.
+        task_options: For Prefect's `@task`, such as `retries` or `tags`. Results are kept, and used again, only
+            where options for that are given.
+
+    Raises:
+        InvalidRequestError: The reference or an option is mistyped, or an option would have no effect.
+
+    Returns:
+        A task of two arguments. `input`: any JSON value; results of other skills in it stand for their output.
+        `files`: what the skill finds in `/sandbox/in/files/`, see `skillbox_core.input_files`. Futures of
+        other skills may stand for their results in both.
+    """
+    name, version = split_reference(reference)
+    # What is mistyped here is better said where it stands than when the flow is half done.
+    check_skill(name)
+    Constraint.parse(version)
+    spec = SkillSpec(
+        name=name,
+        version=version,
+        tenant=tenant,
+        timeout=timeout,
+        cpu=cpu,
+        memory=memory,
+        secrets=Secrets.of(env or {}),
+        installation=installation,
+        raise_on_failure=raise_on_failure,
+    )
+    cancellation.listen()
+    return SkillTask(spec, task_options)
+
+
+def run_spec(spec: SkillSpec, input: Any, files: Any) -> Any:
+    """What a skill task does: the result of a run, or Prefect's *Cancelled*, or the error of a run that failed."""
+    request = RunRequest(skill=spec.name, version=spec.version, input=outputs(input), env=spec.secrets.placeholders)
+    options = RunOptions(
+        tenant=spec.tenant, timeout=spec.timeout, cpu=spec.cpu, memory=spec.memory, files=input_files(files)
+    )
+    try:
+        result = execute(request, options, spec.secrets, spec.installation)
+    except RunCancelledError as cancelled:
+        return _cancelled(f"{spec.name}: {cancelled}")
+    if result.status is Status.CANCELLED:
+        return _cancelled(f"{spec.name}: {result.error}")
+    return SkillResult.of(result.raise_for_status() if spec.raise_on_failure else result)
+
+
+def _cancelled(message: str) -> State[Any]:
+    if (transaction := get_transaction()) is not None:
+        # Prefect keeps what a task returns under its cache key, and does not look whether it is a success.
+        transaction.write_on_commit = False
+    return Cancelled(message=message)
+
+
+class SkillTask(Task[..., RunResult]):
+    """A skill as a Prefect task. Where it is called, this process listens for signals.
+
+    Args:
+        spec: The skill, and how it is run.
+        options: Prefect's own, as for `@task`.
+
+    Attributes:
+        index: Which run of a map this is the task of; None for any other.
+
+    Raises:
+        InvalidRequestError: An option is mistyped, or would have no effect.
+    """
+
+    def __init__(self, spec: SkillSpec, options: Mapping[str, Any]) -> None:
+        options = given(options)
+        check_options(spec, options)
+
+        def run(input: Any = None, files: Any = None) -> Any:
+            return run_spec(spec, input, files)
+
+        self.spec = spec
+        self.index: int | None = None
+        self._options = options
+        super().__init__(run, **prefect_options(spec, options))
+
+    @property
+    def task_key(self) -> str:
+        """By which Prefect's task workers know this task from others; see `prefect_skillbox.tasks.task_key`."""
+        options = identifying({**self._options, **self._hooks, "retry_delay_seconds": self.retry_delay_seconds})
+        return task_key(self.spec, options)
+
+    @task_key.setter
+    def task_key(self, _of_the_function: str) -> None:
+        """Prefect's own is the same for all skills."""
+
+    def at(self, index: int) -> Self:
+        """The task of one run of a map."""
+        numbered = copy(self)
+        numbered.index = index
+        numbered.task_run_name = cast(Any, IndexedName(self.task_run_name or self.name, index))
+        return numbered
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """See `prefect.Task.__call__`."""
+        self._listen()
+        if FlowRunContext.get() and _in_event_loop():
+            get_run_logger().warning(
+                "%s runs in the event loop's own thread, which waits for it; .submit() lets it go on", self.name
+            )
+        value = super().__call__(*args, **kwargs)
+        if isinstance(value, State) and not kwargs.get("return_state"):
+            # A task that returns a state hands its caller that state; one that was cancelled has nothing else to give.
+            return value.result(_sync=True)  # type: ignore[call-overload]
+        return value
+
+    def submit(self, *args: Any, **kwargs: Any) -> Any:
+        """See `prefect.Task.submit`."""
+        self._listen()
+        return super().submit(*args, **kwargs)
+
+    def map(  # type: ignore[override]
+        self,
+        input: Any = None,
+        files: Any = None,
+        *,
+        return_state: bool = False,
+        wait_for: Any = None,
+        deferred: bool = False,
+    ) -> Any:
+        """See `prefect.Task.map`. A list, or the futures of another map, give each run its own part.
+
+        Anything else is the same for all: one result, one dict, one path, one future. Only for `input` is a
+        future waited for, since what it gives may be the list to map over.
+        """
+        self._listen()
+        if isinstance(input, (PrefectFuture, State)):
+            value = resolve_inputs_sync({"input": input}, max_depth=0)["input"]
+            input = unmapped(input) if isinstance(value, _WHOLE) else input
+        if isinstance(files, PrefectFuture):
+            files = unmapped(files)
+        context = FlowRunContext.get()
+        if context is None or deferred:
+            return super().map(
+                _whole(input), _whole(files), return_state=return_state, wait_for=wait_for, deferred=deferred
+            )
+        with NumberingRunner(self, context.task_runner) as runner:
+            futures = runner.map(cast(Any, self), {"input": _whole(input), "files": _whole(files)}, wait_for)
+        batch_table.watch(self.name, futures)
+        if not return_state:
+            return futures
+        futures.wait()
+        return [future.state for future in futures]
+
+    def with_options(self, **changes: Any) -> SkillTask:
+        """See `prefect.Task.with_options`. What is said last holds: a cache_policy takes a cache_key_fn's place."""
+        parameters = inspect.signature(Task.with_options).parameters
+        options: dict[str, Any] = {**self._options, **self._hooks}
+        for name, value in changes.items():
+            # To Prefect, None leaves some options as they are, and sets others back.
+            if value is NotSet or (value is None and name in parameters and parameters[name].default is None):
+                continue
+            options[name] = value
+        for one, other in (("cache_policy", "cache_key_fn"), ("cache_key_fn", "cache_policy")):
+            if one in given(changes) and other not in given(changes):
+                options.pop(other, None)
+        if not caches(options) and "cache_expiration" not in changes:
+            options.pop("cache_expiration", None)
+        if not self.spec.raise_on_failure and changes.get("persist_result") and changes.get("cache_policy") is DEFAULT:
+            # Prefect's task worker does so to have the results kept. A failure must be, and not be used again.
+            options.pop("cache_policy")
+        return SkillTask(self.spec, options)
+
+    @property
+    def _hooks(self) -> dict[str, Any]:
+        """Those that the options name, and those that were added since by decorators."""
+        return {hooks: list(getattr(self, f"{hooks}_hooks")) for hooks in HOOKS}
+
+    def _listen(self) -> None:
+        cancellation.listen()
+        context = FlowRunContext.get()
+        if context is None:
+            return
+        owner = current_owner()
+        cancellation.follow(context, owner)
+        if not isinstance(context.task_runner, ThreadPoolTaskRunner):
+            # What it starts may run in another process, which no signal to this one reaches.
+            cancellation.end_elsewhere(context, owner, self.spec.installation)
+
+
+def _whole(value: Any) -> Any:
+    """An argument of a map in which Prefect will not take one value apart."""
+    if isinstance(value, BaseAnnotation) and not isinstance(value, unmapped):
+        return value.rewrap(_whole(value.unwrap()))
+    return unmapped(value) if isinstance(value, _WHOLE) else value
+
+
+def _in_event_loop() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

@@ -1,0 +1,43 @@
+"""What a skill task was defined with: small, picklable, and the same for every call of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from prefect_skillbox.config.secrets import Secrets
+from skillbox_core.models import ExecutionError, RunResult
+
+
+@dataclass(frozen=True)
+class SkillSpec:
+    """The arguments of `prefect_skillbox.skill`, apart from those for Prefect.
+
+    Attributes:
+        version: As asked for; empty for the highest.
+        installation: Name of a `SkillboxInstallation` block; None for the process's own settings.
+    """
+
+    name: str
+    version: str
+    tenant: str
+    timeout: str | None
+    cpu: str | None
+    memory: str | None
+    secrets: Secrets
+    installation: str | None
+    raise_on_failure: bool
+
+
+def outputs(value: Any) -> Any:
+    """A value with each `RunResult` in it replaced by its output; so for the errors that carry one."""
+    if isinstance(value, ExecutionError):
+        value = value.result
+    if isinstance(value, RunResult):
+        return value.output
+    if isinstance(value, Mapping):
+        return {key: outputs(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [outputs(item) for item in value]
+    return value

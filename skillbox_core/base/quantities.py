@@ -1,0 +1,125 @@
+"""Quantities as people write them: to numbers the engine takes, and bytes back to text. Pure.
+
+The grammar is the original's: CPU as a decimal number of cores, memory in bytes or with `Ki`, `Mi`, `Gi`, time as a
+Go duration. White space around a value is ignored.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import ROUND_HALF_UP, Decimal
+
+from skillbox_core.errors import InvalidRequestError
+
+CPU_PERIOD_US = 100_000
+MIN_CPU_QUOTA_US = 1_000
+
+_INT64_MAX = 2**63 - 1
+_MEMORY_UNITS = {"": 1, "Ki": 1024, "Mi": 1024**2, "Gi": 1024**3}
+_DURATION_UNITS = {
+    "ns": Decimal("1e-9"),
+    "us": Decimal("1e-6"),
+    "µs": Decimal("1e-6"),  # U+00B5
+    "μs": Decimal("1e-6"),  # U+03BC
+    "ms": Decimal("1e-3"),
+    "s": Decimal(1),
+    "m": Decimal(60),
+    "h": Decimal(3600),
+}
+_MAX_DURATION_S = Decimal(_INT64_MAX) / 1_000_000_000
+
+_CPU = re.compile(r"(?=[.0-9])[0-9]{0,9}(?:\.[0-9]{0,9})?\Z", re.ASCII)
+_MEMORY = re.compile(r"([0-9]{1,20})(Ki|Mi|Gi)?\Z", re.ASCII)
+_DURATION_PART = re.compile(r"([0-9]{0,20}(?:\.[0-9]{0,20})?)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
+_MAX_TEXT = 64
+
+
+def _refused(field: str, value: str, rule: str) -> InvalidRequestError:
+    shown = value if len(value) <= _MAX_TEXT else value[: _MAX_TEXT - 3] + "..."
+    return InvalidRequestError(f"{field} {shown!a} is not valid: {rule}")
+
+
+def parse_cpu_limit(value: str, field: str = "cpu") -> int:
+    """CPU cores as a quota.
+
+    Args:
+        value: A positive decimal number of cores, such as `0.5`; no sign, no exponent.
+        field: The name used in the error.
+
+    Returns:
+        Microseconds of CPU time for each period of 100 ms, rounded to the nearest, at least 1000 (the kernel's
+        minimum).
+
+    Raises:
+        InvalidRequestError: Empty, not a decimal number, zero, or too long to be meant.
+    """
+    rule = "a positive decimal number of cores, for example 0.5"
+    text = value.strip()
+    if not _CPU.match(text) or text == ".":
+        raise _refused(field, value, rule)
+    cores = Decimal(text)
+    if cores <= 0:
+        raise _refused(field, value, rule)
+    quota = (cores * CPU_PERIOD_US).to_integral_value(ROUND_HALF_UP)
+    return max(int(quota), MIN_CPU_QUOTA_US)
+
+
+def parse_memory_limit(value: str, field: str = "memory") -> int:
+    """Memory in bytes.
+
+    Args:
+        value: A positive whole number, of bytes or with the suffix `Ki`, `Mi` or `Gi`.
+        field: The name used in the error.
+
+    Returns:
+        Bytes, below 2**63.
+
+    Raises:
+        InvalidRequestError: Anything else, an overflow included.
+    """
+    rule = "a positive whole number of bytes, or one with Ki, Mi or Gi, for example 256Mi"
+    match = _MEMORY.match(value.strip())
+    if not match:
+        raise _refused(field, value, rule)
+    size = int(match[1]) * _MEMORY_UNITS[match[2] or ""]
+    if not 0 < size <= _INT64_MAX:
+        raise _refused(field, value, rule)
+    return size
+
+
+def parse_duration(value: str, field: str = "timeout") -> float:
+    """A Go duration in seconds (https://pkg.go.dev/time#ParseDuration), positive.
+
+    Args:
+        value: Decimal numbers each with a unit, such as `60s`, `1h30m`, `1.5m`, `300ms`.
+        field: The name used in the error.
+
+    Returns:
+        Seconds, greater than zero and less than 293 years.
+
+    Raises:
+        InvalidRequestError: Another form, a negative or zero duration, an overflow.
+    """
+    rule = "a positive duration with units, for example 60s, 1h30m or 1.5m"
+    text = value.strip()
+    if not text or len(text) > _MAX_TEXT:
+        raise _refused(field, value, rule)
+    total, rest = Decimal(0), text.removeprefix("+")
+    while rest:
+        match = _DURATION_PART.match(rest)
+        if not match or match[1] in ("", "."):
+            raise _refused(field, value, rule)
+        total += Decimal(match[1]) * _DURATION_UNITS[match[2]]
+        rest = rest[match.end() :]
+    if not 0 < total <= _MAX_DURATION_S:
+        raise _refused(field, value, rule)
+    return float(total)
+
+
+def format_bytes(size: int) -> str:
+    """Bytes for a reader: the largest of Gi, Mi, Ki that divides evenly, else one decimal."""
+    for unit in ("Gi", "Mi", "Ki"):
+        if size >= _MEMORY_UNITS[unit]:
+            whole, rest = divmod(size, _MEMORY_UNITS[unit])
+            return f"{whole}{unit}" if not rest else f"{size / _MEMORY_UNITS[unit]:.1f}{unit}"
+    return f"{size} bytes"

@@ -1,0 +1,78 @@
+"""The parts of one installation, which everything that runs on it in a process shares."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+
+from skillbox_core.base.files import make_private
+from skillbox_core.inputs.staging import InputStore
+from skillbox_core.sandbox.admission import Admission
+from skillbox_core.sandbox.container import Connections
+from skillbox_core.sandbox.engine import Engine
+from skillbox_core.settings import Settings, load_settings
+from skillbox_core.storage.artifacts import ArtifactStore
+from skillbox_core.storage.database import Database
+from skillbox_core.storage.execution_writes import ExecutionStore
+from skillbox_core.storage.objects import Bucket
+from skillbox_core.storage.registry import Registry
+from skillbox_core.storage.skill_cache import SkillCache
+from skillbox_core.storage.spool import spool_folder
+
+
+class Installation:
+    """The parts of an installation. One object serves any number of threads.
+
+    Args:
+        settings: What the installation is.
+        engine, registry, executions, artifacts: The parts that reach outside.
+
+    `Installation.from_settings()` builds all of them.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        registry: Registry,
+        executions: ExecutionStore,
+        artifacts: ArtifactStore,
+    ) -> None:
+        self.settings = settings
+        self.engine = engine
+        self.registry = registry
+        self.executions = executions
+        self.artifacts = artifacts
+        self.connections = Connections()
+        self.admission = Admission(settings.max_concurrent_execs)
+        self.inputs = InputStore(settings, executions, artifacts)
+
+    @classmethod
+    def from_settings(cls, settings: Settings | None = None) -> Installation:
+        """The parts that the settings name; nothing is connected to before it is used.
+
+        Args:
+            settings: By default those of this process: its environment over the installation's `.env`.
+
+        Raises:
+            SettingsError: A setting is wrong.
+        """
+        settings = settings or load_settings()
+        database = Database(settings.database_url)
+        files = Bucket(settings, settings.s3_bucket_executions)
+        skills = Bucket(settings, settings.s3_bucket_skills)
+        cache = SkillCache(settings.home / "cache" / "skills", settings.max_skill_size, settings.max_cache_size)
+        return cls(
+            settings,
+            Engine(settings.engine_url),
+            Registry(skills, database, cache, settings.max_skill_size),
+            ExecutionStore(database, files),
+            ArtifactStore(files),
+        )
+
+    @cached_property
+    def spool(self) -> Path:
+        """See `skillbox_core.storage.spool`."""
+        folder = spool_folder(self.settings.home, self.settings.instance, self.executions.place)
+        make_private(folder)
+        return folder

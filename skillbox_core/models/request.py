@@ -1,0 +1,126 @@
+"""What a caller hands in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from skillbox_core.base.names import DEFAULT_TENANT
+
+
+class RunRequest(BaseModel):
+    """What to run. Its JSON is the original's; the tenant is never part of it.
+
+    Read from JSON, keys that it does not have and a null version or environment are passed over, as the original
+    does. A keyword or a mapping in Python that it does not have is an error, since it is a typing mistake.
+
+    Attributes:
+        skill: Name of the skill.
+        version: A version, a constraint such as `^1.2` or `~1.2` (`skillbox_core.base.versions.Constraint`), or
+            empty or `latest` for the highest.
+        input: Any JSON value; none becomes `{}` for the skill.
+        env: Additional environment variables.
+    """
+
+    # What is wrong with a request must not show what is in it: an environment, the addresses of files.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    skill: str
+    version: str = ""
+    input: Any = None
+    env: Mapping[str, str] = Field(default_factory=dict, repr=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_original_reads(cls, data: Any, info: ValidationInfo) -> Any:
+        if info.mode != "json" or not isinstance(data, dict):
+            return data
+        return {name: value for name, value in data.items() if name in cls.model_fields}
+
+    @field_validator("version", mode="before")
+    @classmethod
+    def _no_version(cls, value: Any) -> Any:
+        return "" if value is None else value
+
+    @field_validator("env", mode="before")
+    @classmethod
+    def _no_env(cls, value: Any) -> Any:
+        return {} if value is None else value
+
+    @model_serializer(mode="wrap")
+    def _wire(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data: dict[str, Any] = handler(self)
+        if not data["env"]:
+            del data["env"]
+        return data
+
+
+class Source(StrEnum):
+    """Where a file for a skill comes from."""
+
+    RUN = "run"
+    """The files that an execution of the same tenant left."""
+    PATH = "path"
+    """A file or folder of the machine on which the skill is run."""
+    URL = "url"
+    """One object that fsspec can open."""
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file for a skill, or all files of a run or of a folder.
+
+    Attributes:
+        source: What `at` is.
+        at: Execution id, absolute path, or URL. Not shown: a URL may be signed.
+        member: One file of the run; empty means all.
+        name: Where it lies below `/sandbox/in/files/`. Empty: under its own name; `a/b.csv`: under this one
+            instead; `a/`: in this folder under its own name.
+    """
+
+    source: Source
+    at: str = field(repr=False)
+    member: str = ""
+    name: str = ""
+
+
+class RunOptions(BaseModel):
+    """How to run it: what the caller decides beside the request.
+
+    Attributes:
+        timeout, cpu, memory: As in SKILL.md; None leaves the skill's or the installation's word.
+        files: What lies in `/sandbox/in/files/`; `skillbox_core.input_files` makes these from what people write.
+        key: Idempotency key. The same key with the same request is the same execution, in any process.
+        owner: On whose behalf this runs, such as a Prefect flow run; a label on the container. All that one
+            owner runs gets the same version for the same constraint.
+        owner_attempt: Which try of the owner this is. A later try with the same request takes over an
+            execution of an earlier one that is running or was a success, instead of beginning anew.
+        env_identity: Tells environments with the same names apart, such as a digest of the values that may be told.
+            Requests that differ in it are not the same.
+    """
+
+    # What is wrong with a request must not show what is in it: an environment, the addresses of files.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    tenant: str = DEFAULT_TENANT
+    timeout: str | None = None
+    cpu: str | None = None
+    memory: str | None = None
+    files: tuple[InputFile, ...] = ()
+    key: str | None = Field(default=None, max_length=200)
+    owner: str | None = Field(default=None, max_length=200)
+    owner_attempt: int = Field(default=0, ge=0)
+    env_identity: str = Field(default="", max_length=200)

@@ -1,0 +1,176 @@
+"""Looks at each part of an installation: what was found, whether that is good, what to do."""
+
+from __future__ import annotations
+
+import base64
+import os
+import platform
+import shutil
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from skillbox_core.base.quantities import parse_memory_limit
+from skillbox_core.errors import SkillboxError
+from skillbox_core.installation import Installation
+from skillbox_core.operations import canary
+from skillbox_core.operations.engine_checks import Check, engine_checks, holes_check
+from skillbox_core.sandbox.allowlist import resolve_image
+from skillbox_core.sandbox.images import local_image
+from skillbox_core.settings import Settings
+from skillbox_core.storage.database import Database
+from skillbox_core.storage.objects import Bucket
+
+
+def essential(installation: Installation | None = None) -> Iterator[Check]:
+    """The quick checks: what must answer for any skill to run."""
+    installation = installation or Installation.from_settings()
+    settings = installation.settings
+    yield _guarded("engine", lambda: _engine(installation), "start it, or set SKILLBOX_DOCKER_HOST")
+    yield _guarded("database", lambda: _database(settings.database_url), "see SKILLBOX_DB_DSN")
+    for name in (settings.s3_bucket_skills, settings.s3_bucket_executions):
+        yield _guarded(f"storage {name}", lambda name=name: _storage(Bucket(settings, name)), "see SKILLBOX_S3_*")  # type: ignore[misc]
+
+
+def examine(installation: Installation | None = None) -> Iterator[Check]:
+    """All checks, each as soon as it is made; ends with a canary in a real sandbox."""
+    installation = installation or Installation.from_settings()
+    checks = []
+    for check in essential(installation):
+        checks.append(check)
+        yield check
+    yield home_check(installation.settings)
+    yield prefect_check(os.environ)
+    if checks[0].level == "FAIL":
+        return
+    yield holes_check("python", platform.python_version(), distribution=sys.base_prefix == "/usr")
+    yield from _engine_parts(installation)
+    usable = None
+    for lang, image in installation.settings.default_images.items():
+        check = _guarded(f"image {lang}", lambda image=image: _image(installation, image), "load or alias it")  # type: ignore[misc]
+        usable = usable or (image if check.level == "OK" else None)
+        yield check
+    if usable:
+        yield from _canary(installation, usable)
+
+
+def _guarded(part: str, look: Callable[[], Check], advice: str) -> Check:
+    try:
+        return look()
+    except SkillboxError as error:
+        return Check(part, "FAIL", error.message, error.hint or advice)
+
+
+def _engine(installation: Installation) -> Check:
+    version = installation.engine.version()
+    return Check("engine", "OK", f"{version.get('Version', '?')} at {installation.engine.url}")
+
+
+def _database(url: str) -> Check:
+    database = Database(url)
+    with database.session():
+        pass
+    return Check("database", "OK", database.description)
+
+
+def _storage(bucket: Bucket) -> Check:
+    return Check(f"storage {bucket.name}", "OK", bucket.check())
+
+
+def home_check(settings: Settings) -> Check:
+    """Whether the installation's folder can be written, is its user's alone, and has room for one process's runs."""
+    home = settings.home
+    if not home.exists():
+        return Check("home", "OK", f"{home} will be made by the first run")
+    try:
+        with tempfile.TemporaryFile(dir=home):
+            pass
+        mode, free = home.stat().st_mode & 0o777, shutil.disk_usage(home).free
+    except OSError as error:
+        return Check("home", "FAIL", f"{home} can't be written: {error.strerror}", "see SKILLBOX_HOME")
+    if mode & 0o077:
+        return Check("home", "WARN", f"{home} is open to other users (mode {mode:o})", f"chmod 700 {home}")
+    # Each run may have this much on its way in and out at once.
+    each = settings.max_input_files_size + parse_memory_limit(settings.default_scratch, "SKILLBOX_DEFAULT_SCRATCH")
+    wanted = each * settings.max_concurrent_execs
+    room = f"{free / 2**30:.1f} GiB free"
+    if free < wanted:
+        found = f"{home} has {room}; {settings.max_concurrent_execs} runs at once may want {wanted / 2**30:.1f}"
+        return Check("home", "WARN", found, "make room, or lower SKILLBOX_MAX_CONCURRENT_EXECS")
+    return Check("home", "OK", f"{home}, {room}")
+
+
+def prefect_check(environment: Mapping[str, str]) -> Check:
+    """Whether a Prefect server answers where this environment says, and takes its credentials."""
+    api = environment.get("PREFECT_API_URL", "")
+    if not api:
+        return Check(
+            "prefect", "WARN", "PREFECT_API_URL is not set", "`make setup` starts a server; skills run without"
+        )
+    if not api.startswith(("http://", "https://")):
+        return Check("prefect", "FAIL", f"PREFECT_API_URL={api} is no http address", "http://HOST:4200/api")
+    request = urllib.request.Request(f"{api}/admin/version", headers=_credentials(environment))  # noqa: S310 - checked above
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - checked above
+            return Check("prefect", "OK", f"server {answer.read(64).decode().strip(chr(34))} at {api}")
+    except urllib.error.HTTPError as error:
+        if error.code in (401, 403):
+            advice = "set PREFECT_API_KEY or PREFECT_API_AUTH_STRING"
+            return Check("prefect", "FAIL", f"a server is at {api} and refuses the credentials", advice)
+        return Check("prefect", "FAIL", f"what is at {api} answers {error.code}", "see PREFECT_API_URL")
+    except OSError as error:
+        return Check("prefect", "FAIL", f"no server answers at {api}: {error}", "`make setup`, or see PREFECT_API_URL")
+
+
+def _credentials(environment: Mapping[str, str]) -> dict[str, str]:
+    """What Prefect's own client sends: the one goes before the other."""
+    if text := environment.get("PREFECT_API_AUTH_STRING"):
+        return {"Authorization": f"Basic {base64.b64encode(text.encode()).decode()}"}
+    key = environment.get("PREFECT_API_KEY")
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
+def _engine_parts(installation: Installation) -> Iterator[Check]:
+    try:
+        version, info = installation.engine.version(), installation.engine.info()
+    except SkillboxError as error:
+        yield Check("engine parts", "FAIL", error.message, error.hint or "")
+        return
+    yield from engine_checks(version, info, installation.settings.runtime)
+
+
+def _image(installation: Installation, asked: str) -> Check:
+    used = _resolved(installation, asked)
+    part = f"image {asked}"
+    image = local_image(installation.engine, used)
+    if image is None:
+        return Check(part, "WARN", f"{used} is not on the engine yet", "it is pulled at its first run, if it can be")
+    stands = "" if used == asked else f", {used} stands in for it"
+    return Check(part, "OK", f"{image.id[7:19]}{stands}")
+
+
+def _resolved(installation: Installation, asked: str) -> str:
+    return resolve_image(asked, installation.settings.image_allowlist, installation.settings.image_aliases)
+
+
+def _canary(installation: Installation, image: str) -> Iterator[Check]:
+    began = time.monotonic()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            findings = canary.probe(installation, _resolved(installation, image), Path(folder))
+    except SkillboxError as error:
+        yield Check("sandbox", "FAIL", f"the canary could not run: {error.message}", error.hint or "")
+        return
+    broken = [name for name, held in findings.items() if not held]
+    if broken or not findings:
+        found = f"not confined: {', '.join(broken)}" if broken else "the canary said nothing"
+        yield Check("sandbox", "FAIL", found, "do not run strangers' skills on this engine")
+    else:
+        seconds = time.monotonic() - began
+        yield Check(
+            "sandbox", "OK", f"a canary found {len(findings)} of {len(findings)} walls standing ({seconds:.2f} s)"
+        )

@@ -1,0 +1,162 @@
+"""A finding about an installation, and what an engine's own account of itself means. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from skillbox_core.operations.advisories import is_distribution_build, open_holes
+
+Level = Literal["OK", "WARN", "FAIL"]
+
+MIN_API = (1, 41)
+"""The first that can give a container a cgroup namespace of its own."""
+
+_LIMITS = {"MemoryLimit": "memory", "SwapLimit": "swap", "PidsLimit": "processes", "CpuCfsQuota": "CPU time"}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One finding. `advice` says what to do when it is not OK."""
+
+    part: str
+    level: Level
+    found: str
+    advice: str = ""
+
+
+def engine_checks(version: Mapping[str, Any], info: Mapping[str, Any], runtime: str) -> Iterator[Check]:
+    """What the engine's `version` and `info` answers mean for sandboxes.
+
+    Args:
+        runtime: The OCI runtime that the installation asks for; empty for the engine's default.
+    """
+    for component, found in components(version, info).items():
+        yield holes_check(component, found)
+    yield _api(version)
+    yield _seccomp(info)
+    yield _limits(info)
+    yield _runtime(info, runtime)
+    yield _users(info)
+    yield Check(
+        "cgroups", "OK", f"version {info.get('CgroupVersion') or '?'}, driver {info.get('CgroupDriver') or '?'}"
+    )
+    yield _modules(info)
+    yield _restarts(info)
+    yield from _reachable(info)
+
+
+def components(version: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str, str]:
+    """The versions of what lies below a sandbox; empty where the engine does not say."""
+    named = {str(c["Name"]).lower(): str(c["Version"]) for c in version.get("Components") or []}
+    found = {
+        "engine": named.get("engine") or str(version.get("Version") or ""),
+        "containerd": named.get("containerd", ""),
+        "runc": named.get("runc", ""),
+        "kernel": str(info.get("KernelVersion") or version.get("KernelVersion") or ""),
+    }
+    platform = str((version.get("Platform") or {}).get("Name") or "")
+    if platform.startswith("Docker Desktop"):
+        found["desktop"] = platform
+    return found
+
+
+def holes_check(component: str, version: str, *, distribution: bool | None = None) -> Check:
+    """The known holes of one component.
+
+    FAIL is a hole that is open by its number and that the sandbox does nothing about; a build that may carry
+    back-ports is unknown, which is WARN.
+
+    Args:
+        distribution: Whether it is a distribution's build; None where its version says so.
+    """
+    part = f"holes in {component}"
+    if not version:
+        return Check(part, "WARN", "its version is not said, so nothing is known of it")
+    holes = open_holes(component, version)
+    if not holes:
+        return Check(part, "OK", f"{version}: none known")
+    unknown = is_distribution_build(component, version) if distribution is None else distribution
+    ids = ", ".join(identifier for hole in holes for identifier in hole.ids)
+    build = " (a distribution's build: back-ports unknown)" if unknown else ""
+    bare = any(not hole.here for hole in holes)
+    here = "; ".join(dict.fromkeys(hole.here for hole in holes if hole.here))
+    advice = f"update {component}" + (f". Here: {here}" if here else "")
+    return Check(part, "FAIL" if bare and not unknown else "WARN", f"{version}: {ids}{build}", advice)
+
+
+def _api(version: Mapping[str, Any]) -> Check:
+    text = str(version.get("ApiVersion") or "0")
+    numbers = tuple(int(part) for part in text.split(".") if part.isdigit())
+    if numbers < MIN_API:
+        needed = ".".join(map(str, MIN_API))
+        return Check("engine API", "FAIL", f"{text} is older than {needed}", "update the engine to 20.10 or newer")
+    return Check("engine API", "OK", text)
+
+
+def _seccomp(info: Mapping[str, Any]) -> Check:
+    option = next((o for o in _options(info) if o.startswith("name=seccomp")), None)
+    if option is None:
+        advice = "use an engine and a kernel built with seccomp"
+        return Check("seccomp", "FAIL", "the engine does not filter system calls", advice)
+    if "profile=unconfined" in option:
+        found = "sandboxes bring their own filter, but the engine's default for other containers is none"
+        return Check("seccomp", "WARN", found, "take seccomp-profile=unconfined out of the engine's configuration")
+    return Check("seccomp", "OK", "the engine filters system calls; sandboxes bring their own filter")
+
+
+def _limits(info: Mapping[str, Any]) -> Check:
+    missing = [name for field, name in _LIMITS.items() if info.get(field) is False]
+    if missing:
+        advice = "enable the kernel's control groups for it; until then every sandbox is refused"
+        return Check("limits", "FAIL", f"the engine can't limit {', '.join(missing)}", advice)
+    return Check("limits", "OK", f"{', '.join(_LIMITS.values())} can be limited")
+
+
+def _runtime(info: Mapping[str, Any], runtime: str) -> Check:
+    known = sorted(info.get("Runtimes") or ())
+    if not runtime:
+        return Check("runtime", "OK", f"{info.get('DefaultRuntime') or '?'}, the engine's default")
+    if runtime not in known:
+        found = f"SKILLBOX_RUNTIME={runtime} is not among the engine's: {', '.join(known)}"
+        return Check("runtime", "FAIL", found, "add it to the engine's configuration; every run is refused until then")
+    return Check("runtime", "OK", f"{runtime}, as SKILLBOX_RUNTIME asks")
+
+
+def _users(info: Mapping[str, Any]) -> Check:
+    names = {option.partition(",")[0] for option in _options(info)}
+    if "name=rootless" in names:
+        return Check("users", "OK", "the engine runs rootless: its root is not the host's")
+    if "name=userns" in names:
+        return Check("users", "OK", "user namespaces are on: a sandbox's users are nobody on the host")
+    return Check("users", "OK", "neither user namespaces nor rootless: a sandbox's user 65534 is the host's 65534")
+
+
+def _modules(info: Mapping[str, Any]) -> Check:
+    found = [name for name in ("apparmor", "selinux") if f"name={name}" in _options(info)]
+    return Check("security modules", "OK", ", ".join(found) or "none")
+
+
+def _restarts(info: Mapping[str, Any]) -> Check:
+    if info.get("LiveRestoreEnabled"):
+        return Check("live restore", "OK", "on: runs outlive a restart of the engine")
+    found = (
+        "off: a restart of the engine ends what runs, as failed (infrastructure); retries= or running the flow again "
+        "repeats it"
+    )
+    return Check("live restore", "OK", found)
+
+
+def _reachable(info: Mapping[str, Any]) -> Iterator[Check]:
+    for warning in info.get("Warnings") or ():
+        if "without encryption" in str(warning):
+            advice = "whoever reaches it is root on its host: take that address out of the engine's configuration"
+            yield Check("engine address", "FAIL", "the engine's API is open on the network without encryption", advice)
+    if plugins := (info.get("Plugins") or {}).get("Authorization"):
+        found = f"plug-ins: {', '.join(plugins)}; sandboxes are read back, so none can weaken one unseen"
+        yield Check("authorisation", "OK", found)
+
+
+def _options(info: Mapping[str, Any]) -> list[str]:
+    return [str(option) for option in info.get("SecurityOptions") or ()]

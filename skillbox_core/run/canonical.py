@@ -1,0 +1,69 @@
+"""What a caller asked for: the text a skill gets, and what makes two requests the same."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from skillbox_core.base.json_rules import json_problem
+from skillbox_core.base.versions import Constraint
+from skillbox_core.errors import InvalidRequestError
+from skillbox_core.models import PlannedFile, RunOptions, RunRequest
+
+
+def canonical_input(value: Any, limit: int) -> str:
+    """The JSON text that a skill gets: `{}` for none, no blanks, keys in the caller's order.
+
+    The order is part of what is asked for: it decides the columns of a CSV that a skill makes of records.
+
+    Raises:
+        InvalidRequestError: Not JSON, too deep, or over the limit in bytes.
+    """
+    try:
+        text = json.dumps(
+            {} if value is None else value,
+            allow_nan=False,
+            separators=(",", ":"),
+            ensure_ascii=True,
+        )
+    except RecursionError:
+        raise InvalidRequestError("the input is nested too deeply") from None
+    except (TypeError, ValueError) as error:
+        raise InvalidRequestError(f"the input is not JSON: {error}") from None
+    if len(text) > limit:
+        raise InvalidRequestError(
+            f"the input is {len(text)} bytes, this installation's limit is {limit}",
+            hint="SKILLBOX_MAX_INPUT_SIZE",
+        )
+    if problem := json_problem(value):
+        raise InvalidRequestError(f"the input {problem}")
+    return text
+
+
+def request_digest(
+    request: RunRequest,
+    constraint: Constraint,
+    document: str,
+    options: RunOptions,
+    files: Sequence[PlannedFile] = (),
+) -> str:
+    """What makes two requests the same: skill, version asked for, input, files, environment names, limits.
+
+    Values of the environment may be secrets, so what tells them apart is for the caller to say. And not
+    the version it means today: a repeated request must find its execution after `latest` has moved.
+    """
+    parts: list[Any] = [
+        request.skill,
+        constraint.text,
+        document,
+        sorted(request.env),
+        options.timeout,
+        options.cpu,
+        options.memory,
+        [(file.path, file.identity) for file in files],
+    ]
+    if options.env_identity:
+        parts.append(options.env_identity)
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

@@ -1,0 +1,256 @@
+"""The steps of a run on real parts, each repeatable."""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
+
+from skillbox_core.base.cancel import CancelToken
+from skillbox_core.base.names import check_skill, check_tenant
+from skillbox_core.base.quantities import format_bytes, parse_cpu_limit, parse_duration, parse_memory_limit
+from skillbox_core.base.redaction import Redactor
+from skillbox_core.base.versions import Constraint
+from skillbox_core.errors import DatabaseError, InvalidRequestError, RunCancelledError
+from skillbox_core.installation import Installation
+from skillbox_core.models import (
+    Artifacts,
+    Execution,
+    LoadedSkill,
+    Outcome,
+    Output,
+    RunOptions,
+    RunRequest,
+    RunResult,
+    Sandbox,
+    StagedFile,
+    Verdict,
+)
+from skillbox_core.run import cleanup
+from skillbox_core.run.canonical import canonical_input, request_digest
+from skillbox_core.run.loading import load_skill
+from skillbox_core.sandbox import container, follow
+from skillbox_core.sandbox.delivery import SCRIPTS, plan_delivery, start_script
+from skillbox_core.sandbox.engine_errors import ContainerGoneError
+from skillbox_core.sandbox.environment import check_env, skill_environment
+from skillbox_core.sandbox.images import described, ready_image
+from skillbox_core.sandbox.logs import OnLog
+from skillbox_core.sandbox.policy import container_config
+from skillbox_core.skills.archive import VENDOR
+from skillbox_core.skills.validation import find_breach
+from skillbox_core.status import Status
+from skillbox_core.storage import spool
+from skillbox_core.storage.execution_writes import NewExecution
+
+logger = logging.getLogger(__name__)
+
+
+class Steps:
+    """The lifecycle's steps (`skillbox_core.run.lifecycle.Steps`), each repeatable."""
+
+    def __init__(
+        self, installation: Installation, on_log: OnLog | None = None, cancel: CancelToken | None = None
+    ) -> None:
+        self._installation = installation
+        self._settings = installation.settings
+        self._on_log = on_log
+        self._cancel = cancel
+        self._redactor = Redactor()
+        self._ends_at: dict[str, float] = {}
+        """Of each sandbox that was waited for: repeating the wait gives it no more time."""
+
+    def create_record(self, request: RunRequest, options: RunOptions) -> Execution:
+        """Checks the request, resolves the version and opens the record; one key opens one record."""
+        check_tenant(options.tenant)
+        check_skill(request.skill)
+        constraint = Constraint.parse(request.version)
+        check_env(request.env)
+        for field, parse in (
+            ("timeout", parse_duration),
+            ("cpu", parse_cpu_limit),
+            ("memory", parse_memory_limit),
+        ):
+            if (value := getattr(options, field)) is not None:
+                parse(value, field)
+        document = canonical_input(request.input, self._settings.max_input_size)
+        files = self._installation.inputs.plan(options.tenant, options.files)
+        key = options.key or uuid.uuid4().hex
+        execution = self._installation.executions.open(
+            NewExecution(
+                id=uuid.uuid4().hex,
+                tenant=options.tenant,
+                skill=request.skill,
+                asked=constraint.text,
+                input=document,
+                key=f"{options.tenant}/{key}",
+                request_digest=request_digest(request, constraint, document, options, files),
+                owner=options.owner,
+                owner_attempt=options.owner_attempt,
+                instance=self._settings.instance,
+            ),
+            lambda: self._installation.registry.resolve(options.tenant, request.skill, request.version, options.owner),
+        )
+        if execution.result is not None:
+            # Who closed the record may have died before the container was removed.
+            cleanup.remove(self._installation, execution)
+        elif execution.launched and not self._holds(execution):
+            # Its skill may have run, and what it left is gone: this is a new attempt, and says so.
+            cleanup.remove(self._installation, execution)
+            execution = self._installation.executions.next_attempt(execution)
+        return replace(execution, files=files)
+
+    def _holds(self, execution: Execution) -> bool:
+        """Whether the attempt's container is there and can still be waited for or collected from."""
+        try:
+            found = self._installation.engine.inspect(container.container_name(execution.id, execution.attempt))
+        except ContainerGoneError:
+            return False
+        return str(found["State"].get("Status")) in ("created", "running", "paused")
+
+    def load_skill(self, execution: Execution, options: RunOptions) -> LoadedSkill:
+        """Fetches the skill into the cache, and checks its image and its limits."""
+        return load_skill(self._installation, execution.tenant, execution.skill, execution.version, options)
+
+    def admit(self, execution: Execution) -> None:
+        """Waits until this process may have one more execution in a container."""
+        self._installation.admission.enter(execution.id, self._cancel)
+
+    def create_container(
+        self, execution: Execution, skill: LoadedSkill, request: RunRequest, options: RunOptions
+    ) -> Sandbox:
+        """Makes the sandbox and starts the skill in it; adopts the one a former call made."""
+        installation = self._installation
+        self._redactor.learn(request.env.values())
+        input_text = canonical_input(request.input, self._settings.max_input_size)
+        if skill.input_schema is not None and (breach := find_breach(skill.input_schema, input_text)):
+            raise InvalidRequestError(
+                f"the input does not fit the input_schema of {skill.name}@{skill.version}: {breach}",
+                hint=f"`skillbox skill show {skill.name}@{skill.version}`",
+            )
+        if self._cancel and self._cancel.cancelled:
+            raise RunCancelledError("cancelled by the caller before the skill was started")
+        name = container.container_name(execution.id, execution.attempt)
+        if execution.launched:
+            # Its files were delivered then, and may be gone since.
+            adopted = container.adopt(installation.engine, name, token=execution.id, instance=self._settings.instance)
+            if adopted:
+                return adopted
+        with installation.inputs.staged(
+            execution, spool.inputs_folder(installation.spool, execution), self._cancel
+        ) as files:
+            return self._launch(name, execution, skill, request, options, input_text.encode(), files)
+
+    def _launch(
+        self,
+        name: str,
+        execution: Execution,
+        skill: LoadedSkill,
+        request: RunRequest,
+        options: RunOptions,
+        document: bytes,
+        files: Sequence[StagedFile],
+    ) -> Sandbox:
+        installation = self._installation
+        image = ready_image(installation.engine, skill.image)
+        archive = installation.registry.again(execution.tenant, skill.name, skill.version, skill.digest)
+        vendored = f"/sandbox/{SCRIPTS}/{VENDOR}" if skill.lang == "python" and archive.vendored else None
+        env = skill_environment(document, archive.manifest.instructions, request.env, vendored)
+        plan = plan_delivery(archive, document, start_script(skill.lang, skill.entrypoint, env), files)
+        if plan.size > skill.scratch:
+            raise InvalidRequestError(
+                f"the skill, its input and its files are {format_bytes(plan.size)}, "
+                f"its scratch area is {format_bytes(skill.scratch)}",
+                hint="raise resources.scratch in SKILL.md",
+            )
+        deadline = container.wall_deadline(skill.timeout)
+        labels = container.labels(execution, skill, self._settings.instance, options.owner, deadline)
+        config = container_config(
+            image_id=image.id,
+            memory=skill.memory,
+            scratch=skill.scratch,
+            cpu_quota=skill.cpu_quota,
+            labels=labels,
+            runtime=self._settings.runtime,
+        )
+        if not installation.executions.note_launch(
+            execution,
+            digest=skill.digest,
+            image=described(skill.image, image),
+            image_id=image.id,
+            deadline=deadline,
+            files=[file.digest for file in files],
+        ):
+            raise RunCancelledError("the execution was ended by somebody else before its skill was started")
+        return container.launch(
+            installation.engine,
+            installation.connections,
+            name=name,
+            token=execution.id,
+            config=config,
+            plan=plan,
+            timeout=skill.timeout,
+            parked_for=parse_duration(self._settings.collect_ttl),
+        )
+
+    def wait(self, execution: Execution, skill: LoadedSkill, sandbox: Sandbox) -> Outcome:
+        """Follows the sandbox to its end, its deadline or its cancellation."""
+        ends_at = self._ends_at.setdefault(sandbox.container_id, time.monotonic() + skill.timeout)
+        return follow.wait(
+            self._installation.engine,
+            self._installation.connections,
+            sandbox,
+            token=execution.id,
+            timeout=ends_at - time.monotonic(),
+            max_log=self._settings.max_output_size,
+            redactor=self._redactor,
+            on_log=self._on_log,
+            cancel=self._cancel,
+        )
+
+    def collect_output(self, execution: Execution, skill: LoadedSkill, sandbox: Sandbox) -> Output:
+        """Reads output.json and the files out of the parked sandbox, and checks the one by the skill's own word."""
+        output = container.collect(
+            self._installation.engine,
+            sandbox,
+            spool.output_archive(self._installation.spool, execution),
+            scratch=skill.scratch,
+            max_document=self._settings.max_output_size,
+        )
+        if skill.output_schema is not None and output.document is not None:
+            breach = find_breach(skill.output_schema, output.document)
+            if breach:
+                return replace(output, problem=f"output.json does not fit the skill's output_schema: {breach}")
+        return output
+
+    def upload_artifacts(self, execution: Execution, output: Output) -> Artifacts:
+        """Stores the files."""
+        return self._installation.artifacts.upload(execution, output)
+
+    def cleanup(self, execution: Execution, verdict: Verdict) -> RunResult:
+        """Closes the record, then removes the container: in this order a crash between them runs nothing twice."""
+        redact = self._redactor.text
+        error = redact(verdict.error) if verdict.error else None
+        verdict = replace(verdict, error=error, logs=redact(verdict.logs))
+        harvestable = taken_over = False
+        try:
+            result = self._installation.executions.close(execution, verdict)
+            if result.status is Status.RUNNING:
+                # Another attempt has a container of its own; another try of the owner has this one.
+                taken_over = True
+                taken_over = self._installation.executions.is_taken_over(execution)
+        except DatabaseError:
+            # The container holds the only other copy of what happened, for whoever tries again.
+            harvestable = verdict.status is not Status.CANCELLED
+            raise
+        else:
+            return result
+        finally:
+            self._installation.connections.drop(container.container_name(execution.id, execution.attempt))
+            try:
+                if not taken_over:
+                    cleanup.let_go(self._installation, execution, harvestable=harvestable)
+            finally:
+                # Not before its container is gone: that still holds memory and processes.
+                self._installation.admission.leave(execution.id)

@@ -1,0 +1,141 @@
+"""Execution records, read: one, many, or as the result that was returned."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy.orm import defer
+from sqlmodel import col, select
+
+from skillbox_core.base.names import check_execution_id, check_tenant
+from skillbox_core.errors import ExecutionNotFoundError, InvalidRequestError
+from skillbox_core.models import Artifacts, FileDigest, RunResult, Usage
+from skillbox_core.status import Reason, Status
+from skillbox_core.storage.database import Database
+from skillbox_core.storage.objects import Bucket
+from skillbox_core.storage.tables import ExecutionRow
+
+_WITHOUT_CONTENTS = tuple(
+    defer(column)  # type: ignore[arg-type]
+    for column in (ExecutionRow.input, ExecutionRow.output, ExecutionRow.logs)
+)
+"""Each may be megabytes, and there may be many records. A row that was read so doesn't have them."""
+
+
+class ExecutionRecords:
+    """The `executions` table, for reading.
+
+    Args:
+        files: The bucket that signs addresses of artifacts when a record is read.
+    """
+
+    def __init__(self, database: Database, files: Bucket) -> None:
+        self._database = database
+        self._files = files
+
+    @property
+    def place(self) -> str:
+        """Where the records are: the database, without its password."""
+        return self._database.description
+
+    def get(self, tenant: str, execution_id: str) -> ExecutionRow:
+        """A record of this tenant.
+
+        Raises:
+            ExecutionNotFoundError: There is none, or it is another tenant's.
+        """
+        check_tenant(tenant)
+        with self._database.session() as session:
+            row = session.get(ExecutionRow, check_execution_id(execution_id))
+            if row is None or row.tenant_id != tenant:
+                raise ExecutionNotFoundError(
+                    f"there is no execution {execution_id}", hint="`skillbox exec list` shows them"
+                )
+            return row
+
+    def beginning_with(self, tenant: str, prefix: str, limit: int) -> Sequence[str]:
+        """Ids of this tenant's records that begin so.
+
+        Args:
+            prefix: Hexadecimal digits, lowercase.
+        """
+        query = select(ExecutionRow.id).where(
+            ExecutionRow.tenant_id == check_tenant(tenant), col(ExecutionRow.id).startswith(prefix, autoescape=True)
+        )
+        with self._database.session() as session:
+            return session.exec(query.limit(limit)).all()
+
+    def result(self, tenant: str, execution_id: str) -> RunResult:
+        """What a record says, as a result with a freshly signed address."""
+        return self._result(self.get(tenant, execution_id))
+
+    def artifacts(self, tenant: str, execution_id: str) -> Artifacts:
+        """The files of a finished execution, for another one to be given.
+
+        Raises:
+            ExecutionNotFoundError: It is not one of this tenant's.
+            InvalidRequestError: It is still running, or its files can't be checked.
+        """
+        row = self.get(tenant, execution_id)
+        if row.status == Status.RUNNING:
+            raise InvalidRequestError(f"execution {execution_id} is still running, so it has no files yet")
+        if row.files_key and not row.files_sha256:
+            raise InvalidRequestError(
+                f"the files of execution {execution_id} were stored without digests", hint="run it again"
+            )
+        return _artifacts(row)
+
+    def list(
+        self, tenant: str, *, status: Status | None = None, skill: str | None = None, limit: int = 20
+    ) -> Sequence[ExecutionRow]:
+        """The newest records of a tenant, without their inputs, outputs and logs: `get` has those."""
+        query = select(ExecutionRow).where(ExecutionRow.tenant_id == check_tenant(tenant))
+        if status:
+            query = query.where(ExecutionRow.status == status)
+        if skill:
+            query = query.where(ExecutionRow.skill_name == skill)
+        with self._database.session() as session:
+            newest = query.order_by(col(ExecutionRow.created_at).desc()).limit(limit)
+            return session.exec(newest.options(*_WITHOUT_CONTENTS)).all()
+
+    def find(self, execution_ids: Sequence[str]) -> dict[str, ExecutionRow]:
+        """Records by id, of any tenant and without inputs, outputs and logs; for the reconciler."""
+        query = select(ExecutionRow).where(col(ExecutionRow.id).in_(execution_ids)).options(*_WITHOUT_CONTENTS)
+        with self._database.session() as session:
+            rows = session.exec(query).all()
+        return {row.id: row for row in rows}
+
+    def running(self, instance: str, owner: str | None = None) -> Sequence[ExecutionRow]:
+        """Open records of an installation, all or one owner's, as `find` gives them; for the reconciler."""
+        query = select(ExecutionRow).where(ExecutionRow.status == Status.RUNNING, ExecutionRow.instance == instance)
+        if owner is not None:
+            query = query.where(ExecutionRow.owner == owner)
+        query = query.options(*_WITHOUT_CONTENTS)
+        with self._database.session() as session:
+            return session.exec(query).all()
+
+    def _result(self, row: ExecutionRow) -> RunResult:
+        # An output that is there and says null is not the same as none.
+        output = {} if row.output is None else {"output": json.loads(row.output)}
+        return RunResult(
+            **output,
+            execution_id=row.id,
+            status=Status(row.status),
+            files_url=self._files.url(row.files_key) if row.files_key else "",
+            files_list=tuple(json.loads(row.files_list)),
+            logs=row.logs,
+            duration_ms=row.duration_ms,
+            error=row.error,
+            reason=Reason(row.reason) if row.reason else None,
+            usage=Usage(row.exit_code, row.peak_memory, row.cpu_seconds),
+            artifacts=_artifacts(row),
+            skill=row.skill_name,
+            version=row.skill_version,
+            tenant=row.tenant_id,
+        )
+
+
+def _artifacts(row: ExecutionRow) -> Artifacts:
+    files = tuple(FileDigest(*file) for file in json.loads(row.files_digests))
+    return Artifacts(row.files_key, files, row.files_size, row.files_sha256)

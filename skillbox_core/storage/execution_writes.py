@@ -1,0 +1,231 @@
+"""Execution records, written: opened once, claimed by one, closed once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass, replace
+from datetime import UTC, datetime
+
+from sqlalchemy import ColumnElement, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select
+
+from skillbox_core.errors import InvalidRequestError
+from skillbox_core.models import Execution, FileDigest, RunResult, Verdict
+from skillbox_core.status import Status
+from skillbox_core.storage.execution_reads import ExecutionRecords
+from skillbox_core.storage.tables import ExecutionRow, aware, now
+
+
+@dataclass(frozen=True)
+class NewExecution:
+    """What is known when a record is opened.
+
+    Attributes:
+        asked: The version or constraint that was asked for.
+    """
+
+    id: str
+    tenant: str
+    skill: str
+    asked: str
+    input: str
+    key: str
+    request_digest: str
+    owner: str | None
+    owner_attempt: int
+    instance: str
+
+
+class ExecutionStore(ExecutionRecords):
+    """The `executions` table, for whoever runs skills: what it has for reading, and the only writes to it."""
+
+    def open(self, new: NewExecution, resolve: Callable[[], str]) -> Execution:
+        """Opens a record, or finds the one that this key, or an earlier try of this owner, opened before.
+
+        Args:
+            resolve: Gives the version to run. Asked for a new record only: one that is found has its own, and
+                is found whatever has become of the registry since.
+
+        Raises:
+            InvalidRequestError: The key belongs to another request.
+            DatabaseError: The database failed; calling again is safe.
+        """
+        return self._by_key(new) or self._take_over(new) or self._insert(new, resolve())
+
+    def _by_key(self, new: NewExecution) -> Execution | None:
+        with self._database.session() as session:
+            row = session.exec(select(ExecutionRow).where(ExecutionRow.idempotency_key == new.key)).one_or_none()
+            if row is not None and row.request_digest != new.request_digest:
+                raise InvalidRequestError("this idempotency key was used for another request")
+            return self._execution(row) if row is not None else None
+
+    def _take_over(self, new: NewExecution) -> Execution | None:
+        """Claims one execution that an earlier try of the same owner made for the same request.
+
+        Calls that ask for the same are interchangeable, so their order does not matter. A failure is not
+        taken over: trying it again is what the later try is for.
+        """
+        if new.owner is None or new.owner_attempt == 0:
+            return None
+        theirs = (
+            select(ExecutionRow.id)
+            .where(
+                ExecutionRow.owner == new.owner,
+                ExecutionRow.tenant_id == new.tenant,
+                ExecutionRow.request_digest == new.request_digest,
+                col(ExecutionRow.owner_attempt) < new.owner_attempt,
+                col(ExecutionRow.status).in_([Status.RUNNING, Status.SUCCESS]),
+            )
+            .order_by(col(ExecutionRow.created_at))
+            .limit(1)
+        )
+        while True:
+            with self._database.session() as session:
+                found = session.exec(theirs).first()
+                if found is None:
+                    return None
+                claimed = session.execute(
+                    update(ExecutionRow)
+                    .where(
+                        col(ExecutionRow.id) == found,
+                        col(ExecutionRow.owner_attempt) < new.owner_attempt,
+                        col(ExecutionRow.status).in_([Status.RUNNING, Status.SUCCESS]),
+                    )
+                    .values(owner_attempt=new.owner_attempt, idempotency_key=new.key)
+                )
+                # Somebody else may have been quicker, or it failed just now; there may be another one.
+                if claimed.rowcount:  # type: ignore[attr-defined]
+                    return self._execution(session.get_one(ExecutionRow, found, populate_existing=True))
+
+    def _insert(self, new: NewExecution, version: str) -> Execution:
+        row = ExecutionRow(
+            id=new.id,
+            skill_name=new.skill,
+            skill_version=version,
+            asked_version=new.asked,
+            tenant_id=new.tenant,
+            status=Status.RUNNING,
+            input=new.input,
+            idempotency_key=new.key,
+            request_digest=new.request_digest,
+            owner=new.owner,
+            owner_attempt=new.owner_attempt,
+            instance=new.instance,
+            created_at=now(),
+        )
+        try:
+            with self._database.session() as session:
+                session.add(row)
+                session.flush()
+                return self._execution(row)
+        except IntegrityError:
+            found = self._by_key(new)
+            if found is None:
+                raise
+            return found
+
+    def note_launch(
+        self,
+        execution: Execution,
+        *,
+        digest: str,
+        image: str,
+        image_id: str,
+        deadline: float,
+        files: Sequence[FileDigest] = (),
+    ) -> bool:
+        """Writes down what is about to run, for whoever must find it after a crash.
+
+        Returns:
+            Whether it may run: False when the record was closed, or taken over, while this attempt waited.
+        """
+        with self._database.session() as session:
+            noted = session.execute(
+                update(ExecutionRow)
+                .where(*_held_by(execution))
+                .values(
+                    skill_digest=digest,
+                    image=image,
+                    image_id=image_id,
+                    deadline_at=datetime.fromtimestamp(deadline, UTC),
+                    input_files=json.dumps([astuple(file) for file in files]),
+                )
+            )
+            return bool(noted.rowcount)  # type: ignore[attr-defined]
+
+    def next_attempt(self, execution: Execution) -> Execution:
+        """Counts a new attempt, after the container of the last one was lost; who counted is the same to all."""
+        with self._database.session() as session:
+            session.execute(
+                update(ExecutionRow).where(*_held_by(execution)).values(attempt=execution.attempt + 1, deadline_at=None)
+            )
+            current = self._execution(session.get_one(ExecutionRow, execution.id))
+        # The key of somebody who took it over is theirs.
+        return replace(current, key=execution.key)
+
+    def close(self, execution: Execution, verdict: Verdict) -> RunResult:
+        """Closes a record, and returns what it says. A closed record never changes: the first word stands.
+
+        One that another attempt or another try has now stays `running`.
+        """
+        finished = now()
+        duration = finished - aware(execution.created_at)
+        with self._database.session() as session:
+            session.execute(
+                update(ExecutionRow)
+                .where(*_held_by(execution))
+                .values(
+                    status=verdict.status,
+                    reason=verdict.reason,
+                    output=verdict.output,
+                    logs=verdict.logs,
+                    files_key=verdict.artifacts.key,
+                    files_list=json.dumps([file.path for file in verdict.artifacts.files]),
+                    files_digests=json.dumps([astuple(file) for file in verdict.artifacts.files]),
+                    files_size=verdict.artifacts.size,
+                    files_sha256=verdict.artifacts.sha256,
+                    files_skipped=json.dumps(verdict.skipped),
+                    exit_code=verdict.usage.exit_code,
+                    peak_memory=verdict.usage.peak_memory,
+                    cpu_seconds=verdict.usage.cpu_seconds,
+                    duration_ms=max(int(duration.total_seconds() * 1000), 0),
+                    error=verdict.error,
+                    finished_at=finished,
+                )
+            )
+            row = session.get_one(ExecutionRow, execution.id)
+        # Only once it is committed: signing an address can fail, and must not undo this.
+        return self._result(row)
+
+    def is_taken_over(self, execution: Execution) -> bool:
+        """Whether a later try of the same owner runs this very attempt now, in the container that it has."""
+        with self._database.session() as session:
+            row = session.get_one(ExecutionRow, execution.id)
+            running = row.status == Status.RUNNING and row.attempt == execution.attempt
+            return running and row.idempotency_key != execution.key
+
+    def _execution(self, row: ExecutionRow) -> Execution:
+        finished = row.status != Status.RUNNING
+        return Execution(
+            id=row.id,
+            tenant=row.tenant_id,
+            skill=row.skill_name,
+            version=row.skill_version,
+            attempt=row.attempt,
+            created_at=aware(row.created_at),
+            key=row.idempotency_key,
+            launched=row.deadline_at is not None,
+            result=self._result(row) if finished else None,
+        )
+
+
+def _held_by(execution: Execution) -> tuple[ColumnElement[bool], ...]:
+    """The fence before every write: the record is open, and nobody has begun a new attempt or taken it over since."""
+    return (
+        col(ExecutionRow.id) == execution.id,
+        col(ExecutionRow.status) == Status.RUNNING,
+        col(ExecutionRow.attempt) == execution.attempt,
+        col(ExecutionRow.idempotency_key) == execution.key,
+    )

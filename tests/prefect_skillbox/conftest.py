@@ -1,0 +1,84 @@
+"""The Prefect server of these tests: the one that `make setup` found, or with SKILLBOX_TEST_POSTGRES=1 one on Postgres.
+
+With Postgres, the test installation keeps its records there too.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from prefect.context import refresh_global_settings_context
+
+from prefect_skillbox.config.blocks import SkillboxInstallation
+from prefect_skillbox.execution import cancellation
+from skillbox_core import Runner, Settings
+from skillbox_core.sandbox.container import LABEL_SKILL
+from tests.prefect_skillbox.seen import eventually
+from tests.services import postgres
+from tests.services.prefect import prefect_server
+
+ON_POSTGRES = os.environ.get("SKILLBOX_TEST_POSTGRES") == "1"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deals the cases of long tables between the runs on the two servers, where `make test` makes both.
+
+    What has nothing to do with the server's database runs on the first one only.
+    """
+    if os.environ.get("SKILLBOX_TEST_DEAL") != "1":
+        return
+    dealt = [item for item in items if item.get_closest_marker("dealt")]
+    others = {item for index, item in enumerate(dealt) if index % 2 != ON_POSTGRES}
+    if ON_POSTGRES:
+        others |= {item for item in items if item.get_closest_marker("once")}
+    config.hook.pytest_deselected(items=[item for item in items if item in others])
+    items[:] = [item for item in items if item not in others]
+
+
+@pytest.fixture(scope="session")
+def database_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Starts Postgres and a Prefect server on it, where they are asked for."""
+    if not ON_POSTGRES:
+        assert os.environ.get("PREFECT_API_URL"), "`make test` starts the server that these tests need"
+        yield ""
+        return
+    if missing := postgres.missing():
+        pytest.skip(missing)
+    with (
+        postgres.postgres(tmp_path_factory.mktemp("postgres")) as url,
+        prefect_server(tmp_path_factory.mktemp("prefect"), url) as server,
+    ):
+        os.environ["PREFECT_API_URL"] = server.api
+        refresh_global_settings_context()
+        yield url
+        assert server.complaints() == []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _block_types(database_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Makes the block types known one process after the other: Prefect refuses one of two that do it at once."""
+    with (tmp_path_factory.getbasetemp().parent / "block-types.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        SkillboxInstallation.register_type_and_schema()
+
+
+@pytest.fixture
+def stop_when_begun(runner: Runner) -> Callable[[str], None]:
+    """Stops the skills of this process, as a signal would, as soon as this one has a container."""
+
+    def stop(name: str) -> None:
+        eventually(lambda: runner.installation.engine.containers({LABEL_SKILL: f"{name}@1.0.0"}), bool)
+        cancellation._watch.stop()
+
+    return lambda name: threading.Thread(target=stop, args=(name,)).start()
+
+
+@pytest.fixture(autouse=True)
+def _this_installation(installation: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SKILLBOX_HOME", str(installation.home))
+    monkeypatch.setenv("SKILLBOX_INSTANCE", installation.instance)
+    monkeypatch.setenv("SKILLBOX_DB_DSN", installation.db_dsn)

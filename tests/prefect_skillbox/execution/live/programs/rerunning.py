@@ -1,0 +1,107 @@
+"""One try of a flow run, which kills its own process at a chosen point.
+
+    rerunning.py FLOW FLOW_RUN_ID SKILL [POINT]
+
+A point is `before STEP`, `after STEP`, or `within NAME`, one of the calls below that a step makes.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.flow_engine import run_flow
+
+from prefect_skillbox import skill
+from skillbox_core.run.steps import Steps
+from skillbox_core.sandbox import container, follow, output
+from skillbox_core.sandbox.engine import Attachment, Engine
+from skillbox_core.storage.execution_writes import ExecutionStore
+from skillbox_core.storage.objects import Bucket
+
+
+def die(*_: Any) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+    # The signal is on its way; nothing after this line may happen.
+    threading.Event().wait()
+
+
+def before(owner: Any, name: str, *, skip: int = 0) -> None:
+    """Dies where `owner.name` would be called, after it was called `skip` times."""
+    inner, calls = getattr(owner, name), iter(range(skip))
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if next(calls, None) is None:
+            die()
+        return inner(*args, **kwargs)
+
+    setattr(owner, name, call)
+
+
+def after(owner: Any, name: str) -> None:
+    inner = getattr(owner, name)
+    setattr(owner, name, lambda *args, **kwargs: die(inner(*args, **kwargs)))
+
+
+def on_second_line() -> None:
+    """Dies in the middle of a wait, when the skill has said something and is not done."""
+    inner = Steps.wait
+
+    def wait(self: Steps, *args: Any) -> Any:
+        self._on_log = lambda _stream, line: die() if line == "line 1" else None
+        return inner(self, *args)
+
+    Steps.wait = wait  # type: ignore[method-assign]
+
+
+WITHIN: dict[str, Callable[[], None]] = {
+    "create": lambda: after(Engine, "create"),
+    "start": lambda: after(Engine, "start"),
+    # The first line is written, the skill is not.
+    "delivery": lambda: before(Attachment, "write", skip=1),
+    "wait": on_second_line,
+    "collect": lambda: before(output, "_copy"),
+    "upload": lambda: after(Bucket, "put"),
+    "close": lambda: after(ExecutionStore, "close"),
+    "launch note": lambda: after(ExecutionStore, "note_launch"),
+    "end of wait": lambda: after(follow, "wait"),
+    "adoption": lambda: after(container, "launch"),
+}
+
+
+@flow
+def one(name: str) -> None:
+    result = skill(name)({"n": 7})
+    assert result.output == {"n": 7}
+
+
+@flow
+def nested(name: str) -> None:
+    one(name)
+
+
+FLOWS: dict[str, Any] = {"one": one, "nested": nested}
+
+
+def main(which: str, run_id: str, name: str, point: str = "") -> None:
+    when, _, where = point.partition(" ")
+    if when == "before":
+        before(Steps, where)
+    elif when == "after":
+        after(Steps, where)
+    elif when:
+        WITHIN[where]()
+    with get_client(sync_client=True) as client:
+        flow_run = client.read_flow_run(uuid.UUID(run_id))
+    run_flow(FLOWS[which], flow_run=flow_run, parameters={"name": name})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

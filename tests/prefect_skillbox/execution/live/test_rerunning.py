@@ -1,0 +1,137 @@
+"""A worker is killed, and its flow run is run again: one result, one start, nothing left."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from pathlib import Path
+
+import pytest
+from prefect import flow
+from prefect.client.orchestration import get_client
+from prefect.exceptions import Pause
+from prefect.flow_engine import run_flow
+from prefect.flow_runs import suspend_flow_run
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from prefect_skillbox import skill
+from skillbox_core import Runner, Status
+from skillbox_core.sandbox.container import LABEL_OWNER
+from tests.conftest import MakeSkill
+from tests.prefect_skillbox.execution.live.programs.rerunning import FLOWS, WITHIN
+from tests.prefect_skillbox.seen import eventually
+from tests.services.starts import Starts
+
+LANGUAGE = 'import json, os; json.dump({"language": os.environ["LANGUAGE"]}, open("/sandbox/out/output.json", "w"))'
+
+PROGRAM = Path(__file__).parent / "programs" / "rerunning.py"
+STEPS = ("create_record", "load_skill", "create_container", "wait", "collect_output", "upload_artifacts", "cleanup")
+POINTS = [*(f"before {step}" for step in STEPS), f"after {STEPS[-1]}", *(f"within {name}" for name in WITHIN)]
+
+SCRIPT = """
+import json, time, uuid
+for n in range(3):
+    print("line", n)
+    time.sleep(0.3)
+open("/sandbox/out/files/start-" + uuid.uuid4().hex, "w").write("x" * 200_000)
+json.dump(json.load(open("/sandbox/input.json")), open("/sandbox/out/output.json", "w"))
+"""
+
+
+def _try(runner: Runner, *arguments: str) -> subprocess.CompletedProcess[str]:
+    home = {
+        "SKILLBOX_HOME": str(runner.installation.settings.home),
+        "SKILLBOX_INSTANCE": runner.installation.settings.instance,
+    }
+    return subprocess.run(
+        [sys.executable, str(PROGRAM), *arguments], env={**os.environ, **home}, capture_output=True, text=True
+    )
+
+
+@pytest.mark.dealt
+@pytest.mark.parametrize(
+    ("which", "point"), [*(("one", point) for point in POINTS), ("nested", "within wait"), ("nested", "before cleanup")]
+)
+def test_a_flow_run_whose_worker_was_killed_ends_in_one_result(
+    runner: Runner, make_skill: MakeSkill, which: str, point: str
+) -> None:
+    name = make_skill(SCRIPT)
+    with get_client(sync_client=True) as client:
+        run_id = str(client.create_flow_run(FLOWS[which], parameters={"name": name}).id)
+        with Starts(runner.installation.engine.url, f"{LABEL_OWNER}={run_id}") as starts:
+            first = _try(runner, which, run_id, name, point)
+            assert first.returncode == -9, first.stderr
+            second = _try(runner, which, run_id, name)
+            assert second.returncode == 0, second.stderr
+            assert starts.by_execution().total() == 1
+        state = client.read_flow_run(uuid.UUID(run_id)).state
+        assert state is not None
+        assert state.is_completed()
+    (listed,) = runner.installation.executions.list("default", skill=name)
+    row = runner.installation.executions.get("default", listed.id)
+    assert row.status == Status.SUCCESS
+    assert row.logs == "line 0\nline 1\nline 2\n"
+    assert row.files_list.count("start-") == 1
+    assert runner.installation.engine.containers({LABEL_OWNER: run_id}) == []
+
+
+def test_a_flow_that_retries_keeps_what_its_skills_have_done(runner: Runner, make_skill: MakeSkill) -> None:
+    name, tries = make_skill(SCRIPT), []
+
+    @flow(retries=1)
+    def second_time_lucky() -> list[str]:
+        results = [skill(name)({"n": n}) for n in (1, 1, 2)]
+        tries.append([result.execution_id for result in results])
+        assert len(tries) == 2
+        return tries[-1]
+
+    second_time_lucky()
+    assert tries[0] == tries[1]
+    assert len(set(tries[0])) == 3
+    assert len(runner.installation.executions.list("default", skill=name)) == 3
+
+
+def test_a_later_try_takes_over_nothing_that_had_another_environment(make_skill: MakeSkill) -> None:
+    name, tries = make_skill(LANGUAGE), []
+    german, english = (skill(name, env={"LANGUAGE": language}) for language in ("de", "en"))
+
+    @flow(retries=1)
+    def translated() -> list[str]:
+        tries.append(1)
+        done = [german({}).output]
+        assert len(tries) == 2
+        # What the first try has not come to: only the German one is there to be taken over.
+        return [english({}).output, *done]
+
+    assert translated() == [{"language": "en"}, {"language": "de"}]
+
+
+def test_a_flow_run_that_is_suspended_goes_on_with_what_its_skills_have_done(
+    runner: Runner, make_skill: MakeSkill
+) -> None:
+    name, outputs, suspended = make_skill(SCRIPT), [], []
+
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=1))
+    def approved() -> None:
+        future = skill(name).submit({"n": 1})
+        if not suspended:
+            assert eventually(lambda: runner.installation.engine.containers({LABEL_OWNER: str(run.id)}), bool)
+            suspended.append(True)
+            suspend_flow_run(timeout=60)
+        outputs.append(future.result().output)
+
+    with get_client(sync_client=True) as client:
+        deployment_id = client.create_deployment(client.create_flow(approved), f"suspended-{uuid.uuid4().hex[:8]}")
+        run = client.create_flow_run_from_deployment(deployment_id)
+        with pytest.raises(Pause):
+            run_flow(approved, flow_run=run)
+        (row,) = runner.installation.executions.list("default", skill=name)
+        assert row.status == Status.SUCCESS, row.error
+        assert client.read_flow_run(run.id).state_name == "Suspended"
+        client.resume_flow_run(run.id)
+        run = client.read_flow_run(run.id)
+        assert run_flow(approved, flow_run=run, return_type="state").is_completed()
+    assert outputs == [{"n": 1}]
+    assert len(runner.installation.executions.list("default", skill=name)) == 1

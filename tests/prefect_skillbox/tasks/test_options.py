@@ -1,0 +1,62 @@
+"""Options of Prefect's `@task` for skills: each works as for a plain task, or is refused where the skill is defined."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from prefect.cache_policies import INPUTS, NO_CACHE, TASK_SOURCE, CachePolicy
+
+from prefect_skillbox import skill
+from skillbox_core.errors import InvalidRequestError
+
+
+def constant(_context: Any, _parameters: dict[str, Any]) -> str:
+    return "always"
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"retires": 2}, 'no option "retires".*did you mean retries'),
+        ({"time_out": "5s"}, "did you mean timeout"),
+        ({"version": "1.0.0"}, r'part of its reference: skill\("x@1.0.0"\)'),
+        ({"result_storage_key": "x"}, "use cache_policy or cache_key_fn"),
+        ({"result_storage_key": "x", "cache_policy": INPUTS}, "use cache_policy or cache_key_fn"),
+        ({"cache_policy": INPUTS, "cache_key_fn": constant}, "give one"),
+        ({"cache_policy": "INPUTS"}, "is a str, not one of prefect.cache_policies"),
+        ({"cache_policy": INPUTS, "persist_result": False}, "can't be used again"),
+        ({"cache_policy": INPUTS, "raise_on_failure": False}, "failures would be kept"),
+        ({"cache_key_fn": constant, "raise_on_failure": False}, "failures would be kept"),
+        ({"cache_expiration": timedelta(1)}, "no effect without"),
+        ({"log_prints": False}, "always logged"),
+    ],
+)
+def test_an_option_that_would_have_no_effect_or_a_wrong_one_is_refused(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidRequestError, match=said):
+        skill("x", **options)
+    own = {name: options.pop(name) for name in ("raise_on_failure",) if name in options}
+    with pytest.raises(InvalidRequestError, match=said):
+        skill("x", **own).with_options(**options)
+
+
+def test_what_is_not_said_is_left_to_prefect() -> None:
+    plain = skill("x", retries=None, persist_result=None, cache_policy=None, result_storage_key=None, tags=None)
+    assert plain.task_key == skill("x").task_key
+    assert (plain.cache_policy, plain.persist_result) == (NO_CACHE, False)
+
+
+def test_what_is_said_last_holds() -> None:
+    cached = skill("x", cache_policy=INPUTS, cache_expiration=timedelta(1), retries=3, description="d", name="n")
+    keyed = cached.with_options(cache_key_fn=constant)
+    assert keyed.cache_policy.asked == CachePolicy.from_cache_key_fn(constant)  # type: ignore[union-attr]
+    assert keyed.with_options(cache_policy=TASK_SOURCE).cache_policy.asked == TASK_SOURCE  # type: ignore[union-attr]
+    off = keyed.with_options(cache_policy=NO_CACHE)
+    assert (off.cache_policy, off.cache_expiration, off.persist_result) == (NO_CACHE, None, False)
+    assert (keyed.retries, keyed.description, keyed.name, keyed.cache_expiration) == (3, "d", "n", timedelta(1))
+    assert cached.with_options(name="m", task_run_name=None).task_run_name == "m"
+    configured = INPUTS.configure(key_storage="/somewhere", isolation_level="SERIALIZABLE")
+    made = skill("x", cache_policy=configured).cache_policy
+    assert isinstance(made, CachePolicy)
+    assert (made.key_storage, made.isolation_level) == ("/somewhere", "SERIALIZABLE")

@@ -1,0 +1,127 @@
+"""A log that is taken up again: no line twice while it is whole, none left out when its beginning is gone."""
+
+from __future__ import annotations
+
+import signal
+import struct
+
+import pytest
+from prefect._internal.concurrency.cancellation import CancelledError
+from prefect.exceptions import TerminationSignal
+
+from skillbox_core.base.redaction import Redactor
+from skillbox_core.sandbox.journal import OUTGROWN, Journal
+
+STARTED = (2, b"\n\x1eskillbox tok started\n")
+
+
+def log(*frames: tuple[int, bytes]) -> bytes:
+    return b"".join(struct.pack(">BxxxL", stream, len(data)) + data for stream, data in frames)
+
+
+def lines(first: int, last: int) -> list[tuple[int, bytes]]:
+    return [(1, f"{number}\n".encode()) for number in range(first, last)]
+
+
+@pytest.fixture
+def told() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def journal(told: list[str]) -> Journal:
+    return Journal("tok", 1 << 20, Redactor(), lambda _stream, line: told.append(line))
+
+
+@pytest.mark.parametrize("before", [0, 3], ids=["in order", "stdout is ahead"])
+def test_a_whole_log_is_passed_on_once_however_often_it_is_read(journal: Journal, told: list[str], before: int) -> None:
+    journal.feed(log(STARTED, *lines(0, 10)))
+    for last in (20, 30):
+        journal.restart()
+        journal.feed(log(*lines(0, before), STARTED, *lines(before, last)))
+        journal.settle()
+    journal.finish()
+    assert told == [str(number) for number in range(30)]
+    assert journal.text() == "".join(f"{number}\n" for number in range(30))
+
+
+def test_a_log_that_lost_its_beginning_is_passed_on_whole_and_the_loss_is_marked(
+    journal: Journal, told: list[str]
+) -> None:
+    journal.feed(log(STARTED, *lines(0, 10)))
+    journal.restart()
+    journal.feed(log(*lines(12, 16)))
+    assert told == [str(number) for number in range(10)], "the first word may be yet to come"
+    journal.settle()
+    assert told[10:] == ["12", "13", "14", "15"]
+    first, mark, second = journal.text().partition("[skillbox: the connection was lost")
+    assert (first, bool(mark), second.splitlines()[1:]) == (
+        "".join(f"{number}\n" for number in range(10)),
+        True,
+        ["12", "13", "14", "15"],
+    )
+
+
+def test_a_log_that_lost_its_beginning_before_anybody_read_it_says_so(journal: Journal, told: list[str]) -> None:
+    journal.restart()
+    journal.feed(log(*lines(0, 200), (2, b"\n\x1eskillbox tok ended code=0\n"), (1, b"\n\x1eskillbox tok drained\n")))
+    assert told == [str(number) for number in range(200)]
+    assert journal.text().startswith("[skillbox: the beginning of the log is lost")
+    assert journal.complete
+
+
+def test_a_log_that_outgrows_what_the_engine_keeps_while_it_is_read_again_says_so_once(journal: Journal) -> None:
+    # As the engine's file counts: 28 bytes beside each line's own.
+    frames = [(1, b"x" * 71 + b"\n")] * 10_101
+    journal.restart()
+    journal.feed(log(STARTED, *frames))
+    assert OUTGROWN not in journal.text(), "that fits"
+    journal.feed(log(*frames[:2000]))
+    before, _, after = journal.text().partition(OUTGROWN + "\n")
+    assert (before.count("x\n"), after.count("x\n")) == (10_101, 2000)
+
+
+def test_a_log_that_is_read_as_it_is_written_is_whole_however_long(journal: Journal) -> None:
+    journal.feed(log(STARTED, *[(1, b"x" * 71 + b"\n")] * 12_000))
+    assert "[skillbox" not in journal.text()
+
+
+def test_a_sandbox_that_refused_its_skill_has_lost_nothing(journal: Journal) -> None:
+    journal.restart()
+    journal.feed(log((2, b"\n\x1eskillbox tok refused\n")))
+    journal.finish()
+    assert (journal.text(), journal.complete) == ("", True)
+
+
+def test_a_listener_that_fails_is_told_no_more_and_the_log_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    told = []
+
+    def listen(_stream: str, line: str) -> None:
+        told.append(line)
+        raise BrokenPipeError(32, "Broken pipe")
+
+    journal = Journal("tok", 1 << 20, Redactor(), listen)
+    journal.feed(log(STARTED, *lines(0, 3)))
+    journal.finish()
+    assert (told, journal.text()) == (["0"], "0\n1\n2\n")
+    assert [record.getMessage() for record in caplog.records] == [
+        "the log is shown no further, because whoever shows it failed: BrokenPipeError: [Errno 32] Broken pipe"
+    ]
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, TimeoutError, CancelledError, TerminationSignal(15)])
+def test_who_interrupts_the_run_while_its_log_is_shown_interrupts_it(
+    interruption: type[BaseException] | BaseException,
+) -> None:
+    def listen(_stream: str, _line: str) -> None:
+        signal.raise_signal(signal.SIGALRM)
+
+    def go_off(_number: int, _frame: object) -> None:
+        raise interruption
+
+    before = signal.signal(signal.SIGALRM, go_off)
+    try:
+        with pytest.raises(interruption if isinstance(interruption, type) else type(interruption)):
+            Journal("tok", 1 << 20, Redactor(), listen).feed(log(STARTED, *lines(0, 3)))
+    finally:
+        signal.signal(signal.SIGALRM, before)
