@@ -1,10 +1,15 @@
 .DEFAULT_GOAL := help
-.PHONY: help run test hostile mutation soak fuzz bench lint audit format setup stop status clean lock
+.PHONY: help run check test nightly hostile mutation soak fuzz bench lint audit format setup stop status clean lock
 
 bootstrap := ./deployments/local/bootstrap.sh
 bin := .venv/bin
-# All tests: long tables dealt between the two databases, files between as many processes as there are processors.
-all := SKILLBOX_TEST_DEAL=1 $(bin)/python -m pytest
+pytest := $(bin)/python -m pytest
+# Needs packages only. What needs an engine, a database or a server lies in a folder live/, or in the folders left out.
+unit := $(pytest) tests/skillbox_core tests/prefect_skillbox tests/deployments tests/examples tests/fuzz tests/mutation \
+	--ignore-glob='*/live/*'
+# All that a change can break: long tables dealt between Prefect's two databases, files between the processors.
+# The hostile cases are a suite of their own, `make hostile`.
+all := SKILLBOX_TEST_DEAL=1 $(pytest) --ignore=tests/hostile/test_hostile.py
 postgres := SKILLBOX_TEST_POSTGRES=1 $(all) tests/prefect_skillbox
 shared := -m "not by_itself" --numprocesses auto --maxprocesses 4 --dist loadfile
 
@@ -15,12 +20,22 @@ run: setup ## set everything up, then run the example pipeline on real data
 	@$(bin)/skillbox skill push examples/skills/*/
 	@$(bin)/python examples/pipeline.py
 
-test: setup ## set everything up, then run all tests (ARGS="-k name" for some)
+check: lint ## style, types, imports and unit tests, in a minute; needs the packages only
+	@$(unit) -q --numprocesses auto --maxprocesses 4 --dist loadfile
+
+test: setup ## set everything up, then run what a change can break (ARGS="-k name" for some)
 	@$(bootstrap) services
-	@$(if $(ARGS),$(bin)/python -m pytest $(ARGS),$(all) -m by_itself)
+	@$(if $(ARGS),$(pytest) $(ARGS),$(all) -m by_itself)
 	@$(if $(ARGS),,$(postgres) -m by_itself)
 	@$(if $(ARGS),,$(postgres) $(shared))
-	@$(if $(ARGS),,$(all) $(shared))
+	@$(if $(ARGS),,$(all) $(shared) --durations=40)
+
+nightly: check test ## that, and hostile, mutation, soak, fuzz and bench
+	@$(MAKE) hostile
+	@$(MAKE) mutation
+	@$(MAKE) soak
+	@$(MAKE) fuzz
+	@$(MAKE) bench
 
 hostile: setup ## only the hostile suite, as a table (ARGS="-k words" for some)
 	@$(bin)/python -m tests.hostile $(ARGS)
@@ -41,9 +56,6 @@ bench: setup ## what Prefect costs for each skill, measured (ARGS="--skills 100"
 	@$(bootstrap) services
 	@$(bin)/python -m tests.benchmarks.mapped $(ARGS)
 
-setup: ## packages, container engine, images and Prefect server
-	@$(bootstrap) up
-
 lint: ## style, types, imports and the lock file; needs the packages only
 	@$(bootstrap) venv
 	@! grep -n '://' requirements.lock tests/*/*.lock deployments/local/*.lock
@@ -58,6 +70,9 @@ format: ## put the code in order
 	@$(bootstrap) venv
 	@$(bin)/ruff check --fix .
 	@$(bin)/ruff format .
+
+setup: ## packages, container engine, images and Prefect server
+	@$(bootstrap) up
 
 stop: ## end the engine and the server that the set-up started
 	@$(bootstrap) down

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,18 +19,33 @@ from skillbox_core.skills.package import package
 from tests.services import postgres, skills, swift
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+SEED = "SKILLBOX_TEST_SEED"
+_SEED = pytest.StashKey[str]()
 
 hypothesis.settings.register_profile(
     "tests",
     max_examples=60,
     deadline=None,
-    derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("tests")
 
 load_env_file()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Draws the seed of the property tests: another one each time, the same in all processes of a session."""
+    given = config.getoption("hypothesis_seed", None)
+    seed = os.environ.setdefault(SEED, str(secrets.randbits(32))) if given is None else str(given)
+    hypothesis.core.global_force_seed = int(seed)
+    config.stash[_SEED] = seed
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Says with which seed the property tests can be run again as they were."""
+    if terminalreporter.stats.get("failed"):
+        terminalreporter.write_line(f"property tests: --hypothesis-seed={config.stash[_SEED]} repeats them")
 
 
 @pytest.fixture(scope="session")

@@ -31,7 +31,3 @@ def test_the_promise_holds(case: Case, bench: Bench) -> None:
     if outcome.skipped:
         pytest.skip(outcome.said)
     assert outcome.held, f"{case.promise}\n{outcome.said}\n" + "\n".join(outcome.faults)
-
-
-def test_there_are_as_many_cases_as_promised() -> None:
-    assert len(CASES) >= 150

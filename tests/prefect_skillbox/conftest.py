@@ -8,6 +8,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+import zlib
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -31,12 +32,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """
     if os.environ.get("SKILLBOX_TEST_DEAL") != "1":
         return
-    dealt = [item for item in items if item.get_closest_marker("dealt")]
-    others = {item for index, item in enumerate(dealt) if index % 2 != ON_POSTGRES}
+    others = {item for item in items if item.get_closest_marker("dealt") and _is_for_postgres(item.name) != ON_POSTGRES}
     if ON_POSTGRES:
         others |= {item for item in items if item.get_closest_marker("once")}
     config.hook.pytest_deselected(items=[item for item in items if item in others])
     items[:] = [item for item in items if item not in others]
+
+
+def _is_for_postgres(name: str) -> bool:
+    """By the test's own name: where it stands, and what is added beside it, moves no case to the other database."""
+    return bool(zlib.crc32(name.encode()) % 2)
 
 
 @pytest.fixture(scope="session")
@@ -58,7 +63,7 @@ def database_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         assert server.complaints() == []
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session")
 def _block_types(database_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Makes the block types known one process after the other: Prefect refuses one of two that do it at once."""
     with (tmp_path_factory.getbasetemp().parent / "block-types.lock").open("w") as lock:
@@ -78,7 +83,12 @@ def stop_when_begun(runner: Runner) -> Callable[[str], None]:
 
 
 @pytest.fixture(autouse=True)
-def _this_installation(installation: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def _live(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What lies in a folder `live` has a server that knows our blocks, and an installation."""
+    if "live" not in request.path.parts:
+        return
+    request.getfixturevalue("_block_types")
+    installation: Settings = request.getfixturevalue("installation")
     monkeypatch.setenv("SKILLBOX_HOME", str(installation.home))
     monkeypatch.setenv("SKILLBOX_INSTANCE", installation.instance)
     monkeypatch.setenv("SKILLBOX_DB_DSN", installation.db_dsn)

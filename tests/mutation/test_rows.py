@@ -1,0 +1,24 @@
+"""The rows of `make mutation`, without running one: each must still say what it changes, and who notices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.hostile.cases import load_cases
+from tests.mutation.hardenings import Hardening, load
+
+ROOT = Path(__file__).parents[2]
+ROWS = load()
+CASES = {case.id for case in load_cases()}
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[f"{row.group}/{row.name}" for row in ROWS])
+def test_what_a_row_changes_and_who_notices_it_are_there(row: Hardening) -> None:
+    text = (ROOT / row.file).read_text("utf-8")
+    for old, new in row.changes:
+        assert text.count(old) == 1, f"{row.file} has this {text.count(old)} times: {old!r}"
+        text = text.replace(old, new)
+    for name in row.noticed:
+        assert name in CASES or (ROOT / "tests" / name.partition("::")[0]).is_file(), name
