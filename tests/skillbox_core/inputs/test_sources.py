@@ -14,7 +14,7 @@ from skillbox_core.cli.run import read_file
 from skillbox_core.errors import InvalidRequestError, SkillboxError
 from skillbox_core.inputs.remote import mark_of
 from skillbox_core.inputs.sources import check_inputs, files_from, inner_path, input_files, shown_url, url_name
-from skillbox_core.models import ExecutionError, InputFile, PlannedFile, Source
+from skillbox_core.models import ExecutionError, InputFile, PlannedFile, Source, result
 from skillbox_core.run.canonical import request_digest
 
 ID = "0123456789abcdef" * 2
@@ -201,7 +201,19 @@ def test_a_result_is_walked_into_for_its_output_only() -> None:
     assert list(RESULT.model_copy(update={"output": ""})) == []
 
 
-@pytest.mark.parametrize("kind", [k for k in vars(errors).values() if isinstance(k, type) and issubclass(k, Exception)])
+@pytest.mark.parametrize(
+    "kind",
+    sorted(
+        {
+            k
+            for home in (errors, result)
+            for k in vars(home).values()
+            if isinstance(k, type) and issubclass(k, Exception)
+        },
+        key=lambda kind: kind.__name__,
+    ),
+    ids=lambda kind: kind.__name__,
+)
 def test_every_error_survives_pickling_with_what_it_carries(kind: type[SkillboxError]) -> None:
     error = kind("what", hint="way out")
     if isinstance(error, ExecutionError):
