@@ -7,13 +7,9 @@ import logging
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prefect import flow
 
-from prefect_skillbox import skill
 from prefect_skillbox.observe.run_log import BURST, LIMIT, RECORD, RunLog, records
 from skillbox_core.sandbox.logs import Stream
-from tests.conftest import MakeSkill
-from tests.prefect_skillbox import seen
 
 pytestmark = pytest.mark.once
 
@@ -121,27 +117,3 @@ def test_nothing_that_steers_a_terminal_reaches_the_workers_console(line: str, s
     logger = Collected()
     RunLog(logger).write("stdout", line)
     assert logger.records == [(logging.INFO, shown)]
-
-
-def test_ten_thousand_lines_a_second_arrive_whole_and_the_server_gets_few_records(make_skill: MakeSkill) -> None:
-    noisy = skill(
-        make_skill(
-            "import sys\nfor i in range(10000): print(f'<{i}>', 'x' * 60, file=(sys.stdout, sys.stderr)[i % 3 == 0])\n"
-            "open('/sandbox/out/output.json', 'w').write('{}')"
-        )
-    )
-
-    @flow
-    def noise() -> None:
-        noisy({})
-
-    run = seen.run_id(noise(return_state=True))
-
-    def numbers(found: list[seen.Log], level: int) -> list[int]:
-        lines = [line for one in found if one.level == level for line in one.message.split("\n")]
-        return [int(line[1:].split(">")[0]) for line in lines if line.startswith("<")]
-
-    found = seen.logs(run, lambda found: sum(len(numbers(found, level)) for level in (20, 30)) == 10_000)
-    assert numbers(found, 20) == [number for number in range(10_000) if number % 3]
-    assert numbers(found, 30) == list(range(0, 10_000, 3))
-    assert len(found) < 400
