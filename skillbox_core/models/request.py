@@ -48,7 +48,12 @@ class RunRequest(BaseModel):
     def _as_the_original_reads(cls, data: Any, info: ValidationInfo) -> Any:
         if info.mode != "json" or not isinstance(data, dict):
             return data
-        return {name: value for name, value in data.items() if name in cls.model_fields}
+        # In Go a name fits in any case; the exact one comes first.
+        lower = {str(name).lower(): value for name, value in data.items()}
+        read = {name: data.get(name, lower.get(name)) for name in cls.model_fields if name in data or name in lower}
+        if isinstance(env := read.get("env"), dict):
+            read["env"] = {name: "" if value is None else value for name, value in env.items()}
+        return read
 
     @field_validator("version", mode="before")
     @classmethod
@@ -63,7 +68,7 @@ class RunRequest(BaseModel):
     @model_serializer(mode="wrap")
     def _wire(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         data: dict[str, Any] = handler(self)
-        if not data["env"]:
+        if not data.get("env", True):
             del data["env"]
         return data
 

@@ -59,6 +59,11 @@ HOLDS: dict[str, tuple[Callable[[], Any], Any]] = {
     ),
     "RunRequest: no env is omitted": (lambda: request('{"skill": "s"}'), {"skill": "s", "version": "", "input": None}),
     "RunRequest: a null version is none": (lambda: request('{"skill": "s", "version": null}')["version"], ""),
+    "RunRequest: names in another case, as Go takes them": (
+        lambda: request('{"Skill": "s", "VERSION": "1.0.0", "Input": {"A": 1}}'),
+        {"skill": "s", "version": "1.0.0", "input": {"A": 1}},
+    ),
+    "RunRequest: a null variable is empty": (lambda: request('{"skill": "s", "env": {"A": null}}')["env"], {"A": ""}),
     "RunRequest: unknown keys are passed over": (
         lambda: request('{"skill": "s", "tenant_id": "x", "y": {}}'),
         {"skill": "s", "version": "", "input": None},
@@ -211,6 +216,7 @@ def test_the_settings_of_the_original_are_settings_with_its_defaults() -> None:
 
 
 def test_the_records_columns_are_the_originals_and_more() -> None:
+    # Without files_url: it is signed when the record is read, and what is kept is the key.
     original = {
         *("id", "skill_name", "skill_version", "tenant_id", "status", "input", "output", "logs"),
         *("files_list", "duration_ms", "error", "created_at", "finished_at"),

@@ -145,7 +145,7 @@ class TaskSteps:
         return done[-1]
 
     def create_record(self, request: RunRequest, options: RunOptions) -> Execution:
-        """See `skillbox_core.runner.Steps`; so for each below."""
+        """See `skillbox_core.run.lifecycle.Steps`; so for each below."""
         execution = self._run(create_record, partial(self._inner.create_record, request, options))
         self._title = f"{execution.skill}@{execution.version}{self._suffix}"
         self._watch.opened(execution)

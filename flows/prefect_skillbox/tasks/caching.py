@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -49,14 +49,12 @@ class SkillDigest(CachePolicy):
     These are the digests of the skill and of the image, the input, the digests of the input files, the limits, and
     the caller's environment. A Secret block counts by its name, not by its value. What a skill does at random or by
     the clock is not seen. Only successes are kept.
-
-    It stands for these in a policy of a skill, alone or added to others; `SkillPolicy` finds them out.
     """
 
     def compute_key(
         self,
         task_ctx: TaskRunContext,
-        inputs: dict[str, Any],  # noqa: ARG002
+        inputs: dict[str, Any],
         flow_parameters: dict[str, Any],  # noqa: ARG002
         **kwargs: Any,  # noqa: ARG002
     ) -> str | None:
@@ -65,9 +63,10 @@ class SkillDigest(CachePolicy):
         Raises:
             InvalidRequestError: The task is no skill.
         """
-        if not isinstance(task_ctx.task.cache_policy, SkillPolicy):
+        policy = task_ctx.task.cache_policy
+        if not isinstance(policy, SkillPolicy):
             raise InvalidRequestError(f"SKILL_DIGEST is for skills, and {task_ctx.task.name} is none")
-        return "skill-digest"
+        return policy.digest(inputs)
 
 
 SKILL_DIGEST = SkillDigest()
@@ -92,43 +91,48 @@ class SkillPolicy(CachePolicy):
     @classmethod
     def around(cls, asked: CachePolicy, spec: SkillSpec, *, keep: bool) -> SkillPolicy:
         """The policy with the storage and the locks of the one that was asked for."""
-        return cls(asked.key_storage, asked.isolation_level, asked.lock_manager, spec, asked, keep)
+        return cls(asked.key_storage, asked.isolation_level, asked.lock_manager, spec, _without_ours(asked), keep)
 
     def compute_key(
         self, task_ctx: TaskRunContext, inputs: dict[str, Any], flow_parameters: dict[str, Any], **kwargs: Any
     ) -> str | None:
         """See `prefect.cache_policies.CachePolicy`."""
-        key = self.asked.compute_key(task_ctx=task_ctx, inputs=inputs, flow_parameters=flow_parameters, **kwargs)
-        identity = self._identity(inputs, flow_parameters) if key is not None else None
-        if identity is not None:
-            return hashlib.sha256(json.dumps([key, *identity]).encode()).hexdigest()
+        try:
+            key = self.asked.compute_key(task_ctx=task_ctx, inputs=inputs, flow_parameters=flow_parameters, **kwargs)
+            if key is not None:
+                return _hashed([key, *self._facts(inputs, flow_parameters)])
+        except SkillboxError as error:
+            get_run_logger().warning("%s has no cache key: %s", task_ctx.task.name, error)
         return f"{task_ctx.task_run.id}-{task_ctx.task_run.run_count}" if self.keep else None
 
-    def _identity(self, inputs: Mapping[str, Any], flow_parameters: Mapping[str, Any]) -> list[Any] | None:
-        """What tells this call from any other that the policy asked for may take for it; None where that is unknown."""
+    def digest(self, inputs: Mapping[str, Any]) -> str:
+        """What tells a call from others in what it does, whatever version and limits were asked for.
+
+        Raises:
+            SkillboxError: It can't be known, or not now.
+        """
+        return _hashed(self._call(inputs).resolved)
+
+    def _call(self, inputs: Mapping[str, Any]) -> _Call:
         assert self.spec is not None
-        try:
-            call = _Call(self.spec, inputs.get("input"), inputs.get("files"))
-            if unknown := [file.path for file in call.files if not file.known]:
-                raise InvalidRequestError(f"its store says nothing of the contents of {unknown[0]}")
-            return [*self._facts(call), *self._orders(inputs, flow_parameters)]
-        except SkillboxError as error:
-            get_run_logger().warning("%s has no cache key: %s", self.spec.name, error)
-            return None
+        call = _Call(self.spec, inputs.get("input"), inputs.get("files"))
+        if unknown := [file.path for file in call.files if not file.known]:
+            raise InvalidRequestError(f"its store says nothing of the contents of {unknown[0]}")
+        return call
 
-    def _facts(self, call: _Call) -> list[Any]:
+    def _facts(self, inputs: Mapping[str, Any], flow_parameters: Mapping[str, Any]) -> Iterator[Any]:
+        """What Prefect's policies leave out, and a skill can tell."""
         parts = list(_parts(self.asked))
-        if any(isinstance(part, SkillDigest) for part in parts):
-            return call.resolved
-        # The source of a skill is what was pushed.
-        source = [call.skill.digest] if any(isinstance(part, TaskSource) for part in parts) else []
-        return [*call.asked, *source]
-
-    def _orders(self, inputs: Mapping[str, Any], flow_parameters: Mapping[str, Any]) -> Iterator[Any]:
-        # Prefect sorts the keys of what it hashes, and their order decides what a skill makes of them.
-        parts = list(_parts(self.asked))
-        if any(_covers_input(part) for part in parts):
-            yield _order(outputs(inputs.get("input")))
+        # Whose key says all of this.
+        if not any(isinstance(part, SkillDigest) for part in parts):
+            call = self._call(inputs)
+            yield from call.asked
+            if any(isinstance(part, TaskSource) for part in parts):
+                # The source of a skill is what was pushed.
+                yield call.skill.digest
+            if any(_covers_input(part) for part in parts):
+                # Prefect sorts the keys of what it hashes, and takes two failed results for one.
+                yield call.document
         if any(isinstance(part, FlowParameters) for part in parts):
             yield _order(flow_parameters)
 
@@ -142,41 +146,60 @@ class _Call:
         self._options = RunOptions(
             tenant=spec.tenant, timeout=spec.timeout, cpu=spec.cpu, memory=spec.memory, files=input_files(files)
         )
-        self._parts = installation_for(installation_settings(spec.installation))
+        self._installation = installation_for(installation_settings(spec.installation))
 
     @cached_property
     def files(self) -> tuple[PlannedFile, ...]:
         """Its input files, by their contents."""
-        return self._parts.inputs.plan(self._spec.tenant, self._options.files)
+        return self._installation.inputs.plan(self._spec.tenant, self._options.files)
 
     @cached_property
     def skill(self) -> LoadedSkill:
         """The skill as it would run now."""
         spec, owner = self._spec, current_owner()
         asked = spec.name, spec.version, owner.flow_run_id if owner else None
-        version = self._parts.registry.resolve(spec.tenant, *asked)
-        return load_skill(self._parts, spec.tenant, spec.name, version, self._options)
+        version = self._installation.registry.resolve(spec.tenant, *asked)
+        return load_skill(self._installation, spec.tenant, spec.name, version, self._options)
+
+    @cached_property
+    def document(self) -> str:
+        """The JSON text that the skill gets."""
+        return canonical_input(outputs(self._input), self._installation.settings.max_input_size)
 
     @property
     def asked(self) -> list[Any]:
-        """What makes two calls the same as far as their caller said."""
+        """What makes two calls the same as far as their caller said, the input apart."""
         version = Constraint.parse(self._spec.version).text
         limits = [self._options.timeout, self._options.cpu, self._options.memory]
         return [*self._surroundings, self._spec.name, version, limits]
 
     @property
     def resolved(self) -> list[Any]:
-        """What makes two calls the same in what they do, whatever version and limits were asked for."""
-        skill, parts = self.skill, self._parts
+        """What makes two calls the same in what they do, the input included."""
+        skill = self.skill
         limits = [skill.timeout, skill.cpu_quota, skill.memory, skill.scratch]
-        document = canonical_input(outputs(self._input), parts.settings.max_input_size)
-        return [*self._surroundings, skill.digest, ready_image(parts.engine, skill.image).id, limits, document]
+        image = ready_image(self._installation.engine, skill.image).id
+        return [*self._surroundings, skill.digest, image, limits, self.document]
 
     @property
     def _surroundings(self) -> list[Any]:
+        """Whose call it is, where, and with which environment and files."""
         files = [(file.path, file.identity) for file in self.files]
         # Records and files are those of one installation; another's result could not be looked up here.
-        return [_place(self._parts.settings), self._spec.tenant, self._spec.secrets.identity, files]
+        return [_place(self._installation.settings), self._spec.tenant, self._spec.secrets.identity, files]
+
+
+def _hashed(parts: list[Any]) -> str:
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
+
+
+def _without_ours(policy: CachePolicy) -> CachePolicy:
+    """A policy that may have been taken from another skill, as it was asked for there."""
+    if isinstance(policy, SkillPolicy):
+        return policy.asked
+    if isinstance(policy, CompoundCachePolicy):
+        return replace(policy, policies=[_without_ours(part) for part in policy.policies])
+    return policy
 
 
 def _parts(policy: CachePolicy) -> Iterator[CachePolicy]:

@@ -76,7 +76,8 @@ class IndexedName:
             name = self.name(parameters=parameters)
         else:
             name = self.name()
-        return f"{name}{suffix(self.index)}"
+        # Prefect says what is wrong with a name that is no text.
+        return f"{name}{suffix(self.index)}" if isinstance(name, str) else name
 
 
 def literally(text: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from copy import copy
 from difflib import get_close_matches
 from typing import Any
 
 from prefect import Task
 from prefect.cache_policies import DEFAULT, NO_CACHE, CachePolicy
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.settings import get_current_settings
 from prefect.utilities.annotations import NotSet
 
 from prefect_skillbox.tasks.caching import SkillPolicy
@@ -42,6 +44,8 @@ def check_options(spec: SkillSpec, options: Mapping[str, Any]) -> None:
         InvalidRequestError: Names the option, and the way out.
     """
     for name in options:
+        if name in _SKILLS:
+            raise InvalidRequestError(f"{name} is said where the skill is defined: skill(..., {name}=...)")
         if name not in _KNOWN:
             near = get_close_matches(name, (*_SKILLS, *_KNOWN), n=1)
             raise InvalidRequestError(
@@ -56,6 +60,7 @@ def check_options(spec: SkillSpec, options: Mapping[str, Any]) -> None:
         raise InvalidRequestError(f"cache_policy is a {kind}, not one of prefect.cache_policies")
     if "cache_policy" in options and "cache_key_fn" in options:
         raise InvalidRequestError("cache_policy and cache_key_fn both say when a result is used again: give one")
+    _check_serializer(options)
     if not caches(options):
         if "cache_expiration" in options:
             raise InvalidRequestError("cache_expiration has no effect without a cache_policy or a cache_key_fn")
@@ -65,6 +70,19 @@ def check_options(spec: SkillSpec, options: Mapping[str, Any]) -> None:
     if not spec.raise_on_failure:
         raise InvalidRequestError(
             f"{spec.name} can't have both a cache and raise_on_failure=False: its failures would be kept too"
+        )
+
+
+def _check_serializer(options: Mapping[str, Any]) -> None:
+    keeps = caches(options) or options.get("persist_result") or "result_storage" in options
+    if "result_serializer" not in options and not keeps:
+        return
+    serializer = options.get("result_serializer", get_current_settings().results.default_serializer)
+    kinds = [serializer if isinstance(serializer, str) else getattr(serializer, "type", "")]
+    kinds.append(getattr(getattr(serializer, "serializer", None), "type", ""))
+    if any("json" in kind for kind in kinds):
+        raise InvalidRequestError(
+            "as JSON a result loses its files' digests, its reason and its usage", hint='result_serializer="pickle"'
         )
 
 
@@ -85,7 +103,7 @@ def prefect_options(spec: SkillSpec, options: Mapping[str, Any]) -> dict[str, An
     if "retry_condition_fn" in made:
         made["retry_condition_fn"] = _function(made["retry_condition_fn"])
     # Prefect adds to these lists what is decorated later.
-    return {**made, **{hooks: list(made[hooks]) for hooks in HOOKS if hooks in made}}
+    return {**made, **{hooks: copy(made[hooks]) for hooks in HOOKS if hooks in made}}
 
 
 def identifying(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -95,6 +113,8 @@ def identifying(options: Mapping[str, Any]) -> dict[str, Any]:
     nothing else was asked for. So that is no difference.
     """
     told = {name: value for name, value in given(options).items() if name != "persist_result"}
+    if "tags" in told:
+        told["tags"] = set(told["tags"])
     if not caches(options) or options.get("cache_policy") == DEFAULT:
         told.pop("cache_policy", None)
     return {name: value for name, value in told.items() if name not in HOOKS or value}

@@ -2,22 +2,21 @@
 
 Prefect draws arrows by what a result is made of: it remembers the objects inside by their identity, and finds them
 again in what later tasks are given. Every empty text and every status of a process is one and the same object, so
-arrows would join skills that have nothing to do with each other. Prefect looks into the fields of a dataclass before
-it looks into a model, so here it is shown a dataclass of one field. Read in Prefect 3.8.8 and 3.9.1,
-`prefect.utilities.collections.visit_collection`.
+arrows would join skills that have nothing to do with each other.
+
+Prefect has no word for "look at this field only". It takes a model apart as `dict(model)`, so what it is given then
+is told by who asks. Read in Prefect 3.8.8 and 3.9.1, `prefect.utilities.collections.visit_collection`.
 """
 
 from __future__ import annotations
 
-import dataclasses
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 from skillbox_core.models import RunResult
 
-
-@dataclasses.dataclass
-class _Shown:
-    output: Any
+VISITOR = "prefect.utilities.collections"
 
 
 class SkillResult(RunResult):
@@ -28,8 +27,15 @@ class SkillResult(RunResult):
         """The same result, as a skill task gives it."""
         return cls.model_construct(result.model_fields_set, **dict(result))
 
-    @property
-    def __dataclass_fields__(self) -> dict[str, dataclasses.Field[Any]]:
+    def __iter__(self) -> Iterator[tuple[str, Any]]:  # type: ignore[override]
+        """All fields, as of any model; for Prefect's visitor the output alone, where that is an object of its own."""
+        if sys._getframe(1).f_globals.get("__name__") != VISITOR:
+            return super().__iter__()
         # Short texts and small numbers are one object too, wherever they come from.
-        whole = isinstance(self.output, (dict, list))
-        return {field.name: field for field in dataclasses.fields(_Shown)} if whole else {}
+        return iter([("output", self.output)] if isinstance(self.output, (dict, list)) else [])
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it says the same as another result, a skill task's or the core's."""
+        return dict(self) == dict(other) if isinstance(other, RunResult) else NotImplemented
+
+    __hash__ = RunResult.__hash__

@@ -141,17 +141,26 @@ class SkillTask(Task[..., RunResult]):
         self.spec = spec
         self.index: int | None = None
         self._options = options
+        self._key: tuple[list[int], str] | None = None
         super().__init__(run, **prefect_options(spec, options))
 
     @property
     def task_key(self) -> str:
         """By which Prefect's task workers know this task from others; see `prefect_skillbox.tasks.task_key`."""
-        options = identifying({**self._options, **self._hooks, "retry_delay_seconds": self.retry_delay_seconds})
-        return task_key(self.spec, options)
+        hooks = [len(added) for added in self._hooks.values()]
+        if self._key is None or self._key[0] != hooks:
+            options = identifying({**self._options, **self._hooks, "retry_delay_seconds": self.retry_delay_seconds})
+            self._key = hooks, task_key(self.spec, options)
+        return self._key[1]
 
     @task_key.setter
     def task_key(self, _of_the_function: str) -> None:
         """Prefect's own is the same for all skills."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Another process may not have the source that the key is made of.
+        assert self.task_key
+        return self.__dict__
 
     def at(self, index: int) -> Self:
         """The task of one run of a map."""

@@ -31,6 +31,8 @@ def constant(_context: Any, _parameters: dict[str, Any]) -> str:
         ({"cache_key_fn": constant, "raise_on_failure": False}, "failures would be kept"),
         ({"cache_expiration": timedelta(1)}, "no effect without"),
         ({"log_prints": False}, "always logged"),
+        ({"result_serializer": "json"}, "loses its files' digests"),
+        ({"result_serializer": "compressed/json", "cache_policy": INPUTS}, "loses its files' digests"),
     ],
 )
 def test_an_option_that_would_have_no_effect_or_a_wrong_one_is_refused(options: dict[str, Any], said: str) -> None:
@@ -60,3 +62,21 @@ def test_what_is_said_last_holds() -> None:
     made = skill("x", cache_policy=configured).cache_policy
     assert isinstance(made, CachePolicy)
     assert (made.key_storage, made.isolation_level) == ("/somewhere", "SERIALIZABLE")
+
+
+def test_what_is_said_where_the_skill_is_defined_is_not_an_option_of_the_task() -> None:
+    with pytest.raises(InvalidRequestError, match="said where the skill is defined"):
+        skill("x").with_options(tenant="acme")
+
+
+def test_the_policy_of_another_skill_is_taken_as_it_was_asked_for_there() -> None:
+    other = skill("y", cache_policy=INPUTS.configure(key_storage="/somewhere")).cache_policy
+    assert isinstance(other, CachePolicy)
+    made = skill("x", cache_policy=other).cache_policy
+    assert (made.spec.name, made.asked, made.key_storage) == (
+        "x",
+        INPUTS.configure(key_storage="/somewhere"),
+        "/somewhere",
+    )  # type: ignore[union-attr]
+    added = skill("x", cache_policy=other + TASK_SOURCE).cache_policy
+    assert [type(part) for part in added.asked.policies] == [type(TASK_SOURCE), type(INPUTS)]  # type: ignore[union-attr]

@@ -44,6 +44,12 @@ def test_a_request_with_an_environment_carries_it() -> None:
     assert wire(request) == {"skill": "s", "version": "latest", "input": {"a": [1]}, "env": {"K": "v"}}
 
 
+@pytest.mark.parametrize("part", [{"exclude": {"env"}}, {"include": {"skill"}}, {"exclude_unset": True}])
+def test_a_part_of_a_request_can_be_dumped(part: dict[str, Any]) -> None:
+    assert RunRequest(skill="s", env={"A": "1"}).model_dump(**part)["skill"] == "s"
+    assert "env" not in RunRequest(skill="s").model_dump(**part)
+
+
 def test_a_request_with_a_null_environment_is_read() -> None:
     assert RunRequest.model_validate_json('{"skill":"s","env":null}').env == {}
 

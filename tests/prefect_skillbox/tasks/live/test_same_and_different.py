@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import json
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect import flow, task
+from prefect import allow_failure, flow, task
 from prefect.cache_policies import DEFAULT, FLOW_PARAMETERS, INPUTS, RUN_ID, TASK_SOURCE, CachePolicy
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
@@ -22,6 +23,7 @@ from prefect.client.schemas.objects import TaskRun
 from prefect.futures import PrefectDistributedFuture
 from prefect.task_runners import ThreadPoolTaskRunner
 from prefect.tasks import task_input_hash
+from prefect.utilities.collections import visit_collection
 
 from prefect_skillbox import SKILL_DIGEST, skill
 from prefect_skillbox.tasks.result import SkillResult
@@ -111,6 +113,7 @@ def test_prefects_cache_never_gives_the_result_of_another_call(
         (skill(f"{name}@1.0.0", env={"WHO": "you"}, **options), given),
         (skill(f"{name}@1.0.0", memory="300Mi", **options), given),
         (skill(f"{name}@1.0.0", timeout="61s", **options), given),
+        (skill(f"{name}@1.0.0", cpu="0.6", **options), given),
         (first, given, str(one)),
         (first, given, str(two)),
         (first, given, {"b.csv": str(two)}),
@@ -131,6 +134,7 @@ def test_prefects_cache_never_gives_the_result_of_another_call(
         (f"{name}@1.0.0", "you", {}),
         (f"{name}@1.0.0", None, {}),
         (f"{name}@1.0.0", None, {}),
+        (f"{name}@1.0.0", None, {}),
         (f"{name}@1.0.0", None, {"a.csv": "one"}),
         (f"{name}@1.0.0", None, {"a.csv": "two"}),
         (f"{name}@1.0.0", None, {"b.csv": "two"}),
@@ -147,6 +151,33 @@ def test_prefects_hash_of_the_inputs_does_not_hide_the_order_of_their_keys(
     assert [state for state, _ in ended] == ["Completed"] * 3 + ["Cached"] * 3
     assert [json.loads(output["input"]) for _, output in ended] == orders * 2
     assert len({output["input"] for _, output in ended}) == 3
+
+
+@pytest.mark.parametrize("options", [{"cache_policy": INPUTS}, {"cache_key_fn": task_input_hash}])
+def test_two_failed_results_in_an_input_are_two_inputs(
+    options: dict[str, Any], say: Callable[..., str], make_skill: MakeSkill
+) -> None:
+    script = "import json, shutil; shutil.copy('/sandbox/input.json', '/sandbox/out/output.json'); raise SystemExit(3)"
+    failing, told = skill(make_skill(script)), skill(say(), **options)
+
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=1))
+    def both() -> list[str]:
+        return [told(allow_failure(failing.submit({"n": n}))).output["input"] for n in (1, 2)]
+
+    assert both() == ['{"n":1}', '{"n":2}']
+
+
+def test_skill_digest_inside_a_policy_of_ones_own_is_that_of_the_call(say: Callable[..., str]) -> None:
+    def daily(context: Any, parameters: dict[str, Any]) -> str:
+        return f"today {SKILL_DIGEST.compute_key(context, parameters, {})}"
+
+    told = skill(say(), cache_key_fn=daily)
+    ended = in_one_run([(told, {"n": n}) for n in (1, 2, 1)])
+    assert [(state, output["input"]) for state, output in ended] == [
+        ("Completed", '{"n":1}'),
+        ("Completed", '{"n":2}'),
+        ("Cached", '{"n":1}'),
+    ]
 
 
 def test_a_flows_parameters_count_in_their_order_too(say: Callable[..., str]) -> None:
@@ -252,10 +283,10 @@ def test_a_skills_result_is_whole_and_prefect_looks_at_its_output_only(say: Call
     result = once()
     assert isinstance(result, SkillResult)
     assert set(dict(result)) == set(RunResult.model_fields)
-    assert dict(result) == dict(result.model_copy())
+    core = RunResult(**dict(result))
+    assert (result == core, core == result) == (True, True)
     assert json.loads(result.model_dump_json())["output"] == result.output
-    from prefect.utilities.collections import visit_collection
-
+    assert not dataclasses.is_dataclass(result)
     visited: list[Any] = []
     for value in (result.output, "", None, 3):
         visit_collection(result.model_copy(update={"output": value}), visited.append, max_depth=1)
@@ -265,7 +296,7 @@ def test_a_skills_result_is_whole_and_prefect_looks_at_its_output_only(say: Call
 def test_results_are_kept_where_an_option_asks_for_it_and_only_for_their_own_run(
     say: Callable[..., str], runner: Runner
 ) -> None:
-    for option in ({"persist_result": True}, {"result_serializer": "json"}):
+    for option in ({"persist_result": True}, {"result_serializer": "pickle"}):
         ended = in_one_run([(skill(name := say(), **option), {}), (skill(name, **option), {})])
         assert [state for state, _ in ended] == ["Completed", "Completed"]
 
