@@ -58,7 +58,7 @@ class Installation:
             SettingsError: A setting is wrong.
         """
         settings = settings or load_settings()
-        database = Database(settings.database_url)
+        database = Database(settings.database)
         files = Bucket(settings, settings.s3_bucket_executions)
         skills = Bucket(settings, settings.s3_bucket_skills)
         cache = SkillCache(settings.home / "cache" / "skills", settings.max_skill_size, settings.max_cache_size)

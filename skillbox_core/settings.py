@@ -189,12 +189,9 @@ class Settings(BaseSettings):
         return self
 
     @property
-    def database_url(self) -> str:
-        """The SQLAlchemy URL with its driver named."""
-        if not self.db_dsn:
-            return f"sqlite:///{self.home / 'skillbox.db'}"
-        scheme, sign, rest = self.db_dsn.partition("://")
-        return f"postgresql+psycopg{sign}{rest}" if scheme in ("postgres", "postgresql") else self.db_dsn
+    def database(self) -> str | Path:
+        """Where the records are: an SQLAlchemy URL, or the SQLite file in the home folder."""
+        return self.db_dsn or self.home / "skillbox.db"
 
     @property
     def engine_url(self) -> str:

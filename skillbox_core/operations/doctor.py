@@ -31,7 +31,7 @@ def essential(installation: Installation | None = None) -> Iterator[Check]:
     installation = installation or Installation.from_settings()
     settings = installation.settings
     yield _guarded("engine", lambda: _engine(installation), "start it, or set SKILLBOX_DOCKER_HOST")
-    yield _guarded("database", lambda: _database(settings.database_url), "see SKILLBOX_DB_DSN")
+    yield _guarded("database", lambda: _database(settings.database), "see SKILLBOX_DB_DSN")
     for name in (settings.s3_bucket_skills, settings.s3_bucket_executions):
         yield _guarded(f"storage {name}", lambda name=name: _storage(Bucket(settings, name)), "see SKILLBOX_S3_*")  # type: ignore[misc]
 
@@ -70,8 +70,8 @@ def _engine(installation: Installation) -> Check:
     return Check("engine", "OK", f"{version.get('Version', '?')} at {installation.engine.url}")
 
 
-def _database(url: str) -> Check:
-    database = Database(url)
+def _database(where: str | Path) -> Check:
+    database = Database(where)
     with database.session():
         pass
     return Check("database", "OK", database.description)

@@ -256,7 +256,7 @@ class Registry:
     def _first(self, row: Row, key: tuple[str, ...]) -> Row:
         """The row of a key: this one, or the one that was first; of many at once, one is."""
         try:
-            with self._database.session() as session:
+            with self._database.session(make=True) as session:
                 session.add(row)
                 session.flush()
                 return row

@@ -33,7 +33,7 @@ def test_the_defaults_are_those_of_the_readme() -> None:
     assert (settings.max_output_size, settings.max_skill_size) == (1_048_576, 52_428_800)
     assert (settings.s3_bucket_skills, settings.s3_bucket_executions) == ("skills", "executions")
     assert (settings.s3_use_ssl, settings.max_concurrent_execs) == (False, 10)
-    assert settings.database_url.startswith("sqlite:///")
+    assert settings.database == settings.home / "skillbox.db"
 
 
 @pytest.mark.parametrize(
@@ -46,9 +46,7 @@ def test_the_defaults_are_those_of_the_readme() -> None:
         ("RUNTIME", "runsc", "runtime", "runsc"),
         ("RUNTIME", "io.containerd.kata.v2", "runtime", "io.containerd.kata.v2"),
         ("IMAGE_ALIASES", "bash:5=local:1, a=b", "image_aliases", {"bash:5": "local:1", "a": "b"}),
-        ("DB_DSN", "postgres://u@h/d", "database_url", "postgresql+psycopg://u@h/d"),
-        ("DB_DSN", "postgresql://u@h/d", "database_url", "postgresql+psycopg://u@h/d"),
-        ("DB_DSN", "sqlite:///x.db", "database_url", "sqlite:///x.db"),
+        ("DB_DSN", "postgres://u@h/d", "database", "postgres://u@h/d"),
         ("DOCKER_HOST", "tcp://engine:1", "engine_url", "tcp://engine:1"),
         ("LOG_LEVEL", "DEBUG", "log_level", "DEBUG"),
     ],

@@ -133,7 +133,7 @@ def test_records_of_the_first_schema_say_they_asked_for_what_they_got(tmp_path: 
             " files_list, files_skipped, duration_ms, idempotency_key, request_digest, owner_attempt, instance,"
             " created_at) VALUES ('1','a','1.2.0','t','success',1,'{}','','','[]','[]',1,'k','d',0,'i','2026-01-01')"
         )
-    with database.Database(f"sqlite:///{path}").session():
+    with database.Database(f"sqlite:///{path}").session(make=True):
         pass
     with sqlite3.connect(path) as new:
         assert new.execute("SELECT asked_version FROM executions").fetchall() == [("1.2.0",)]
