@@ -158,7 +158,7 @@ def health() -> None:
     problems = [check for check in essential() if check.level == "FAIL"]
     if problems:
         for problem in problems:
-            fail(f"{problem.part}: {problem.found}")
+            fail(f"{problem.part}: {problem.found}" + (f" ({problem.advice})" if problem.advice else ""))
         raise typer.Exit(4)
     print("ok")
 

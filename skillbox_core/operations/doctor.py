@@ -21,16 +21,20 @@ from skillbox_core.operations import canary
 from skillbox_core.operations.engine_checks import Check, engine_checks, holes_check
 from skillbox_core.sandbox.allowlist import resolve_image
 from skillbox_core.sandbox.images import local_image
-from skillbox_core.settings import Settings
+from skillbox_core.settings import Settings, check_installation, load_settings
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket
 
 
 def essential(installation: Installation | None = None) -> Iterator[Check]:
     """The quick checks: what must answer for any skill to run."""
-    installation = installation or Installation.from_settings()
+    installation = installation or _installation()
     settings = installation.settings
     yield _guarded("engine", lambda: _engine(installation), "start it, or set SKILLBOX_DOCKER_HOST")
+    made = _guarded("installation", lambda: _made(settings), "see SKILLBOX_HOME")
+    if made.level == "FAIL":
+        yield made
+        return
     yield _guarded("database", lambda: _database(settings.database), "see SKILLBOX_DB_DSN")
     for name in (settings.s3_bucket_skills, settings.s3_bucket_executions):
         yield _guarded(f"storage {name}", lambda name=name: _storage(Bucket(settings, name)), "see SKILLBOX_S3_*")  # type: ignore[misc]
@@ -38,7 +42,7 @@ def essential(installation: Installation | None = None) -> Iterator[Check]:
 
 def examine(installation: Installation | None = None) -> Iterator[Check]:
     """All checks, each as soon as it is made; ends with a canary in a real sandbox."""
-    installation = installation or Installation.from_settings()
+    installation = installation or _installation()
     checks = []
     for check in essential(installation):
         checks.append(check)
@@ -56,6 +60,16 @@ def examine(installation: Installation | None = None) -> Iterator[Check]:
         yield check
     if usable:
         yield from _canary(installation, usable)
+
+
+def _installation() -> Installation:
+    """The parts that this process's settings name, whether or not somebody has made an installation of them."""
+    return Installation.from_settings(load_settings())
+
+
+def _made(settings: Settings) -> Check:
+    check_installation(settings)
+    return Check("installation", "OK", str(settings.home))
 
 
 def _guarded(part: str, look: Callable[[], Check], advice: str) -> Check:
@@ -78,7 +92,12 @@ def _database(where: str | Path) -> Check:
 
 
 def _storage(bucket: Bucket) -> Check:
-    return Check(f"storage {bucket.name}", "OK", bucket.check())
+    part = f"storage {bucket.name}"
+    if not bucket.exists():
+        # Looking makes none.
+        return Check(part, "OK", f"{bucket.place} is not there yet; the first `skillbox skill push` or run makes it")
+    bucket.check()
+    return Check(part, "OK", bucket.place)
 
 
 def home_check(settings: Settings) -> Check:

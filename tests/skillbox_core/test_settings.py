@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from skillbox_core.base.home import find_home, load_env_file
 from skillbox_core.errors import SettingsError
-from skillbox_core.settings import Settings, find_home, load_env_file, load_settings
+from skillbox_core.settings import Settings, load_settings
 
 DIGEST = f"sha256:{'0' * 64}"
 
@@ -16,6 +17,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
         if name.startswith("SKILLBOX_") or name == "DOCKER_HOST":
             monkeypatch.delenv(name)
+    (tmp_path / "home").mkdir()
     monkeypatch.setenv("SKILLBOX_HOME", str(tmp_path / "home"))
 
 
@@ -117,7 +119,6 @@ def test_a_mistyped_setting_is_refused_not_passed_over(monkeypatch: pytest.Monke
 
 
 def test_a_mistyped_line_of_the_env_file_is_refused_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "home").mkdir()
     (tmp_path / "home" / ".env").write_text("SKILLBOX_RUNTIM=runsc\n")
     # What the file puts into the environment is taken out again.
     monkeypatch.setenv("SKILLBOX_RUNTIM", "")
@@ -175,7 +176,6 @@ def test_the_home_is_the_nearest_one_upwards(monkeypatch: pytest.MonkeyPatch, tm
 @pytest.mark.parametrize("what", ["not UTF-8", "of another user", "in a home of another user"])
 def test_an_env_file_that_can_not_be_read_is_named(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     env_file = tmp_path / "home" / ".env"
-    env_file.parent.mkdir()
     env_file.write_bytes(b"SKILLBOX_RUNTIME=\xe9\n")
 
     def refuse(*_: object, **__: object) -> None:

@@ -38,7 +38,7 @@ def test_a_constraint_is_resolved_by_what_is_stored_and_errors_say_what_is_there
     push(store, tmp_path, "1.1.0", "1.2.0", "1.10.0", "2.0.0", "2.1.0-rc.1")
     for asked, version in {"^1.2": "1.10.0", "~1.1": "1.1.0", "": "2.0.0", "^2.1.0-rc.0": "2.1.0-rc.1"}.items():
         assert store.registry.resolve("default", "echo", asked) == version
-    with pytest.raises(SkillNotFoundError, match=r"no version \^3 of skill echo \(there is 2\.1\.0-rc\.1, 2\.0\.0"):
+    with pytest.raises(SkillNotFoundError, match=r"no version \^3 of skill echo in .* \(there is 2\.1\.0-rc\.1"):
         store.registry.resolve("default", "echo", "^3")
     with pytest.raises(SkillNotFoundError, match=r"did you mean echo\?"):
         store.registry.resolve("default", "ehco", "^3")
