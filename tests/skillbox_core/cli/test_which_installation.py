@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from deployments.local.common import merge_env
+from skillbox_core.base import env_file
 from skillbox_core.base.text import without_user
 from skillbox_core.cli.app import app
 from skillbox_core.cli.output import exit_code_of
@@ -121,7 +121,7 @@ def test_after_a_cd_the_shell_uses_the_installation_whose_env_it_read(
 ) -> None:
     home = tmp_path / name / ".skillbox"
     home.mkdir(parents=True)
-    (home / ".env").write_text(merge_env("", {"SKILLBOX_HOME": str(home)}, ()), "utf-8")
+    (home / ".env").write_text(env_file.merge("", {"SKILLBOX_HOME": str(home)}, ()), "utf-8")
     skillbox(user, home.parent, "init", "x")
     assert "stored" in skillbox(user, home.parent, "skill", "push", "x").stdout
     script = 'cd "$1"; set -a; . .skillbox/.env; set +a; cd /; shift; exec "$@"'
