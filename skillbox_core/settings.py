@@ -17,6 +17,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from skillbox_core.base.engine_address import engine_url
 from skillbox_core.base.home import check_home, find_home, load_env_file
 from skillbox_core.base.names import split_digest
 from skillbox_core.base.quantities import parse_cpu_limit, parse_duration, parse_memory_limit
@@ -60,7 +61,7 @@ class Settings(BaseSettings):
     """Seconds for which a signed URL is good."""
 
     docker_host: str = ""
-    """Engine address; empty means DOCKER_HOST, else the local socket."""
+    """Engine address; empty means DOCKER_HOST, else Docker's context, else the local socket."""
     runtime: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$")
     """OCI runtime for sandboxes, such as runsc or kata; empty means the engine's default."""
     instance: str = Field(default="default", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
@@ -158,7 +159,7 @@ class Settings(BaseSettings):
     @property
     def engine_url(self) -> str:
         """Where the container engine listens."""
-        return self.docker_host or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+        return engine_url(self.docker_host, os.environ)
 
 
 def load_settings() -> Settings:

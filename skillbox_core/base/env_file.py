@@ -1,4 +1,7 @@
-"""The text of an `.env`, which a shell, python-dotenv and a set-up without packages read alike. Standard library only."""
+"""The text of an `.env`, which a shell, python-dotenv and a set-up without packages read alike.
+
+Standard library only.
+"""
 
 from __future__ import annotations
 
