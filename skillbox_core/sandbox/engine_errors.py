@@ -78,14 +78,14 @@ def engine_faults(action: str, url: str = "") -> Iterator[None]:
 
 def _why(error: BaseException) -> tuple[str, str]:
     """What lies below a fault of the transport, and what to do: docker-py wraps it three times."""
-    hint = "is it running, and is SKILLBOX_DOCKER_HOST right? `skillbox doctor` tells, `skillbox setup` finds an engine"
+    hint = "is it running, and is SKILLBOX_DOCKER_HOST right? `skillbox setup` finds an engine that answers"
     match cause := _cause(error):
         case FileNotFoundError():
             return "there is no such socket", hint
         case ConnectionRefusedError():
             return "nothing listens there", hint
         case PermissionError():
-            mine = "`sudo usermod -aG docker $USER` and a new login let this user use Docker's; `skillbox doctor` tells"
+            mine = "`sudo usermod -aG docker $USER` and a new login let this user use Docker's, then `skillbox doctor`"
             return "this user may not use its socket", mine
         case socket.gaierror():
             return f"its host's name is not known ({cause.strerror})", hint

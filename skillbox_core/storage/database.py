@@ -83,7 +83,7 @@ class Database:
             SettingsError: A newer Skillbox has been there, or the folder of an SQLite file can't be made.
         """
         try:
-            if not make and self._is_missing():
+            if not make and self.is_missing():
                 with _nothing() as empty:
                     yield empty
                 return
@@ -96,7 +96,7 @@ class Database:
             where = f": {self._url.database}" if "unable to open" in (text := _brief(error)) else ""
             raise DatabaseError(f"the database failed: {text}{where}") from error
 
-    def _is_missing(self) -> bool:
+    def is_missing(self) -> bool:
         """Whether it is an SQLite file that nobody has made yet."""
         if self._ready or self._file is None:
             return False
