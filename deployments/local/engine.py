@@ -28,6 +28,7 @@ from deployments.local.common import (
     tail,
 )
 from skillbox_core.base import env_file
+from skillbox_core.base.engine_address import address_problem, engine_url
 from skillbox_core.base.engine_http import connection, tls_problem
 
 SYSTEM_SOCKET = "unix:///var/run/docker.sock"
@@ -38,8 +39,10 @@ def check_speech(url: str) -> None:
     """Refuses an engine that can't be spoken to from here.
 
     Raises:
-        SetupError: It is at tcp://, and the environment asks for TLS.
+        SetupError: It is at tcp://, and the environment asks for TLS; or at ssh://, say.
     """
+    if url and (refused := address_problem(url, {})):
+        raise SetupError(f"{refused[0]}: {refused[1]}")
     if problem := tls_problem(url):
         raise SetupError(problem)
 
@@ -77,7 +80,9 @@ def candidates() -> list[str]:
     """Where an engine may be, in the order of preference."""
     known = env_file.read(ENV_FILE).get("SKILLBOX_DOCKER_HOST", "")
     asked = os.environ.get("SKILLBOX_DOCKER_HOST", "")
-    urls = [asked, os.environ.get("DOCKER_HOST", ""), known, SYSTEM_SOCKET, private_url()]
+    # Docker's own client would use its current context before the usual socket.
+    docker = engine_url("", os.environ)
+    urls = [asked, docker, known, SYSTEM_SOCKET, private_url()]
     # Its path can be guessed, and may lie where everybody can make a folder.
     strange = set() if _is_private(private_folder()) else {private_url()}
     return [url for url in dict.fromkeys(urls) if url and url not in strange]

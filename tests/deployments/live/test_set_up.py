@@ -238,6 +238,15 @@ def test_an_engine_that_wants_tls_is_refused_with_what_to_do(
     assert not (checkout / "s").exists()
 
 
+@pytest.mark.parametrize("name", ["SKILLBOX_DOCKER_HOST", "DOCKER_HOST"])
+def test_an_address_that_is_not_spoken_is_refused_with_the_way_out(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "ssh://me@far")
+    with pytest.raises(SetupError, match=r"ssh:// to an engine \(ssh://me@far\): `ssh -nNT -L"):
+        main.up()
+
+
 @pytest.mark.parametrize("where", ["environment", "file"])
 def test_the_users_aliases_count_and_stay(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, runner: Runner, where: str

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 
 import pytest
 
 from skillbox_core.base.engine_address import SYSTEM_SOCKET, address_problem, engine_url
-
-
-def add_context(folder: Path, name: str, host: str, *, tls: bool = False) -> None:
-    number = hashlib.sha256(name.encode()).hexdigest()
-    meta = folder / "contexts" / "meta" / number / "meta.json"
-    meta.parent.mkdir(parents=True)
-    meta.write_text(json.dumps({"Name": name, "Endpoints": {"docker": {"Host": host}}}))
-    if tls:
-        (folder / "contexts" / "tls" / number / "docker").mkdir(parents=True)
+from tests.services.docker_contexts import add_context
 
 
 @pytest.fixture

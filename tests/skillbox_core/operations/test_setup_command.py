@@ -19,7 +19,7 @@ from skillbox_core.operations.engine_checks import Check
 from skillbox_core.operations.engine_search import candidates, search
 from skillbox_core.operations.host_system import System, engine_advice, system_of
 from skillbox_core.settings import Settings, load_settings
-from tests.skillbox_core.base.test_engine_address import add_context
+from tests.services.docker_contexts import add_context
 
 DEBIAN = System("Debian 12", "debian")
 
