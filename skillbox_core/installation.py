@@ -10,7 +10,7 @@ from skillbox_core.inputs.staging import InputStore
 from skillbox_core.sandbox.admission import Admission
 from skillbox_core.sandbox.container import Connections
 from skillbox_core.sandbox.engine import Engine
-from skillbox_core.settings import Settings, load_settings
+from skillbox_core.settings import Settings, check_installation, load_settings
 from skillbox_core.storage.artifacts import ArtifactStore
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.execution_writes import ExecutionStore
@@ -52,13 +52,16 @@ class Installation:
         """The parts that the settings name; nothing is connected to before it is used.
 
         Args:
-            settings: By default those of this process: its environment over the installation's `.env`.
+            settings: By default those of this process: its environment over the installation's `.env`. Somebody who
+                gives them names an installation, which is made when it is first written to.
 
         Raises:
-            SettingsError: A setting is wrong.
+            SettingsError: A setting is wrong, or nobody has made an installation here.
         """
-        settings = settings or load_settings()
-        database = Database(settings.database_url)
+        if settings is None:
+            settings = load_settings()
+            check_installation(settings)
+        database = Database(settings.database)
         files = Bucket(settings, settings.s3_bucket_executions)
         skills = Bucket(settings, settings.s3_bucket_skills)
         cache = SkillCache(settings.home / "cache" / "skills", settings.max_skill_size, settings.max_cache_size)

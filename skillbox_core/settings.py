@@ -17,6 +17,8 @@ from typing import Annotated, Any, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from skillbox_core.base.engine_address import engine_url
+from skillbox_core.base.home import check_home, find_home, load_env_file
 from skillbox_core.base.names import split_digest
 from skillbox_core.base.quantities import parse_cpu_limit, parse_duration, parse_memory_limit
 from skillbox_core.errors import InvalidRequestError, SettingsError
@@ -24,51 +26,12 @@ from skillbox_core.errors import InvalidRequestError, SettingsError
 DEFAULT_IMAGES = {"python": "python:3.12-slim", "node": "node:20-slim", "bash": "bash:5"}
 DEFAULT_ALLOWLIST = ("python:3.12-slim", "python:3.11-slim", "node:20-slim", "node:18-slim", "bash:5")
 
-HOME_FOLDER = ".skillbox"
-
 _NOT_OURS = re.compile(
     # What a Kubernetes cluster tells its containers of a service that is called skillbox, or skillbox-something.
     r"SKILLBOX_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)\Z"
     # What the command line and the tests read.
     r"|SKILLBOX_(TENANT|TEST_\w+)\Z"
 )
-
-
-def find_home(start: Path | None = None) -> Path:
-    """The folder where an installation keeps its state.
-
-    `SKILLBOX_HOME` if set; else the nearest `.skillbox` here or in a parent folder; else `~/.skillbox`.
-    """
-    if value := os.environ.get("SKILLBOX_HOME"):
-        return Path(value).expanduser().absolute()
-    here = (start or Path.cwd()).absolute()
-    for folder in (here, *here.parents):
-        if (folder / HOME_FOLDER).is_dir():
-            return folder / HOME_FOLDER
-    return Path.home() / HOME_FOLDER
-
-
-def load_env_file(path: Path | None = None) -> None:
-    """Puts the installation's `.env` into the process environment, where a variable is not set already.
-
-    Libraries with settings of their own (Prefect) then see the same values as this package does.
-
-    Raises:
-        SettingsError: It is there and can't be read.
-    """
-    path = path or find_home() / ".env"
-    try:
-        if not path.is_file():
-            return
-        from dotenv import dotenv_values
-
-        found = dotenv_values(path, interpolate=False)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise SettingsError(f"{path} can't be read: {reason}", hint="SKILLBOX_HOME says where it lies") from None
-    for name, value in found.items():
-        if value is not None:
-            os.environ.setdefault(name, value)
 
 
 class Settings(BaseSettings):
@@ -98,7 +61,7 @@ class Settings(BaseSettings):
     """Seconds for which a signed URL is good."""
 
     docker_host: str = ""
-    """Engine address; empty means DOCKER_HOST, else the local socket."""
+    """Engine address; empty means DOCKER_HOST, else Docker's context, else the local socket."""
     runtime: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$")
     """OCI runtime for sandboxes, such as runsc or kata; empty means the engine's default."""
     instance: str = Field(default="default", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
@@ -189,33 +152,44 @@ class Settings(BaseSettings):
         return self
 
     @property
-    def database_url(self) -> str:
-        """The SQLAlchemy URL with its driver named."""
-        if not self.db_dsn:
-            return f"sqlite:///{self.home / 'skillbox.db'}"
-        scheme, sign, rest = self.db_dsn.partition("://")
-        return f"postgresql+psycopg{sign}{rest}" if scheme in ("postgres", "postgresql") else self.db_dsn
+    def database(self) -> str | Path:
+        """Where the records are: an SQLAlchemy URL, or the SQLite file in the home folder."""
+        return self.db_dsn or self.home / "skillbox.db"
 
     @property
     def engine_url(self) -> str:
         """Where the container engine listens."""
-        return self.docker_host or os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock"
+        return engine_url(self.docker_host, os.environ)
 
 
 def load_settings() -> Settings:
     """The settings of this process: its environment over the installation's `.env`.
 
     Raises:
-        SettingsError: Names each wrong variable, and each that is no setting.
+        SettingsError: Names each wrong variable, and each that is no setting; SKILLBOX_HOME among them, where it names
+            a folder that is not there and would be more than a cache.
     """
     load_env_file()
-    return _load(
-        tuple(sorted((k, v) for k, v in os.environ.items() if k.upper().startswith(("SKILLBOX_", "DOCKER_HOST"))))
+    settings = _load(
+        find_home(),
+        tuple(sorted((k, v) for k, v in os.environ.items() if k.upper().startswith(("SKILLBOX_", "DOCKER_HOST")))),
     )
+    if os.environ.get("SKILLBOX_HOME"):
+        check_installation(settings)
+    return settings
+
+
+def check_installation(settings: Settings) -> None:
+    """Refuses the settings of an installation that nobody made; see `check_home`.
+
+    Raises:
+        SettingsError: With the command that makes one.
+    """
+    check_home(settings.home, os.environ, database=bool(settings.db_dsn), store=bool(settings.s3_endpoint))
 
 
 @lru_cache(maxsize=8)
-def _load(environment: tuple[tuple[str, str], ...]) -> Settings:
+def _load(_home: Path, environment: tuple[tuple[str, str], ...]) -> Settings:
     if unknown := [_unknown(name) for name, _ in environment if not _is_known(name.upper())]:
         raise SettingsError("; ".join(unknown), hint="see the environment or the installation's .env")
     return make_settings({})

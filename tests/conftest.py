@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck
 
 from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings
-from skillbox_core.settings import load_env_file
+from skillbox_core.base.home import load_env_file
 from skillbox_core.skills.package import package
 from tests.services import postgres, skills, swift
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
-import shlex
 import signal
 import subprocess
 import sys
@@ -16,6 +14,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+
+from skillbox_core.base import env_file
 
 ROOT = Path(__file__).resolve().parents[2]
 STATE = ROOT / ".skillbox"
@@ -154,49 +154,13 @@ def stop_daemon(name: str, patience: float = 20.0) -> bool:
     return True
 
 
-# --- the installation's .env
-
-
-def parse_env(text: str) -> dict[str, str]:
-    """Lines of NAME=VALUE; comments and blank lines are passed over."""
-    pairs = (line.partition("=") for line in text.splitlines() if "=" in line and not line.lstrip().startswith("#"))
-    return {name.strip(): _unquoted(value.strip()) for name, _, value in pairs}
-
-
-def _unquoted(text: str) -> str:
-    if len(text) < 2 or text[0] != text[-1] or text[0] not in "'\"":
-        return text
-    inner = text[1:-1]
-    return re.sub(r'\\(["\\])', r"\1", inner) if text[0] == '"' else inner
-
-
-def quoted(value: str) -> str:
-    """A value as a shell, python-dotenv and `parse_env` read it alike.
+def write_env(values: Mapping[str, str], managed: Sequence[str]) -> None:
+    """Updates the installation's `.env`, whole or not at all.
 
     Raises:
-        SetupError: There is no such form: the two quote otherwise.
+        SetupError: A value has no form that a shell and python-dotenv read alike.
     """
-    if not set("'\\\n\r") & set(value):
-        return shlex.quote(value)
-    if set("$`\n\r") & set(value):
-        raise SetupError(f"{value!r} can't stand in {ENV_FILE}: it has a line break, or ' or \\ beside $ or `")
-    return '"' + re.sub(r'(["\\])', r"\\\1", value) + '"'
-
-
-def merge_env(text: str, ours: Mapping[str, str], managed: Sequence[str]) -> str:
-    """The text of an `.env` with our values in it; lines that are not ours stay as they are.
-
-    Args:
-        managed: Every name that the set-up may write: those without a value now are taken out.
-    """
-    kept = [line for line in text.splitlines() if line.partition("=")[0].strip() not in managed]
-    return "\n".join([*kept, *(f"{name}={quoted(value)}" for name, value in ours.items())]) + "\n"
-
-
-def write_env(values: Mapping[str, str], managed: Sequence[str]) -> None:
-    """Updates the installation's `.env`, whole or not at all."""
-    before = ENV_FILE.read_text() if ENV_FILE.is_file() else ""
-    draft = ENV_FILE.with_name(f".env.{os.getpid()}")
-    draft.touch(mode=0o600)
-    draft.write_text(merge_env(before, values, managed))
-    draft.replace(ENV_FILE)
+    try:
+        env_file.write(ENV_FILE, values, managed)
+    except ValueError as error:
+        raise SetupError(str(error)) from None

@@ -21,13 +21,14 @@ from deployments.local.common import (
     SetupError,
     apt_install,
     is_root,
-    parse_env,
     running_daemon,
     short_folder,
     start_daemon,
     stop_daemon,
     tail,
 )
+from skillbox_core.base import env_file
+from skillbox_core.base.engine_address import address_problem, engine_url
 from skillbox_core.base.engine_http import connection, tls_problem
 
 SYSTEM_SOCKET = "unix:///var/run/docker.sock"
@@ -38,8 +39,10 @@ def check_speech(url: str) -> None:
     """Refuses an engine that can't be spoken to from here.
 
     Raises:
-        SetupError: It is at tcp://, and the environment asks for TLS.
+        SetupError: It is at tcp://, and the environment asks for TLS; or at ssh://, say.
     """
+    if url and (refused := address_problem(url, {})):
+        raise SetupError(f"{refused[0]}: {refused[1]}")
     if problem := tls_problem(url):
         raise SetupError(problem)
 
@@ -75,12 +78,41 @@ def _is_private(folder: Path) -> bool:
 
 def candidates() -> list[str]:
     """Where an engine may be, in the order of preference."""
-    known = parse_env(ENV_FILE.read_text()).get("SKILLBOX_DOCKER_HOST", "") if ENV_FILE.is_file() else ""
+    known = env_file.read(ENV_FILE).get("SKILLBOX_DOCKER_HOST", "")
     asked = os.environ.get("SKILLBOX_DOCKER_HOST", "")
-    urls = [asked, os.environ.get("DOCKER_HOST", ""), known, SYSTEM_SOCKET, private_url()]
+    # Docker's own client would use its current context before the usual socket.
+    docker = engine_url("", os.environ)
+    urls = [asked, docker, known, SYSTEM_SOCKET, private_url()]
     # Its path can be guessed, and may lie where everybody can make a folder.
     strange = set() if _is_private(private_folder()) else {private_url()}
     return [url for url in dict.fromkeys(urls) if url and url not in strange]
+
+
+def check_possible() -> None:
+    """Refuses a machine that has no engine and can be given none.
+
+    Raises:
+        SetupError: With what to do.
+    """
+    if _find() is None and not (is_root() and shutil.which("apt-get")):
+        raise SetupError(
+            "no container engine answers. Install Docker Engine (https://docs.docker.com/engine/install/) and see that "
+            "you may use its socket, or set SKILLBOX_DOCKER_HOST; as root on Debian or Ubuntu this set-up installs one"
+        )
+
+
+def _find() -> str | None:
+    """The address of an engine that answers, None when none does.
+
+    Raises:
+        SetupError: None does at an address that somebody asked for.
+    """
+    asked = os.environ.get("SKILLBOX_DOCKER_HOST")
+    check_speech(asked or os.environ.get("DOCKER_HOST", ""))
+    # A shell that has read our own .env asks for the engine that was started here, and may have been stopped.
+    if asked and asked != private_url() and not answers(asked):
+        raise SetupError(f"no container engine answers at SKILLBOX_DOCKER_HOST={asked}")
+    return next((url for url in candidates() if answers(url)), None)
 
 
 def ensure_engine() -> tuple[str, str]:
@@ -89,19 +121,9 @@ def ensure_engine() -> tuple[str, str]:
     Raises:
         SetupError: There is none, and none can be installed.
     """
-    asked = os.environ.get("SKILLBOX_DOCKER_HOST")
-    check_speech(asked or os.environ.get("DOCKER_HOST", ""))
-    # A shell that has read our own .env asks for the engine that was started here, and may have been stopped.
-    if asked and asked != private_url() and not answers(asked):
-        raise SetupError(f"no container engine answers at SKILLBOX_DOCKER_HOST={asked}")
-    for url in candidates():
-        if answers(url):
-            return url, "private" if url == private_url() else "found"
-    if not is_root() or not shutil.which("apt-get"):
-        raise SetupError(
-            "no container engine answers. Install Docker Engine (https://docs.docker.com/engine/install/) and see that "
-            "you may use its socket, or set SKILLBOX_DOCKER_HOST; as root on Debian or Ubuntu this set-up installs one"
-        )
+    check_possible()
+    if url := _find():
+        return url, "private" if url == private_url() else "found"
     missing = [
         p for p, program in (("docker.io", "dockerd"), ("mmdebstrap", "mmdebstrap")) if not shutil.which(program)
     ]

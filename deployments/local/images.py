@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import http.client
 import os
+import shlex
 import shutil
 import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
-from deployments.local.common import ENV_FILE, LOGS, STATE, SetupError, apt_install, is_root, parse_env, tail
+from deployments.local.common import ENV_FILE, LOGS, STATE, SetupError, apt_install, is_root, tail
 from deployments.local.engine import call
+from skillbox_core.base import env_file
 
 WANTED = {"python": "python:3.12-slim", "node": "node:20-slim", "bash": "bash:5"}
 STANDS_FOR = {
@@ -27,7 +29,7 @@ _PATH = "ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 def given_aliases() -> dict[str, str]:
     """What the user lets stand in for an image (SKILLBOX_IMAGE_ALIASES), without what an earlier set-up wrote there."""
     name = "SKILLBOX_IMAGE_ALIASES"
-    text = os.environ.get(name) or (parse_env(ENV_FILE.read_text()).get(name, "") if ENV_FILE.is_file() else "")
+    text = os.environ.get(name) or (env_file.read(ENV_FILE).get(name, ""))
     pairs = (pair.partition("=") for pair in text.split(",") if "=" in pair)
     found = {asked.strip(): used.strip() for asked, _, used in pairs}
     return {asked: used for asked, used in found.items() if _language(used) is None}
@@ -135,7 +137,9 @@ def _build(engine: str, problem: str) -> dict[str, str]:
     log = LOGS / "images.log"
     # Debian and Ubuntu have no `python`; skills written for python:slim call it.
     link = 'ln -s python3 "$1/usr/bin/python"'
-    ask = f'chroot "$1" dpkg-query -W -f "\\${{Package}} \\${{Version}}\\n" python3 nodejs bash > "{versions}"'
+    ask = 'chroot "$1" dpkg-query -W -f "\\${Package} \\${Version}\\n" python3 nodejs bash > ' + shlex.quote(
+        str(versions)
+    )
     lean = 'rm -rf "$1"/usr/share/doc/* "$1"/usr/share/man/* "$1"/usr/share/locale/* "$1"/var/log/*'
     command = ["mmdebstrap", "--variant=minbase", "--include=python3,nodejs"]
     command += [f"--customize-hook={hook}" for hook in (link, ask, lean)]

@@ -25,6 +25,7 @@ from deployments.local.common import (
 )
 
 MANAGED = (
+    "SKILLBOX_HOME",
     "SKILLBOX_DOCKER_HOST",
     "SKILLBOX_IMAGE_ALIASES",
     "SKILLBOX_INSTANCE",
@@ -48,10 +49,16 @@ def _alone() -> Iterator[None]:
 def up() -> None:
     """Brings everything up; what does not depend on each other, side by side."""
     with _alone(), ThreadPoolExecutor(2) as pool:
+        # Said at once: the packages beside it take a minute.
+        engine.check_possible()
         server = pool.submit(_python_side)
         containers = pool.submit(_container_side)
         url, aliases = containers.result()
-        values = {"SKILLBOX_DOCKER_HOST": url, "SKILLBOX_INSTANCE": f"local-{project_hash()}"}
+        values = {
+            "SKILLBOX_HOME": str(STATE),
+            "SKILLBOX_DOCKER_HOST": url,
+            "SKILLBOX_INSTANCE": f"local-{project_hash()}",
+        }
         if aliases:
             values["SKILLBOX_IMAGE_ALIASES"] = ",".join(f"{asked}={used}" for asked, used in aliases.items())
         write_env({**values, **server.result()}, MANAGED)

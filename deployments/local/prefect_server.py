@@ -17,12 +17,12 @@ from deployments.local.common import (
     STATE,
     VENV,
     SetupError,
-    parse_env,
     running_daemon,
     start_daemon,
     stop_daemon,
     tail,
 )
+from skillbox_core.base import env_file
 
 NAME = "prefect"
 FIRST_PORT = 4200
@@ -85,7 +85,7 @@ def existing_server() -> str | None:
     Raises:
         SetupError: None is at the address that was asked for, or one refuses the credentials.
     """
-    lines = parse_env(ENV_FILE.read_text()) if ENV_FILE.is_file() else {}
+    lines = env_file.read(ENV_FILE)
     values = {**lines, **os.environ}
     asked, known = os.environ.get("PREFECT_API_URL", ""), lines.get("PREFECT_API_URL", "")
     named = asked or known

@@ -7,6 +7,7 @@ import signal
 import threading
 from pathlib import Path
 
+from skillbox_core.base.engine_address import address_problem
 from skillbox_core.base.engine_http import tls_problem
 from skillbox_core.broker.proxy import Broker
 from skillbox_core.errors import SettingsError
@@ -26,6 +27,8 @@ def serve(engine: str, listen: str, instance: str | None) -> None:
         OSError: The socket can't be made.
     """
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
+    if refused := address_problem(engine, {}):
+        raise SettingsError(refused[0], hint=refused[1])
     if problem := tls_problem(engine):
         raise SettingsError(problem)
     settings = load_settings()

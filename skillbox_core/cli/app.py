@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -99,7 +99,8 @@ def init(
     target = folder or Path(name)
     for path in scaffold(target, name, lang):
         print(path)
-    note(f"next: skillbox skill push {target} && skillbox run {name} --input @{target / 'input.json'}")
+    place, data = shlex.quote(str(target)), shlex.quote(f"@{target / 'input.json'}")
+    note(f"next: skillbox skill push {place} && skillbox run {name} --input {data}")
 
 
 @app.command()
@@ -158,26 +159,52 @@ def health() -> None:
     problems = [check for check in essential() if check.level == "FAIL"]
     if problems:
         for problem in problems:
-            fail(f"{problem.part}: {problem.found}")
+            fail(f"{problem.part}: {problem.found}" + (f" ({problem.advice})" if problem.advice else ""))
         raise typer.Exit(4)
     print("ok")
 
 
 @app.command()
-def doctor(json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def setup(
+    folder: Annotated[
+        Path | None,
+        typer.Argument(help="Make FOLDER/.skillbox; by default the installation found from here, or ~/.skillbox."),
+    ] = None,
+) -> None:
+    """Make an installation: find a container engine, pull images, write .env, say what is missing."""
+    from skillbox_core.cli.setup import set_up_installation
+
+    raise typer.Exit(set_up_installation(folder))
+
+
+@app.command()
+def doctor(
+    advisories: Annotated[
+        bool, typer.Option("--advisories", help="Only list what is published against the versions found.")
+    ] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
     """Look at each part of the installation: what was found, whether that is good, what to do."""
     from dataclasses import asdict
 
-    from skillbox_core.operations.doctor import examine
+    from skillbox_core.cli.setup import show
+    from skillbox_core.operations.doctor import examine, known_advisories
 
-    checks = []
-    for check in examine():
-        checks.append(check)
-        if not json_:
-            print(f"{check.level:<4}  {check.part:<22} {check.found}")
-            if check.advice:
-                print(f"{'':<28} -> {check.advice}")
-            sys.stdout.flush()
+    if advisories:
+        known = known_advisories()
+        if json_:
+            print_json([asdict(advisory) for advisory in known])
+        elif known:
+            table(
+                ["ADVISORY", "COMPONENT", "FIXED IN", "WHAT IT GIVES", "HERE"],
+                [[a.id, f"{a.component} {a.version}", ", ".join(a.fixed), a.what, a.here] for a in known],
+                whole=("ADVISORY",),
+                spare=("FIXED IN", "HERE"),
+            )
+        else:
+            note("no advisories are known against the versions found")
+        return
+    checks = list(examine()) if json_ else show(examine())
     if json_:
         print_json([asdict(check) for check in checks])
     if any(check.level == "FAIL" for check in checks):

@@ -40,16 +40,17 @@ def list_(
     """List the newest executions."""
     from skillbox_core.installation import Installation
 
-    rows = Installation.from_settings().executions.list(tenant, status=status, skill=skill, limit=limit)
+    executions = Installation.from_settings().executions
+    rows = executions.list(tenant, status=status, skill=skill, limit=limit)
     if json_:
         print_json([_summary(row) for row in rows])
         return
     if not rows:
         filtered = status is not None or skill is not None
         note(
-            f"no such executions of tenant {tenant}"
+            f"no such executions of tenant {tenant} in {executions.place}"
             if filtered
-            else f"no executions of tenant {tenant} yet; `skillbox run NAME` makes one"
+            else f"no executions of tenant {tenant} in {executions.place} yet; `skillbox run NAME` makes one"
         )
         return
     table(
@@ -139,7 +140,8 @@ def _find(executions: ExecutionRecords, tenant: str, text: str) -> ExecutionRow:
     match executions.beginning_with(tenant, digits, 2):
         case []:
             raise ExecutionNotFoundError(
-                f"there is no execution {digits} of tenant {tenant}", hint="`skillbox exec list` shows them"
+                f"there is no execution {digits} of tenant {tenant} in {executions.place}",
+                hint="`skillbox exec list` shows them",
             )
         case [found]:
             return executions.get(tenant, found)

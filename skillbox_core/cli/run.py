@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,7 +44,7 @@ def run_skill(
     if not is_skill_name(name) and (place := Path(reference)).exists():
         kind = "folder" if place.is_dir() else "file"
         raise InvalidRequestError(
-            f"`{reference}` is a {kind}: `skillbox skill push {reference}`, then `skillbox run NAME`"
+            f"`{reference}` is a {kind}: `skillbox skill push {shlex.quote(reference)}`, then `skillbox run NAME`"
         )
     if of_reference and version and of_reference != version:
         raise InvalidRequestError(f"`{reference}` and --version {version} are two versions; only one of them can be")

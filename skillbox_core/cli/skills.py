@@ -128,7 +128,7 @@ def list_(tenant: Tenant = "default", json_: Json = False) -> None:
             spare=("LANG",),
         )
     elif not failed:
-        note(f"no skills for tenant {tenant} yet; `skillbox skill push FOLDER` stores one")
+        note(f"no skills for tenant {tenant} in {registry.place} yet; `skillbox skill push FOLDER` stores one")
     if failed:
         raise typer.Exit(EXIT_INFRASTRUCTURE)
 

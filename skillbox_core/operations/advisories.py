@@ -7,7 +7,7 @@ that says so; such builds are reported as unknown, not as safe.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 Numbers = tuple[int, int, int, int]
@@ -152,6 +152,47 @@ HOLES = (
         "nothing is extracted by a name that a skill chose",
     ),
 )
+
+
+@dataclass(frozen=True)
+class Advisory:
+    """A published hole that a component here has by its version.
+
+    Attributes:
+        id: The identifiers, separated by blanks.
+        distribution: Whether the build may carry the fix without the version that says so.
+    """
+
+    id: str
+    component: str
+    version: str
+    fixed: tuple[str, ...]
+    what: str
+    here: str
+    distribution: bool
+
+    @property
+    def unfenced(self) -> bool:
+        """Whether nothing but the fix helps, and the version says that it is not there."""
+        return not self.here and not self.distribution
+
+
+def advisories(components: Mapping[str, str], distribution: Mapping[str, bool] | None = None) -> list[Advisory]:
+    """What is published against some versions.
+
+    Args:
+        components: Version by component; empty where it is not known.
+        distribution: Whether it is a distribution's build, where the version does not say so.
+    """
+    told = distribution or {}
+    return [
+        Advisory(
+            " ".join(hole.ids), component, version, hole.fixed, hole.what, hole.here,
+            told.get(component, is_distribution_build(component, version)),
+        )
+        for component, version in components.items()
+        for hole in open_holes(component, version)
+    ]  # fmt: skip
 
 
 def parse_version(text: str) -> Numbers | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import platform
+import shlex
 import shutil
 import sys
 import tempfile
@@ -12,33 +13,43 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 
 from skillbox_core.base.quantities import parse_memory_limit
+from skillbox_core.base.text import without_user
 from skillbox_core.errors import SkillboxError
 from skillbox_core.installation import Installation
 from skillbox_core.operations import canary
-from skillbox_core.operations.engine_checks import Check, engine_checks, holes_check
+from skillbox_core.operations.advisories import Advisory, advisories
+from skillbox_core.operations.engine_checks import Check, advisories_check, components, engine_checks, with_command
 from skillbox_core.sandbox.allowlist import resolve_image
 from skillbox_core.sandbox.images import local_image
-from skillbox_core.settings import Settings
+from skillbox_core.settings import Settings, check_installation, load_settings
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket
 
 
 def essential(installation: Installation | None = None) -> Iterator[Check]:
     """The quick checks: what must answer for any skill to run."""
-    installation = installation or Installation.from_settings()
+    installation = installation or _installation()
     settings = installation.settings
-    yield _guarded("engine", lambda: _engine(installation), "start it, or set SKILLBOX_DOCKER_HOST")
-    yield _guarded("database", lambda: _database(settings.database_url), "see SKILLBOX_DB_DSN")
+    yield _guarded("engine", lambda: _engine(installation), "start it; `skillbox setup` finds an engine that answers")
+    made = _guarded("installation", lambda: _made(settings), "see SKILLBOX_HOME")
+    if made.level == "FAIL":
+        yield made
+        return
+    yield _guarded("database", lambda: _database(settings.database), "see SKILLBOX_DB_DSN")
     for name in (settings.s3_bucket_skills, settings.s3_bucket_executions):
         yield _guarded(f"storage {name}", lambda name=name: _storage(Bucket(settings, name)), "see SKILLBOX_S3_*")  # type: ignore[misc]
 
 
 def examine(installation: Installation | None = None) -> Iterator[Check]:
-    """All checks, each as soon as it is made; ends with a canary in a real sandbox."""
-    installation = installation or Installation.from_settings()
+    """All checks, each as soon as it is made; ends with a canary in a real sandbox. What is wrong ends in a command."""
+    return map(with_command, _examine(installation or _installation()))
+
+
+def _examine(installation: Installation) -> Iterator[Check]:
     checks = []
     for check in essential(installation):
         checks.append(check)
@@ -47,15 +58,42 @@ def examine(installation: Installation | None = None) -> Iterator[Check]:
     yield prefect_check(os.environ)
     if checks[0].level == "FAIL":
         return
-    yield holes_check("python", platform.python_version(), distribution=sys.base_prefix == "/usr")
     yield from _engine_parts(installation)
     usable = None
     for lang, image in installation.settings.default_images.items():
-        check = _guarded(f"image {lang}", lambda image=image: _image(installation, image), "load or alias it")  # type: ignore[misc]
+        check = _guarded(
+            f"image {lang}",
+            lambda image=image: _image(installation, image),  # type: ignore[misc]
+            "load it, or name another in SKILLBOX_IMAGE_ALIASES; `skillbox setup` pulls it",
+        )
         usable = usable or (image if check.level == "OK" else None)
         yield check
     if usable:
         yield from _canary(installation, usable)
+
+
+def known_advisories(installation: Installation | None = None) -> list[Advisory]:
+    """What is published against the versions below this installation's sandboxes, and against this Python.
+
+    Raises:
+        EngineError: The engine does not answer.
+    """
+    engine = (installation or _installation()).engine
+    return _advisories({"python": platform.python_version(), **components(engine.version(), engine.info())})
+
+
+def _advisories(versions: Mapping[str, str]) -> list[Advisory]:
+    return advisories(versions, {"python": sys.base_prefix == "/usr"})
+
+
+def _installation() -> Installation:
+    """The parts that this process's settings name, whether or not somebody has made an installation of them."""
+    return Installation.from_settings(load_settings())
+
+
+def _made(settings: Settings) -> Check:
+    check_installation(settings)
+    return Check("installation", "OK", str(settings.home))
 
 
 def _guarded(part: str, look: Callable[[], Check], advice: str) -> Check:
@@ -67,18 +105,25 @@ def _guarded(part: str, look: Callable[[], Check], advice: str) -> Check:
 
 def _engine(installation: Installation) -> Check:
     version = installation.engine.version()
-    return Check("engine", "OK", f"{version.get('Version', '?')} at {installation.engine.url}")
+    return Check("engine", "OK", f"{version.get('Version', '?')} at {without_user(installation.engine.url)}")
 
 
-def _database(url: str) -> Check:
-    database = Database(url)
+def _database(where: str | Path) -> Check:
+    database = Database(where)
+    if database.is_missing():
+        return Check("database", "OK", f"{database.description} is not there yet; the first push or run makes it")
     with database.session():
         pass
     return Check("database", "OK", database.description)
 
 
 def _storage(bucket: Bucket) -> Check:
-    return Check(f"storage {bucket.name}", "OK", bucket.check())
+    part = f"storage {bucket.name}"
+    if not bucket.exists():
+        # Looking makes none.
+        return Check(part, "OK", f"{bucket.place} is not there yet; the first `skillbox skill push` or run makes it")
+    bucket.check()
+    return Check(part, "OK", bucket.place)
 
 
 def home_check(settings: Settings) -> Check:
@@ -91,9 +136,16 @@ def home_check(settings: Settings) -> Check:
             pass
         mode, free = home.stat().st_mode & 0o777, shutil.disk_usage(home).free
     except OSError as error:
-        return Check("home", "FAIL", f"{home} can't be written: {error.strerror}", "see SKILLBOX_HOME")
+        return Check(
+            "home",
+            "FAIL",
+            f"{home} can't be written: {error.strerror}",
+            "see SKILLBOX_HOME; `skillbox setup` makes one",
+        )
     if mode & 0o077:
-        return Check("home", "WARN", f"{home} is open to other users (mode {mode:o})", f"chmod 700 {home}")
+        return Check(
+            "home", "WARN", f"{home} is open to other users (mode {mode:o})", f"`chmod 700 {shlex.quote(str(home))}`"
+        )
     # Each run may have this much on its way in and out at once.
     each = settings.max_input_files_size + parse_memory_limit(settings.default_scratch, "SKILLBOX_DEFAULT_SCRATCH")
     wanted = each * settings.max_concurrent_execs
@@ -108,22 +160,27 @@ def prefect_check(environment: Mapping[str, str]) -> Check:
     """Whether a Prefect server answers where this environment says, and takes its credentials."""
     api = environment.get("PREFECT_API_URL", "")
     if not api:
-        return Check(
-            "prefect", "WARN", "PREFECT_API_URL is not set", "`make setup` starts a server; skills run without"
-        )
+        return Check("prefect", "WARN", "PREFECT_API_URL is not set", f"skills run without; {_server_advice()}")
+    shown = without_user(api)
     if not api.startswith(("http://", "https://")):
-        return Check("prefect", "FAIL", f"PREFECT_API_URL={api} is no http address", "http://HOST:4200/api")
+        return Check("prefect", "FAIL", f"PREFECT_API_URL={shown} is no http address", "http://HOST:4200/api")
     request = urllib.request.Request(f"{api}/admin/version", headers=_credentials(environment))  # noqa: S310 - checked above
     try:
         with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - checked above
-            return Check("prefect", "OK", f"server {answer.read(64).decode().strip(chr(34))} at {api}")
+            return Check("prefect", "OK", f"server {answer.read(64).decode().strip(chr(34))} at {shown}")
     except urllib.error.HTTPError as error:
         if error.code in (401, 403):
             advice = "set PREFECT_API_KEY or PREFECT_API_AUTH_STRING"
-            return Check("prefect", "FAIL", f"a server is at {api} and refuses the credentials", advice)
-        return Check("prefect", "FAIL", f"what is at {api} answers {error.code}", "see PREFECT_API_URL")
+            return Check("prefect", "FAIL", f"a server is at {shown} and refuses the credentials", advice)
+        return Check("prefect", "FAIL", f"what is at {shown} answers {error.code}", "see PREFECT_API_URL")
     except OSError as error:
-        return Check("prefect", "FAIL", f"no server answers at {api}: {error}", "`make setup`, or see PREFECT_API_URL")
+        return Check("prefect", "FAIL", f"no server answers at {shown}: {error}", _server_advice())
+
+
+def _server_advice() -> str:
+    if find_spec("prefect") is None:
+        return "`pip install prefect-skillbox` brings Prefect"
+    return "`prefect server start` starts a server, and `export PREFECT_API_URL=http://127.0.0.1:4200/api` names it"
 
 
 def _credentials(environment: Mapping[str, str]) -> dict[str, str]:
@@ -140,6 +197,8 @@ def _engine_parts(installation: Installation) -> Iterator[Check]:
     except SkillboxError as error:
         yield Check("engine parts", "FAIL", error.message, error.hint or "")
         return
+    versions = {"python": platform.python_version(), **components(version, info)}
+    yield advisories_check(versions, _advisories(versions))
     yield from engine_checks(version, info, installation.settings.runtime)
 
 
@@ -148,7 +207,12 @@ def _image(installation: Installation, asked: str) -> Check:
     part = f"image {asked}"
     image = local_image(installation.engine, used)
     if image is None:
-        return Check(part, "WARN", f"{used} is not on the engine yet", "it is pulled at its first run, if it can be")
+        return Check(
+            part,
+            "WARN",
+            f"{used} is not on the engine yet",
+            "its first run pulls it, if it can be had; `skillbox setup` does so now",
+        )
     stands = "" if used == asked else f", {used} stands in for it"
     return Check(part, "OK", f"{image.id[7:19]}{stands}")
 

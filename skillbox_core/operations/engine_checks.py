@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from skillbox_core.operations.advisories import is_distribution_build, open_holes
+from skillbox_core.operations.advisories import Advisory
 
 Level = Literal["OK", "WARN", "FAIL"]
 
@@ -32,8 +32,6 @@ def engine_checks(version: Mapping[str, Any], info: Mapping[str, Any], runtime: 
     Args:
         runtime: The OCI runtime that the installation asks for; empty for the engine's default.
     """
-    for component, found in components(version, info).items():
-        yield holes_check(component, found)
     yield _api(version)
     yield _seccomp(info)
     yield _limits(info)
@@ -62,28 +60,42 @@ def components(version: Mapping[str, Any], info: Mapping[str, Any]) -> dict[str,
     return found
 
 
-def holes_check(component: str, version: str, *, distribution: bool | None = None) -> Check:
-    """The known holes of one component.
+def advisories_check(versions: Mapping[str, str], known: Sequence[Advisory]) -> Check:
+    """What is published against what lies below a sandbox, in one line.
 
-    FAIL is a hole that is open by its number and that the sandbox does nothing about; a build that may carry
-    back-ports is unknown, which is WARN.
+    FAIL is one that is open by its number and that the sandbox does nothing about; a build that may carry back-ports is
+    unknown, which is WARN.
 
     Args:
-        distribution: Whether it is a distribution's build; None where its version says so.
+        versions: Version by component; empty where it is not known.
+        known: As `advisories` gives them for these versions.
     """
-    part = f"holes in {component}"
-    if not version:
-        return Check(part, "WARN", "its version is not said, so nothing is known of it")
-    holes = open_holes(component, version)
-    if not holes:
-        return Check(part, "OK", f"{version}: none known")
-    unknown = is_distribution_build(component, version) if distribution is None else distribution
-    ids = ", ".join(identifier for hole in holes for identifier in hole.ids)
-    build = " (a distribution's build: back-ports unknown)" if unknown else ""
-    bare = any(not hole.here for hole in holes)
-    here = "; ".join(dict.fromkeys(hole.here for hole in holes if hole.here))
-    advice = f"update {component}" + (f". Here: {here}" if here else "")
-    return Check(part, "FAIL" if bare and not unknown else "WARN", f"{version}: {ids}{build}", advice)
+    silent = [component for component, version in versions.items() if not version]
+    unknown = [f"version unknown: {', '.join(silent)}"] if silent else []
+    advice = "`skillbox doctor --advisories` lists them"
+    if not known:
+        said = ", ".join(f"{component} {version}" for component, version in versions.items() if version)
+        found = "; ".join([*([f"none known against {said}"] if said else []), *unknown])
+        return Check(
+            "advisories", "WARN" if silent else "OK", found, "see the engine's own `docker version`" if silent else ""
+        )
+    against = ", ".join(dict.fromkeys(f"{advisory.component} {advisory.version}" for advisory in known))
+    count = sum(len(advisory.id.split()) for advisory in known)
+    builds = ["a distribution's build may have back-ports"] if any(a.distribution for a in known) else []
+    bare = [advisory.id for advisory in known if advisory.unfenced]
+    helps = [f"nothing but an update helps against {', '.join(bare)}"] if bare else []
+    if all(advisory.here for advisory in known):
+        helps = ["the sandbox leaves none of them a way"]
+    found = "; ".join([f"{count} known against {against}", *builds, *helps, *unknown])
+    return Check("advisories", "FAIL" if bare else "WARN", found, advice)
+
+
+def with_command(check: Check) -> Check:
+    """The finding with an advice that ends in a command: the specific one, else to look again."""
+    if check.level == "OK" or "`" in check.advice:
+        return check
+    advice = f"{check.advice}, then `skillbox doctor` again" if check.advice else "`skillbox doctor` again"
+    return replace(check, advice=advice)
 
 
 def _api(version: Mapping[str, Any]) -> Check:
@@ -102,7 +114,12 @@ def _seccomp(info: Mapping[str, Any]) -> Check:
         return Check("seccomp", "FAIL", "the engine does not filter system calls", advice)
     if "profile=unconfined" in option:
         found = "sandboxes bring their own filter, but the engine's default for other containers is none"
-        return Check("seccomp", "WARN", found, "take seccomp-profile=unconfined out of the engine's configuration")
+        return Check(
+            "seccomp",
+            "WARN",
+            found,
+            "take seccomp-profile=unconfined out of /etc/docker/daemon.json, then `systemctl restart docker`",
+        )
     return Check("seccomp", "OK", "the engine filters system calls; sandboxes bring their own filter")
 
 

@@ -11,18 +11,18 @@ import json
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import docker
 import docker.errors
 import requests
-from docker.auth import get_config_header, resolve_repository_name
+from docker.auth import resolve_repository_name
 from docker.utils import parse_repository_tag
 
 from skillbox_core.errors import EngineError, ImageUnavailableError
+from skillbox_core.sandbox.docker_client import DockerClient, login
 from skillbox_core.sandbox.engine_errors import (
     ContainerGoneError,
     ContainerRunningError,
@@ -48,9 +48,10 @@ class Image:
     repo_digests: tuple[str, ...]
 
 
-def _unavailable(image: str, why: str) -> ImageUnavailableError:
+def _unavailable(image: str, why: str, unread: str) -> ImageUnavailableError:
+    without = f" (the registry was asked without a login: {unread})" if unread else ""
     return ImageUnavailableError(
-        f'image "{image}" is not on the engine and could not be pulled: {brief(why)}',
+        f'image "{image}" is not on the engine and could not be pulled: {brief(why)}{without}',
         hint="load it into the engine, or name a substitute in SKILLBOX_IMAGE_ALIASES",
     )
 
@@ -62,28 +63,24 @@ class Engine:
         self.url = url
 
     @cached_property
-    def _api(self) -> docker.APIClient:
-        with engine_faults("say its version"):
-            return docker.APIClient(base_url=self.url, version="auto", timeout=REQUEST_TIMEOUT, **self._tls())
+    def _api(self) -> DockerClient:
+        with self._faults("say its version"):
+            return DockerClient(self.url, REQUEST_TIMEOUT)
+
+    def _faults(self, action: str) -> AbstractContextManager[None]:
+        return engine_faults(action, self.url)
 
     def _url(self, path: str) -> str:
         return f"{self._api.base_url}/v{self._api.api_version}{path}"
 
-    def _tls(self) -> dict[str, Any]:
-        """TLS as DOCKER_TLS_VERIFY and DOCKER_CERT_PATH ask for it, for tcp:// addresses."""
-        if not self.url.startswith("tcp://"):
-            return {}
-        found = docker.utils.kwargs_from_env()
-        return {"tls": found["tls"]} if "tls" in found else {}
-
     def version(self) -> dict[str, Any]:
         """The engine's own account of its version and its components."""
-        with engine_faults("say its version"):
+        with self._faults("say its version"):
             return dict(self._api.version())
 
     def info(self) -> dict[str, Any]:
         """The engine's own account of its host and options."""
-        with engine_faults("describe itself"):
+        with self._faults("describe itself"):
             return dict(self._api.info())
 
     @cached_property
@@ -97,7 +94,7 @@ class Engine:
     def image(self, name: str) -> Image | None:
         """The image by name or digest, None when the engine has none."""
         try:
-            with engine_faults(f"look up image {name}"):
+            with self._faults(f"look up image {name}"):
                 data = self._api.inspect_image(name)  # type: ignore[no-untyped-call]
         except ContainerGoneError:
             return None
@@ -113,9 +110,9 @@ class Engine:
         """
         repository, tag = parse_repository_tag(name)
         registry, _ = resolve_repository_name(repository)
-        header = get_config_header(self._api, registry)
+        header, unread = login(registry)
         give_up = time.monotonic() + PULL_TIMEOUT
-        with engine_faults(f"pull image {name}"):
+        with self._faults(f"pull image {name}"):
             # docker-py's own pull has no time limit at all.
             response = self._api.post(
                 self._url("/images/create"),
@@ -126,11 +123,11 @@ class Engine:
             )
             with response:
                 if response.status_code >= 400:
-                    raise _unavailable(name, response.text)
+                    raise _unavailable(name, response.text, unread)
                 for line in response.iter_lines():
                     fault = json.loads(line).get("error") if line else None
                     if fault:
-                        raise _unavailable(name, str(fault))
+                        raise _unavailable(name, str(fault), unread)
                     if time.monotonic() > give_up:
                         raise EngineError(f"pulling image {name} took more than {PULL_TIMEOUT:g} s")
 
@@ -142,7 +139,7 @@ class Engine:
             EngineError: Among others, that the image was removed since it was looked up.
         """
         try:
-            with engine_faults("create the container"):
+            with self._faults("create the container"):
                 created = self._api.create_container_from_config(dict(config), name)  # type: ignore[no-untyped-call]
                 return str(created["Id"])
         except ContainerGoneError as error:
@@ -151,17 +148,17 @@ class Engine:
 
     def start(self, container: str) -> None:
         """Starts a container; one that runs already is fine."""
-        with engine_faults("start the container"):
+        with self._faults("start the container"):
             self._api.start(container)
 
     def inspect(self, container: str) -> dict[str, Any]:
         """Everything the engine knows of a container, by id or name."""
-        with engine_faults("inspect the container"):
+        with self._faults("inspect the container"):
             return dict(self._api.inspect_container(container))
 
     def kill(self, container: str) -> None:
         """Kills a container; one that is gone or has ended is fine."""
-        with suppress(ContainerGoneError), engine_faults("kill the container"):
+        with suppress(ContainerGoneError), self._faults("kill the container"):
             try:
                 self._api.kill(container)
             except docker.errors.APIError as error:
@@ -178,7 +175,7 @@ class Engine:
             ContainerRunningError: It runs, and was not to be forced.
         """
         try:
-            with engine_faults("remove the container"):
+            with self._faults("remove the container"):
                 self._api.remove_container(container, force=force, v=True)
         except ContainerGoneError:
             return False
@@ -194,12 +191,12 @@ class Engine:
     def containers(self, labels: Mapping[str, str]) -> list[dict[str, Any]]:
         """All containers, running or not, that carry these labels."""
         wanted = [f"{name}={value}" for name, value in labels.items()]
-        with engine_faults("list containers"):
+        with self._faults("list containers"):
             return list(self._api.containers(all=True, filters={"label": wanted}))
 
     def attach(self, container: str) -> Attachment:
         """A live connection to the container's stdin, stdout and stderr. Attach before the start: nothing is lost."""
-        with engine_faults("attach to the container"):
+        with self._faults("attach to the container"):
             # docker-py's own attach_socket waits without a limit for the engine's answer.
             response = self._api.post(
                 self._url(f"/containers/{container}/attach"),
@@ -219,14 +216,14 @@ class Engine:
 
     def logs(self, container: str, *, tail: int | None = None) -> Iterator[bytes]:
         """The container's log so far as raw multiplexed bytes: from its first line, or its last `tail` lines."""
-        with engine_faults("read the container's log"):
+        with self._faults("read the container's log"):
             parameters = {"stdout": 1, "stderr": 1, "tail": "all" if tail is None else tail}
             url = self._url(f"/containers/{container}/logs")
             yield from self._body(self._api.get(url, params=parameters, stream=True, timeout=REQUEST_TIMEOUT))
 
     def follow(self, container: str) -> LogFollower:
         """The container's log from its first line, and what is added to it."""
-        with engine_faults("follow the container's log"):
+        with self._faults("follow the container's log"):
             response = self._api.get(
                 self._url(f"/containers/{container}/logs"),
                 params={"stdout": 1, "stderr": 1, "follow": 1},
@@ -250,7 +247,7 @@ class Engine:
         Raises:
             EngineError: It could not be run, stalled, or went on past the deadline.
         """
-        with engine_faults("run a command in the container"):
+        with self._faults("run a command in the container"):
             created = self._api.exec_create(container, command, stdout=True, stderr=True, user=user)
             url = self._url(f"/exec/{created['Id']}/start")
             body = json.dumps({"Detach": False, "Tty": False})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPException
@@ -10,6 +11,7 @@ import docker.errors
 import requests
 import urllib3
 
+from skillbox_core.base.text import without_user
 from skillbox_core.errors import EngineError, InfrastructureError, PolicyError
 
 _TRANSPORT = (
@@ -47,8 +49,12 @@ class NameTakenError(EngineError):
 
 
 @contextmanager
-def engine_faults(action: str) -> Iterator[None]:
-    """Whatever goes wrong inside while the engine was asked to `action`, as an `EngineError` or a kind of it."""
+def engine_faults(action: str, url: str = "") -> Iterator[None]:
+    """Whatever goes wrong inside while the engine was asked to `action`, as an `EngineError` or a kind of it.
+
+    Args:
+        url: The engine's address, where the reader may need it.
+    """
     try:
         yield
     except docker.errors.NotFound as error:
@@ -63,10 +69,41 @@ def engine_faults(action: str) -> Iterator[None]:
             raise PolicyError(f"the engine may not {action}: {text}") from error
         raise EngineError(f"the engine could not {action}: {text}") from error
     except _TRANSPORT as error:
+        reason, hint = _why(error)
+        at = f" at {without_user(url)}" if url else ""
         raise EngineError(
-            f"the container engine did not answer while asked to {action}: {brief(error)}",
-            hint="is it running, and is SKILLBOX_DOCKER_HOST right? `skillbox doctor` tells",
+            f"the container engine{at} did not answer while asked to {action}: {reason}", hint=hint
         ) from error
+
+
+def _why(error: BaseException) -> tuple[str, str]:
+    """What lies below a fault of the transport, and what to do: docker-py wraps it three times."""
+    hint = "is it running, and is SKILLBOX_DOCKER_HOST right? `skillbox setup` finds an engine that answers"
+    match cause := _cause(error):
+        case FileNotFoundError():
+            return "there is no such socket", hint
+        case ConnectionRefusedError():
+            return "nothing listens there", hint
+        case PermissionError():
+            mine = "`sudo usermod -aG docker $USER` and a new login let this user use Docker's, then `skillbox doctor`"
+            return "this user may not use its socket", mine
+        case socket.gaierror():
+            return f"its host's name is not known ({cause.strerror})", hint
+        case _:
+            return brief(error), hint
+
+
+def _cause(error: BaseException) -> BaseException:
+    """The first error of the operating system's in what an error was raised from, else the error itself."""
+    seen, todo = set[int](), [error]
+    while todo:
+        each = todo.pop(0)
+        if isinstance(each, (FileNotFoundError, ConnectionRefusedError, PermissionError, socket.gaierror)):
+            return each
+        seen.add(id(each))
+        below = (each.__cause__, each.__context__, getattr(each, "reason", None), *each.args)
+        todo += [more for more in below if isinstance(more, BaseException) and id(more) not in seen]
+    return error
 
 
 def brief(said: object) -> str:

@@ -26,6 +26,13 @@ VERSION_TABLE = "skillbox_version"
 _MIGRATION_LOCK = 0x5B1_11B0
 BUSY_SECONDS = 30
 """How long SQLite waits for another writer."""
+_ASYNCPG_NAMES = {"ssl": "sslmode", "timeout": "connect_timeout"}
+"""What psycopg calls an option of asyncpg's."""
+_ASYNCPG_ONLY = frozenset(
+    {"prepared_statement_cache_size", "prepared_statement_name_func", "async_fallback", "async_creator_fn"}
+    | {"statement_cache_size", "max_cached_statement_lifetime", "max_cacheable_statement_size", "command_timeout"}
+)
+"""Options without a counterpart: they tune asyncpg, and say nothing of where the database is."""
 _HINT = "SKILLBOX_DB_DSN, for example postgresql://user@host/db; an @ in a password is written as %40"
 
 
@@ -33,18 +40,16 @@ class Database:
     """A pool of connections to a schema that is up to date.
 
     Args:
-        url: SQLAlchemy URL.
+        where: SQLAlchemy URL, or an SQLite file. A path is never put into a URL's text: there is none for some.
 
     Raises:
-        SettingsError: The URL can't be used, or the folder of an SQLite file can't be made.
+        SettingsError: The URL can't be used.
     """
 
-    def __init__(self, url: str) -> None:
-        self._url = _parsed(url)
+    def __init__(self, where: str | Path) -> None:
+        self._url = _database_url(where)
         try:
             sqlite = self._url.get_backend_name() == "sqlite"
-            if sqlite and self._url.database:
-                _make_folder(Path(self._url.database).parent)
             self._engine = create_engine(
                 self._url,
                 pool_pre_ping=not sqlite,
@@ -63,17 +68,25 @@ class Database:
     @property
     def description(self) -> str:
         """Where the database is, without its password, and without its options: one of them may be a password."""
-        return self._url.set(query={}).render_as_string(hide_password=True)
+        return _shown(self._url.set(query={}))
 
     @contextmanager
-    def session(self) -> Iterator[Session]:
+    def session(self, *, make: bool = False) -> Iterator[Session]:
         """A session that commits at its end, on a schema that is up to date.
+
+        Args:
+            make: Whether an SQLite file that is not there is made, with its folder. Looking makes none, and finds
+                nothing there: so only what adds rows asks for it.
 
         Raises:
             DatabaseError: The database can't be reached or failed.
-            SettingsError: A newer Skillbox has been there.
+            SettingsError: A newer Skillbox has been there, or the folder of an SQLite file can't be made.
         """
         try:
+            if not make and self.is_missing():
+                with _nothing() as empty:
+                    yield empty
+                return
             self._migrate()
             with Session(self._engine, expire_on_commit=False) as session, session.begin():
                 yield session
@@ -83,9 +96,29 @@ class Database:
             where = f": {self._url.database}" if "unable to open" in (text := _brief(error)) else ""
             raise DatabaseError(f"the database failed: {text}{where}") from error
 
+    def is_missing(self) -> bool:
+        """Whether it is an SQLite file that nobody has made yet."""
+        if self._ready or self._file is None:
+            return False
+        try:
+            self._file.stat()
+        except FileNotFoundError:
+            return True
+        except OSError:
+            pass  # the driver says what is in the way
+        return False
+
+    @property
+    def _file(self) -> Path | None:
+        path = self._url.database if self._url.get_backend_name() == "sqlite" else None
+        # A URI (file:...) may say anything, "in memory" too: that is its driver's matter.
+        return None if not path or path.startswith((":memory:", "file:")) else Path(path)
+
     def _migrate(self) -> None:
         if self._ready:
             return
+        if self._file is not None:
+            _make_folder(self._file.parent)
         if self._revision() != HEAD:
             self._upgrade()
         self._ready = True
@@ -103,7 +136,8 @@ class Database:
         from alembic.script import ScriptDirectory
 
         config = Config()
-        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        # Alembic keeps it in an INI file's syntax, in which a % begins a reference.
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
         with self._alone():
             revision = self._revision()
             if revision == HEAD:
@@ -126,10 +160,10 @@ class Database:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         if self._url.get_backend_name() == "sqlite":
-            if not self._url.database:
+            if self._file is None:
                 yield
                 return
-            with Path(f"{self._url.database}.lock").open("w") as lock:
+            with Path(f"{self._file}.lock").open("w") as lock:
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 yield
         else:
@@ -139,6 +173,53 @@ class Database:
                     yield
                 finally:
                     connection.execute(text(f"SELECT pg_advisory_unlock({_MIGRATION_LOCK})"))
+
+
+@contextmanager
+def _nothing() -> Iterator[Session]:
+    """A session on empty tables that takes no rows: what there is to read of a database that is not there."""
+    from skillbox_core.storage import tables
+
+    engine = create_engine("sqlite://")
+    try:
+        tables.ExecutionRow.metadata.create_all(engine)
+        with Session(engine) as session:
+            session.execute(text("PRAGMA query_only = ON"))
+            yield session
+    finally:
+        engine.dispose()
+
+
+def identity(where: str | Path) -> str:
+    """What tells a database from others, without its password. One of the options may be its host.
+
+    Raises:
+        SettingsError: The URL can't be read.
+    """
+    return _shown(_database_url(where))
+
+
+def _shown(url: URL) -> str:
+    return url.render_as_string(hide_password=True)
+
+
+def _database_url(where: str | Path) -> URL:
+    if isinstance(where, Path):
+        return URL.create("sqlite", database=str(where))
+    return _synchronous(_parsed(where))
+
+
+def _synchronous(url: URL) -> URL:
+    """The same database by the driver that this package uses: Prefect's own settings name asynchronous ones."""
+    backend, _, driver = url.drivername.partition("+")
+    if backend == "sqlite" and driver == "aiosqlite":
+        return url.set(drivername="sqlite")
+    if backend not in ("postgres", "postgresql") or driver not in ("", "asyncpg"):
+        return url
+    if driver == "asyncpg":
+        options = {_ASYNCPG_NAMES.get(name, name): value for name, value in url.query.items()}
+        url = url.set(query={name: value for name, value in options.items() if name not in _ASYNCPG_ONLY})
+    return url.set(drivername="postgresql+psycopg")
 
 
 def _parsed(url: str) -> URL:

@@ -50,7 +50,7 @@ class ExecutionRecords:
             row = session.get(ExecutionRow, check_execution_id(execution_id))
             if row is None or row.tenant_id != tenant:
                 raise ExecutionNotFoundError(
-                    f"there is no execution {execution_id}", hint="`skillbox exec list` shows them"
+                    f"there is no execution {execution_id} in {self.place}", hint="`skillbox exec list` shows them"
                 )
             return row
 

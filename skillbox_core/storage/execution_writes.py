@@ -116,7 +116,7 @@ class ExecutionStore(ExecutionRecords):
             created_at=now(),
         )
         try:
-            with self._database.session() as session:
+            with self._database.session(make=True) as session:
                 session.add(row)
                 session.flush()
                 return self._execution(row)

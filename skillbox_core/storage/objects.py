@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from skillbox_core.base.files import make_private
+from skillbox_core.base.text import without_user
 from skillbox_core.errors import DiskError, SkillboxError, StorageError
 from skillbox_core.settings import Settings
 
@@ -97,6 +98,11 @@ class Bucket:
     def local(self) -> bool:
         """Whether this is a folder on this machine."""
         return not self._settings.s3_endpoint
+
+    @property
+    def place(self) -> str:
+        """Where it is, for a reader: no password, and no user, stands in it."""
+        return self._root if self.local else f"s3://{self.name} at {without_user(self._settings.s3_endpoint)}"
 
     @cached_property
     def _root(self) -> str:
@@ -211,8 +217,13 @@ class Bucket:
             fs = s3_filesystem(self._settings, public) if public else self._fs
             return str(fs.sign(self._path(key), expiration=self._settings.url_expiry))
 
-    def check(self) -> str:
-        """Proves that the bucket can be written and read, and says where it is."""
+    def exists(self) -> bool:
+        """Whether it is there; the first object that is stored makes it."""
+        with _storage_faults(f"look up {self.name}"):
+            return bool(self._fs.exists(self._root))
+
+    def check(self) -> None:
+        """Proves that the bucket can be written and read."""
         from tempfile import TemporaryDirectory
 
         key = f".skillbox-check-{uuid.uuid4().hex}"
@@ -222,7 +233,6 @@ class Bucket:
             self.put(probe, key)
             self.get(key, Path(folder) / "back")
             self.delete(key)
-        return self._root if self.local else f"s3://{self.name} at {self._settings.s3_endpoint}"
 
 
 def _holds_object(path: str) -> bool:

@@ -60,6 +60,11 @@ class Registry:
         self._cache = cache
         self._max_size = max_size
 
+    @property
+    def place(self) -> str:
+        """Where the skills are: the installation's folder or bucket."""
+        return self._bucket.place
+
     def push(self, tenant: str, path: Path) -> Pushed:
         """Checks an archive and stores it as the version it says it is.
 
@@ -200,12 +205,12 @@ class Registry:
             return str(best)
         if versions:
             raise SkillNotFoundError(
-                f"there is no version {constraint.text} of skill {name}",
+                f"there is no version {constraint.text} of skill {name} in {self.place}",
                 hint="there is " + ", ".join(map(str, versions[:5])),
             )
         near = get_close_matches(name, self.skills(tenant), n=1)
         raise SkillNotFoundError(
-            f"there is no skill {name} for tenant {tenant}",
+            f"there is no skill {name} for tenant {tenant} in {self.place}",
             hint=f"did you mean {near[0]}?" if near else "`skillbox skill list` shows what there is",
         )
 
@@ -231,7 +236,7 @@ class Registry:
             try:
                 self._bucket.get(key, draft)
             except FileNotFoundError as error:
-                raise SkillNotFoundError(f"there is no version {version} of skill {name}") from error
+                raise SkillNotFoundError(f"there is no version {version} of skill {name} in {self.place}") from error
             archive = inspect_archive(draft, self._max_size)
             manifest = archive.manifest
             if (manifest.name, manifest.version) != (name, version):
@@ -256,7 +261,7 @@ class Registry:
     def _first(self, row: Row, key: tuple[str, ...]) -> Row:
         """The row of a key: this one, or the one that was first; of many at once, one is."""
         try:
-            with self._database.session() as session:
+            with self._database.session(make=True) as session:
                 session.add(row)
                 session.flush()
                 return row

@@ -23,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from skillbox_core import Runner, RunRequest, RunResult
-from skillbox_core.settings import load_env_file
+from skillbox_core.base.home import load_env_file
 from skillbox_core.skills.package import package
 from tests.services.postgres import postgres
 from tests.services.prefect import PrefectServer, prefect_server

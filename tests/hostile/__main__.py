@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from skillbox_core import Runner, Settings
-from skillbox_core.settings import load_env_file
+from skillbox_core.base.home import load_env_file
 from tests.hostile.bench import Bench
 from tests.hostile.cases import Case, load_cases, select
 from tests.hostile.trial import Outcome

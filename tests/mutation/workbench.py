@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from skillbox_core.settings import find_home
+from skillbox_core.base.home import find_home
 from tests.mutation.hardenings import Hardening
 
 ROOT = Path(__file__).parents[2]

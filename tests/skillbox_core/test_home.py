@@ -34,7 +34,7 @@ def test_a_folder_that_others_can_enter_is_told_with_what_to_do(home: Path, mode
     home.chmod(mode)
     check = home_check(Settings(home=home))
     assert (check.level, check.found) == ("WARN", f"{home} is open to other users (mode {mode:o})")
-    assert check.advice == f"chmod 700 {home}"
+    assert check.advice == f"`chmod 700 {home}`"
 
 
 def test_runs_that_may_want_more_than_is_free_are_told(home: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_home_that_is_no_folder_is_told(home: Path) -> None:
     (home / "file").touch()
     check = home_check(Settings(home=home / "file"))
     assert (check.level, check.found) == ("FAIL", f"{home}/file can't be written: Not a directory")
-    assert check.advice == "see SKILLBOX_HOME"
+    assert check.advice == "see SKILLBOX_HOME; `skillbox setup` makes one"
 
 
 def test_the_set_up_makes_it_for_its_user_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

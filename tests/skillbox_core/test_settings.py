@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from skillbox_core.base.home import find_home, load_env_file
 from skillbox_core.errors import SettingsError
-from skillbox_core.settings import Settings, find_home, load_env_file, load_settings
+from skillbox_core.settings import Settings, load_settings
 
 DIGEST = f"sha256:{'0' * 64}"
 
@@ -16,6 +17,7 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
         if name.startswith("SKILLBOX_") or name == "DOCKER_HOST":
             monkeypatch.delenv(name)
+    (tmp_path / "home").mkdir()
     monkeypatch.setenv("SKILLBOX_HOME", str(tmp_path / "home"))
 
 
@@ -33,7 +35,7 @@ def test_the_defaults_are_those_of_the_readme() -> None:
     assert (settings.max_output_size, settings.max_skill_size) == (1_048_576, 52_428_800)
     assert (settings.s3_bucket_skills, settings.s3_bucket_executions) == ("skills", "executions")
     assert (settings.s3_use_ssl, settings.max_concurrent_execs) == (False, 10)
-    assert settings.database_url.startswith("sqlite:///")
+    assert settings.database == settings.home / "skillbox.db"
 
 
 @pytest.mark.parametrize(
@@ -46,9 +48,7 @@ def test_the_defaults_are_those_of_the_readme() -> None:
         ("RUNTIME", "runsc", "runtime", "runsc"),
         ("RUNTIME", "io.containerd.kata.v2", "runtime", "io.containerd.kata.v2"),
         ("IMAGE_ALIASES", "bash:5=local:1, a=b", "image_aliases", {"bash:5": "local:1", "a": "b"}),
-        ("DB_DSN", "postgres://u@h/d", "database_url", "postgresql+psycopg://u@h/d"),
-        ("DB_DSN", "postgresql://u@h/d", "database_url", "postgresql+psycopg://u@h/d"),
-        ("DB_DSN", "sqlite:///x.db", "database_url", "sqlite:///x.db"),
+        ("DB_DSN", "postgres://u@h/d", "database", "postgres://u@h/d"),
         ("DOCKER_HOST", "tcp://engine:1", "engine_url", "tcp://engine:1"),
         ("LOG_LEVEL", "DEBUG", "log_level", "DEBUG"),
     ],
@@ -119,7 +119,6 @@ def test_a_mistyped_setting_is_refused_not_passed_over(monkeypatch: pytest.Monke
 
 
 def test_a_mistyped_line_of_the_env_file_is_refused_too(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "home").mkdir()
     (tmp_path / "home" / ".env").write_text("SKILLBOX_RUNTIM=runsc\n")
     # What the file puts into the environment is taken out again.
     monkeypatch.setenv("SKILLBOX_RUNTIM", "")
@@ -177,7 +176,6 @@ def test_the_home_is_the_nearest_one_upwards(monkeypatch: pytest.MonkeyPatch, tm
 @pytest.mark.parametrize("what", ["not UTF-8", "of another user", "in a home of another user"])
 def test_an_env_file_that_can_not_be_read_is_named(what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     env_file = tmp_path / "home" / ".env"
-    env_file.parent.mkdir()
     env_file.write_bytes(b"SKILLBOX_RUNTIME=\xe9\n")
 
     def refuse(*_: object, **__: object) -> None:

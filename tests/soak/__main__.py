@@ -19,7 +19,7 @@ from pathlib import Path
 from prefect.context import refresh_global_settings_context
 
 from skillbox_core import Runner
-from skillbox_core.settings import load_env_file
+from skillbox_core.base.home import load_env_file
 from tests.services.postgres import postgres
 from tests.services.prefect import PrefectServer, prefect_server
 from tests.soak.ground import Ground

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from prefect.context import refresh_global_settings_context
 from prefect.runtime import flow_run
 
+from skillbox_core.base.home import load_env_file
 from skillbox_core.errors import InfrastructureError, SettingsError
 from skillbox_core.installation import Installation
-from skillbox_core.settings import Settings, load_env_file, load_settings
+from skillbox_core.settings import Settings, check_installation, load_settings
 
 if TYPE_CHECKING:
     from prefect_skillbox.config.blocks import SkillboxInstallation
@@ -30,13 +31,14 @@ def installation_settings(block: str | None = None) -> Settings:
             each flow run.
 
     Raises:
-        SettingsError: A setting is wrong, or there is no such block.
+        SettingsError: A setting is wrong, there is no such block, or nobody has made the installation.
     """
-    own = load_settings()
-    if block is None:
-        return own
-    run = flow_run.get_id()
-    return (_block(block, run) if run else _block.__wrapped__(block, None)).settings(own)
+    settings = load_settings()
+    if block is not None:
+        run = flow_run.get_id()
+        settings = (_block(block, run) if run else _block.__wrapped__(block, None)).settings(settings)
+    check_installation(settings)
+    return settings
 
 
 @lru_cache(maxsize=32)

@@ -27,7 +27,6 @@ from prefect.cache_policies import (
 )
 from prefect.context import TaskRunContext
 from prefect.tasks import task_input_hash
-from sqlalchemy import make_url
 
 from prefect_skillbox.config.installation import installation_for, installation_settings
 from prefect_skillbox.execution.owner import current_owner
@@ -40,6 +39,7 @@ from skillbox_core.run.canonical import canonical_input
 from skillbox_core.run.loading import load_skill
 from skillbox_core.sandbox.images import ready_image
 from skillbox_core.settings import Settings
+from skillbox_core.storage.database import identity
 
 
 @dataclass
@@ -227,6 +227,6 @@ def _order(value: Any) -> Any:
 
 def _place(settings: Settings) -> list[str]:
     """What tells installations apart: their name, their database and their store, without the passwords."""
-    database = make_url(settings.database_url).render_as_string(hide_password=True)
+    database = identity(settings.database)
     store = settings.s3_endpoint or str(settings.home)
     return [settings.instance, database, store, settings.s3_bucket_skills, settings.s3_bucket_executions]

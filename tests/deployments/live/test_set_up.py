@@ -12,12 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from dotenv import dotenv_values
 
 from deployments.local import common, engine, images, main, venv
 from deployments.local import prefect_server as set_up
-from deployments.local.common import SetupError, merge_env, parse_env, running_daemon, start_daemon
+from deployments.local.common import SetupError, running_daemon, start_daemon
 from skillbox_core import Runner
+from skillbox_core.base import env_file
 from skillbox_core.operations.doctor import prefect_check
 from tests.services.prefect import PrefectServer, prefect_server
 from tests.services.process import free_port
@@ -123,37 +123,6 @@ def checkout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(
-    "value",
-    [
-        "plain",
-        "/with blanks",
-        "it's",
-        'say "so"',
-        "a'b\"c",
-        "$HOME `id` #!",
-        "a\\nb 'c'",
-        "back\\",
-        "",
-        "a=b,c=d",
-    ],
-)
-def test_a_value_is_the_same_to_a_shell_to_prefect_and_to_the_set_up(tmp_path: Path, value: str) -> None:
-    file = tmp_path / ".env"
-    file.write_text(merge_env("OTHER='as it is'\nNAME=old\n", {"NAME": value, "LAST": "x"}, ["NAME", "LAST"]))
-    script = f"set -eua; . {file}; set +a; printenv NAME"
-    said = subprocess.run(["bash", "-c", script], stdout=subprocess.PIPE, text=True, check=True)
-    assert said.stdout == f"{value}\n"
-    for read in (dict(dotenv_values(file, interpolate=False)), parse_env(file.read_text())):
-        assert read == {"OTHER": "as it is", "NAME": value, "LAST": "x"}
-
-
-@pytest.mark.parametrize("value", ["two\nlines", "it's $5"])
-def test_a_value_that_a_shell_and_prefect_would_read_apart_is_refused(value: str) -> None:
-    with pytest.raises(SetupError, match="can't stand in"):
-        merge_env("", {"NAME": value}, ["NAME"])
-
-
 def test_a_mount_below_a_path_with_a_blank_is_found() -> None:
     mounts = "tmpfs /a\\040b/c tmpfs rw 0 0\nnone /plain/\\134x tmpfs rw 0 0\n"
     assert engine.mount_points(mounts) == ["/a b/c", "/plain/\\x"]
@@ -190,6 +159,23 @@ def test_notes_of_a_killed_engine_do_not_keep_the_next_from_its_start(checkout: 
         finally:
             os.killpg(other.pid, signal.SIGKILL)
             other.wait()
+
+
+def test_without_root_and_engine_the_set_up_says_so_before_it_begins(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "is_root", lambda: False)
+    monkeypatch.setattr(venv, "ensure_venv", lambda: pytest.fail("packages would be installed"))
+    with pytest.raises(SetupError, match=r"no container engine answers\. Install Docker"):
+        main.up()
+
+
+def test_the_set_up_writes_where_the_installation_is(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "check_possible", lambda: None)
+    monkeypatch.setattr(main, "_python_side", lambda: {"PREFECT_API_URL": "http://127.0.0.1:1/api"})
+    monkeypatch.setattr(main, "_container_side", lambda: ("unix:///s", {}))
+    main.up()
+    assert env_file.read(checkout / "state" / ".env")["SKILLBOX_HOME"] == str(checkout / "state")
 
 
 @pytest.mark.parametrize("harm", ["mode", "owner", "link"])
@@ -250,6 +236,15 @@ def test_an_engine_that_wants_tls_is_refused_with_what_to_do(
     assert subprocess.run(command, cwd=Path(__file__).parents[3], timeout=60).returncode == 2
     assert "DOCKER_TLS_VERIFY asks for TLS" in capfd.readouterr().err
     assert not (checkout / "s").exists()
+
+
+@pytest.mark.parametrize("name", ["SKILLBOX_DOCKER_HOST", "DOCKER_HOST"])
+def test_an_address_that_is_not_spoken_is_refused_with_the_way_out(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv(name, "ssh://me@far")
+    with pytest.raises(SetupError, match=r"ssh:// to an engine \(ssh://me@far\): `ssh -nNT -L"):
+        main.up()
 
 
 @pytest.mark.parametrize("where", ["environment", "file"])

@@ -6,8 +6,15 @@ from typing import Any
 
 import pytest
 
-from skillbox_core.operations.advisories import HOLES, Hole, is_distribution_build, open_holes, parse_version
-from skillbox_core.operations.engine_checks import Check, engine_checks, holes_check
+from skillbox_core.operations.advisories import (
+    HOLES,
+    Hole,
+    advisories,
+    is_distribution_build,
+    open_holes,
+    parse_version,
+)
+from skillbox_core.operations.engine_checks import Check, advisories_check, components, engine_checks, with_command
 
 
 @pytest.mark.parametrize(
@@ -72,10 +79,10 @@ def test_a_distributions_build_is_told_by_its_version(component: str, version: s
     ("here", "version", "level", "said"),
     [
         ("", "1.2", "FAIL", "CVE-1"),
-        ("", "1.2+dfsg1", "WARN", "back-ports unknown"),
-        ("the sandbox has none", "1.2", "WARN", "CVE-1"),
+        ("", "1.2+dfsg1", "WARN", "may have back-ports"),
+        ("the sandbox has none", "1.2", "WARN", "leaves none of them a way"),
         ("", "1.3", "OK", "none known"),
-        ("", "", "WARN", "not said"),
+        ("", "", "WARN", "version unknown: engine"),
     ],
 )
 def test_an_open_hole_is_a_failure_where_nothing_else_stands_before_it(
@@ -83,7 +90,7 @@ def test_an_open_hole_is_a_failure_where_nothing_else_stands_before_it(
 ) -> None:
     hole = Hole("engine", ("CVE-1",), ("1.3",), "bad", here)
     monkeypatch.setattr(open_holes, "__defaults__", ((hole,),))
-    check = holes_check("engine", version)
+    check = advisories_check({"engine": version}, advisories({"engine": version}))
     assert (check.level, said in check.found) == (level, True), check
 
 
@@ -142,5 +149,30 @@ def test_an_engine_without_a_recent_api_is_refused() -> None:
 
 def test_an_engine_that_says_nothing_is_not_called_safe() -> None:
     checks = by_part({}, {})
-    assert {checks[f"holes in {name}"].level for name in ("engine", "runc", "containerd", "kernel")} == {"WARN"}
+    check = advisories_check(components({}, {}), advisories(components({}, {})))
+    assert (check.level, check.found) == ("WARN", "version unknown: engine, containerd, runc, kernel")
     assert checks["seccomp"].level == "FAIL"
+
+
+def test_advisories_are_one_line_with_their_count_and_where_the_list_is() -> None:
+    versions = {"engine": "29.5.1", "runc": "1.2.8", "containerd": "v2.3.1"}
+    check = advisories_check(versions, advisories(versions))
+    assert (check.level, check.advice) == ("WARN", "`skillbox doctor --advisories` lists them")
+    assert check.found == "2 known against engine 29.5.1, runc 1.2.8; the sandbox leaves none of them a way"
+    assert [(a.id, a.component, a.fixed) for a in advisories(versions)] == [
+        ("CVE-2026-17106", "engine", ("29.7.0",)),
+        ("CVE-2026-41579", "runc", ("1.3.6", "1.4.3")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("check", "advice"),
+    [
+        (Check("x", "OK", "fine"), ""),
+        (Check("x", "WARN", "odd"), "`skillbox doctor` again"),
+        (Check("x", "FAIL", "odd", "see SKILLBOX_DB_DSN"), "see SKILLBOX_DB_DSN, then `skillbox doctor` again"),
+        (Check("x", "FAIL", "odd", "`chmod 700 x`"), "`chmod 700 x`"),
+    ],
+)
+def test_every_finding_ends_in_a_command(check: Check, advice: str) -> None:
+    assert with_command(check).advice == advice

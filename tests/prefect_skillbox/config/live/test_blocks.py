@@ -67,7 +67,7 @@ def test_an_installation_can_be_kept_in_prefect_and_its_secrets_are_not_shown(na
     settings = installation_settings(name)
     assert (settings.instance, settings.image_allowlist, dict(settings.image_aliases)) == ("team", ("a",), {"a": "b"})
     assert (settings.s3_endpoint, settings.s3_secret_key, settings.s3_use_ssl) == ("store:9000", CANARY, True)
-    assert settings.database_url == f"postgresql+psycopg://u:{CANARY}@db/x"
+    assert settings.database == f"postgresql://u:{CANARY}@db/x"
     assert (settings.max_timeout, settings.default_memory) == ("1m", Settings().default_memory)
     assert CANARY not in repr(settings) + repr(SkillboxInstallation.load(name))
     with get_client(sync_client=True) as client:

@@ -38,7 +38,7 @@ def test_a_constraint_is_resolved_by_what_is_stored_and_errors_say_what_is_there
     push(store, tmp_path, "1.1.0", "1.2.0", "1.10.0", "2.0.0", "2.1.0-rc.1")
     for asked, version in {"^1.2": "1.10.0", "~1.1": "1.1.0", "": "2.0.0", "^2.1.0-rc.0": "2.1.0-rc.1"}.items():
         assert store.registry.resolve("default", "echo", asked) == version
-    with pytest.raises(SkillNotFoundError, match=r"no version \^3 of skill echo \(there is 2\.1\.0-rc\.1, 2\.0\.0"):
+    with pytest.raises(SkillNotFoundError, match=r"no version \^3 of skill echo in .* \(there is 2\.1\.0-rc\.1"):
         store.registry.resolve("default", "echo", "^3")
     with pytest.raises(SkillNotFoundError, match=r"did you mean echo\?"):
         store.registry.resolve("default", "ehco", "^3")
@@ -133,7 +133,7 @@ def test_records_of_the_first_schema_say_they_asked_for_what_they_got(tmp_path: 
             " files_list, files_skipped, duration_ms, idempotency_key, request_digest, owner_attempt, instance,"
             " created_at) VALUES ('1','a','1.2.0','t','success',1,'{}','','','[]','[]',1,'k','d',0,'i','2026-01-01')"
         )
-    with database.Database(f"sqlite:///{path}").session():
+    with database.Database(f"sqlite:///{path}").session(make=True):
         pass
     with sqlite3.connect(path) as new:
         assert new.execute("SELECT asked_version FROM executions").fetchall() == [("1.2.0",)]

@@ -226,7 +226,7 @@ def test_a_database_is_described_without_the_passwords_in_its_url() -> None:
 
 def test_a_database_of_a_newer_skillbox_is_refused_by_its_revision(store: Installation) -> None:
     database = store.executions._database
-    with database.session() as session:
+    with database.session(make=True) as session:
         session.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '9999'"))
     with pytest.raises(SettingsError, match=r"newer Skillbox \(revision 9999"):
         Installation.from_settings(store.settings).executions.list("default")
@@ -235,8 +235,12 @@ def test_a_database_of_a_newer_skillbox_is_refused_by_its_revision(store: Instal
 
 def test_a_home_that_cannot_be_made_is_said_to_be_so(installation: Settings, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SettingsError, match="can't be made: Not a directory") as caught:
-        Installation.from_settings(installation.model_copy(update={"home": tmp_path / "file" / "home"}))
+    store = Installation.from_settings(installation.model_copy(update={"home": tmp_path / "file" / "home"}))
+    with (
+        pytest.raises(SettingsError, match="can't be made: Not a directory") as caught,
+        store.executions._database.session(make=True),
+    ):
+        pass
     assert "SKILLBOX_HOME" in str(caught.value)
     assert "password" not in str(caught.value)
 
@@ -248,7 +252,7 @@ def test_many_processes_may_meet_an_empty_database(database_url: str, tmp_path: 
 
         def use(full: str = full, errors: list[BaseException] = errors) -> None:
             try:
-                with Database(full).session():
+                with Database(full).session(make=True):
                     pass
             except BaseException as error:
                 errors.append(error)
@@ -272,7 +276,7 @@ def test_the_head_is_the_newest_migration_and_makes_the_tables_of_the_models(tmp
 
     assert ScriptDirectory(str(Path(home).parent / "migrations")).get_current_head() == HEAD
     database = Database(f"sqlite:///{tmp_path / 'x.db'}")
-    with database.session():
+    with database.session(make=True):
         pass
     with database._engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE})
