@@ -39,6 +39,9 @@ _ENDINGS = re.compile(rb"\r?\n|\r(?=[^\n])")
 """What ends a line: a newline, with a carriage return before it or not; or a carriage return that something follows,
 which overwrites the line. Of one at the end of what has come so far it is not known yet."""
 
+_BLANK = re.compile(rb"(?:\s|\x1b\[[0-9;?]*[A-Za-z])*")
+"""What only wipes a line out: blanks, and codes such as "erase in line" (ECMA-48, CSI)."""
+
 
 class Demultiplexer:
     """Takes the stream apart, whatever pieces it comes in."""
@@ -143,7 +146,7 @@ class LineReader:
             start = ending.end()
             if ending[0].endswith(b"\n"):
                 yield from self._line(stream, self._final(stream, text))
-            elif text.strip():
+            elif not _BLANK.fullmatch(text):
                 self._overwritten[stream] = text
                 for line in _broken(stream, self.redactor.data(text)):
                     yield Line(stream, line.text, passing=True)
@@ -161,7 +164,7 @@ class LineReader:
     def _final(self, stream: Stream, text: bytes) -> bytes:
         """What is left to be seen of a line: its last state, or the one before where that only wiped it out."""
         before = self._overwritten.pop(stream, None)
-        return text if text.strip() or before is None else before
+        return before if before is not None and _BLANK.fullmatch(text) else text
 
     def _line(self, stream: Stream, line: bytes) -> Iterator[Line | Announcement]:
         announcement = self._announcement(line)

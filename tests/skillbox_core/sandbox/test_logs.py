@@ -175,6 +175,7 @@ def test_any_bytes_become_text_that_a_database_takes(data: bytes) -> None:
         ([b"1%\r", b"2%\r", b"3%\r", b"\n"], ["1%*", "2%*", "3%"]),
         ([b"3%\r"], ["3%"]),
         ([b"3%\r    \r\n", b"next\n"], ["3%*", "3%", "next"]),
+        ([b"3%\r\x1b[2K", b"\r\x1b[?25h\n"], ["3%*", "3%"]),
         ([b"a\r\nb\r", b"\nc\r\r\n"], ["a", "b", "c"]),
         ([b"\r\n\r\r\na\n"], ["", "", "a"]),
         ([b"1%\r" * 3 + b"x" * 40_000 + b"\r100%\n"],
