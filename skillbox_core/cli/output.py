@@ -93,13 +93,17 @@ def table(
     left_out = list(spare)
     while _width(least_of[name] for name in widths) > console.width and left_out:
         widths.pop(left_out.pop(0))
+    for name in short:
+        # To the last character: Rich would rather take room from columns that must stay whole.
+        room = console.width - _width(width for other, width in widths.items() if other != name) - 2
+        widths[name] = min(widths[name], max(room, _SHORT))
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     for name, width in widths.items():
-        one_line = name in whole or name in short
-        drawn.add_column(name, no_wrap=one_line, min_width=width if name in whole else None, overflow="ellipsis")
+        fixed = width if name in whole or name in short else None
+        drawn.add_column(name, no_wrap=fixed is not None, min_width=fixed, max_width=fixed, overflow="ellipsis")
     for texts in zip(*(cells[name] for name in widths), strict=True):
         drawn.add_row(*texts)
-    least = _width(width if name in whole else min(width, 8) for name, width in widths.items())
+    least = _width(width if name in whole or name in short else min(width, 8) for name, width in widths.items())
     console.print(drawn, width=max(console.width, least), crop=False)
 
 
