@@ -34,3 +34,20 @@ class Reason(StrEnum):
     """The request or the skill itself is wrong."""
     INFRASTRUCTURE = "infrastructure"
     """The engine, the storage or the database failed; the skill is not to blame."""
+
+
+class Category(StrEnum):
+    """What kind of thing a diagnosis is about. The values are a stable contract; those of `Reason` are among them."""
+
+    EXIT = "exit"
+    NETWORK = "network"
+    """A skill failed, and says that it could not reach the network."""
+    OOM = "oom"
+    DISK = "disk"
+    PIDS = "pids"
+    OUTPUT = "output"
+    POLICY = "policy"
+    INPUT = "input"
+    INFRASTRUCTURE = "infrastructure"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"

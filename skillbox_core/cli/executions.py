@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 import sys
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from skillbox_core.base.text import harmless
-from skillbox_core.cli.output import note, print_json, table
+from skillbox_core.cli.output import note, print_json, print_row, table
 from skillbox_core.status import Status
 
 if TYPE_CHECKING:
@@ -53,37 +55,29 @@ def list_(
             else f"no executions of tenant {tenant} in {executions.place} yet; `skillbox run NAME` makes one"
         )
         return
-    table(
-        ["ID", "SKILL", "STATUS", "REASON", "DURATION", "CREATED (UTC)"],
-        [
-            [
-                row.id,
-                f"{row.skill_name}@{row.skill_version}",
-                row.status,
-                row.reason or "",
-                f"{row.duration_ms / 1000:.2f} s" if row.finished_at else "",
-                f"{_utc(row.created_at):%Y-%m-%d %H:%M:%SZ}",
-            ]
-            for row in rows
-        ],
-        whole=("ID", "SKILL"),
-        spare=("REASON", "DURATION", "CREATED (UTC)", "STATUS"),
-    )
+    if sys.stdout.isatty():
+        _draw(rows)
+        return
+    for row in rows:
+        created = f"{_utc(row.created_at):%Y-%m-%d %H:%M:%SZ}"
+        print_row([row.id, _skill(row), row.status, _reason(row), _duration(row), created])
 
 
 @app.command()
 def show(execution_id: Id, tenant: Tenant = "default", json_: Json = False) -> None:
-    """Show a record; with --json its RunResult."""
+    """Show a record; with --json its RunResult, with what else the record says beside it."""
     from skillbox_core.installation import Installation
 
     executions = Installation.from_settings().executions
     row = _find(executions, tenant, execution_id)
     if json_:
-        print_json(executions.result(tenant, row.id).model_dump(mode="json"))
+        # Where both have a key, they say the same; the RunResult's form is the one that is fixed.
+        print_json({**_summary(row), **_more(row), **executions.result(tenant, row.id).model_dump(mode="json")})
         return
     for key, value in _summary(row).items():
         if value not in (None, "", []):
             print(harmless(f"{key + ':':<14}{value}"))
+    _print_diagnosis(row)
     if row.output is not None:
         print("output:")
         print(json.dumps(json.loads(row.output), indent=2, ensure_ascii=True))
@@ -148,6 +142,78 @@ def _find(executions: ExecutionRecords, tenant: str, text: str) -> ExecutionRow:
     raise InvalidRequestError(f"more than one execution begins with {digits}", hint="give more of its digits")
 
 
+def age(passed: timedelta) -> str:
+    """How long ago something was, in one unit: `42s`, `5m`, `3h`, `12d`. Pure."""
+    seconds = max(int(passed.total_seconds()), 0)
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= size:
+            return f"{seconds // size}{unit}"
+    return f"{seconds}s"
+
+
+def _digits(ids: Sequence[str]) -> int:
+    """How many digits tell these ids apart."""
+    return next(count for count in range(SHORTEST, 33) if len({one[:count] for one in ids}) == len(ids))
+
+
+def _draw(rows: Sequence[ExecutionRow]) -> None:
+    """Draws records for a person: what tells them apart, what became of them, and why, on a line each."""
+    digits, now = _digits([row.id for row in rows]), datetime.now(UTC)
+    table(
+        ["ID", "SKILL", "STATUS", "AGE", "DURATION", "REASON"],
+        [
+            [row.id[:digits], _skill(row), row.status, age(now - _utc(row.created_at)), _duration(row), _reason(row)]
+            for row in rows
+        ],
+        whole=("ID", "SKILL", "STATUS", "AGE", "DURATION"),
+        short=("REASON",),
+        spare=("DURATION", "AGE", "STATUS"),
+    )
+
+
+def _skill(row: ExecutionRow) -> str:
+    return f"{row.skill_name}@{row.skill_version}"
+
+
+def _duration(row: ExecutionRow) -> str:
+    return f"{row.duration_ms / 1000:.2f} s" if row.finished_at else ""
+
+
+def _reason(row: ExecutionRow) -> str:
+    from skillbox_core.storage.execution_reads import diagnosis_of
+
+    diagnosis = diagnosis_of(row)
+    if diagnosis is None:
+        return ""
+    return diagnosis.summary if row.error else f"warning: {diagnosis.summary}"
+
+
+def _more(row: ExecutionRow) -> dict[str, object]:
+    """What a record says beside its summary and its result."""
+    from skillbox_core.storage.execution_reads import diagnosis_of
+
+    diagnosis = diagnosis_of(row)
+    return {
+        "diagnosis": asdict(diagnosis) if diagnosis else None,
+        "files_skipped": dict(json.loads(row.files_skipped)),
+    }
+
+
+def _print_diagnosis(row: ExecutionRow) -> None:
+    from skillbox_core.storage.execution_reads import diagnosis_of
+
+    if (diagnosis := diagnosis_of(row)) is None:
+        return
+    print(f"diagnosis:    {diagnosis.category}")
+    if not row.error:
+        print(harmless(f"warning:      {diagnosis.summary}"))
+    if diagnosis.resolution:
+        print(harmless(f"resolution:   {diagnosis.resolution}"))
+    if diagnosis.detail:
+        print("last lines of stderr:")
+        print(harmless("\n".join(f"  {line}" for line in diagnosis.detail.splitlines())))
+
+
 def _utc(moment: datetime) -> datetime:
     from skillbox_core.storage.tables import aware
 
@@ -169,6 +235,8 @@ def _summary(row: ExecutionRow) -> dict[str, object]:
         "duration_ms": row.duration_ms,
         "exit_code": row.exit_code,
         "peak_memory": row.peak_memory,
+        "memory_limit": row.memory_limit,
+        "file_memory": row.file_memory,
         "cpu_seconds": row.cpu_seconds,
         "image": row.image,
         "image_id": row.image_id,

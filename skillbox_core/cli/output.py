@@ -13,6 +13,8 @@ from skillbox_core.status import Reason, Status
 if TYPE_CHECKING:
     from skillbox_core.models import RunResult
 
+_SHORT = 8
+"""Characters of a column that may be cut, up to which it may be."""
 EXIT_FAILED = 1
 EXIT_INPUT = 2
 EXIT_TIMEOUT = 3
@@ -58,16 +60,24 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2 if sys.stdout.isatty() else None, ensure_ascii=True))
 
 
-def table(columns: list[str], rows: list[list[str]], *, whole: Collection[str] = (), spare: Sequence[str] = ()) -> None:
+def table(
+    columns: list[str],
+    rows: list[list[str]],
+    *,
+    whole: Collection[str] = (),
+    short: Collection[str] = (),
+    spare: Sequence[str] = (),
+) -> None:
     """A table: drawn on a terminal, tab-separated when piped.
 
     Args:
         whole: Columns that are never shortened: what is typed into the next command.
+        short: Columns that are cut to the room that there is, on one line.
         spare: Columns that are left out, one after the other, where a terminal is too narrow.
     """
     if not sys.stdout.isatty():
         for row in rows:
-            print("\t".join(harmless(cell).replace("\t", " ").replace("\n", " ") for cell in row))
+            print_row(row)
         return
     from rich.cells import cell_len
     from rich.console import Console
@@ -77,16 +87,29 @@ def table(columns: list[str], rows: list[list[str]], *, whole: Collection[str] =
     console = Console()
     cells = {name: [Text(harmless(row[at])) for row in rows] for at, name in enumerate(columns)}
     widths = {name: max(map(cell_len, (name, *(cell.plain for cell in cells[name])))) for name in columns}
+    for name in short:
+        cells[name] = [Text(" ".join(cell.plain.split())) for cell in cells[name]]
+    least_of = {name: min(width, _SHORT) if name in short else width for name, width in widths.items()}
     left_out = list(spare)
-    while _width(widths.values()) > console.width and left_out:
+    while _width(least_of[name] for name in widths) > console.width and left_out:
         widths.pop(left_out.pop(0))
+    for name in short:
+        # To the last character: Rich would rather take room from columns that must stay whole.
+        room = console.width - _width(width for other, width in widths.items() if other != name) - 2
+        widths[name] = min(widths[name], max(room, _SHORT))
     drawn = Table(box=None, pad_edge=False, header_style="bold")
     for name, width in widths.items():
-        drawn.add_column(name, no_wrap=name in whole, min_width=width if name in whole else None)
+        fixed = width if name in whole or name in short else None
+        drawn.add_column(name, no_wrap=fixed is not None, min_width=fixed, max_width=fixed, overflow="ellipsis")
     for texts in zip(*(cells[name] for name in widths), strict=True):
         drawn.add_row(*texts)
-    least = _width(width if name in whole else min(width, 8) for name, width in widths.items())
+    least = _width(width if name in whole or name in short else min(width, 8) for name, width in widths.items())
     console.print(drawn, width=max(console.width, least), crop=False)
+
+
+def print_row(row: list[str]) -> None:
+    """A row for a script: one line, tab-separated."""
+    print("\t".join(harmless(cell).replace("\t", " ").replace("\n", " ") for cell in row))
 
 
 def _width(columns: Iterable[int]) -> int:

@@ -64,7 +64,10 @@ def run_skill(
     if as_json:
         print(json.dumps(result.model_dump(mode="json"), ensure_ascii=True))
     else:
-        _report(result)
+        _show_output(result)
+    if not as_json or not result.ok:
+        note(_facts(result))
+    _explain(result)
     if download and result.files_list:
         for path in runner.installation.artifacts.extract(result.artifacts, download):
             note(f"saved {path}")
@@ -182,17 +185,32 @@ def _spinner(title: str, as_json: bool) -> Iterator[Callable[[str, str], None]]:
         yield above
 
 
-def _report(result: RunResult) -> None:
+def _show_output(result: RunResult) -> None:
     if result.has_output:
         print(json.dumps(result.output, indent=2, ensure_ascii=True))
     for path in result.files_list:
         note(f"file {path}")
+
+
+def _facts(result: RunResult) -> str:
+    """A run in one line."""
     usage = result.usage
-    parts = [f"{result.skill}@{result.version}", result.status.value, f"{result.duration_ms / 1000:.2f} s"]
+    ended = f"{result.status.value}: {result.reason.value}" if result.reason else result.status.value
+    parts = [f"{result.skill}@{result.version}", ended, f"{result.duration_ms / 1000:.2f} s"]
     if usage.peak_memory:
-        parts.append(f"peak {format_bytes(usage.peak_memory)}")
+        of = f" of {format_bytes(usage.memory_limit)}" if usage.memory_limit else ""
+        parts.append(f"container's peak {format_bytes(usage.peak_memory)}{of}")
     if usage.cpu_seconds is not None:
         parts.append(f"cpu {usage.cpu_seconds:.2f} s")
-    note(" · ".join([*parts, f"execution {result.execution_id}"]))
+    return " · ".join([*parts, f"execution {result.execution_id}"])
+
+
+def _explain(result: RunResult) -> None:
+    """Why it failed, in one line, or what a success should be warned of; and what helps."""
+    diagnosis = result.diagnosis
     if result.error:
         fail(result.error)
+    elif diagnosis:
+        note(f"warning: {diagnosis.summary}")
+    if diagnosis and diagnosis.resolution:
+        note(f"  {diagnosis.resolution}")

@@ -1,5 +1,6 @@
 """Values that pass between callers, steps and storage: small, immutable, picklable, free of live clients."""
 
+from skillbox_core.models.diagnosis import Diagnosis
 from skillbox_core.models.request import InputFile, RunOptions, RunRequest, Source
 from skillbox_core.models.result import (
     Artifacts,
@@ -25,6 +26,7 @@ from skillbox_core.models.steps import (
 
 __all__ = [
     "Artifacts",
+    "Diagnosis",
     "Ending",
     "Execution",
     "ExecutionCancelledError",

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 
 from skillbox_core.base.names import DEFAULT_TENANT
 from skillbox_core.errors import SkillboxError
+from skillbox_core.models.diagnosis import Diagnosis
 from skillbox_core.status import Reason, Status
 
 
@@ -22,8 +23,9 @@ class RunResult(BaseModel):
             are none.
         files_list: Paths of the files inside it; not in the JSON when there are none.
         logs: What the skill printed, capped; not in the JSON when empty.
-        error: What went wrong; None for a success.
+        error: What went wrong, the summary of the diagnosis; None for a success.
         reason: Why the status is `failed`; not part of the JSON.
+        diagnosis: Why it failed, or what a success should be warned of; None for any other. Not part of the JSON.
         usage: What the run used; not part of the JSON.
         artifacts: Its stored files with their digests; not part of the JSON.
     """
@@ -40,6 +42,7 @@ class RunResult(BaseModel):
     error: str | None = None
 
     reason: Reason | None = Field(default=None, exclude=True)
+    diagnosis: Diagnosis | None = Field(default=None, exclude=True)
     usage: Usage = Field(default_factory=lambda: Usage(), exclude=True)
     artifacts: Artifacts = Field(default_factory=lambda: Artifacts(), exclude=True)
     skill: str = Field(default="", exclude=True)
@@ -79,13 +82,17 @@ class Usage:
 
     Attributes:
         exit_code: Of the skill; 128 + n when signal n ended it.
-        peak_memory: Bytes, files in `/sandbox` and `/tmp` included.
+        peak_memory: Bytes that the container had at most, files in `/sandbox`, `/tmp` and `/dev/shm` included.
         cpu_seconds: User and system time of everything in the sandbox.
+        memory_limit: Bytes that the container may have: `resources.memory` and room for those files.
+        file_memory: Bytes of those files at the end.
     """
 
     exit_code: int | None = None
     peak_memory: int | None = None
     cpu_seconds: float | None = None
+    memory_limit: int | None = None
+    file_memory: int | None = None
 
 
 @dataclass(frozen=True)
@@ -137,7 +144,8 @@ class ExecutionError(SkillboxError):
     def of(cls, result: RunResult) -> ExecutionError:
         """The error of the matching class for a result that is not a success."""
         kind = _KINDS.get(result.status, ExecutionFailedError)
-        return kind(result.error or f"the execution ended as {result.status.value}", result=result)
+        hint = result.diagnosis.resolution or None if result.diagnosis else None
+        return kind(result.error or f"the execution ended as {result.status.value}", hint=hint, result=result)
 
 
 class ExecutionFailedError(ExecutionError):

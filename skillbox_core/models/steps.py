@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from skillbox_core.models.diagnosis import Diagnosis
 from skillbox_core.models.request import InputFile
 from skillbox_core.models.result import Artifacts, FileDigest, RunResult, Usage
 from skillbox_core.status import Reason, Status
@@ -122,18 +123,20 @@ class Outcome:
 
     Attributes:
         logs: What the skill printed, capped, sanitised and marked where it was cut.
-        oom: The kernel killed something in the sandbox for memory.
-        scratch_full: `/sandbox` had no room left at the end.
-        pids_full: The kernel refused the sandbox another process or thread.
+        stderr: The last lines that the skill wrote there.
+        oom_kills: Processes in the sandbox that the kernel killed for memory.
+        full: The file systems that had no room left at the end, by where they are mounted.
+        pids_refused: How often the kernel refused the sandbox another process or thread.
         collectable: The container is parked and its output can be read.
     """
 
     ending: Ending
     logs: str = ""
     usage: Usage = field(default_factory=Usage)
-    oom: bool = False
-    scratch_full: bool = False
-    pids_full: bool = False
+    stderr: str = ""
+    oom_kills: int = 0
+    full: tuple[str, ...] = ()
+    pids_refused: int = 0
     collectable: bool = False
     detail: str = ""
 
@@ -161,7 +164,9 @@ class Verdict:
     """The final word on an execution: what its record will say.
 
     Attributes:
+        error: The summary of the diagnosis of a failure.
         output: JSON text, or None.
+        diagnosis: Why it failed, or what a success should be warned of; None where `error` says it all.
     """
 
     status: Status
@@ -172,3 +177,4 @@ class Verdict:
     artifacts: Artifacts = field(default_factory=Artifacts)
     skipped: tuple[tuple[str, str], ...] = ()
     usage: Usage = field(default_factory=Usage)
+    diagnosis: Diagnosis | None = None

@@ -23,8 +23,7 @@ from skillbox_core.models import (
     Sandbox,
     Verdict,
 )
-from skillbox_core.run.verdict import failure, interrupted, judge
-from skillbox_core.status import Reason, Status
+from skillbox_core.run.verdict import failure, internal, interrupted, judge
 
 logger = logging.getLogger(__name__)
 
@@ -81,8 +80,7 @@ def run_lifecycle(steps: Steps, request: RunRequest, options: RunOptions) -> Run
         verdict = failure(error, outcome, output)
     except Exception as error:
         logger.exception("internal error in execution %s", execution.id)
-        message = f"internal error, {type(error).__name__}: {error}"
-        verdict = Verdict(Status.FAILED, Reason.INFRASTRUCTURE, message, logs=outcome.logs, usage=outcome.usage)
+        verdict = internal(error, outcome)
     except BaseException as interruption:
         try:
             steps.cleanup(execution, interrupted(interruption, outcome))

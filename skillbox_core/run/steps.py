@@ -37,7 +37,7 @@ from skillbox_core.sandbox.engine_errors import ContainerGoneError
 from skillbox_core.sandbox.environment import check_env, skill_environment
 from skillbox_core.sandbox.images import described, ready_image
 from skillbox_core.sandbox.logs import OnLog
-from skillbox_core.sandbox.policy import container_config
+from skillbox_core.sandbox.policy import container_config, memory_ceiling
 from skillbox_core.skills.archive import VENDOR
 from skillbox_core.skills.validation import find_breach
 from skillbox_core.status import Status
@@ -197,7 +197,7 @@ class Steps:
     def wait(self, execution: Execution, skill: LoadedSkill, sandbox: Sandbox) -> Outcome:
         """Follows the sandbox to its end, its deadline or its cancellation."""
         ends_at = self._ends_at.setdefault(sandbox.container_id, time.monotonic() + skill.timeout)
-        return follow.wait(
+        outcome = follow.wait(
             self._installation.engine,
             self._installation.connections,
             sandbox,
@@ -208,6 +208,7 @@ class Steps:
             on_log=self._on_log,
             cancel=self._cancel,
         )
+        return replace(outcome, usage=replace(outcome.usage, memory_limit=memory_ceiling(skill.memory, skill.scratch)))
 
     def collect_output(self, execution: Execution, skill: LoadedSkill, sandbox: Sandbox) -> Output:
         """Reads output.json and the files out of the parked sandbox, and checks the one by the skill's own word."""
@@ -232,7 +233,13 @@ class Steps:
         """Closes the record, then removes the container: in this order a crash between them runs nothing twice."""
         redact = self._redactor.text
         error = redact(verdict.error) if verdict.error else None
-        verdict = replace(verdict, error=error, logs=redact(verdict.logs))
+        diagnosis = verdict.diagnosis and replace(
+            verdict.diagnosis,
+            summary=redact(verdict.diagnosis.summary),
+            detail=redact(verdict.diagnosis.detail),
+            resolution=redact(verdict.diagnosis.resolution),
+        )
+        verdict = replace(verdict, error=error, logs=redact(verdict.logs), diagnosis=diagnosis)
         harvestable = taken_over = False
         try:
             result = self._installation.executions.close(execution, verdict)

@@ -20,6 +20,8 @@ COMMANDS = {"python": "python3", "node": "node", "bash": "bash"}
 SCRIPTS = "scripts"
 INPUT_FILES = "in/files"
 START = ".run"
+LANG = "C.UTF-8"
+"""Where neither the image nor the caller says one: without it, text that is not ASCII is bytes to many tools."""
 CHUNK = 256 * 1024
 
 
@@ -64,6 +66,8 @@ def start_script(lang: str, entrypoint: str, env: Mapping[str, str]) -> bytes:
     It removes its own file first, so that no secret stays on a file system.
     """
     lines = [f"rm -f /sandbox/{START}", "cd /sandbox"]
+    # What an image says is its own, and what the caller says comes after it.
+    lines.append(f'export LANG="${{LANG:-{LANG}}}"')
     lines += [f"export {name}={shlex.quote(value)}" for name, value in env.items()]
     lines.append(f"exec {COMMANDS[lang]} {shlex.quote(f'/sandbox/{SCRIPTS}/{entrypoint}')}")
     return ("\n".join(lines) + "\n").encode("utf-8", errors="surrogatepass")

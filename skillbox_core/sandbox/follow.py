@@ -10,6 +10,7 @@ import queue
 import threading
 import time
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any, Protocol
 
 from skillbox_core.base.cancel import CancelToken
@@ -35,6 +36,8 @@ SILENCE = 2.0
 """Seconds without a byte after which that rest counts as lost: something else in the container may keep stdout."""
 OUTAGE = 60.0
 """Seconds for which an engine that does not answer is waited for; a restart takes less."""
+FULL = ("/sandbox", "/tmp", "/dev/shm")  # noqa: S108 - places in the sandbox
+"""Of which file systems the supervisor says that they are full."""
 _PIECE = 4096
 """Bytes between two looks at the clock."""
 _TAIL = 20
@@ -76,10 +79,12 @@ def wait(
         with suppress(SkillboxError):
             engine.kill(sandbox.container_id)
     if stopped:
-        return Outcome(stopped, journal.text())
-    if journal.ended is not None:
-        return _outcome(journal.ended, journal.text())
-    return _post_mortem(follower.state, journal.text(), journal.refused)
+        outcome = Outcome(stopped, journal.text())
+    elif journal.ended is not None:
+        outcome = _outcome(journal.ended, journal.text())
+    else:
+        outcome = _post_mortem(follower.state, journal.text(), journal.refused)
+    return replace(outcome, stderr=journal.stderr())
 
 
 def _outcome(ended: Announcement, logs: str) -> Outcome:
@@ -89,15 +94,16 @@ def _outcome(ended: Announcement, logs: str) -> Outcome:
     usage = Usage(
         exit_code=None if late else ended.number("code", 255),
         peak_memory=ended.number("peak"),
+        file_memory=ended.number("files"),
         cpu_seconds=nanoseconds / 1e9 if nanoseconds is not None else None,
     )
     return Outcome(
         Ending.DEADLINE if late else Ending.EXITED,
         logs,
         usage,
-        oom=bool(ended.number("oom")),
-        scratch_full=ended.values.get("full") == "1",
-        pids_full=bool(ended.number("pids")),
+        oom_kills=ended.number("oom") or 0,
+        full=tuple(place for place in FULL if place in ended.values.get("full", "").split(",")),
+        pids_refused=ended.number("pids") or 0,
         collectable=True,
     )
 
@@ -121,7 +127,7 @@ def _post_mortem(state: dict[str, Any] | None, logs: str, refused: Announcement 
         Ending.LOST,
         logs,
         Usage(exit_code=code),
-        oom=bool(state.get("OOMKilled")),
+        oom_kills=int(bool(state.get("OOMKilled"))),
         detail=f"its container ended with code {code}" + (f": {state['Error']}" if state.get("Error") else ""),
     )
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
-from collections.abc import Iterable
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
 
 from skillbox_core.base.redaction import Redactor
-from skillbox_core.sandbox.logs import Announcement, CappedLog, Line, LineReader, OnLog
+from skillbox_core.sandbox.logs import Announcement, CappedLog, Line, LineReader, OnLog, State, Stream
+from skillbox_core.sandbox.tracebacks import Tracebacks
 
 _LOOKED_THROUGH = 100
 """Lines at the beginning of a log among which the supervisor's first word is, if the log has its beginning."""
@@ -21,6 +23,11 @@ OUTGROWN = (
 _ENGINE_KEEPS = 1_000_000
 _ENGINE_ADDS = 28
 """Bytes in the engine's file beside a line's own: source, time, lengths."""
+STATE_INTERVAL = 0.5
+"""Seconds at least between two states of a line that is overwritten, as they are shown."""
+_LAST_LINES = 40
+_LAST_CHARACTERS = 1_000
+"""How much of stderr's end is kept for whoever asks why the skill failed: lines, and characters of each."""
 
 logger = logging.getLogger(__name__)
 
@@ -32,23 +39,39 @@ class Journal:
         token: The word that the supervisor's announcements carry.
         max_log: Bytes that are kept.
         on_log: Told of each line, once; one that fails is told no more, and the run goes on.
+        clock: Seconds, monotonic.
 
     Attributes:
         ended: How the skill ended, as stderr has it.
         refused: Why it was not begun.
     """
 
-    def __init__(self, token: str, max_log: int, redactor: Redactor, on_log: OnLog | None) -> None:
+    def __init__(
+        self,
+        token: str,
+        max_log: int,
+        redactor: Redactor,
+        on_log: OnLog | None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.token, self._max_log, self._redactor, self._on_log = token, max_log, redactor, on_log
+        self._clock = clock
+        self._states: dict[Stream, str] = {}
+        self._shown: dict[Stream, float] = {}
         self._told: Counter[str] = Counter()
         self._known: Counter[str] = Counter()
         self.ended: Announcement | None = None
         self.refused: Announcement | None = None
         self._drained = False
-        self._reader, self._log = LineReader(token, redactor), CappedLog(max_log)
+        self._begin()
         self._before: CappedLog | None = None
         self._held: list[Line | Announcement] | None = None
         self._room: int | None = None
+
+    def _begin(self) -> None:
+        self._reader, self._log = LineReader(self.token, self._redactor), CappedLog(self._max_log)
+        self._tracebacks = Tracebacks(self._clock)
+        self._errors: deque[str] = deque(maxlen=_LAST_LINES)
 
     @property
     def complete(self) -> bool:
@@ -63,7 +86,7 @@ class Journal:
         """
         if self._told:
             self._before = self._before if self._held is not None else self._log
-        self._reader, self._log = LineReader(self.token, self._redactor), CappedLog(self._max_log)
+        self._begin()
         self._known, self._drained, self._held = self._told.copy(), False, []
         self._room = _ENGINE_KEEPS
 
@@ -72,9 +95,15 @@ class Journal:
         self._take(self._reader.feed(data))
 
     def settle(self) -> None:
-        """Decides, now that nothing more came at once, whether the log that is read again has its beginning."""
+        """Passes on what waited for more, now that nothing more came at once.
+
+        That decides whether a log that is read again has its beginning.
+        """
         if self._held:
             self._resume(self._held)
+        if self._held is None:
+            self._flush()
+        self._show_states()
 
     def finish(self) -> None:
         """Takes unfinished lines as they are: there is no more to come."""
@@ -85,10 +114,14 @@ class Journal:
         """The log as it is kept."""
         return self._log.text()
 
+    def stderr(self) -> str:
+        """The last lines of stderr."""
+        return "\n".join(self._errors)
+
     def _take(self, items: Iterable[Line | Announcement]) -> None:
         for item in items:
             if self._held is None:
-                self._put(item)
+                self._arrange(item)
                 continue
             # The streams travel apart: a skill's first lines can be before the word that announces them.
             self._held.append(item)
@@ -103,22 +136,54 @@ class Journal:
             self._log, mark = (self._before, _TAKEN_UP) if self._before else (self._log, BEGINNING_LOST)
             self._log.add(mark)
         for item in held:
-            self._put(item)
+            self._arrange(item)
 
-    def _put(self, item: Line | Announcement) -> None:
+    def _arrange(self, item: Line | Announcement) -> None:
         if isinstance(item, Announcement):
+            # The end of stdout can come in the middle of what stderr says.
+            if item.word != "drained":
+                self._flush()
             self.ended = item if item.word == "ended" else self.ended
             self._drained = self._drained or item.word == "drained"
             self.refused = item if item.word == "refused" else self.refused
+        elif item.passing:
+            self._pass(item)
+        else:
+            for line in self._tracebacks.put(item):
+                self._put(line)
+
+    def _flush(self) -> None:
+        for line in self._tracebacks.flush():
+            self._put(line)
+
+    def _put(self, line: Line) -> None:
+        self._watch_room(line)
+        self._log.add(line.text)
+        if line.stream == "stderr":
+            self._errors.append(line.text[:_LAST_CHARACTERS])
+        self._states.pop(line.stream, None)
+        if self._known[line.stream] > 0:
+            self._known[line.stream] -= 1
             return
-        self._watch_room(item)
-        self._log.add(item.text)
-        if self._known[item.stream] > 0:
-            self._known[item.stream] -= 1
-            return
-        self._told[item.stream] += 1
+        self._told[line.stream] += 1
         if self._on_log:
-            self._tell(self._on_log, item)
+            self._tell(self._on_log, line.stream, line.text)
+
+    def _pass(self, line: Line) -> None:
+        """A state is shown while it lasts, and neither kept nor counted: how many are shown depends on the clock."""
+        self._watch_room(line)
+        if self._known[line.stream] == 0:
+            self._states[line.stream] = line.text
+            self._show_states()
+
+    def _show_states(self) -> None:
+        now = self._clock()
+        due = [one for one in self._states if one not in self._shown or now - self._shown[one] >= STATE_INTERVAL]
+        for stream in due:
+            self._shown[stream] = now
+            text = State(self._states.pop(stream))
+            if self._on_log:
+                self._tell(self._on_log, stream, text)
 
     def _watch_room(self, line: Line) -> None:
         """Says so once in a log that is read from the engine, and is longer than the engine keeps."""
@@ -129,9 +194,9 @@ class Journal:
             self._room = None
             self._log.add(OUTGROWN)
 
-    def _tell(self, on_log: OnLog, line: Line) -> None:
+    def _tell(self, on_log: OnLog, stream: Stream, text: str) -> None:
         try:
-            on_log(line.stream, line.text)
+            on_log(stream, text)
         except TimeoutError:
             # An alarm that the caller has set may go off in here, and is meant for the run. What Prefect raises so is
             # no Exception.

@@ -6,6 +6,7 @@ The stream's frames have a header of eight bytes: stream (1 stdout, 2 stderr), t
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -16,7 +17,12 @@ from skillbox_core.errors import EngineError
 
 Stream: TypeAlias = Literal["stdout", "stderr"]
 OnLog: TypeAlias = Callable[[Stream, str], None]
-"""Called with the stream and one line without its newline."""
+"""Called with the stream and one line without its newline; with a `State` where it is a line that is overwritten."""
+
+
+class State(str):
+    """What a line says that the skill goes on to overwrite, such as a progress bar. The log keeps the last one only."""
+
 
 MAX_LINE = 16 * 1024
 """A longer line is broken into several, as the engine itself does in its logs."""
@@ -27,6 +33,14 @@ MAX_NUMBER = 2**62
 _HEADER = struct.Struct(">BxxxL")
 _STREAMS: dict[int, Stream] = {1: "stdout", 2: "stderr"}
 _MARK = b"\x1eskillbox "
+_SEVERAL = re.compile(rb"\r{2,}")
+"""Carriage returns that mean no more than one. Taken out first, or a flood of them would be looked at from each one."""
+_ENDINGS = re.compile(rb"\r?\n|\r(?=[^\n])")
+"""What ends a line: a newline, with a carriage return before it or not; or a carriage return that something follows,
+which overwrites the line. Of one at the end of what has come so far it is not known yet."""
+
+_BLANK = re.compile(rb"(?:\s|\x1b\[[0-9;?]*[A-Za-z])*")
+"""What only wipes a line out: blanks, and codes such as "erase in line" (ECMA-48, CSI)."""
 
 
 class Demultiplexer:
@@ -67,10 +81,15 @@ def stdout_of(chunks: Iterable[bytes], errors: bytearray, max_errors: int = 4096
 
 @dataclass(frozen=True)
 class Line:
-    """One line a skill printed."""
+    """One line a skill printed.
+
+    Attributes:
+        passing: It ended in a carriage return, as a progress bar's states do: the rest of its line overwrites it.
+    """
 
     stream: Stream
     text: str
+    passing: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +121,7 @@ class LineReader:
     _frames: Demultiplexer = field(default_factory=Demultiplexer)
     _partial: dict[Stream, bytearray] = field(default_factory=lambda: {"stdout": bytearray(), "stderr": bytearray()})
     _held_blank: set[Stream] = field(default_factory=set)
+    _overwritten: dict[Stream, bytes] = field(default_factory=dict)
 
     def feed(self, data: bytes) -> Iterator[Line | Announcement]:
         """Lines as they are complete, and announcements."""
@@ -114,27 +134,39 @@ class LineReader:
     def finish(self) -> Iterator[Line]:
         """Unfinished lines, once the stream has ended."""
         for stream, partial in self._partial.items():
-            if partial:
-                yield from _broken(stream, self.redactor.data(bytes(partial)), ended=False)
-                partial.clear()
+            if rest := self._final(stream, bytes(partial).removesuffix(b"\r")):
+                yield from _broken(stream, self.redactor.data(rest))
+            partial.clear()
         self._held_blank.clear()
 
     def _split(self, stream: Stream, partial: bytearray) -> Iterator[Line | Announcement]:
-        start = 0
-        while (end := partial.find(b"\n", start)) >= 0:
-            yield from self._line(stream, bytes(partial[start:end]))
-            start = end + 1
-        del partial[:start]
+        start, data = 0, _SEVERAL.sub(b"\r", bytes(partial))
+        for ending in _ENDINGS.finditer(data):
+            text = data[start : ending.start()]
+            start = ending.end()
+            if ending[0].endswith(b"\n"):
+                yield from self._line(stream, self._final(stream, text))
+            elif not _BLANK.fullmatch(text):
+                self._overwritten[stream] = text
+                for line in _broken(stream, self.redactor.data(text)):
+                    yield Line(stream, line.text, passing=True)
+        partial[:] = data[start:]
         # Seldom, because all of it is looked through.
         if len(partial) > 2 * MAX_LINE:
             shown, held = self.redactor.divide(bytes(partial))
             while len(shown) > MAX_LINE:
                 cut = _character_boundary(shown, MAX_LINE)
-                yield from self._line(stream, shown[:cut], ended=False)
+                self._overwritten.pop(stream, None)
+                yield from self._line(stream, shown[:cut])
                 shown = shown[cut:]
             partial[:] = shown + held
 
-    def _line(self, stream: Stream, line: bytes, *, ended: bool = True) -> Iterator[Line | Announcement]:
+    def _final(self, stream: Stream, text: bytes) -> bytes:
+        """What is left to be seen of a line: its last state, or the one before where that only wiped it out."""
+        before = self._overwritten.pop(stream, None)
+        return before if before is not None and _BLANK.fullmatch(text) else text
+
+    def _line(self, stream: Stream, line: bytes) -> Iterator[Line | Announcement]:
         announcement = self._announcement(line)
         # Of stdout the supervisor says one thing, that it is at its end; of all else it speaks on stderr.
         if announcement and (announcement.word == "drained") == (stream == "stdout"):
@@ -148,7 +180,7 @@ class LineReader:
         if not line:
             self._held_blank.add(stream)
             return
-        yield from _broken(stream, self.redactor.data(line), ended=ended)
+        yield from _broken(stream, self.redactor.data(line))
 
     def _announcement(self, line: bytes) -> Announcement | None:
         prefix = _MARK + self.token.encode() + b" "
@@ -158,13 +190,13 @@ class LineReader:
         return Announcement(word, dict(pair.split("=", 1) for pair in pairs if "=" in pair))
 
 
-def _broken(stream: Stream, line: bytes, *, ended: bool) -> Iterator[Line]:
-    """A line in lines that are not too long; the carriage return before its end is no part of it."""
+def _broken(stream: Stream, line: bytes) -> Iterator[Line]:
+    """A line in lines that are not too long."""
     while len(line) > MAX_LINE:
         cut = _character_boundary(line, MAX_LINE)
         yield Line(stream, decode(line[:cut]))
         line = line[cut:]
-    yield Line(stream, decode(line.removesuffix(b"\r") if ended else line))
+    yield Line(stream, decode(line))
 
 
 def decode(data: bytes) -> str:

@@ -26,14 +26,28 @@ number() { # FILE: its first word
     read -r value _ <"$1" && echo "$value"
 }
 
+full() { # FOLDER...: those of them in which not a byte more can be written, joined by commas
+    found=''
+    for place; do
+        [ -d "$place" ] || continue
+        # What a skill may have put there in its stead could be a pipe, which would be written to for ever.
+        rm -f "$place/.probe"
+        { printf x >"$place/.probe"; } 2>/dev/null || found="$found,$place"
+        rm -f "$place/.probe"
+    done
+    echo "${found#,}"
+} 2>/dev/null
+
 usage() {
     cg=/sys/fs/cgroup
     if [ -r $cg/cgroup.controllers ]; then
         echo "peak=$(number $cg/memory.peak) cpu_us=$(field $cg/cpu.stat usage_usec)" \
-            "oom=$(field $cg/memory.events oom_kill) pids=$(field $cg/pids.events max)"
+            "oom=$(field $cg/memory.events oom_kill) pids=$(field $cg/pids.events max)" \
+            "files=$(field $cg/memory.stat shmem)"
     else
         echo "peak=$(number $cg/memory/memory.max_usage_in_bytes) cpu_ns=$(number $cg/cpuacct/cpuacct.usage)" \
-            "oom=$(field $cg/memory/memory.oom_control oom_kill) pids=$(field $cg/pids/pids.events max)"
+            "oom=$(field $cg/memory/memory.oom_control oom_kill) pids=$(field $cg/pids/pids.events max)" \
+            "files=$(field $cg/memory/memory.stat total_shmem)"
     fi 2>/dev/null
 }
 
@@ -70,10 +84,8 @@ while wait $skill; code=$?; [ $code -gt 128 ] && [ $late = 0 ] && kill -0 $skill
 kill -9 -1 2>/dev/null
 wait
 
-chmod 700 $sandbox 2>/dev/null
-full=0
-{ printf x >$sandbox/.probe; } 2>/dev/null || full=1
-rm -f $sandbox/.probe
+chmod 700 $sandbox /tmp 2>/dev/null
+full=$(full $sandbox /tmp /dev/shm)
 # The two streams travel apart, and either may be far behind: each needs an end of its own.
 printf '\n\036skillbox %s drained\n' "$token"
 announce "ended code=$code late=$late full=$full $(usage)"

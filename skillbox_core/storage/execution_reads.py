@@ -10,8 +10,8 @@ from sqlmodel import col, select
 
 from skillbox_core.base.names import check_execution_id, check_tenant
 from skillbox_core.errors import ExecutionNotFoundError, InvalidRequestError
-from skillbox_core.models import Artifacts, FileDigest, RunResult, Usage
-from skillbox_core.status import Reason, Status
+from skillbox_core.models import Artifacts, Diagnosis, FileDigest, RunResult, Usage
+from skillbox_core.status import Category, Reason, Status
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket
 from skillbox_core.storage.tables import ExecutionRow
@@ -128,12 +128,21 @@ class ExecutionRecords:
             duration_ms=row.duration_ms,
             error=row.error,
             reason=Reason(row.reason) if row.reason else None,
-            usage=Usage(row.exit_code, row.peak_memory, row.cpu_seconds),
+            usage=Usage(row.exit_code, row.peak_memory, row.cpu_seconds, row.memory_limit, row.file_memory),
+            diagnosis=diagnosis_of(row),
             artifacts=_artifacts(row),
             skill=row.skill_name,
             version=row.skill_version,
             tenant=row.tenant_id,
         )
+
+
+def diagnosis_of(row: ExecutionRow) -> Diagnosis | None:
+    """Why an execution failed, or what its success is to be warned of."""
+    if row.diagnosis:
+        kept = json.loads(row.diagnosis)
+        return Diagnosis(**{**kept, "category": Category(kept["category"])})
+    return Diagnosis(Category(row.reason or row.status), row.error) if row.error else None
 
 
 def _artifacts(row: ExecutionRow) -> Artifacts:

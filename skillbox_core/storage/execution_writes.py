@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, update
@@ -190,8 +190,11 @@ class ExecutionStore(ExecutionRecords):
                     exit_code=verdict.usage.exit_code,
                     peak_memory=verdict.usage.peak_memory,
                     cpu_seconds=verdict.usage.cpu_seconds,
+                    memory_limit=verdict.usage.memory_limit,
+                    file_memory=verdict.usage.file_memory,
                     duration_ms=max(int(duration.total_seconds() * 1000), 0),
                     error=verdict.error,
+                    diagnosis=json.dumps(asdict(verdict.diagnosis)) if verdict.diagnosis else None,
                     finished_at=finished,
                 )
             )

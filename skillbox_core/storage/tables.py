@@ -53,8 +53,12 @@ class ExecutionRow(SQLModel, table=True):
     exit_code: int | None = None
     peak_memory: int | None = Field(default=None, sa_column=Column(BigInteger))
     cpu_seconds: float | None = None
+    memory_limit: int | None = Field(default=None, sa_column=Column(BigInteger))
+    file_memory: int | None = Field(default=None, sa_column=Column(BigInteger))
     duration_ms: int = Field(default=0, sa_column=Column(BigInteger, nullable=False))
     error: str | None = Field(default=None, sa_column=Column(Text))
+    diagnosis: str | None = Field(default=None, sa_column=Column(Text))
+    """Its fields as JSON; None where `error` says all that is known, as in records of before there were any."""
     idempotency_key: str = Field(max_length=300, unique=True)
     request_digest: str = Field(max_length=64)
     owner: str | None = Field(default=None, max_length=200, index=True)

@@ -93,6 +93,7 @@ def skill(bench: Bench, trial: Trial) -> None:
         request = RunRequest(skill=name, input=spec.get("input"), env={"API_KEY": bench.ground.secret})
         result = _run(bench, trial, bench.runner_with(settings), request, spec)
         trial.expect_words("says", result.error or "")
+        trial.expect_words("warns", result.diagnosis.summary if result.ok and result.diagnosis else "")
         trial.expect_words("logs", result.logs)
 
 

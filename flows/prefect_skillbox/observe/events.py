@@ -13,7 +13,7 @@ from typing import Any
 
 from prefect.events import emit_event
 
-from skillbox_core.models import Execution, LoadedSkill, RunResult
+from skillbox_core.models import Diagnosis, Execution, LoadedSkill, RunResult
 from skillbox_core.operations.orphans import Orphan
 from skillbox_core.status import Reason, Status
 from skillbox_core.storage.tables import ExecutionRow
@@ -54,13 +54,26 @@ def emit_ended(result: RunResult) -> None:
         "status": result.status.value,
         "reason": result.reason.value if result.reason else None,
         "error": result.error[:MAX_ERROR] if result.error else None,
+        "diagnosis": _diagnosis(result.diagnosis),
         "duration_ms": result.duration_ms,
         "exit_code": result.usage.exit_code,
         "peak_memory_bytes": result.usage.peak_memory,
+        "memory_limit_bytes": result.usage.memory_limit,
         "cpu_seconds": result.usage.cpu_seconds,
         "files": len(result.files_list),
     }
     _emit(ending(result), result.execution_id, result.tenant, result.skill, result.version, payload)
+
+
+def _diagnosis(diagnosis: Diagnosis | None) -> dict[str, str] | None:
+    """Without its detail: what a skill printed is its log."""
+    if diagnosis is None:
+        return None
+    return {
+        "category": diagnosis.category.value,
+        "summary": diagnosis.summary[:MAX_ERROR],
+        "resolution": diagnosis.resolution[:MAX_ERROR],
+    }
 
 
 def emit_orphan_removed(orphan: Orphan, row: ExecutionRow | None) -> None:

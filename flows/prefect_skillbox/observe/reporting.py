@@ -93,7 +93,9 @@ def summary(result: RunResult, link_until: str | None = None, redact: Callable[[
         "status": result.status.value,
         "reason": result.reason.value if result.reason else "",
         "duration": f"{result.duration_ms / 1000:.2f} s",
-        "peak memory": format_bytes(usage.peak_memory) if usage.peak_memory else "",
+        "container's peak memory": format_bytes(usage.peak_memory) if usage.peak_memory else "",
+        "container's memory limit": format_bytes(usage.memory_limit) if usage.memory_limit else "",
+        "files in memory at the end": format_bytes(usage.file_memory) if usage.file_memory else "",
         "CPU": f"{usage.cpu_seconds:.2f} s" if usage.cpu_seconds is not None else "",
         "exit code": str(usage.exit_code) if usage.exit_code is not None else "",
         "execution": result.execution_id,
@@ -103,8 +105,14 @@ def summary(result: RunResult, link_until: str | None = None, redact: Callable[[
     (first, value), *rest = ((name, value) for name, value in facts.items() if value)
     lines = [f"# `{result.skill}@{result.version}`", "", f"| {first} | {value} |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in rest]
-    if result.error:
-        lines += ["", "## Error", "", block(result.error)]
+    diagnosis = result.diagnosis
+    if result.error or diagnosis:
+        told = result.error or (diagnosis.summary if diagnosis else "")
+        lines += ["", "## Error" if result.error else "## Warning", "", block(told)]
+    if diagnosis and diagnosis.resolution:
+        lines += ["", diagnosis.resolution]
+    if diagnosis and diagnosis.detail:
+        lines += ["", "The last lines of stderr:", "", block(diagnosis.detail)]
     if result.files_list:
         lines += ["", "## Files", ""]
         if link_until:

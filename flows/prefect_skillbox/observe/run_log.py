@@ -1,7 +1,7 @@
-"""A skill's lines in Prefect's log: each at once while they are few, several in one record when they are many.
+"""A skill's lines in Prefect's log: soon, those that come together in one record, and up to a limit.
 
-A record costs the worker about half a millisecond, however short it is, and the server a row. So a skill that
-prints thousands of lines a second is shipped in records of many lines, every half second, and up to a limit.
+A record costs the worker about half a millisecond, however short it is, and the server a row. And a traceback is read
+as one thing, not as one for each of its lines. So lines wait until nothing more comes, for half a second at most.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from contextvars import copy_context
 
 from skillbox_core.base.quantities import format_bytes
 from skillbox_core.base.text import harmless
-from skillbox_core.sandbox.logs import Stream
+from skillbox_core.sandbox.logs import State, Stream
+from skillbox_core.sandbox.tracebacks import HEADER
 
 LEVELS: dict[Stream, int] = {"stdout": logging.INFO, "stderr": logging.WARNING}
 
-BURST = 100
-RATE = 20.0
-"""Lines that go at once, each in a record of its own: so many to begin with, and so many more each second."""
+QUIET = 0.1
+"""Seconds without a line after which those that came are shipped."""
 WINDOW = 0.5
-"""Seconds for which lines are gathered when there are more."""
+"""Seconds after which they are shipped though more come."""
 RECORD = 20_000
 """Characters in a record. Prefect Cloud cuts what is above 25,000, a server of one's own above 1,000,000."""
 GATHERED = 256 * 1024
@@ -54,7 +54,7 @@ class RunLog:
         self._size = 0
         self._shipped = 0
         self._held = 0
-        self._allowance, self._refilled = float(BURST), time.monotonic()
+        self._first = self._last = 0.0
         self._timer: threading.Timer | None = None
         self._seen: dict[Stream, int] = {"stdout": 0, "stderr": 0}
         self._repeated: dict[Stream, int] = {"stdout": 0, "stderr": 0}
@@ -67,12 +67,13 @@ class RunLog:
             self._repeated = dict(self._seen) if self._held < REPEATABLE else {"stdout": 0, "stderr": 0}
 
     def write(self, stream: Stream, line: str) -> None:
-        """Ships a line, now or soon."""
+        """Ships a line soon."""
         with self._lock:
             if self._repeated[stream]:
-                self._repeated[stream] -= 1
+                self._repeated[stream] -= not isinstance(line, State)
                 return
-            self._seen[stream] += 1
+            # How many states of a line come depends on the clock, so they don't count as lines that come again.
+            self._seen[stream] += not isinstance(line, State)
             self._held += len(line.encode(errors="replace")) + ENTRY
             if self._shipped > LIMIT:
                 return
@@ -84,8 +85,6 @@ class RunLog:
                     format_bytes(LIMIT),
                     self.whole,
                 )
-            elif not self._gathered and self._may_go_at_once():
-                self._ship(stream, line)
             else:
                 self._gather(stream, line)
 
@@ -94,35 +93,56 @@ class RunLog:
         with self._lock:
             self._flush()
 
-    def _may_go_at_once(self) -> bool:
-        now = time.monotonic()
-        self._allowance = min(self._allowance + (now - self._refilled) * RATE, BURST)
-        self._refilled = now
-        if self._allowance < 1:
-            return False
-        self._allowance -= 1
-        return True
-
     def _gather(self, stream: Stream, line: str) -> None:
+        self._last = time.monotonic()
+        self._first = self._first if self._gathered else self._last
         self._gathered.append((stream, line))
         self._size += len(line) + 1
         if self._size > GATHERED:
             self._flush()
         elif self._timer is None:
-            self._timer = threading.Timer(WINDOW, copy_context().run, (self.close,))
-            self._timer.daemon = True
-            self._timer.start()
+            self._arm(QUIET)
 
-    def _flush(self) -> None:
+    def _arm(self, seconds: float) -> None:
+        self._timer = threading.Timer(seconds, copy_context().run, (self._due,))
+        self._timer.daemon = True
+        self._timer.start()
+
+    def _due(self) -> None:
+        with self._lock:
+            self._timer = None
+            now = time.monotonic()
+            if now - self._last >= QUIET:
+                self._flush()
+            elif now - self._first >= WINDOW:
+                self._flush(whole(self._gathered))
+                self._first = now
+            if self._gathered:
+                self._arm(max(min(self._last + QUIET, self._first + WINDOW) - now, 0.001))
+
+    def _flush(self, upto: int | None = None) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        lines, self._gathered, self._size = self._gathered, [], 0
+        lines, self._gathered = self._gathered[:upto], [] if upto is None else self._gathered[upto:]
+        self._size = sum(len(line) + 1 for _, line in self._gathered)
         for stream, text in records(lines):
             self._ship(stream, text)
 
     def _ship(self, stream: Stream, text: str) -> None:
         self._logger.log(LEVELS[stream], "%s", harmless(text))
+
+
+def whole(lines: list[Line]) -> int:
+    """How many lines can be shipped while more come, without cutting the traceback in which they may end."""
+    at = len(lines)
+    for number in range(len(lines) - 1, -1, -1):
+        if lines[number][0] != lines[-1][0]:
+            break
+        if HEADER.match(lines[number][1]):
+            at = number
+    # One that does not end is no reason to wait for ever.
+    return at or len(lines)
 
 
 def records(lines: list[Line]) -> Iterator[Line]:

@@ -38,7 +38,8 @@ class Watch:
         self.unlearned = unlearned
         self._redactor = Redactor(secrets)
         self._home = Home.here()
-        self._log = RunLog(get_run_logger())
+        self._logger = get_run_logger()
+        self._log = RunLog(self._logger)
         self._progress = ProgressBar(skill, tenant, self._home)
         self._pictures: list[Picture] = []
 
@@ -80,6 +81,8 @@ class Watch:
             self._log.close()
             if result.ok:
                 self._progress.complete()
+                if result.diagnosis:
+                    self._logger.warning("[skillbox: %s (%s)]", result.diagnosis.summary, result.diagnosis.resolution)
         events.emit_ended(result)
 
     def report(self, result: RunResult, link_expiry: int) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_skillbox.observe.run_log import BURST, LIMIT, RECORD, RunLog, records
-from skillbox_core.sandbox.logs import Stream
+from prefect_skillbox.observe.run_log import LIMIT, RECORD, WINDOW, RunLog, records
+from skillbox_core.sandbox.logs import State, Stream
 
 pytestmark = pytest.mark.once
 
@@ -17,6 +18,7 @@ MEGABYTE = 1_000_000
 ENGINE_ADDS = 28
 """What an entry of the engine's log takes beside the line."""
 
+TRACEBACK = ["Traceback (most recent call last):", '  File "main.py", line 1', "ValueError: bad row 17"]
 LEVELS = {"stdout": logging.INFO, "stderr": logging.WARNING}
 
 
@@ -46,16 +48,52 @@ def test_no_line_is_lost_and_each_stream_keeps_its_order_and_level(lines: list[t
         assert logger.lines(stream) == [line for other, line in lines if other == stream]  # type: ignore[arg-type]
 
 
-def test_few_lines_go_at_once_and_many_in_few_records() -> None:
+def test_lines_are_shipped_soon_and_those_that_come_together_in_one_record() -> None:
     logger = Collected()
     log = RunLog(logger)
-    for number in range(BURST):
-        log.write("stdout", f"line {number}")
-    assert logger.lines("stdout") == [f"line {number}" for number in range(BURST)], "before anything is closed"
+    for line in TRACEBACK:
+        log.write("stderr", line)
+    shipped = seen.eventually(lambda: logger.records, bool, 2)
+    assert shipped == [(logging.WARNING, "\n".join(TRACEBACK))], "before anything is closed"
+
+
+def test_a_traceback_is_one_record_however_many_lines_come_before_it() -> None:
+    logger = Collected()
+    log = RunLog(logger)
+    until = time.monotonic() + 3 * WINDOW
+    written = 0
+    while time.monotonic() < until:
+        log.write("stdout", "row")
+        for line in TRACEBACK:
+            # Shorter than the pause for which lines wait, and seldom enough that the streams keep their order.
+            time.sleep(0.03)
+            log.write("stderr", line)
+        written += 1
+    log.close()
+    whole = [text for level, text in logger.records if level == logging.WARNING]
+    assert whole == ["\n".join(TRACEBACK)] * written
+    assert written > 5
+
+
+def test_what_a_line_is_overwritten_with_is_no_line_that_comes_again() -> None:
+    logger = Collected()
+    log = RunLog(logger)
+    for line in (State("1%"), State("2%"), "3%", "a"):
+        log.write("stderr", line)
+    log.again()
+    for line in (State("1%"), "3%", "a", "b"):
+        log.write("stderr", line)
+    log.close()
+    assert logger.lines("stderr") == ["1%", "2%", "3%", "a", "b"]
+
+
+def test_many_lines_go_in_few_records() -> None:
+    logger = Collected()
+    log = RunLog(logger)
     for number in range(10_000):
         log.write(("stdout", "stderr")[number % 2], "x" * 80)  # type: ignore[arg-type]
     log.close()
-    assert len(logger.records) < BURST + 100
+    assert len(logger.records) < 100
     assert all(len(text) <= RECORD for _, text in logger.records)
 
 
@@ -88,7 +126,7 @@ def test_lines_that_come_again_after_a_lost_connection_are_shipped_once() -> Non
     for stream, line in (("stderr", "b"), ("stdout", "a"), ("stdout", "c")):
         log.write(stream, line)  # type: ignore[arg-type]
     log.close()
-    assert [text for _, text in logger.records] == ["a", "b", "c"]
+    assert [text for _, text in logger.records] == ["a", "b", "c"], "in this order"
 
 
 @pytest.mark.parametrize("line", ["", "日" * 100, "x" * 1000], ids=["empty", "three bytes each", "long"])
@@ -115,5 +153,7 @@ def test_no_line_is_left_out_once_the_engine_may_have_dropped_the_first_ones(lin
 )
 def test_nothing_that_steers_a_terminal_reaches_the_workers_console(line: str, shown: str) -> None:
     logger = Collected()
-    RunLog(logger).write("stdout", line)
+    log = RunLog(logger)
+    log.write("stdout", line)
+    log.close()
     assert logger.records == [(logging.INFO, shown)]

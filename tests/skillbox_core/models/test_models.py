@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from skillbox_core import models
 from skillbox_core.errors import InfrastructureError, SkillboxError
-from skillbox_core.models import ExecutionError, RunRequest, RunResult, Usage
+from skillbox_core.models import Diagnosis, ExecutionError, RunRequest, RunResult, Usage
 from skillbox_core.run.canonical import canonical_input
-from skillbox_core.status import Reason, Status
+from skillbox_core.status import Category, Reason, Status
 
 JSON = st.recursive(
     st.none()
@@ -140,13 +140,14 @@ def full() -> RunResult:
         error="exit code 3",
         reason=Reason.EXIT,
         usage=Usage(3, 1024, 0.5),
+        diagnosis=Diagnosis(Category.EXIT, "exit code 3", "last lines", "try again"),
         skill="s",
         version="1.0.0",
         tenant="t",
     )
 
 
-def test_a_full_result_has_no_reason_usage_or_tenant_in_its_json() -> None:
+def test_a_full_result_has_no_reason_diagnosis_usage_or_tenant_in_its_json() -> None:
     assert wire(full()) == {
         "execution_id": "1" * 32,
         "status": "failed",
@@ -202,7 +203,7 @@ def test_anything_else_raises_an_error_that_carries_the_result_through_pickling(
     assert type(copy) is type(caught.value)
     assert copy.result == result
     assert copy.result.usage == result.usage
-    assert str(copy) == str(caught.value) == f"the execution ended as {status.value}"
+    assert str(copy) == str(caught.value) == f"the execution ended as {status.value} (try again)"
 
 
 def test_a_timeout_is_a_builtin_timeout_too() -> None:

@@ -11,6 +11,7 @@ from prefect.exceptions import TerminationSignal
 
 from skillbox_core.base.redaction import Redactor
 from skillbox_core.sandbox.journal import OUTGROWN, Journal
+from skillbox_core.sandbox.logs import State
 
 STARTED = (2, b"\n\x1eskillbox tok started\n")
 
@@ -91,6 +92,79 @@ def test_a_sandbox_that_refused_its_skill_has_lost_nothing(journal: Journal) -> 
     journal.feed(log((2, b"\n\x1eskillbox tok refused\n")))
     journal.finish()
     assert (journal.text(), journal.complete) == ("", True)
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["live", "read again"])
+def test_a_traceback_is_told_and_kept_in_one_piece(journal: Journal, told: list[str], again: bool) -> None:
+    traceback = ["Traceback (most recent call last):", '  File "main.py", line 1', "ValueError: bad row 17"]
+    frames = [STARTED, *lines(0, 2), (2, f"{traceback[0]}\n".encode()), *lines(2, 4),
+              (2, f"{traceback[1]}\n".encode()), *lines(4, 6), (2, f"{traceback[2]}\n".encode())]  # fmt: skip
+    journal.feed(log(*frames[:6]))
+    if again:
+        journal.restart()
+        journal.feed(log(*frames))
+    else:
+        journal.feed(log(*frames[6:]))
+    journal.feed(log((1, b"\n\x1eskillbox tok drained\n"), (2, b"\n\x1eskillbox tok ended code=1\n")))
+    assert journal.complete
+    assert told == [*map(str, range(6)), *traceback]
+    assert journal.text().splitlines() == told
+    assert journal.stderr().splitlines() == traceback
+
+
+def test_a_traceback_after_which_nothing_comes_is_told_soon(journal: Journal, told: list[str]) -> None:
+    journal.feed(log(STARTED, (2, b"Traceback (most recent call last):\n  File\nValueError: x\n")))
+    assert told == []
+    journal.settle()
+    assert told == ["Traceback (most recent call last):", "  File", "ValueError: x"]
+
+
+def test_the_states_of_a_line_are_shown_twice_a_second_and_the_last_one_is_kept() -> None:
+    told: list[tuple[str, bool]] = []
+    clock = [0.0]
+    journal = Journal(
+        "tok",
+        1 << 20,
+        Redactor(),
+        lambda _, line: told.append((line, isinstance(line, State))),
+        clock=lambda: clock[0],
+    )
+    journal.feed(log(STARTED))
+    for percent in range(100):
+        clock[0] = percent / 8
+        journal.feed(log((2, f"\r{percent}%".encode())))
+    shown = [f"{percent}%" for percent in range(0, 99, 4)]
+    assert told == [(state, True) for state in shown]
+    journal.feed(log((2, b"\r100%\nValueError: bad row 17\n")))
+    assert told[-2:] == [("100%", False), ("ValueError: bad row 17", False)]
+    assert journal.text() == "100%\nValueError: bad row 17\n"
+
+
+def test_the_last_state_before_a_pause_is_shown_in_it() -> None:
+    told: list[str] = []
+    clock = [0.0]
+    journal = Journal("tok", 1 << 20, Redactor(), lambda _, line: told.append(line), clock=lambda: clock[0])
+    journal.feed(log(STARTED, (2, b"1%\r2%\r3%\r4")))
+    assert told == ["1%"]
+    clock[0] = 0.6
+    journal.settle()
+    assert told == ["1%", "3%"]
+
+
+def test_states_do_not_push_a_line_out_of_a_log_that_is_read_again(journal: Journal, told: list[str]) -> None:
+    bar = [(2, b"".join(b"\r%d%%" % percent for percent in range(100)) + b"\n")]
+    journal.feed(log(STARTED, *bar, (2, b"first\n")))
+    journal.restart()
+    journal.feed(log(STARTED, *bar, (2, b"first\n"), (2, b"second\n")))
+    journal.finish()
+    assert [line for line in told if not isinstance(line, State)] == ["99%", "first", "second"]
+    assert journal.text() == "99%\nfirst\nsecond\n"
+
+
+def test_the_end_of_stderr_is_kept_apart_and_bounded(journal: Journal) -> None:
+    journal.feed(log(STARTED, *[(2, b"%d " % number + b"x" * 5000 + b"\n") for number in range(100)], (1, b"out\n")))
+    kept = journal.stderr().splitlines()
+    assert (kept[-1][:3], len(kept), max(map(len, kept))) == ("99 ", 40, 1000)
 
 
 def test_a_listener_that_fails_is_told_no_more_and_the_log_goes_on(caplog: pytest.LogCaptureFixture) -> None:

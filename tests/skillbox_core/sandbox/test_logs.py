@@ -3,11 +3,13 @@ from __future__ import annotations
 import itertools
 import re
 import struct
+import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skillbox_core.base.redaction import Redactor
 from skillbox_core.errors import EngineError
 from skillbox_core.models import Usage
 from skillbox_core.sandbox.follow import _outcome
@@ -163,6 +165,44 @@ def test_any_bytes_become_text_that_a_database_takes(data: bytes) -> None:
     text = decode(data)
     assert "\0" not in text
     assert text.encode().decode() == text
+
+
+@pytest.mark.parametrize(
+    ("printed", "got"),
+    [
+        ([b"1%\r2%\r3%\n"], ["1%*", "2%*", "3%"]),
+        ([b"\r1%\r2%\r3%\n", b"next\n"], ["1%*", "2%*", "3%", "next"]),
+        ([b"1%\r", b"2%\r", b"3%\r", b"\n"], ["1%*", "2%*", "3%"]),
+        ([b"3%\r"], ["3%"]),
+        ([b"3%\r    \r\n", b"next\n"], ["3%*", "3%", "next"]),
+        ([b"3%\r\x1b[2K", b"\r\x1b[?25h\n"], ["3%*", "3%"]),
+        ([b"a\r\nb\r", b"\nc\r\r\n"], ["a", "b", "c"]),
+        ([b"\r\n\r\r\na\n"], ["", "", "a"]),
+        ([b"1%\r" * 3 + b"x" * 40_000 + b"\r100%\n"],
+         ["1%*"] * 3 + ["x" * MAX_LINE + "*"] * 2 + ["x" * 7232 + "*", "100%"]),
+    ],
+)  # fmt: skip
+def test_a_carriage_return_ends_a_state_of_a_line_and_the_last_one_is_the_line(
+    printed: list[bytes], got: list[str]
+) -> None:
+    found = lines(*(frame(2, piece) for piece in printed))
+    assert [one.text + "*" * one.passing for one in found if isinstance(one, Line)] == got
+
+
+@pytest.mark.parametrize("flood", [b"\r", b"\r\n", b" \r", b"1%\r"])
+def test_a_flood_of_carriage_returns_is_read_in_time_and_in_little_memory(flood: bytes) -> None:
+    reader, began = LineReader("tok"), time.monotonic()
+    for _ in range(200):
+        for _ in reader.feed(frame(2, flood * 4096)):
+            pass
+    assert sum(map(len, reader._partial.values())) < 2 * MAX_LINE
+    assert time.monotonic() - began < 20
+
+
+def test_a_state_is_redacted_as_a_line_is() -> None:
+    reader = LineReader("tok", Redactor(["hunter2hunter2"]))
+    got = list(reader.feed(frame(1, b"key hunter2hunter2\rkey hunter2hunter2 again\n")))
+    assert got == [Line("stdout", "key ***", passing=True), Line("stdout", "key *** again")]
 
 
 def test_nul_and_invalid_utf8_become_replacement_characters() -> None:

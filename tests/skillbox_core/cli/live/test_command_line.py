@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from skillbox_core import Runner, Settings, Status
+from skillbox_core.cli.executions import age
 from skillbox_core.models import Verdict
 from skillbox_core.storage.execution_writes import NewExecution
 from tests.conftest import EXAMPLES, MakeSkill
@@ -297,7 +301,8 @@ def test_records_logs_and_files_can_be_read_later(cli, tmp_path: Path) -> None:
     assert json.loads(listed.stdout)[0]["id"] == run["execution_id"]
     assert cli("exec", "logs", run["execution_id"]).stdout == run["logs"]
     assert cli("exec", "files", run["execution_id"]).stdout.split() == run["files_list"]
-    assert json.loads(cli("exec", "show", run["execution_id"], "--json").stdout) == run
+    shown = json.loads(cli("exec", "show", run["execution_id"], "--json").stdout)
+    assert {**shown, **run} == shown
     cli("exec", "files", run["execution_id"], "--download", str(tmp_path))
     assert sorted(p.relative_to(tmp_path).as_posix() for p in tmp_path.rglob("*") if p.is_file()) == run["files_list"]
     assert cli("exec", "show", run["execution_id"], "--tenant", "other").returncode == 2
@@ -334,23 +339,92 @@ def test_an_execution_is_found_by_the_first_digits_of_its_id_within_its_tenant(c
         assert (theirs.returncode, theirs.stdout, "there is no execution" in theirs.stderr) == (2, "", True)
 
 
+def on_terminal(command: list[str], environment: dict[str, str]) -> str:
+    """What a command draws on a terminal."""
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(command, env={**environment, "TERM": "xterm"}, stdout=theirs, stderr=theirs) as process:
+        process.wait(60)
+    os.close(theirs)
+    drawn = os.read(ours, 100_000).decode()
+    os.close(ours)
+    return drawn
+
+
 @pytest.mark.parametrize("columns", [40, 80, 100, 200])
 def test_a_narrow_terminal_leaves_out_columns_and_never_shortens_what_is_typed_next(
     cli, cli_environment: dict[str, str], columns: int
 ) -> None:
     run = json.loads(cli("run", "word-count", "-i", '{"text": "x"}', "--json").stdout)
-    ours, theirs = pty.openpty()
-    environment = {**cli_environment, "COLUMNS": str(columns), "TERM": "xterm"}
     command = [SKILLBOX, "exec", "list", "--skill", "word-count", "--limit", "1"]
-    with subprocess.Popen(command, env=environment, stdout=theirs, stderr=theirs) as process:
-        process.wait(60)
-    os.close(theirs)
-    drawn = os.read(ours, 100_000).decode()
-    os.close(ours)
+    drawn = on_terminal(command, {**cli_environment, "COLUMNS": str(columns)})
     head, row = drawn.splitlines()[:2]
-    assert row.split()[:2] == [run["execution_id"], "word-count@1.0.0"], drawn
-    assert ("CREATED (UTC)" in head) is (columns > 80)
+    assert row.split()[:2] == [run["execution_id"][:8], "word-count@1.0.0"], drawn
+    assert ("STATUS" in head, "AGE" in head, "DURATION" in head) == (columns > 40,) * 3
     assert len(drawn.splitlines()) == 2, drawn
+
+
+@pytest.fixture
+def failed(cli, make_skill: MakeSkill) -> tuple[str, str, Any]:
+    """A skill that raises: its name, and what the command line says of it without and with --json."""
+    name = make_skill("def work(): raise ValueError('bad row 17\\nand 18')\nwork()")
+    return name, cli("run", name).stderr, cli("run", name, "--json")
+
+
+def test_the_reason_of_a_failure_is_the_line_after_its_facts(failed: tuple[str, str, Any]) -> None:
+    name, plain, with_json = failed
+    for said in (plain, with_json.stderr):
+        facts, reason = said.splitlines()[-2:]
+        assert facts.startswith(f"{name}@1.0.0 · failed: exit · ")
+        assert reason == "skillbox: ValueError: bad row 17 (exit code 1)"
+    assert json.loads(with_json.stdout)["error"] == "ValueError: bad row 17 (exit code 1)"
+    assert len(with_json.stdout.splitlines()) == 1
+
+
+def test_a_success_with_json_says_nothing_beside_its_result(cli) -> None:
+    done = cli("run", "word-count", "-i", '{"text": "x"}', "--json")
+    assert done.stderr == json.loads(done.stdout)["logs"]
+
+
+def test_exec_show_says_in_json_all_that_it_says_as_text(cli, failed: tuple[str, str, Any]) -> None:
+    run = json.loads(failed[2].stdout)
+    shown = json.loads(cli("exec", "show", run["execution_id"], "--json").stdout)
+    assert {**shown, **run} == shown
+    text = cli("exec", "show", run["execution_id"]).stdout
+    for key in [line.partition(":")[0] for line in text.splitlines() if line[:1].isalpha() and ":   " in line]:
+        assert key in shown or key in shown["diagnosis"], key
+    diagnosis = shown["diagnosis"]
+    assert (diagnosis["category"], diagnosis["summary"]) == ("exit", run["error"])
+    assert diagnosis["detail"].endswith("ValueError: bad row 17\nand 18")
+    assert "  ValueError: bad row 17\n  and 18\n" in text
+    assert (shown["exit_code"], shown["memory_limit"] > shown["peak_memory"] > 0) == (1, True)
+
+
+def test_the_list_says_why_on_a_terminal_of_80_columns(
+    cli, cli_environment: dict[str, str], failed: tuple[str, str, Any]
+) -> None:
+    name, _, with_json = failed
+    run = json.loads(with_json.stdout)
+    drawn = on_terminal([SKILLBOX, "exec", "list", "--skill", name], {**cli_environment, "COLUMNS": "80"})
+    head, first, second = re.sub(r"\x1b\[[0-9;]*m", "", drawn).splitlines()
+    assert head.split() == ["ID", "SKILL", "STATUS", "AGE", "DURATION", "REASON"]
+    assert all(len(line) <= 80 for line in (head, first, second))
+    assert re.fullmatch(
+        rf"{run['execution_id'][:8]}  {name}@1\.0\.0  failed  +\d+[sm]  +\d+\.\d\d s +  ValueError: bad r.*", first
+    ), first
+    assert cli("exec", "list", "--skill", name).stdout.splitlines()[0].split("\t")[:4] == [
+        run["execution_id"],
+        f"{name}@1.0.0",
+        "failed",
+        "ValueError: bad row 17 (exit code 1)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(-5, "0s"), (0, "0s"), (59.9, "59s"), (60, "1m"), (3599, "59m"), (3600, "1h"), (86_399, "23h"), (10**6, "11d")],
+)
+def test_an_age_is_told_in_one_unit(seconds: float, said: str) -> None:
+    assert age(timedelta(seconds=seconds)) == said
 
 
 def test_an_empty_list_says_what_to_do_next(cli, runner: Runner) -> None:

@@ -94,6 +94,14 @@ json.dump({
     }
 
 
+def test_the_environment_says_utf_8_where_the_image_says_nothing(run: Run) -> None:
+    shown = "import os; open('/sandbox/out/output.json', 'w').write('\"%s\"' % os.environ.get('LANG'))"
+    assert run(shown, env={"LANG": "C"}).output == "C"
+    assert run(shown).output == "C.UTF-8"
+    sorts = "printf 'é' | wc -m | tr -d ' ' > /sandbox/out/output.json"
+    assert run(sorts, lang="bash").output == 1
+
+
 @pytest.mark.parametrize(
     ("script", "front", "status", "reason", "said"),
     [

@@ -19,9 +19,10 @@ from sqlalchemy import event, inspect, text
 from skillbox_core import Reason, Runner, RunOptions, RunRequest, Settings, SkillNotFoundError, Status
 from skillbox_core.errors import DatabaseError, SettingsError, SkillboxError, StorageError, VersionExistsError
 from skillbox_core.installation import Installation
-from skillbox_core.models import Verdict
+from skillbox_core.models import Diagnosis, Verdict
 from skillbox_core.operations.orphans import cleanup_orphans, end_owner
 from skillbox_core.run.steps import Steps
+from skillbox_core.status import Category
 from skillbox_core.storage.database import HEAD, VERSION_TABLE, Database
 from tests.services.postgres import fresh_database
 
@@ -127,6 +128,8 @@ def test_a_closed_record_never_changes_and_late_writers_are_refused(store: Insta
     assert current.attempt == 2
     assert store.executions.close(current, Verdict(Status.FAILED, Reason.EXIT, "x")).status is Status.FAILED
     assert store.executions.close(current, Verdict(Status.SUCCESS)).status is Status.FAILED
+    # Nothing but a sentence is known of it, as of records of before there were diagnoses.
+    assert store.executions.result("default", current.id).diagnosis == Diagnosis(Category.EXIT, "x")
 
 
 def test_one_key_used_by_many_at_once_opens_one_record(store: Installation, tmp_path: Path) -> None:
