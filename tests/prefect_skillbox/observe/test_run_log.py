@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from prefect_skillbox.observe.run_log import LIMIT, RECORD, WINDOW, RunLog, records
 from skillbox_core.sandbox.logs import State, Stream
+from tests.prefect_skillbox import seen
 
 pytestmark = pytest.mark.once
 
