@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 from collections.abc import Mapping
 from copy import copy
 from typing import Any, Self, cast
@@ -32,10 +33,12 @@ from prefect_skillbox.tasks.spec import SkillSpec, outputs
 from prefect_skillbox.tasks.task_key import task_key
 from skillbox_core.base.names import DEFAULT_TENANT, check_skill, split_reference
 from skillbox_core.base.versions import Constraint
-from skillbox_core.errors import RunCancelledError
+from skillbox_core.errors import RunCancelledError, SkillboxError
 from skillbox_core.inputs.sources import input_files
 from skillbox_core.models import RunOptions, RunRequest, RunResult
 from skillbox_core.status import Status
+
+logger = logging.getLogger(__name__)
 
 _WHOLE = (Mapping, BaseModel)
 """What can be iterated over, but is one value: a dict, a result, a state."""
@@ -136,7 +139,13 @@ class SkillTask(Task[..., RunResult]):
         check_options(spec, options)
 
         def run(input: Any = None, files: Any = None) -> Any:
-            return run_spec(spec, input, files)
+            try:
+                return run_spec(spec, input, files)
+            except SkillboxError as error:
+                # Prefect prints it for the task run and for the flow run, and Python once more: each time with its
+                # way through our steps and Prefect's, which is no news to whoever called the skill.
+                logger.debug("%s failed", spec.name, exc_info=error)
+                raise error.with_traceback(None) from None
 
         self.spec = spec
         self.index: int | None = None
@@ -167,7 +176,10 @@ class SkillTask(Task[..., RunResult]):
             get_run_logger().warning(
                 "%s runs in the event loop's own thread, which waits for it; .submit() lets it go on", self.name
             )
-        value = super().__call__(*args, **kwargs)
+        try:
+            value = super().__call__(*args, **kwargs)
+        except SkillboxError as error:
+            raise error.with_traceback(None) from None
         if isinstance(value, State) and not kwargs.get("return_state"):
             # A task that returns a state hands its caller that state; one that was cancelled has nothing else to give.
             return value.result(_sync=True)  # type: ignore[call-overload]
