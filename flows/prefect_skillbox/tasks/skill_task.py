@@ -31,11 +31,13 @@ from prefect_skillbox.tasks.options import HOOKS, caches, check_options, given, 
 from prefect_skillbox.tasks.result import SkillResult
 from prefect_skillbox.tasks.spec import SkillSpec, outputs
 from prefect_skillbox.tasks.task_key import task_key
-from skillbox_core.base.names import DEFAULT_TENANT, check_skill, split_reference
+from skillbox_core.base.names import DEFAULT_TENANT, check_skill, check_tenant, split_reference
+from skillbox_core.base.quantities import check_limits
 from skillbox_core.base.versions import Constraint
 from skillbox_core.errors import RunCancelledError, SkillboxError
 from skillbox_core.inputs.sources import input_files
 from skillbox_core.models import RunOptions, RunRequest, RunResult
+from skillbox_core.sandbox.environment import check_env
 from skillbox_core.status import Status
 
 logger = logging.getLogger(__name__)
@@ -72,7 +74,8 @@ def skill(
             where options for that are given.
 
     Raises:
-        InvalidRequestError: The reference or an option is mistyped, or an option would have no effect.
+        InvalidRequestError: The reference, a limit, a variable or an option breaks its rule, or an option would have
+            no effect. What only the installation knows, such as its maximum, is said when the skill runs.
 
     Returns:
         A task of two arguments. `input`: any JSON value; results of other skills in it stand for their output.
@@ -83,6 +86,10 @@ def skill(
     # What is mistyped here is better said where it stands than when the flow is half done.
     check_skill(name)
     Constraint.parse(version)
+    check_tenant(tenant)
+    check_limits(timeout=timeout, cpu=cpu, memory=memory)
+    secrets = Secrets.of(env or {})
+    check_env(secrets.placeholders)
     spec = SkillSpec(
         name=name,
         version=version,
@@ -90,7 +97,7 @@ def skill(
         timeout=timeout,
         cpu=cpu,
         memory=memory,
-        secrets=Secrets.of(env or {}),
+        secrets=secrets,
         installation=installation,
         raise_on_failure=raise_on_failure,
     )
