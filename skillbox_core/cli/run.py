@@ -186,6 +186,8 @@ def _report(result: RunResult) -> None:
         print(json.dumps(result.output, indent=2, ensure_ascii=True))
     for path in result.files_list:
         note(f"file {path}")
+    for entry in result.left_out:
+        note(f"left out {entry.path}: {entry.why}")
     usage = result.usage
     parts = [f"{result.skill}@{result.version}", result.status.value, f"{result.duration_ms / 1000:.2f} s"]
     if usage.peak_memory:

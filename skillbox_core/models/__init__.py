@@ -8,6 +8,7 @@ from skillbox_core.models.result import (
     ExecutionFailedError,
     ExecutionTimeoutError,
     FileDigest,
+    LeftOut,
     RunResult,
     Usage,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "ExecutionTimeoutError",
     "FileDigest",
     "InputFile",
+    "LeftOut",
     "LoadedSkill",
     "Outcome",
     "Output",
