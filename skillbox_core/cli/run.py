@@ -81,9 +81,9 @@ def read_input(text: str) -> Any:
         return None
     try:
         if text == "-":
-            text = sys.stdin.read()
+            text = sys.stdin.read().removeprefix("\ufeff")
         elif text.startswith("@"):
-            text = Path(source).read_text("utf-8")
+            text = Path(source).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise InvalidRequestError(f"the input file {source} can't be read: {reason}") from None
@@ -130,7 +130,7 @@ def _env_file(file: Path) -> dict[str, str]:
     from dotenv import dotenv_values
 
     try:
-        with file.open(encoding="utf-8") as stream:
+        with file.open(encoding="utf-8-sig") as stream:
             found = dotenv_values(stream=stream, interpolate=False)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
