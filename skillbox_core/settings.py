@@ -146,7 +146,7 @@ class Settings(BaseSettings):
                     raise ValueError(f"{names[0]} {default} is above {names[1]} {maximum}")
             parse_duration(self.collect_ttl, "SKILLBOX_COLLECT_TTL")
         except InvalidRequestError as error:
-            raise ValueError(error.message) from None
+            raise ValueError(str(error)) from None
         if self.s3_endpoint and not (self.s3_access_key and self.s3_secret_key):
             raise ValueError("SKILLBOX_S3_ENDPOINT needs SKILLBOX_S3_ACCESS_KEY and SKILLBOX_S3_SECRET_KEY")
         return self

@@ -14,7 +14,7 @@ from pathlib import Path
 
 def read(path: Path) -> dict[str, str]:
     """The values of an `.env`; empty when there is none."""
-    return parse(path.read_text("utf-8")) if path.is_file() else {}
+    return parse(path.read_text("utf-8-sig")) if path.is_file() else {}
 
 
 def parse(text: str) -> dict[str, str]:
@@ -67,7 +67,7 @@ def write(path: Path, values: Mapping[str, str], managed: Collection[str]) -> No
         ValueError: A value can't stand there.
         OSError: It can't be written.
     """
-    merged = merge(path.read_text("utf-8") if path.is_file() else "", values, managed)
+    merged = merge(path.read_text("utf-8-sig") if path.is_file() else "", values, managed)
     draft = path.with_name(f".env.{os.getpid()}")
     draft.touch(mode=0o600)
     draft.write_text(merged, "utf-8")

@@ -7,8 +7,11 @@ Go duration. White space around a value is ignored.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
 
+from skillbox_core.base.meant import cpu_meant, duration_meant, memory_meant
 from skillbox_core.errors import InvalidRequestError
 
 CPU_PERIOD_US = 100_000
@@ -34,9 +37,42 @@ _DURATION_PART = re.compile(r"([0-9]{0,20}(?:\.[0-9]{0,20})?)(ns|us|µs|μs|ms|s
 _MAX_TEXT = 64
 
 
-def _refused(field: str, value: str, rule: str) -> InvalidRequestError:
-    shown = value if len(value) <= _MAX_TEXT else value[: _MAX_TEXT - 3] + "..."
-    return InvalidRequestError(f"{field} {shown!a} is not valid: {rule}")
+def _refused(
+    field: str, value: str, rule: str, meant: Callable[[Any], str | None], parse: Callable[[str], object]
+) -> InvalidRequestError:
+    if len(value) > _MAX_TEXT:
+        return InvalidRequestError(f"{field} {value[: _MAX_TEXT - 3] + '...'!a} is not valid: {rule}")
+    guess = meant(value)
+    # What is well written, and too much, is no other notation.
+    hint = None if guess == value.strip() else _did_you_mean(guess, parse)
+    return InvalidRequestError(f"{field} {value!a} is not valid: {rule}", hint=hint)
+
+
+def _did_you_mean(guess: str | None, parse: Callable[[str], object]) -> str | None:
+    """A hint with a guess, if that would be taken itself."""
+    if guess is None:
+        return None
+    try:
+        parse(guess)
+    except InvalidRequestError:
+        return None
+    return f'did you mean "{guess}"?'
+
+
+def check_limits(**limits: Any) -> None:
+    """The limits of one run as somebody wrote them: `timeout`, `cpu`, `memory`; None for one that is not set.
+
+    Raises:
+        InvalidRequestError: One is no text or malformed; says what may be meant.
+    """
+    for field, value in limits.items():
+        parse, meant = _LIMITS[field]
+        if isinstance(value, str):
+            parse(value, field)
+        elif value is not None:
+            raise InvalidRequestError(
+                f"{field} is a {type(value).__name__}, not text", hint=_did_you_mean(meant(value), parse)
+            )
 
 
 def parse_cpu_limit(value: str, field: str = "cpu") -> int:
@@ -56,10 +92,10 @@ def parse_cpu_limit(value: str, field: str = "cpu") -> int:
     rule = "a positive decimal number of cores, for example 0.5"
     text = value.strip()
     if not _CPU.match(text) or text == ".":
-        raise _refused(field, value, rule)
+        raise _refused(field, value, rule, cpu_meant, parse_cpu_limit)
     cores = Decimal(text)
     if cores <= 0:
-        raise _refused(field, value, rule)
+        raise _refused(field, value, rule, cpu_meant, parse_cpu_limit)
     quota = (cores * CPU_PERIOD_US).to_integral_value(ROUND_HALF_UP)
     return max(int(quota), MIN_CPU_QUOTA_US)
 
@@ -80,10 +116,10 @@ def parse_memory_limit(value: str, field: str = "memory") -> int:
     rule = "a positive whole number of bytes, or one with Ki, Mi or Gi, for example 256Mi"
     match = _MEMORY.match(value.strip())
     if not match:
-        raise _refused(field, value, rule)
+        raise _refused(field, value, rule, memory_meant, parse_memory_limit)
     size = int(match[1]) * _MEMORY_UNITS[match[2] or ""]
     if not 0 < size <= _INT64_MAX:
-        raise _refused(field, value, rule)
+        raise _refused(field, value, rule, memory_meant, parse_memory_limit)
     return size
 
 
@@ -103,16 +139,16 @@ def parse_duration(value: str, field: str = "timeout") -> float:
     rule = "a positive duration with units, for example 60s, 1h30m or 1.5m"
     text = value.strip()
     if not text or len(text) > _MAX_TEXT:
-        raise _refused(field, value, rule)
+        raise _refused(field, value, rule, duration_meant, parse_duration)
     total, rest = Decimal(0), text.removeprefix("+")
     while rest:
         match = _DURATION_PART.match(rest)
         if not match or match[1] in ("", "."):
-            raise _refused(field, value, rule)
+            raise _refused(field, value, rule, duration_meant, parse_duration)
         total += Decimal(match[1]) * _DURATION_UNITS[match[2]]
         rest = rest[match.end() :]
     if not 0 < total <= _MAX_DURATION_S:
-        raise _refused(field, value, rule)
+        raise _refused(field, value, rule, duration_meant, parse_duration)
     return float(total)
 
 
@@ -123,3 +159,10 @@ def format_bytes(size: int) -> str:
             whole, rest = divmod(size, _MEMORY_UNITS[unit])
             return f"{whole}{unit}" if not rest else f"{size / _MEMORY_UNITS[unit]:.1f}{unit}"
     return f"{size} bytes"
+
+
+_LIMITS: dict[str, tuple[Callable[..., object], Callable[[Any], str | None]]] = {
+    "timeout": (parse_duration, duration_meant),
+    "cpu": (parse_cpu_limit, cpu_meant),
+    "memory": (parse_memory_limit, memory_meant),
+}

@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import unicodedata
 
+ORDINARY_FORMATS = frozenset(
+    # Zero-width (non-)joiner: invisible, and a part of ordinary words in Persian and Hindi, and of emoji.
+    "\u200c\u200d"
+    # Those that are seen: Prepended_Concatenation_Mark in Unicode's PropList.txt.
+    "\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2\U000110bd\U000110cd"
+)
+"""Format characters that hide and steer nothing."""
+_KEPT = frozenset("\n\t") | ORDINARY_FORMATS
+
 
 def harmless(text: str) -> str:
     """Text without what could steer a terminal: control and invisible characters are shown as escapes."""
     if text.isprintable():
         return text
     return "".join(
-        char if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cf", "Cs") else ascii(char)[1:-1]
+        char if char in _KEPT or unicodedata.category(char) not in ("Cc", "Cf", "Cs") else ascii(char)[1:-1]
         for char in text
     )
 

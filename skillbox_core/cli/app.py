@@ -65,7 +65,7 @@ def run(
         typer.Option(
             "--file",
             "-f",
-            help="A file, folder or URL for the skill; can be given several times.",
+            help="A file, folder, pattern such as 'data/*.csv' or URL for the skill; can be given several times.",
             metavar="[NAME=]PATH|URL",
         ),
     ] = None,

@@ -85,9 +85,10 @@ def read_input(text: str) -> Any:
         return None
     try:
         if text == "-":
-            text = sys.stdin.read()
+            # JSON is UTF-8, whatever the terminal's locale says.
+            text = sys.stdin.buffer.read().decode("utf-8-sig")
         elif text.startswith("@"):
-            text = Path(source).read_text("utf-8")
+            text = Path(source).read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise InvalidRequestError(f"the input file {source} can't be read: {reason}") from None
@@ -134,7 +135,7 @@ def _env_file(file: Path) -> dict[str, str]:
     from dotenv import dotenv_values
 
     try:
-        with file.open(encoding="utf-8") as stream:
+        with file.open(encoding="utf-8-sig") as stream:
             found = dotenv_values(stream=stream, interpolate=False)
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
@@ -190,6 +191,8 @@ def _show_output(result: RunResult) -> None:
         print(json.dumps(result.output, indent=2, ensure_ascii=True))
     for path in result.files_list:
         note(f"file {path}")
+    for entry in result.left_out:
+        note(f"left out {entry.path}: {entry.why}")
 
 
 def _facts(result: RunResult) -> str:

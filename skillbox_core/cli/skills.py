@@ -177,15 +177,15 @@ def delete(skill: Annotated[str, typer.Argument(metavar="NAME@VERSION")], tenant
 def _archive(path: Path, scratch: Path, *, prepare: bool = True) -> SkillArchive:
     from skillbox_core.errors import InvalidRequestError
     from skillbox_core.settings import load_settings
-    from skillbox_core.skills.archive import inspect_archive
     from skillbox_core.skills.package import package as make
+    from skillbox_core.skills.scripts import inspect_new
 
     limit = load_settings().max_skill_size
     if path.is_dir():
         return make(path, scratch / "skill.zip", limit, prepare=prepare)
     if not path.is_file():
         raise InvalidRequestError(f"{path} is neither a skill's folder nor an archive")
-    return inspect_archive(path, limit)
+    return inspect_new(path, limit)
 
 
 def _summary(archive: SkillArchive) -> dict[str, object]:

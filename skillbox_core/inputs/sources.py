@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from skillbox_core.base.paths import path_key, path_problem
+from skillbox_core.base.paths import path_problem, seen_path
 from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import InvalidRequestError
 from skillbox_core.models import ExecutionError, InputFile, PlannedFile, RunResult, Source
@@ -19,6 +20,7 @@ MAX_INPUT_FILES = 10_000
 """Files and folders of one run; the sandbox's scratch area has 16,384 inodes."""
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
+_PATTERN = re.compile(r"[*?\[]")
 _WRITTEN = "a result of a skill, a path, a URL, or lists and dicts of them"
 
 
@@ -47,10 +49,12 @@ def input_files(value: Any) -> tuple[InputFile, ...]:
 
     Args:
         value: None, a `RunResult` (all its files), `files_from(...)`, a path, a URL, a mapping from the name
-            inside to any of these, or a list of them. An `ExecutionError` stands for the result it carries.
+            inside to any of these, or a list of them. An `ExecutionError` stands for the result it carries. A path
+            with `*`, `?` or `[...]` stands for the files and folders that match it, if no file has that very name;
+            `**` goes through folders.
 
     Raises:
-        InvalidRequestError: It is something else, or a chosen file is not there.
+        InvalidRequestError: It is something else, a chosen file is not there, or nothing matches.
     """
     match value:
         case None:
@@ -62,7 +66,7 @@ def input_files(value: Any) -> tuple[InputFile, ...]:
         case ExecutionError():
             return input_files(value.result)
         case str() | Path():
-            return (_place(str(value)),)
+            return _matching(str(value)) if _is_pattern(value) else (_place(str(value)),)
         case Mapping():
             return tuple(file for name, source in value.items() for file in _entry(name, source))
         case list() | tuple():
@@ -76,7 +80,8 @@ def _entry(name: Any, source: Any) -> tuple[InputFile, ...]:
     if not isinstance(name, str):
         raise InvalidRequestError(f"the name of a file inside must be text, not {type(name).__name__}")
     files = input_files(source)
-    folder = f"{name.rstrip('/')}/" if isinstance(source, (list, tuple)) or len(files) > 1 else name
+    several = isinstance(source, (list, tuple)) or _is_pattern(source) or len(files) > 1
+    folder = f"{name.rstrip('/')}/" if several else name
     return tuple(replace(file, name=f"{folder.rstrip('/')}/{file.name}" if file.name else folder) for file in files)
 
 
@@ -89,6 +94,20 @@ def _chosen(run: Any, names: tuple[str, ...]) -> tuple[InputFile, ...]:
             there = ", ".join(run.files_list[:5]) or "none"
             raise InvalidRequestError(f"{run.skill or 'the run'} left no file {name!a}", hint=f"its files: {there}")
     return tuple(InputFile(Source.RUN, run.execution_id, member=name) for name in names)
+
+
+def _is_pattern(value: Any) -> bool:
+    if not isinstance(value, (str, Path)):
+        return False
+    text = str(value)
+    return _PATTERN.search(text) is not None and not _URL.match(text) and "\0" not in text and not os.path.lexists(text)
+
+
+def _matching(pattern: str) -> tuple[InputFile, ...]:
+    found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - Path's own takes no absolute pattern
+    if not found:
+        raise InvalidRequestError(f"no file matches {pattern!a}", hint=f"seen from {os.getcwd()!a}")  # noqa: PTH109
+    return tuple(_place(path) for path in found)
 
 
 def _place(text: str) -> InputFile:
@@ -158,7 +177,7 @@ def check_inputs(files: Iterable[PlannedFile], limit: int) -> tuple[PlannedFile,
     for file in files:
         if problem := path_problem(file.path):
             raise InvalidRequestError(f"input file {file.path!a}: {problem}", hint="give it a name: {name: source}")
-        key = path_key(file.path)
+        key = seen_path(file.path)
         parents = ["/".join(key.split("/")[:depth]) for depth in range(1, key.count("/") + 1)]
         clash = taken.get(key) or folders.get(key) or next((taken[up] for up in parents if up in taken), None)
         if clash:

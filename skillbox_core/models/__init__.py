@@ -9,6 +9,7 @@ from skillbox_core.models.result import (
     ExecutionFailedError,
     ExecutionTimeoutError,
     FileDigest,
+    LeftOut,
     RunResult,
     Usage,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "ExecutionTimeoutError",
     "FileDigest",
     "InputFile",
+    "LeftOut",
     "LoadedSkill",
     "Outcome",
     "Output",

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from skillbox_core.base.names import DEFAULT_TENANT
+from skillbox_core.base.quantities import check_limits
 
 
 class RunRequest(BaseModel):
@@ -106,7 +107,8 @@ class RunOptions(BaseModel):
     """How to run it: what the caller decides beside the request.
 
     Attributes:
-        timeout, cpu, memory: As in SKILL.md; None leaves the skill's or the installation's word.
+        timeout, cpu, memory: As in SKILL.md; None leaves the skill's or the installation's word. One that is
+            malformed is an `InvalidRequestError` at once.
         files: What lies in `/sandbox/in/files/`; `skillbox_core.input_files` makes these from what people write.
         key: Idempotency key. The same key with the same request is the same execution, in any process.
         owner: On whose behalf this runs, such as a Prefect flow run; a label on the container. All that one
@@ -129,3 +131,10 @@ class RunOptions(BaseModel):
     owner: str | None = Field(default=None, max_length=200)
     owner_attempt: int = Field(default=0, ge=0)
     env_identity: str = Field(default="", max_length=200)
+
+    @field_validator("timeout", "cpu", "memory", mode="before")
+    @classmethod
+    def _limit(cls, value: Any, info: ValidationInfo) -> Any:
+        assert info.field_name is not None
+        check_limits(**{info.field_name: value})
+        return value

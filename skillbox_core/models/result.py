@@ -28,6 +28,7 @@ class RunResult(BaseModel):
         diagnosis: Why it failed, or what a success should be warned of; None for any other. Not part of the JSON.
         usage: What the run used; not part of the JSON.
         artifacts: Its stored files with their digests; not part of the JSON.
+        left_out: What the skill left and what was not stored; not part of the JSON.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,6 +46,7 @@ class RunResult(BaseModel):
     diagnosis: Diagnosis | None = Field(default=None, exclude=True)
     usage: Usage = Field(default_factory=lambda: Usage(), exclude=True)
     artifacts: Artifacts = Field(default_factory=lambda: Artifacts(), exclude=True)
+    left_out: tuple[LeftOut, ...] = Field(default=(), exclude=True)
     skill: str = Field(default="", exclude=True)
     version: str = Field(default="", exclude=True)
     tenant: str = Field(default=DEFAULT_TENANT, exclude=True)
@@ -102,6 +104,14 @@ class FileDigest:
     path: str
     size: int
     sha256: str
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """An entry of `/sandbox/out` that was not stored: its path, in ASCII with escapes, and why."""
+
+    path: str
+    why: str
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from skillbox_core.base.cancel import CancelToken
 from skillbox_core.base.names import check_skill, check_tenant
-from skillbox_core.base.quantities import format_bytes, parse_cpu_limit, parse_duration, parse_memory_limit
+from skillbox_core.base.quantities import check_limits, format_bytes, parse_duration
 from skillbox_core.base.redaction import Redactor
 from skillbox_core.base.versions import Constraint
 from skillbox_core.errors import DatabaseError, InvalidRequestError, RunCancelledError
@@ -67,13 +67,7 @@ class Steps:
         check_skill(request.skill)
         constraint = Constraint.parse(request.version)
         check_env(request.env)
-        for field, parse in (
-            ("timeout", parse_duration),
-            ("cpu", parse_cpu_limit),
-            ("memory", parse_memory_limit),
-        ):
-            if (value := getattr(options, field)) is not None:
-                parse(value, field)
+        check_limits(timeout=options.timeout, cpu=options.cpu, memory=options.memory)
         document = canonical_input(request.input, self._settings.max_input_size)
         files = self._installation.inputs.plan(options.tenant, options.files)
         key = options.key or uuid.uuid4().hex

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from skillbox_core.base.json_rules import JsonError, parse_json
-from skillbox_core.base.paths import path_problem
+from skillbox_core.base.paths import path_problem, seen_path
 from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import DiskError, OutputError
 from skillbox_core.models import FileDigest, Output
@@ -102,6 +102,7 @@ class _Collector:
         self._max_document = max_document
         self._folders: set[str] = set()
         self._parents: set[str] = set()
+        self._seen: dict[str, str] = {}
         self._left_out = 0
         self.document: str | None = None
         self.problem: str | None = "output.json is missing: the skill must write its result to /sandbox/out/output.json"
@@ -138,11 +139,21 @@ class _Collector:
             self._skip(name, "a second file of this name")
         elif name in self._parents or not self.files.keys().isdisjoint(_parents(name)):
             self._skip(name, "a file where another entry has a folder")
+        elif other := self._lookalike(name):
+            self._skip(name, f"it looks like {ascii(other)[1:-1]}: by invisible characters or Unicode form only")
         elif len(self.files) >= MAX_FILES:
             raise OutputError(f"the skill left more than {MAX_FILES} files")
         else:
             self.files[name] = _copy(self._reader, entry, name, tar)
             self._parents.update(_parents(name))
+            self._seen.update((seen_path(path), path) for path in (*_parents(name), name))
+
+    def _lookalike(self, name: str) -> str | None:
+        """A file or folder that was kept, and that nobody could tell from this one or a folder above it."""
+        for path in (*_parents(name), name):
+            if (kept := self._seen.get(seen_path(path), path)) != path:
+                return kept
+        return None
 
     def _skip(self, path: str, why: str) -> None:
         self._left_out += 1

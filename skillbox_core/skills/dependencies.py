@@ -56,7 +56,8 @@ def find_needs(folder: Path) -> Needs:
     """What a skill needs beside the files in its folder. Reads, and runs nothing.
 
     Raises:
-        InvalidSkillError: It asks for more than packages of an index, or can't be read.
+        InvalidSkillError: It asks for more than packages of an index, can't be read, or the tool is not here that
+            prepares it.
     """
     python: tuple[str, ...] = ()
     node: Mapping[str, str] = {}
@@ -65,6 +66,8 @@ def find_needs(folder: Path) -> Needs:
     if not (folder / "node_modules").exists():
         package, lock = _text(folder / "package.json"), _text(folder / "package-lock.json")
         node = {} if package is None else checked_packages(package, lock)
+    if node:
+        _npm()
     return Needs(python, node)
 
 
@@ -120,13 +123,18 @@ def _prepare_python(requirements: Sequence[str], folder: Path) -> None:
     shutil.rmtree(target / "bin", ignore_errors=True)
 
 
-def _prepare_node(files: Mapping[str, str], target: Path) -> None:
+def _npm() -> str:
     npm = shutil.which("npm")
     if npm is None:
         raise InvalidSkillError(
             "package.json has dependencies, and npm is not here to prepare them",
             hint=f"install npm, bring node_modules along, {_IMAGE}",
         )
+    return npm
+
+
+def _prepare_node(files: Mapping[str, str], target: Path) -> None:
+    npm = _npm()
     for name, text in files.items():
         (target / name).write_text(text, "utf-8")
     install = "ci" if "package-lock.json" in files else "install"

@@ -131,7 +131,7 @@ class _Reader:
             try:
                 parse(value, label)
             except InvalidRequestError as error:
-                self.faults.append(error.message)
+                self.faults.append(str(error))
         return value
 
     def name(self) -> str:

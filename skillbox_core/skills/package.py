@@ -14,8 +14,9 @@ from skillbox_core.base.quantities import format_bytes
 from skillbox_core.base.versions import Version
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.skills import dependencies
-from skillbox_core.skills.archive import SKILL_MD, SkillArchive, inspect_archive
+from skillbox_core.skills.archive import SKILL_MD, SkillArchive
 from skillbox_core.skills.manifest import MAX_SKILL_MD, parse_manifest
+from skillbox_core.skills.scripts import inspect_new
 
 _LEFT_OUT = frozenset(
     {".git", ".hg", ".venv", "venv", "__pycache__", ".pytest_cache", ".mypy_cache", ".DS_Store", ".idea"}
@@ -60,7 +61,7 @@ def package(folder: Path, target: Path, max_size: int, *, prepare: bool = True) 
             if ready:
                 for path in _files(ready):
                     _add(archive, path, path.relative_to(ready).as_posix())
-    return inspect_archive(target, max_size)
+    return inspect_new(target, max_size)
 
 
 def is_own_archive(path: str, skill: str) -> bool:

@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from skillbox_core.base.names import check_execution_id, check_tenant
 from skillbox_core.errors import ExecutionNotFoundError, InvalidRequestError
-from skillbox_core.models import Artifacts, Diagnosis, FileDigest, RunResult, Usage
+from skillbox_core.models import Artifacts, Diagnosis, FileDigest, LeftOut, RunResult, Usage
 from skillbox_core.status import Category, Reason, Status
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket
@@ -131,6 +131,7 @@ class ExecutionRecords:
             usage=Usage(row.exit_code, row.peak_memory, row.cpu_seconds, row.memory_limit, row.file_memory),
             diagnosis=diagnosis_of(row),
             artifacts=_artifacts(row),
+            left_out=tuple(LeftOut(*entry) for entry in json.loads(row.files_skipped)),
             skill=row.skill_name,
             version=row.skill_version,
             tenant=row.tenant_id,

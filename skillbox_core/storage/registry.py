@@ -27,6 +27,7 @@ from skillbox_core.errors import (
     VersionExistsError,
 )
 from skillbox_core.skills.archive import SkillArchive, inspect_archive
+from skillbox_core.skills.scripts import inspect_new
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket
 from skillbox_core.storage.skill_cache import SkillCache
@@ -73,7 +74,7 @@ class Registry:
             VersionExistsError: The version is there with other contents, or another push of it is under way.
             StorageError: It could not be stored; pushing it again is safe.
         """
-        archive = inspect_archive(path, self._max_size)
+        archive = inspect_new(path, self._max_size)
         manifest = archive.manifest
         key = self._key(tenant, manifest.name, manifest.version)
         stored = self._bucket.size(key) is not None

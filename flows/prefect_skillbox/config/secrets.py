@@ -51,13 +51,17 @@ class Secrets:
         """Takes an environment apart.
 
         Raises:
-            InvalidRequestError: A value is neither text nor a `SecretRef`.
+            InvalidRequestError: It is no mapping of names, or a value is neither text nor a `SecretRef`.
         """
+        if not isinstance(env, Mapping):
+            raise InvalidRequestError(f"env is a {type(env).__name__}, not a dict of names and values")
         for name, value in env.items():
+            if not isinstance(name, str):
+                raise InvalidRequestError(f"the name of an environment variable is a {type(name).__name__}, not text")
             if not isinstance(value, (str, SecretRef)):
                 raise InvalidRequestError(
                     f"the value of environment variable {name} is a {type(value).__name__}, not text",
-                    hint='name a Secret block like this: env={"NAME": secret("block")}',
+                    hint='env={"NAME": "text"}, or a Secret block: env={"NAME": secret("block")}',
                 )
         return cls(
             {name: value for name, value in env.items() if isinstance(value, str)},

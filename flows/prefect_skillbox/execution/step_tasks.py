@@ -23,6 +23,7 @@ from prefect.utilities.annotations import quote
 
 from prefect_skillbox.execution.run_slot import Place
 from prefect_skillbox.observe.run_observer import Watch
+from prefect_skillbox.observe.step_log import quiet
 from skillbox_core.base.retry import repeated
 from skillbox_core.errors import SkillboxError
 from skillbox_core.models import (
@@ -135,7 +136,7 @@ class TaskSteps:
         token = _title.set(self._title)
         try:
             # Without the tags around it: a step would wait for a place under the limit that its own skill fills.
-            with TagsContext(current_tags=set()):
+            with TagsContext(current_tags=set()), quiet():
                 _: Any = step(quote(noted))
         except Pause:
             # A flow run that is to be suspended is so between two skills, not in the middle of one.

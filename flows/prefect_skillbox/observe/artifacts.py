@@ -16,6 +16,7 @@ from uuid import UUID
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import ArtifactCreate
 from prefect.context import FlowRunContext, TaskRunContext
+from prefect.events import Event, RelatedResource, Resource
 
 from skillbox_core.base.names import DEFAULT_TENANT
 from skillbox_core.base.text import harmless
@@ -38,18 +39,38 @@ def artifact_key(kind: str, name: str, tenant: str = DEFAULT_TENANT) -> str:
 
 @dataclass(frozen=True)
 class Home:
-    """The flow run and task run that an artifact belongs to."""
+    """The flow run and task run that an artifact belongs to.
+
+    Attributes:
+        tags: Of both.
+        deployment: Of the flow run.
+    """
 
     flow_run: UUID | None
     task_run: UUID | None
+    tags: frozenset[str] = frozenset()
+    deployment: UUID | None = None
 
     @classmethod
     def here(cls) -> Home:
         """Those of the calling thread."""
         task, flow = TaskRunContext.get(), FlowRunContext.get()
+        run = flow.flow_run if flow else None
+        tags = frozenset([*(run.tags if run else ()), *(task.task_run.tags if task else ())])
+        deployment = run.deployment_id if run else None
         if task is not None:
-            return cls(task.task_run.flow_run_id, task.task_run.id)
-        return cls(flow.flow_run.id if flow and flow.flow_run else None, None)
+            return cls(task.task_run.flow_run_id, task.task_run.id, tags, deployment)
+        return cls(run.id if run else None, None, tags, deployment)
+
+    @property
+    def related(self) -> list[RelatedResource]:
+        """What Prefect relates to the events of a run."""
+        objects = {"flow-run": self.flow_run, "task-run": self.task_run, "deployment": self.deployment}
+        named = [*((kind, of) for kind, of in objects.items() if of), *(("tag", tag) for tag in sorted(self.tags))]
+        return [
+            RelatedResource({"prefect.resource.id": f"prefect.{kind}.{of}", "prefect.resource.role": kind})
+            for kind, of in named
+        ]
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,21 +89,38 @@ class Artifact:
         self.create(client)
 
     def create(self, client: SyncPrefectClient) -> UUID:
-        """Creates it and returns its id."""
-        return client.create_artifact(
-            ArtifactCreate(
-                type=self.type,
-                key=self.key,
-                data=self.data,
-                description=self.description,
-                flow_run_id=self.home.flow_run,
-                task_run_id=self.home.task_run,
-            )
-        ).id
+        """Creates it and returns its id.
+
+        The event is sent here, by the same connection. Prefect's client hands it to a thread of its own, which is
+        gone when the interpreter shuts down: before the last artifacts are sent.
+        """
+        wanted = ArtifactCreate(
+            type=self.type,
+            key=self.key,
+            data=self.data,
+            description=self.description,
+            flow_run_id=self.home.flow_run,
+            task_run_id=self.home.task_run,
+        )
+        answer = client.request("POST", "/artifacts/", json=wanted.model_dump(mode="json", exclude_unset=True))
+        artifact = UUID(answer.raise_for_status().json()["id"])
+        event = Event(
+            event="prefect.artifact.created",
+            resource=Resource(
+                {"prefect.resource.id": f"prefect.artifact.{artifact}", "prefect.resource.name": self.key}
+            ),
+            related=self.home.related,
+            payload={"key": self.key, "type": self.type, "description": self.description},
+        )
+        client.request("POST", "/events", json=[event.model_dump(mode="json")]).raise_for_status()
+        return artifact
 
 
 def change(client: SyncPrefectClient, artifact: UUID, changes: Mapping[str, Any]) -> None:
-    """Changes an artifact without the event that Prefect's client emits, which holds its whole data each time."""
+    """Changes an artifact without the event that Prefect's client emits, which holds its whole data each time.
+
+    That event would also need Prefect's thread for events, see `Artifact.create`.
+    """
     client.request("PATCH", "/artifacts/{id}", json=dict(changes), path_params={"id": artifact}).raise_for_status()
 
 

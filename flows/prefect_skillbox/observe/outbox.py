@@ -7,6 +7,7 @@ import threading
 import time
 from contextvars import Context, copy_context
 from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing.util import Finalize
 from typing import Protocol
 
@@ -20,7 +21,9 @@ REQUEST_TIMEOUT = 10.0
 LINGER = 2.0
 """Seconds that an idle thread keeps its connection."""
 LAST_CHANCE = 5.0
-"""Seconds that the end of the process waits for what is still to be sent."""
+"""Seconds that the end of the process waits for the next item to be sent."""
+LAST_CHANCE_IN_ALL = 30.0
+"""Seconds that the end of the process waits at most, where a slow server takes one item after the other."""
 
 
 class Item(Protocol):
@@ -55,6 +58,7 @@ class Outbox:
         self._waiting: dict[Item, _Waiting] = {}
         self._sent_at: dict[Item, float] = {}
         self._busy = False
+        self._done = 0
         self._hurry = False
         self._thread: threading.Thread | None = None
 
@@ -76,15 +80,28 @@ class Outbox:
                 self._thread.start()
             self._changed.notify_all()
 
-    def flush(self, timeout: float) -> bool:
-        """Waits until all is sent, without the pauses between; says whether it is."""
+    def flush(self, timeout: float, in_all: float | None = None) -> bool:
+        """Waits until all is sent, without the pauses between; says whether it is.
+
+        Args:
+            timeout: Seconds to wait for each item.
+            in_all: Seconds to wait for all of them; by default `timeout`.
+        """
+        give_up = time.monotonic() + (timeout if in_all is None else in_all)
         with self._changed:
             self._hurry = True
             self._changed.notify_all()
             try:
-                return self._changed.wait_for(lambda: not self._waiting and not self._busy, timeout)
+                while self._waiting or self._busy:
+                    patience = min(timeout, give_up - time.monotonic())
+                    if not self._changed.wait_for(partial(self._is_past, self._done), patience):
+                        break
+                return not self._waiting and not self._busy
             finally:
                 self._hurry = False
+
+    def _is_past(self, done: int) -> bool:
+        return self._done > done
 
     def _run(self, context: Context) -> None:
         try:
@@ -106,6 +123,7 @@ class Outbox:
         """The next item whose time has come; None when nothing came for a while."""
         with self._changed:
             self._busy = False
+            self._done += 1
             self._changed.notify_all()
             idle_until = time.monotonic() + LINGER
             while True:
@@ -131,6 +149,7 @@ class Outbox:
     def _rest(self) -> None:
         self._thread = None
         self._busy = False
+        self._done += 1
         self._changed.notify_all()
 
 
@@ -146,11 +165,11 @@ def post(item: Item) -> None:
         logger.warning("an artifact could not be made: %s", error)
 
 
-def flush(timeout: float = LAST_CHANCE) -> None:
-    """Waits for all that is to be sent, but not longer than `timeout` seconds."""
-    give_up = time.monotonic() + timeout
+def flush(timeout: float = LAST_CHANCE, in_all: float = LAST_CHANCE_IN_ALL) -> None:
+    """Waits for all that is to be sent, as `Outbox.flush` does."""
+    give_up = time.monotonic() + in_all
     for box in list(_outboxes.values()):
-        if not box.flush(max(give_up - time.monotonic(), 0)):
+        if not box.flush(timeout, max(give_up - time.monotonic(), 0)):
             logger.warning("some artifacts were not sent before the end of the process")
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.actions import ArtifactUpdate
 
 from prefect_skillbox.observe import outbox
-from prefect_skillbox.observe.artifacts import Artifact, Home, artifact_key, code
+from prefect_skillbox.observe.artifacts import Artifact, Home, artifact_key, change, code
 from skillbox_core.base.progress import Progress
 
 
@@ -42,4 +41,4 @@ class ProgressBar:
         if self._artifact is None:
             self._artifact = Artifact("progress", self._key, last.percent, text, self._home).create(client)
         else:
-            client.update_artifact(self._artifact, ArtifactUpdate(data=last.percent, description=text))
+            change(client, self._artifact, {"data": last.percent, "description": text})

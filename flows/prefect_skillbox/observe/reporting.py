@@ -121,6 +121,9 @@ def summary(result: RunResult, link_until: str | None = None, redact: Callable[[
         more = len(result.files_list) - MAX_FILES
         lines += [block(names + (f"\n... and {more} more" if more > 0 else ""))]
         lines += ["", f"`skillbox exec files {result.execution_id} --download DIR`"]
+    if result.left_out:
+        names = "\n".join(f"{entry.path}: {entry.why}" for entry in result.left_out[:MAX_FILES])
+        lines += ["", "## Left out", "", block(redact(names))]
     if result.has_output:
         text = redact(json.dumps(result.output, indent=2, ensure_ascii=False))
         lines += ["", "## Output", "", block(text if len(text) <= OUTPUT_HEAD else text[:OUTPUT_HEAD] + "\n...")]

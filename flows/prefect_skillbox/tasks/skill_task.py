@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import logging
 from collections.abc import Mapping
 from copy import copy
 from typing import Any, Self, cast
@@ -30,12 +31,16 @@ from prefect_skillbox.tasks.options import HOOKS, caches, check_options, given, 
 from prefect_skillbox.tasks.result import SkillResult
 from prefect_skillbox.tasks.spec import SkillSpec, outputs
 from prefect_skillbox.tasks.task_key import task_key
-from skillbox_core.base.names import DEFAULT_TENANT, check_skill, split_reference
+from skillbox_core.base.names import DEFAULT_TENANT, check_skill, check_tenant, split_reference
+from skillbox_core.base.quantities import check_limits
 from skillbox_core.base.versions import Constraint
-from skillbox_core.errors import RunCancelledError
+from skillbox_core.errors import RunCancelledError, SkillboxError
 from skillbox_core.inputs.sources import input_files
 from skillbox_core.models import RunOptions, RunRequest, RunResult
+from skillbox_core.sandbox.environment import check_env
 from skillbox_core.status import Status
+
+logger = logging.getLogger(__name__)
 
 _WHOLE = (Mapping, BaseModel)
 """What can be iterated over, but is one value: a dict, a result, a state."""
@@ -69,7 +74,8 @@ def skill(
             where options for that are given.
 
     Raises:
-        InvalidRequestError: The reference or an option is mistyped, or an option would have no effect.
+        InvalidRequestError: The reference, a limit, a variable or an option breaks its rule, or an option would have
+            no effect. What only the installation knows, such as its maximum, is said when the skill runs.
 
     Returns:
         A task of two arguments. `input`: any JSON value; results of other skills in it stand for their output.
@@ -80,6 +86,10 @@ def skill(
     # What is mistyped here is better said where it stands than when the flow is half done.
     check_skill(name)
     Constraint.parse(version)
+    check_tenant(tenant)
+    check_limits(timeout=timeout, cpu=cpu, memory=memory)
+    secrets = Secrets.of(env or {})
+    check_env(secrets.placeholders)
     spec = SkillSpec(
         name=name,
         version=version,
@@ -87,7 +97,7 @@ def skill(
         timeout=timeout,
         cpu=cpu,
         memory=memory,
-        secrets=Secrets.of(env or {}),
+        secrets=secrets,
         installation=installation,
         raise_on_failure=raise_on_failure,
     )
@@ -136,7 +146,13 @@ class SkillTask(Task[..., RunResult]):
         check_options(spec, options)
 
         def run(input: Any = None, files: Any = None) -> Any:
-            return run_spec(spec, input, files)
+            try:
+                return run_spec(spec, input, files)
+            except SkillboxError as error:
+                # Prefect prints it for the task run and for the flow run, and Python once more: each time with its
+                # way through our steps and Prefect's, which is no news to whoever called the skill.
+                logger.debug("%s failed", spec.name, exc_info=error)
+                raise error.with_traceback(None) from None
 
         self.spec = spec
         self.index: int | None = None
@@ -176,7 +192,10 @@ class SkillTask(Task[..., RunResult]):
             get_run_logger().warning(
                 "%s runs in the event loop's own thread, which waits for it; .submit() lets it go on", self.name
             )
-        value = super().__call__(*args, **kwargs)
+        try:
+            value = super().__call__(*args, **kwargs)
+        except SkillboxError as error:
+            raise error.with_traceback(None) from None
         if isinstance(value, State) and not kwargs.get("return_state"):
             # A task that returns a state hands its caller that state; one that was cancelled has nothing else to give.
             return value.result(_sync=True)  # type: ignore[call-overload]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from prefect.cache_policies import INPUTS, NO_CACHE, TASK_SOURCE, CachePolicy
 
-from prefect_skillbox import skill
+from prefect_skillbox import secret, skill
 from skillbox_core.errors import InvalidRequestError
 
 
@@ -41,6 +41,29 @@ def test_an_option_that_would_have_no_effect_or_a_wrong_one_is_refused(options: 
     own = {name: options.pop(name) for name in ("raise_on_failure",) if name in options}
     with pytest.raises(InvalidRequestError, match=said):
         skill("x", **own).with_options(**options)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"timeout": "5 min"}, 'timeout.*did you mean "5m"'),
+        ({"timeout": 300}, 'timeout is a int.*did you mean "300s"'),
+        ({"memory": "1GB"}, 'memory.*did you mean "1Gi"'),
+        ({"cpu": "half"}, 'cpu.*did you mean "0.5"'),
+        ({"env": {"PATH": "/bin"}}, "'PATH' may not be set"),
+        ({"env": {"A B": "x"}}, "'A B' is not valid"),
+        ({"env": {"LD_PRELOAD": secret("block")}}, "'LD_PRELOAD' may not be set"),
+        ({"env": {"TRIES": 3}}, "TRIES is a int, not text"),
+        ({"env": {"TRIES": None}}, "TRIES is a NoneType, not text"),
+        ({"env": {3: "x"}}, "name of an environment variable is a int"),
+        ({"env": ["A=b"]}, "env is a list"),
+        ({"env": {"A": "b\0"}}, "contains a NUL"),
+        ({"tenant": "a/b"}, 'tenant "a/b" is not a valid name'),
+    ],
+)
+def test_a_wrong_value_is_refused_where_the_skill_is_defined(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(InvalidRequestError, match=said):
+        skill("x", **options)
 
 
 def test_what_is_not_said_is_left_to_prefect() -> None:

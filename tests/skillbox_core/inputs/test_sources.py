@@ -100,6 +100,39 @@ def test_a_name_replaces_the_own_one_and_a_folder_keeps_it(name: str, inside: st
     assert inner_path(path("/own.csv", name), "own.csv") == inside
 
 
+@pytest.mark.parametrize(
+    ("written", "found"),
+    [
+        ("data/*.csv", [("data/a.csv", ""), ("data/b.csv", "")]),
+        (Path("data/?.csv"), [("data/a.csv", ""), ("data/b.csv", "")]),
+        ("data/[b-z]*", [("data/b.csv", ""), ("data/deep", "")]),
+        ("data/**/*.csv", [("data/a.csv", ""), ("data/b.csv", ""), ("data/deep/c.csv", "")]),
+        ({"in": "data/*.csv"}, [("data/a.csv", "in/"), ("data/b.csv", "in/")]),
+        ({"in": "data/a*"}, [("data/a.csv", "in/")]),
+        (["data/a*", "data/b.csv"], [("data/a.csv", ""), ("data/b.csv", "")]),
+        (read_file("in=data/*.csv"), [("data/a.csv", "in/"), ("data/b.csv", "in/")]),
+        ("what[1]?.csv", [("what[1]?.csv", "")]),
+    ],
+)
+def test_a_pattern_stands_for_the_files_that_match(
+    written: Any, found: list[tuple[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "data" / "deep").mkdir(parents=True)
+    for name in ("data/a.csv", "data/b.csv", "data/.hidden.csv", "data/deep/c.csv", "what[1]?.csv", "what1x.csv"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    assert input_files(written) == tuple(path(str(tmp_path / at), name) for at, name in found)
+
+
+@pytest.mark.parametrize("written", ["data/*.tsv", {"x": "nowhere/*"}, read_file("x=*.nothing"), Path("[x]")])
+def test_a_pattern_that_nothing_matches_is_an_error_that_says_so(
+    written: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InvalidRequestError, match=r"no file matches .*seen from "):
+        input_files(written)
+
+
 def planned(*paths: str, size: int = 1) -> list[PlannedFile]:
     return [PlannedFile(name, path(f"/{number}"), size) for number, name in enumerate(paths)]
 
@@ -116,7 +149,8 @@ def planned(*paths: str, size: int = 1) -> list[PlannedFile]:
         (planned("x" * 256), "over 255 bytes"),
         (planned("/".join("x" * 17)), "levels deep"),
         (planned("a", "a"), "'a' and 'a' would be in each other's place"),
-        (planned("A.csv", "a.csv"), "in each other's place"),
+        (planned("a.csv", "a\u200d.csv"), "in each other's place"),
+        (planned("caf\u00e9", "cafe\u0301"), "in each other's place"),
         (planned("a", "a/b"), "in each other's place"),
         (planned("a/b", "a"), "in each other's place"),
         (planned("a", "b", size=6000), "limit of 9.8Ki (SKILLBOX_MAX_INPUT_FILES_SIZE)"),

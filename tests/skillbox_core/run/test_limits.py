@@ -33,8 +33,8 @@ def test_the_callers_word_goes_before_the_skills_and_that_before_the_default() -
         (manifest(memory="99Gi"), RunOptions(), ["memory", "99Gi", "4Gi", "SKILLBOX_MAX_MEMORY"]),
         (manifest(scratch="2Gi"), RunOptions(), ["scratch", "2Gi", "1Gi", "SKILLBOX_MAX_SCRATCH"]),
         (manifest(), RunOptions(memory="1Mi"), ["memory", "1Mi", "16Mi"]),
-        (manifest(), RunOptions(memory="17179869184Gi"), ["memory"]),
-        (manifest(), RunOptions(cpu="nan"), ["cpu"]),
+        (manifest(memory="17179869184Gi"), RunOptions(), ["memory"]),
+        (manifest(cpu="nan"), RunOptions(), ["cpu"]),
     ],
 )
 def test_over_the_cap_is_an_error_with_the_limit_and_the_way_out(

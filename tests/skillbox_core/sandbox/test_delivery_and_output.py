@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skillbox_core.errors import EngineError, OutputError, SkillboxError
-from skillbox_core.models import Output
+from skillbox_core.inputs.sources import check_inputs
+from skillbox_core.models import InputFile, Output, PlannedFile, Source
 from skillbox_core.sandbox.delivery import TarPlan, start_script
 from skillbox_core.sandbox.output import parse_output_document, read_output
 from skillbox_core.sandbox.tarstream import TarReader
@@ -188,6 +189,22 @@ def test_what_cannot_be_kept_is_listed_with_the_reason(member: Member, name: str
     [(skipped, reason)] = output.skipped
     assert skipped == name
     assert why in reason
+
+
+def test_ordinary_names_are_kept_and_one_that_looks_like_another_is_named() -> None:
+    persian = "می\u200cخواهم.csv"
+    names = [persian, "a:b.csv", "Case.txt", "case.txt", "d\u200dir/x", "plain", "pl\u200cain", "dir/y", "caf\u00e9"]
+    output, spooled = collect(tar(DOC, *(file(f"out/files/{name}") for name in [*names, "cafe\u0301"])))
+    kept = sorted([persian, "a:b.csv", "Case.txt", "case.txt", "d\u200dir/x", "plain", "caf\u00e9"])
+    assert [f.path for f in output.files] == kept
+    assert spooled is not None
+    assert [path for path, _ in output.skipped] == ["pl\\u200cain", "dir/y", "cafe\\u0301"]
+    assert {why.split(":")[0] for _, why in output.skipped} == {
+        "it looks like plain", "it looks like d\\u200dir", "it looks like caf\\xe9",
+    }  # fmt: skip
+    # What is stored may be handed on to the next skill.
+    files = [PlannedFile(f.path, InputFile(Source.RUN, "1" * 32, f.path), f.size) for f in output.files]
+    assert [f.path for f in check_inputs(files, 1000)] == kept
 
 
 def test_a_folder_of_which_something_is_kept_is_not_listed() -> None:

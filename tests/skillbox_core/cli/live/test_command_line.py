@@ -470,6 +470,33 @@ def test_files_are_given_by_path_and_url_and_under_a_name(cli, tmp_path: Path) -
     )
 
 
+def test_names_of_any_language_come_out_and_what_is_left_out_is_named(cli, make_skill) -> None:
+    name = make_skill(
+        "import os, json\njson.dump(sorted(os.listdir('/sandbox/in/files')), open('/sandbox/out/output.json', 'w'))\n"
+        "for name in ('می\\u200cخواهم.csv', 'a:b.csv', 'Case.txt', 'case.txt', 'ca\\u200dse.txt', 'x\\u202ey'):\n"
+        "    open('/sandbox/out/files/' + name, 'w').close()\n"
+    )
+    made = cli("run", name)
+    assert made.returncode == 0, made.stderr
+    for kept in ("می\u200cخواهم.csv", "a:b.csv", "Case.txt"):
+        assert f"file {kept}\n" in made.stderr
+    assert re.search(r"left out ca(\\u200d)?se.txt: it looks like ca(\\u200d)?se.txt: by invisible", made.stderr)
+    assert "left out x\\u202ey: a path has control or invisible characters" in made.stderr
+    first = json.loads(cli("run", name, "--json").stdout)
+    assert "left_out" not in first
+
+
+def test_a_pattern_gives_all_files_that_match(cli, make_skill, tmp_path: Path) -> None:
+    for file in ("a.csv", "b.csv", "c.txt"):
+        (tmp_path / file).touch()
+    name = make_skill(
+        "import os, json\njson.dump(sorted(os.listdir('/sandbox/in/files')), open('/sandbox/out/output.json', 'w'))\n"
+    )
+    assert json.loads(cli("run", name, "--json", "--file", f"{tmp_path}/*.csv").stdout)["output"] == ["a.csv", "b.csv"]
+    nothing = cli("run", name, "--file", f"{tmp_path}/*.tsv")
+    assert (nothing.returncode, "no file matches" in nothing.stderr) == (2, True)
+
+
 def test_input_from_stdin_and_control_characters_are_shown_harmless(cli, tmp_path: Path) -> None:
     folder = tmp_path / "shout"
     cli("init", "shout", "--lang", "bash", "--folder", str(folder))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import time
+import zipfile
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from skillbox_core import SkillNotFoundError
-from skillbox_core.errors import ChangedObjectError, DiskError, StorageError, VersionExistsError
+from skillbox_core.errors import ChangedObjectError, DiskError, InvalidSkillError, StorageError, VersionExistsError
 from skillbox_core.installation import Installation
 from skillbox_core.storage import objects
 from skillbox_core.storage import registry as registry_module
@@ -202,3 +203,13 @@ def test_deleting_what_a_killed_push_left_frees_its_version(store: Installation,
     store.registry._claim("default", "echo", "1.0.0", "0" * 64)
     store.registry.delete("default", "echo", "1.0.0")
     assert store.registry.push("default", archive(tmp_path)).new
+
+
+def test_a_push_of_an_archive_refuses_what_lint_refuses(local: Installation, tmp_path: Path) -> None:
+    made = tmp_path / "s.zip"
+    with zipfile.ZipFile(made, "w") as packed:
+        packed.writestr("SKILL.md", "---\nname: echo\ndescription: d\nlang: bash\n---\n")
+        packed.writestr("main.sh", "echo\r\n")
+    with pytest.raises(InvalidSkillError, match="Windows line ends"):
+        local.registry.push("default", made)
+    assert local.registry.skills("default") == []

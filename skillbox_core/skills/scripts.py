@@ -1,0 +1,58 @@
+"""What an editor on Windows leaves in a script, and what no shell takes: found at intake, before the first run is."""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterable
+from pathlib import Path
+
+from skillbox_core.errors import InvalidSkillError
+from skillbox_core.skills.archive import SkillArchive, inspect_archive
+
+_SHELL = (".sh", ".bash")
+_BROUGHT = ("vendor/", "node_modules/")
+"""Packages of others: what is in them is theirs, and mostly never run."""
+
+
+def inspect_new(path: Path, max_size: int) -> SkillArchive:
+    """As `inspect_archive`, for an archive that is to be stored: its scripts are looked at as well.
+
+    One that is stored already has no such rule: a version doesn't change, and stays as good as it was.
+
+    Raises:
+        InvalidSkillError: Names the entry and the rule.
+    """
+    archive = inspect_archive(path, max_size)
+    for file in archive.files:
+        if file.path.startswith(_BROUGHT):
+            continue
+        if problem := script_problem(archive.read(file), shell=file.path.endswith(_SHELL)):
+            raise InvalidSkillError(
+                f"invalid skill: {file.path!a} {problem}",
+                hint="save it with Unix line ends (LF), as UTF-8 without a byte-order mark",
+            )
+    return archive
+
+
+def script_problem(chunks: Iterable[bytes], *, shell: bool) -> str | None:
+    """What keeps a script from being run as it was meant, as the end of a sentence; None for a good one.
+
+    Args:
+        chunks: Its bytes. Of what is no shell script only the first chunk is looked at, for a `#!` line.
+    """
+    lines, carried = 1, b""
+    for number, chunk in enumerate(chunks):
+        if number == 0:
+            if shell and chunk.startswith(codecs.BOM_UTF8):
+                return "begins with a byte-order mark, which a shell takes for a part of the first command"
+            if chunk.startswith(b"#!") and chunk.partition(b"\n")[0].endswith(b"\r"):
+                return "has a carriage return (CRLF) at the end of its #! line, as a part of the interpreter's name"
+            if not shell:
+                return None
+        data = carried + chunk
+        if (at := data.find(b"\r\n")) >= 0:
+            line = lines + data.count(b"\n", 0, at)
+            return f"has Windows line ends (CRLF, first in line {line}), which a shell takes for a part of each command"
+        lines += chunk.count(b"\n")
+        carried = data[-1:]
+    return None
