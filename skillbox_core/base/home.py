@@ -65,7 +65,7 @@ def load_env_file(path: Path | None = None) -> None:
             return
         from dotenv import dotenv_values
 
-        found = dotenv_values(path, interpolate=False)
+        found = dotenv_values(path, interpolate=False, encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise SettingsError(f"{path} can't be read: {reason}", hint=f"{HOME_VARIABLE} says where it lies") from None

@@ -16,8 +16,10 @@ def test_a_byte_order_mark_is_ignored(tmp_path: Path, monkeypatch: pytest.Monkey
     written = tmp_path / "input.json"
     written.write_bytes(b'\xef\xbb\xbf{"a": 1}\r\n')
     assert read_input(f"@{written}") == {"a": 1}
-    monkeypatch.setattr("sys.stdin", io.StringIO('\ufeff{"a": 2}'))
-    assert read_input("-") == {"a": 2}
+    typed = '\ufeff{"a": "ä é"}'
+    # As a shell in another locale has it.
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(typed.encode()), encoding="latin-1"))
+    assert read_input("-") == {"a": "ä é"}
     written.write_bytes(b"\xef\xbb\xbfSKILLBOX_BOM_TEST=1\r\nB=2\r\n")
     assert read_env([], [written], {}) == {"SKILLBOX_BOM_TEST": "1", "B": "2"}
     monkeypatch.setenv("B", "3")
