@@ -54,6 +54,10 @@ fuzz: ## the readers of strangers' bytes under a fuzzer for FUZZ_SECONDS (60); n
 	@$(bin)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r tests/fuzz/requirements.lock
 	@$(bin)/python -m tests.fuzz
 
+evening: setup ## a new user's first evening: a transcript of the terminal and pictures of the UI, to be looked at
+	@$(bootstrap) services
+	@$(bin)/python -m tests.evening $(ARGS)
+
 bench: setup ## what Prefect costs for each skill, measured (ARGS="--skills 100")
 	@$(bootstrap) services
 	@$(bin)/python -m tests.benchmarks.mapped $(ARGS)
