@@ -293,7 +293,7 @@ class EngineLimit:
         try:
             if slot.expired():
                 logger.info("a slot of %s was not given back in time, and has expired", self.name)
-            elif leases.renew(slot.lease_id):
+            elif leases.renew(slot.lease_id, close=True):
                 may_be_done = True
                 leases.give_back(slot.lease_id)
             elif not slot.expired():

@@ -64,10 +64,16 @@ class Leases:
                 raise
         return None
 
-    def renew(self, lease_id: UUID) -> bool:
-        """Whether the server knows the lease; it runs for `LEASE` seconds from now then."""
+    def renew(self, lease_id: UUID, *, close: bool = False) -> bool:
+        """Whether the server knows the lease; it runs for `LEASE` seconds from now then.
+
+        Args:
+            close: The next request has a connection of its own. On one that the server closes in that very moment
+                nobody could tell whether it was heard.
+        """
+        body = {"lease_duration": LEASE}
         try:
-            self._send("POST", f"/leases/{lease_id}/renew", {"lease_duration": LEASE}, RENEWAL_ANSWER)
+            self._send("POST", f"/leases/{lease_id}/renew", body, RENEWAL_ANSWER, close=close)
         except httpx.HTTPStatusError as error:
             if error.response.status_code == _GONE:
                 return False
@@ -92,9 +98,17 @@ class Leases:
         return bool(limit["active"]) and limit["active_slots"] >= limit["limit"]
 
     def _send(
-        self, method: str, path: str, body: dict[str, Any] | None = None, timeout: float | None = None
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None = None,
+        timeout: float | None = None,
+        *,
+        close: bool = False,
     ) -> httpx.Response:
         request = self._inner.build_request(method, _PATH + path, json=body, timeout=timeout or ANSWER)
+        if close:
+            request.headers["Connection"] = "close"
         if body is not None and self._inner.enable_csrf_support:
             self._inner._add_csrf_headers(request)
         answer = httpx.Client.send(self._inner, request)
