@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 import http.client
 import json
 import os
 import socket
 import time
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 from deployments.local.common import (
     ENV_FILE,
@@ -23,6 +23,8 @@ from deployments.local.common import (
     tail,
 )
 from skillbox_core.base import env_file
+from skillbox_core.base.http_address import prefect_headers
+from skillbox_core.base.text import without_user
 
 NAME = "prefect"
 FIRST_PORT = 4200
@@ -55,11 +57,12 @@ def answers(api: str, credentials: Mapping[str, str] | None = None) -> bool:
     Raises:
         SetupError: A server is there and refuses the credentials.
     """
-    parts = urlsplit(api)
+    bare, headers = prefect_headers(api, credentials or {})
+    parts = urlsplit(bare)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     try:
         link = kind(parts.netloc, timeout=3.0)
-        link.request("GET", f"{parts.path}/admin/version", headers=_authorisation(credentials or {}))
+        link.request("GET", f"{parts.path}/admin/version", headers=headers)
         answer = link.getresponse()
         status, body = answer.status, answer.read()
         if status not in (401, 403):
@@ -67,16 +70,8 @@ def answers(api: str, credentials: Mapping[str, str] | None = None) -> bool:
     except (OSError, ValueError, http.client.HTTPException):
         return False
     raise SetupError(
-        f"a server is at {api} and refuses the credentials: set PREFECT_API_KEY or PREFECT_API_AUTH_STRING"
+        f"a server is at {bare} and refuses the credentials: set PREFECT_API_KEY or PREFECT_API_AUTH_STRING"
     )
-
-
-def _authorisation(credentials: Mapping[str, str]) -> dict[str, str]:
-    """What Prefect's own client sends: the one goes before the other."""
-    if text := credentials.get("PREFECT_API_AUTH_STRING"):
-        return {"Authorization": f"Basic {base64.b64encode(text.encode()).decode()}"}
-    key = credentials.get("PREFECT_API_KEY")
-    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def existing_server() -> str | None:
@@ -93,13 +88,27 @@ def existing_server() -> str | None:
         return named
     # A shell that has read our own lines asks for the server that was started here, and may have been stopped.
     if asked and not (asked == known and urlsplit(asked).hostname == "127.0.0.1"):
-        raise SetupError(f"no Prefect server answers at PREFECT_API_URL={asked}; unset it, and one is started here")
+        raise SetupError(
+            f"no Prefect server answers at PREFECT_API_URL={without_user(asked)}; unset it, and one is started here"
+        )
     usual = f"http://127.0.0.1:{FIRST_PORT}/api"
     try:
         # Nobody named it, so it is shown no credentials; one that wants some is somebody else's.
         return usual if answers(usual) else None
     except SetupError:
         return None
+
+
+def database_setting(home: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """Where the server keeps its database, if Prefect would not find that out: its URL of a path ends at a ?.
+
+    Args:
+        home: Prefect's home.
+    """
+    name = "PREFECT_API_DATABASE_CONNECTION_URL"
+    if "?" not in str(home) or name in environment:
+        return {}
+    return {name: f"sqlite+aiosqlite:///file:{quote(str(home / 'prefect.db'))}?uri=true"}
 
 
 def free_port(first: int = FIRST_PORT) -> int:
@@ -125,7 +134,7 @@ def ensure_server() -> tuple[dict[str, str], str]:
     api = existing_server()
     ours = {"PREFECT_HOME": str(home)} if running_daemon(NAME) is not None else {}
     if api:
-        return {"PREFECT_API_URL": api, **ours, **QUIET}, f"found {api}"
+        return {"PREFECT_API_URL": api, **ours, **QUIET}, f"found {without_user(api)}"
     stop_daemon(NAME)
     port = free_port(urlsplit(os.environ.get("PREFECT_API_URL", "")).port or FIRST_PORT)
     api = f"http://127.0.0.1:{port}/api"
@@ -135,6 +144,7 @@ def ensure_server() -> tuple[dict[str, str], str]:
         **SERVER,
         "PREFECT_HOME": str(home),
         "PREFECT_UI_API_URL": api,
+        **database_setting(home, os.environ),
     }
     environment.pop("PREFECT_API_URL", None)
     start_daemon(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import platform
 import shlex
@@ -16,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
+from skillbox_core.base.http_address import prefect_headers
 from skillbox_core.base.quantities import parse_memory_limit
 from skillbox_core.base.text import without_user
 from skillbox_core.errors import SkillboxError
@@ -161,10 +161,10 @@ def prefect_check(environment: Mapping[str, str]) -> Check:
     api = environment.get("PREFECT_API_URL", "")
     if not api:
         return Check("prefect", "WARN", "PREFECT_API_URL is not set", f"skills run without; {_server_advice()}")
-    shown = without_user(api)
+    shown, headers = prefect_headers(api, environment)
     if not api.startswith(("http://", "https://")):
         return Check("prefect", "FAIL", f"PREFECT_API_URL={shown} is no http address", "http://HOST:4200/api")
-    request = urllib.request.Request(f"{api}/admin/version", headers=_credentials(environment))  # noqa: S310 - checked above
+    request = urllib.request.Request(f"{shown}/admin/version", headers=headers)  # noqa: S310 - checked above
     try:
         with urllib.request.urlopen(request, timeout=5) as answer:  # noqa: S310 - checked above
             return Check("prefect", "OK", f"server {answer.read(64).decode().strip(chr(34))} at {shown}")
@@ -181,14 +181,6 @@ def _server_advice() -> str:
     if find_spec("prefect") is None:
         return "`pip install prefect-skillbox` brings Prefect"
     return "`prefect server start` starts a server, and `export PREFECT_API_URL=http://127.0.0.1:4200/api` names it"
-
-
-def _credentials(environment: Mapping[str, str]) -> dict[str, str]:
-    """What Prefect's own client sends: the one goes before the other."""
-    if text := environment.get("PREFECT_API_AUTH_STRING"):
-        return {"Authorization": f"Basic {base64.b64encode(text.encode()).decode()}"}
-    key = environment.get("PREFECT_API_KEY")
-    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def _engine_parts(installation: Installation) -> Iterator[Check]:

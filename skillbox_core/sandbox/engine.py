@@ -28,6 +28,7 @@ from skillbox_core.sandbox.engine_errors import (
     ContainerRunningError,
     brief,
     engine_faults,
+    message_of,
     refuse_errors,
 )
 from skillbox_core.sandbox.streams import CHUNK, Attachment, LogFollower
@@ -123,7 +124,7 @@ class Engine:
             )
             with response:
                 if response.status_code >= 400:
-                    raise _unavailable(name, response.text, unread)
+                    raise _unavailable(name, message_of(response.text), unread)
                 for line in response.iter_lines():
                     fault = json.loads(line).get("error") if line else None
                     if fault:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -112,11 +113,19 @@ def brief(said: object) -> str:
     return text if len(text) <= 300 else text[:297] + "..."
 
 
+def message_of(body: str) -> str:
+    """What the engine says of a call that it refused: JSON with a message, or the words of a proxy before it."""
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, LookupError, TypeError):
+        return body
+
+
 def refuse_errors(response: requests.Response) -> None:
     """Raises what an answer of 400 or above means, for requests that docker-py does not check itself."""
     if response.status_code < 400:
         return
-    text = brief(response.text)
+    text = brief(message_of(response.text))
     response.close()
     if response.status_code == 404 or (response.status_code == 409 and "marked for removal" in text):
         raise ContainerGoneError(f"the engine has no such container: {text}")

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine, text
 
 from deployments.local import common, engine, images, main, venv
 from deployments.local import prefect_server as set_up
@@ -60,6 +61,39 @@ def test_the_set_up_uses_a_guarded_server_or_says_that_it_is_refused(
     else:
         with pytest.raises(SetupError, match=r"refuses the credentials: set PREFECT_API_KEY or PREFECT_API_AUTH"):
             set_up.existing_server()
+
+
+def test_a_user_in_the_servers_address_is_used_and_not_shown(
+    guarded: PrefectServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(set_up, "ENV_FILE", tmp_path / ".env")
+    for user, taken in ((AUTH, True), ("admin:hunter3", False)):
+        address = guarded.api.replace("://", f"://{user}@")
+        check = prefect_check({"PREFECT_API_URL": address})
+        assert (check.level, "hunter" in str(check)) == ("OK" if taken else "FAIL", False), check
+        monkeypatch.setenv("PREFECT_API_URL", address)
+        if taken:
+            assert set_up.existing_server() == address
+        else:
+            with pytest.raises(SetupError) as caught:
+                set_up.existing_server()
+            assert "hunter" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["plain", "100%", "no #1"])
+def test_prefect_finds_its_database_where_its_own_url_has_the_path(tmp_path: Path, name: str) -> None:
+    assert set_up.database_setting(tmp_path / name, {}) == {}
+
+
+def test_prefects_database_is_in_its_home_where_its_own_url_would_end_early(tmp_path: Path) -> None:
+    home = tmp_path / "what? 100%"
+    home.mkdir()
+    url = set_up.database_setting(home, {})["PREFECT_API_DATABASE_CONNECTION_URL"]
+    with create_engine(url.replace("+aiosqlite", "")).begin() as connection:
+        connection.execute(text("CREATE TABLE x (y)"))
+    assert {path.name for path in tmp_path.iterdir()} == {home.name}
+    assert (home / "prefect.db").is_file()
+    assert set_up.database_setting(home, {"PREFECT_API_DATABASE_CONNECTION_URL": "mine"}) == {}
 
 
 def test_no_server_is_called_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

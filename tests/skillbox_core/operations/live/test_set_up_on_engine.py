@@ -62,7 +62,7 @@ def test_images_that_can_not_be_had_are_named_with_what_to_do(
     done = skillbox(fresh, tmp_path, "setup")
     assert done.returncode == 0, done
     assert done.stdout.count("WARN  image ") == 3
-    assert done.stdout.count('image "127.0.0.1:1/none:1" is not on the engine and could not be pulled') == 3
+    assert done.stdout.count('image "127.0.0.1:1/none:1" is not on the engine and could not be pulled: Get "') == 3
     assert "then `skillbox setup` again" in done.stdout
 
 
