@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run check test nightly hostile mutation soak fuzz bench lint audit format setup stop status clean lock
+.PHONY: help run check test nightly hostile mutation soak fuzz bench older lint audit format setup stop status clean lock
 
 bootstrap := ./deployments/local/bootstrap.sh
 bin := .venv/bin
@@ -11,6 +11,7 @@ unit := $(pytest) tests/skillbox_core tests/prefect_skillbox tests/deployments t
 # The hostile cases are a suite of their own, `make hostile`.
 all := SKILLBOX_TEST_DEAL=1 $(pytest) --ignore=tests/hostile/test_hostile.py
 postgres := SKILLBOX_TEST_POSTGRES=1 $(all) tests/prefect_skillbox
+older := .skillbox/older/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 shared := -m "not by_itself" --numprocesses auto --maxprocesses 4 --dist loadfile
 
 help: ## show this
@@ -30,12 +31,13 @@ test: setup ## set everything up, then run what a change can break (ARGS="-k nam
 	@$(if $(ARGS),,$(postgres) $(shared))
 	@$(if $(ARGS),,$(all) $(shared) --durations=40)
 
-nightly: check test ## that, and hostile, mutation, soak, fuzz and bench
+nightly: check test ## that, and hostile, mutation, soak, fuzz, bench and the oldest Prefect
 	@$(MAKE) hostile
 	@$(MAKE) mutation
 	@$(MAKE) soak
 	@$(MAKE) fuzz
 	@$(MAKE) bench
+	@$(MAKE) older
 
 hostile: setup ## only the hostile suite, as a table (ARGS="-k words" for some)
 	@$(bin)/python -m tests.hostile $(ARGS)
@@ -55,6 +57,15 @@ fuzz: ## the readers of strangers' bytes under a fuzzer for FUZZ_SECONDS (60); n
 bench: setup ## what Prefect costs for each skill, measured (ARGS="--skills 100")
 	@$(bootstrap) services
 	@$(bin)/python -m tests.benchmarks.mapped $(ARGS)
+
+older: setup ## the tests of the Prefect package on the oldest Prefect that its bounds allow
+	@$(bootstrap) services
+	@$(bin)/python -m venv --clear .skillbox/older
+	@$(older) -r requirements.lock
+	@$(older) -r tests/older/requirements.lock
+	@.skillbox/older/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+		--editable . --editable ./flows
+	@SKILLBOX_TEST_POSTGRES=1 .skillbox/older/bin/python -m pytest tests/prefect_skillbox $(ARGS)
 
 lint: ## style, types, imports and the lock file; needs the packages only
 	@$(bootstrap) venv

@@ -13,15 +13,15 @@ from deployments.local.audit import summary
 ROOT = Path(__file__).parents[2]
 LOCKS = [
     ROOT / "requirements.lock",
-    *sorted((ROOT / "tests" / "services").glob("*.lock")),
+    *sorted((ROOT / "tests").glob("*/*.lock")),
     *sorted((ROOT / "deployments" / "local").glob("*.lock")),
 ]
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_every_locked_package_has_one_version_and_its_hashes(lock: Path) -> None:
     entries = lock.read_text().replace("\\\n", " ").splitlines()
-    assert len(entries) > 10
+    assert entries
     for entry in entries:
         assert re.match(r"[A-Za-z0-9._\[\]-]+==\S+( ; [^\\]+)?( +--hash=sha256:[0-9a-f]{64})+ *$", entry), entry
 

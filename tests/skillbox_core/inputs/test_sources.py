@@ -15,7 +15,7 @@ from skillbox_core.cli.run import read_file
 from skillbox_core.errors import InvalidRequestError, SkillboxError
 from skillbox_core.inputs.remote import mark_of
 from skillbox_core.inputs.sources import check_inputs, files_from, inner_path, input_files, shown_url, url_name
-from skillbox_core.models import ExecutionError, InputFile, PlannedFile, Source
+from skillbox_core.models import ExecutionError, InputFile, PlannedFile, Source, result
 from skillbox_core.run.canonical import request_digest
 
 ID = "0123456789abcdef" * 2
@@ -203,7 +203,19 @@ def test_a_file_on_the_command_line_may_have_a_name_in_front(
     assert read_file(text) == value
 
 
-@pytest.mark.parametrize("kind", [k for k in vars(errors).values() if isinstance(k, type) and issubclass(k, Exception)])
+@pytest.mark.parametrize(
+    "kind",
+    sorted(
+        {
+            k
+            for home in (errors, result)
+            for k in vars(home).values()
+            if isinstance(k, type) and issubclass(k, Exception)
+        },
+        key=lambda kind: kind.__name__,
+    ),
+    ids=lambda kind: kind.__name__,
+)
 def test_every_error_survives_pickling_with_what_it_carries(kind: type[SkillboxError]) -> None:
     carried = {"result": RESULT} if issubclass(kind, ExecutionError) else {}
     error = kind("what", hint="way out", **carried)

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import logging
-import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prefect import flow
 
-from prefect_skillbox import skill
-from prefect_skillbox.observe.run_log import LIMIT, RECORD, WINDOW, RunLog, records
+from prefect_skillbox.observe.run_log import LIMIT, RECORD, WINDOW, Line, RunLog, records, whole
 from skillbox_core.sandbox.logs import State, Stream
-from tests.conftest import MakeSkill
 from tests.prefect_skillbox import seen
 
 pytestmark = pytest.mark.once
@@ -61,22 +57,35 @@ def test_lines_are_shipped_soon_and_those_that_come_together_in_one_record() -> 
     assert shipped == [(logging.WARNING, "\n".join(TRACEBACK))], "before anything is closed"
 
 
-def test_a_traceback_is_one_record_however_many_lines_come_before_it() -> None:
-    logger = Collected()
-    log = RunLog(logger)
-    until = time.monotonic() + 3 * WINDOW
-    written = 0
-    while time.monotonic() < until:
-        log.write("stdout", "row")
-        for line in TRACEBACK:
-            # Shorter than the pause for which lines wait, and seldom enough that the streams keep their order.
-            time.sleep(0.03)
-            log.write("stderr", line)
-        written += 1
+def test_a_traceback_is_one_record_also_when_the_time_of_those_before_it_is_over() -> None:
+    logger, now = Collected(), [0.0]
+    log = RunLog(logger, clock=lambda: now[0])
+    for line in ("row 1", "row 2"):
+        log.write("stdout", line)
+    now[0] = WINDOW
+    for line in TRACEBACK[:2]:
+        log.write("stderr", line)
+    log._due()
+    assert logger.records == [(logging.INFO, "row 1\nrow 2")]
+    log.write("stderr", TRACEBACK[2])
     log.close()
-    whole = [text for level, text in logger.records if level == logging.WARNING]
-    assert whole == ["\n".join(TRACEBACK)] * written
-    assert written > 5
+    assert logger.records[1:] == [(logging.WARNING, "\n".join(TRACEBACK))]
+
+
+@pytest.mark.parametrize(
+    ("lines", "shipped"),
+    [
+        ([], 0),
+        ([("stdout", "a"), ("stderr", "b")], 2),
+        ([("stderr", "a"), ("stderr", TRACEBACK[0]), ("stderr", "  File")], 1),
+        ([("stdout", "a"), *[("stderr", line) for line in [*TRACEBACK, "", "During ...", "", *TRACEBACK]]], 1),
+        ([("stderr", TRACEBACK[0]), ("stdout", "a")], 2),
+        # One that does not end is not waited for.
+        ([("stderr", TRACEBACK[0]), ("stderr", "  File")], 2),
+    ],
+)
+def test_lines_are_shipped_up_to_a_traceback_that_may_go_on(lines: list[Line], shipped: int) -> None:
+    assert whole(lines) == shipped
 
 
 def test_what_a_line_is_overwritten_with_is_no_line_that_comes_again() -> None:
@@ -161,27 +170,3 @@ def test_nothing_that_steers_a_terminal_reaches_the_workers_console(line: str, s
     log.write("stdout", line)
     log.close()
     assert logger.records == [(logging.INFO, shown)]
-
-
-def test_ten_thousand_lines_a_second_arrive_whole_and_the_server_gets_few_records(make_skill: MakeSkill) -> None:
-    noisy = skill(
-        make_skill(
-            "import sys\nfor i in range(10000): print(f'<{i}>', 'x' * 60, file=(sys.stdout, sys.stderr)[i % 3 == 0])\n"
-            "open('/sandbox/out/output.json', 'w').write('{}')"
-        )
-    )
-
-    @flow
-    def noise() -> None:
-        noisy({})
-
-    run = seen.run_id(noise(return_state=True))
-
-    def numbers(found: list[seen.Log], level: int) -> list[int]:
-        lines = [line for one in found if one.level == level for line in one.message.split("\n")]
-        return [int(line[1:].split(">")[0]) for line in lines if line.startswith("<")]
-
-    found = seen.logs(run, lambda found: sum(len(numbers(found, level)) for level in (20, 30)) == 10_000)
-    assert numbers(found, 20) == [number for number in range(10_000) if number % 3]
-    assert numbers(found, 30) == list(range(0, 10_000, 3))
-    assert len(found) < 400
