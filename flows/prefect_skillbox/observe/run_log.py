@@ -10,7 +10,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import copy_context
 
 from skillbox_core.base.quantities import format_bytes
@@ -45,10 +45,15 @@ class RunLog:
 
     Args:
         logger: Where its records go.
+        clock: Seconds, monotonic.
     """
 
-    def __init__(self, logger: logging.Logger | logging.LoggerAdapter[logging.Logger]) -> None:
-        self._logger = logger
+    def __init__(
+        self,
+        logger: logging.Logger | logging.LoggerAdapter[logging.Logger],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._logger, self._clock = logger, clock
         self._lock = threading.Lock()
         self._gathered: list[Line] = []
         self._size = 0
@@ -94,7 +99,7 @@ class RunLog:
             self._flush()
 
     def _gather(self, stream: Stream, line: str) -> None:
-        self._last = time.monotonic()
+        self._last = self._clock()
         self._first = self._first if self._gathered else self._last
         self._gathered.append((stream, line))
         self._size += len(line) + 1
@@ -111,7 +116,7 @@ class RunLog:
     def _due(self) -> None:
         with self._lock:
             self._timer = None
-            now = time.monotonic()
+            now = self._clock()
             if now - self._last >= QUIET:
                 self._flush()
             elif now - self._first >= WINDOW:

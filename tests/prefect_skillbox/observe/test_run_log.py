@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import time
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefect_skillbox.observe.run_log import LIMIT, RECORD, WINDOW, RunLog, records
+from prefect_skillbox.observe.run_log import LIMIT, RECORD, WINDOW, Line, RunLog, records, whole
 from skillbox_core.sandbox.logs import State, Stream
 from tests.prefect_skillbox import seen
 
@@ -58,22 +57,35 @@ def test_lines_are_shipped_soon_and_those_that_come_together_in_one_record() -> 
     assert shipped == [(logging.WARNING, "\n".join(TRACEBACK))], "before anything is closed"
 
 
-def test_a_traceback_is_one_record_however_many_lines_come_before_it() -> None:
-    logger = Collected()
-    log = RunLog(logger)
-    until = time.monotonic() + 3 * WINDOW
-    written = 0
-    while time.monotonic() < until:
-        log.write("stdout", "row")
-        for line in TRACEBACK:
-            # Shorter than the pause for which lines wait, and seldom enough that the streams keep their order.
-            time.sleep(0.03)
-            log.write("stderr", line)
-        written += 1
+def test_a_traceback_is_one_record_also_when_the_time_of_those_before_it_is_over() -> None:
+    logger, now = Collected(), [0.0]
+    log = RunLog(logger, clock=lambda: now[0])
+    for line in ("row 1", "row 2"):
+        log.write("stdout", line)
+    now[0] = WINDOW
+    for line in TRACEBACK[:2]:
+        log.write("stderr", line)
+    log._due()
+    assert logger.records == [(logging.INFO, "row 1\nrow 2")]
+    log.write("stderr", TRACEBACK[2])
     log.close()
-    whole = [text for level, text in logger.records if level == logging.WARNING]
-    assert whole == ["\n".join(TRACEBACK)] * written
-    assert written > 5
+    assert logger.records[1:] == [(logging.WARNING, "\n".join(TRACEBACK))]
+
+
+@pytest.mark.parametrize(
+    ("lines", "shipped"),
+    [
+        ([], 0),
+        ([("stdout", "a"), ("stderr", "b")], 2),
+        ([("stderr", "a"), ("stderr", TRACEBACK[0]), ("stderr", "  File")], 1),
+        ([("stdout", "a"), *[("stderr", line) for line in [*TRACEBACK, "", "During ...", "", *TRACEBACK]]], 1),
+        ([("stderr", TRACEBACK[0]), ("stdout", "a")], 2),
+        # One that does not end is not waited for.
+        ([("stderr", TRACEBACK[0]), ("stderr", "  File")], 2),
+    ],
+)
+def test_lines_are_shipped_up_to_a_traceback_that_may_go_on(lines: list[Line], shipped: int) -> None:
+    assert whole(lines) == shipped
 
 
 def test_what_a_line_is_overwritten_with_is_no_line_that_comes_again() -> None:

@@ -35,6 +35,7 @@ from skillbox_core.sandbox import follow
 from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_INSTANCE, adopt, container_name
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.images import ready_image
+from skillbox_core.sandbox.journal import STATE_INTERVAL
 from skillbox_core.sandbox.policy import USER, container_config
 from skillbox_core.skills.package import package
 from tests.conftest import EXAMPLES, MakeSkill, Run
@@ -92,6 +93,47 @@ json.dump({
         "helper": "hello",
         "no input": {},
     }
+
+
+def test_a_traceback_stays_in_one_piece_among_what_is_printed_meanwhile(run: Run) -> None:
+    told: list[tuple[str, str]] = []
+    result = run(
+        "import threading\n"
+        "def chatter():\n"
+        "    for number in range(2000): print('row', number)\n"
+        "thread = threading.Thread(target=chatter); thread.start()\n"
+        "def work(depth): work(depth - 1) if depth else int('x')\n"
+        "work(50)",
+        on_log=lambda stream, line: told.append((stream, line)),
+    )
+    lines = result.logs.splitlines()
+    begin, end = (
+        lines.index("Traceback (most recent call last):"),
+        lines.index("ValueError: invalid literal for int() with base 10: 'x'"),
+    )
+    assert [line for line in lines[begin : end + 1] if line.startswith("row ")] == []
+    assert sorted(lines) == sorted(line for _, line in told)
+    assert [line for line in lines if line.startswith("row ")] == [f"row {number}" for number in range(2000)]
+    assert result.error == "ValueError: invalid literal for int() with base 10: 'x' (exit code 1)"
+
+
+def test_a_progress_bar_is_shown_while_it_moves_and_kept_as_its_last_state(run: Run) -> None:
+    told: list[tuple[float, str]] = []
+    result = run(
+        "import sys, time\n"
+        "for percent in range(0, 101):\n"
+        "    sys.stderr.write(f'\\r{percent:3}%|' + '#' * percent); sys.stderr.flush(); time.sleep(0.02)\n"
+        "sys.stderr.write('\\n')\n"
+        "raise ValueError('bad row 17')",
+        on_log=lambda _, line: told.append((time.monotonic(), line)),
+    )
+    bar = "100%|" + "#" * 100
+    assert [line for line in result.logs.splitlines() if "%" in line] == [bar]
+    shown = [(moment, line) for moment, line in told if "%|" in line]
+    took = shown[-1][0] - shown[0][0]
+    assert 2 <= len(shown) <= took / STATE_INTERVAL + 3, "twice a second, and the last one"
+    assert shown[-1][1] == bar
+    assert result.error == "ValueError: bad row 17 (exit code 1)"
 
 
 def test_the_environment_says_utf_8_where_the_image_says_nothing(run: Run) -> None:
