@@ -16,7 +16,6 @@ app = typer.Typer(
     name="skillbox",
     help="Run versioned skills in hardened, single-use containers.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )

@@ -164,7 +164,7 @@ def _interrupts(token: CancelToken) -> Iterator[None]:
 
 @contextmanager
 def _spinner(title: str, as_json: bool) -> Iterator[Callable[[str, str], None]]:
-    """Shows logs live: above a spinner on a terminal, plain when piped; on stderr when stdout is for JSON."""
+    """Shows logs live: above a spinner or bar on a terminal, plain when piped; on stderr when stdout is for JSON."""
 
     def plain(stream: str, line: str) -> None:
         out = sys.stderr if as_json or stream == "stderr" else sys.stdout
@@ -175,15 +175,11 @@ def _spinner(title: str, as_json: bool) -> Iterator[Callable[[str, str], None]]:
             yield plain
         return
     from rich.console import Console
-    from rich.text import Text
 
-    console = Console(stderr=True)
+    from skillbox_core.cli.terminal_log import TerminalLog
 
-    def above(stream: str, line: str) -> None:
-        console.print(Text(harmless(line), style="yellow" if stream == "stderr" else ""))
-
-    with console.status(Text(title)):
-        yield above
+    with TerminalLog(Console(stderr=True), title) as log:
+        yield log.show
 
 
 def _show_output(result: RunResult) -> None:

@@ -6,11 +6,12 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from inspect import signature
 from shlex import quote
 from typing import Any
 
 import httpx
-from prefect import serve
+from prefect import Flow, serve
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import WorkPool
 from prefect.deployments.runner import DeploymentApplyError, RunnerDeployment
@@ -21,6 +22,7 @@ from prefect.types.entrypoint import EntrypointType
 
 from prefect_skillbox import run_skill
 from prefect_skillbox.flows.form import SETTINGS, any_input, form
+from prefect_skillbox.flows.parameters import check_parameters
 from prefect_skillbox.flows.skill_flow import ENTRYPOINT, deployed_flow
 from skillbox_core.base.names import DEFAULT_TENANT, split_reference
 from skillbox_core.errors import InfrastructureError, InvalidRequestError, SettingsError
@@ -86,8 +88,10 @@ def plan(
     manifest = archive.manifest
     fields = form(manifest.input_schema)
     parameters: dict[str, Any]
+    flow: Flow[..., dict[str, Any]]
     if fields is None:
-        flow, shown = run_skill, any_input(manifest.input_schema)
+        others = [name for name in signature(run_skill.fn).parameters if name != "input"]
+        flow, shown = run_skill, any_input(manifest.input_schema, others)
         parameters = {"skill": reference, "tenant": tenant, **({} if input is None else {"input": input})}
     else:
         flow, shown = deployed_flow({}), fields
@@ -95,6 +99,9 @@ def plan(
             raise InvalidRequestError(f'an input called "{SETTINGS}" can\'t be a parameter of a deployment')
         if not isinstance(input, dict | None):
             raise InvalidRequestError("the input must be an object, as the skill's input_schema says")
+        if fields.closed:
+            # The server would refuse each run.
+            check_parameters(input or {}, fields.properties, f"a deployment of {manifest.name}")
         parameters = {**(input or {}), SETTINGS: f"{tenant}/{reference}"}
     if input is not None and manifest.input_schema is not None:
         breach = find_breach(json.dumps(manifest.input_schema), json.dumps(input))

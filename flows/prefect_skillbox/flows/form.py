@@ -7,12 +7,13 @@ itself, when the skill runs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from keyword import iskeyword
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from prefect.utilities.callables import ParameterSchema
+from pydantic import Field
 
+from prefect_skillbox.flows.parameters import can_be_parameter
 from skillbox_core.skills.schema import pointed
 
 SETTINGS = "skillbox"
@@ -29,33 +30,62 @@ _KEPT = frozenset(
 )
 _ONE = frozenset({"items", "additionalProperties"})
 _LISTS = frozenset({"anyOf", "oneOf", "allOf", "prefixItems"})
+_MORE = frozenset(
+    {"additionalProperties", "patternProperties", "unevaluatedProperties", "dependentSchemas", "$ref"}
+    | {"anyOf", "oneOf", "allOf", "if"}
+)
+"""With one of these beside its properties, a schema may know more of them."""
 
 
-def form(schema: Mapping[str, Any] | None) -> ParameterSchema | None:
+class Form(ParameterSchema):
+    """A form that may be closed: then Prefect's server refuses a run with a parameter that is not in it.
+
+    Attributes:
+        propertyNames: The fields, and the parameters that the deployment sets itself. The server adds those to what a
+            run is given, and checks all together; among the properties they would be fields. `additionalProperties`
+            would refuse the same, in worse words.
+    """
+
+    propertyNames: dict[str, Any] = Field(default_factory=dict)
+
+    @property
+    def closed(self) -> bool:
+        """Whether it refuses a parameter that is not in it."""
+        return bool(self.propertyNames)
+
+
+def form(schema: Mapping[str, Any] | None) -> Form | None:
     """The fields for an input that is an object of known properties, which a Python function could take.
 
-    None for any other.
+    None for any other. It is closed unless the schema says that there may be more properties.
     """
     if schema is None or schema.get("type") != "object" or not schema.get("properties"):
         return None
-    if not all(name.isidentifier() and not iskeyword(name) for name in schema["properties"]):
+    if not all(map(can_be_parameter, schema["properties"])):
         return None
     copier = _Copier(schema)
     fields = {
         name: {"title": name, **copier.copy(part), "position": position}
         for position, (name, part) in enumerate(schema["properties"].items())
     }
-    return _schema(fields, [name for name in schema.get("required", []) if name in fields])
+    is_open = schema.get("additionalProperties") is not False and bool(_MORE & schema.keys())
+    required = [name for name in schema.get("required", []) if name in fields]
+    return _form(fields, required, beside=None if is_open else [SETTINGS])
 
 
-def any_input(schema: Mapping[str, Any] | None) -> ParameterSchema:
-    """One field, `input`, for a skill whose input is not an object of known properties."""
-    return _schema({"input": {"title": "input", **_Copier(schema or {}).copy(schema), "position": 0}}, [])
+def any_input(schema: Mapping[str, Any] | None, beside: Iterable[str]) -> Form:
+    """One field, `input`, for a skill whose input is not an object of known properties.
+
+    Args:
+        beside: Parameters that are taken, and no fields.
+    """
+    return _form({"input": {"title": "input", **_Copier(schema or {}).copy(schema), "position": 0}}, [], beside)
 
 
-def _schema(fields: dict[str, Any], required: list[str]) -> ParameterSchema:
+def _form(fields: dict[str, Any], required: list[str], beside: Iterable[str] | None) -> Form:
+    closed = {} if beside is None else {"propertyNames": {"enum": [*fields, *beside]}}
     # Only what is set is sent on, and without a type the UI shows no form.
-    return ParameterSchema(title="Parameters", type="object", properties=fields, required=required, definitions={})
+    return Form(title="Parameters", type="object", properties=fields, required=required, definitions={}, **closed)
 
 
 class _Copier:

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from prefect_skillbox.config.secrets import secret
 from prefect_skillbox.flows.hooks import stop_skills_on
+from prefect_skillbox.flows.parameters import checked
 from prefect_skillbox.flows.run_names import titled
 from prefect_skillbox.tasks.skill_task import skill as skill_task
 from skillbox_core.base.json_rules import JsonError, parse_json
@@ -57,6 +58,7 @@ def _stop(flow: Flow[Any, Any], flow_run: FlowRun, state: State[Any]) -> None:
     stop_skills_on(flow_run.parameters.get("installation"))(flow, flow_run, state)
 
 
+@checked
 @flow(
     name="run-skill",
     flow_run_name=titled("{skill}"),

@@ -15,6 +15,7 @@ from prefect.runtime import flow_run
 
 from prefect_skillbox.flows.form import SETTINGS
 from prefect_skillbox.flows.hooks import stop_skills
+from prefect_skillbox.flows.parameters import can_be_parameter, check_parameters
 from prefect_skillbox.flows.run_names import titled
 from prefect_skillbox.tasks.mapping import literally
 from prefect_skillbox.tasks.skill_task import skill
@@ -27,6 +28,15 @@ def __getattr__(name: str) -> Any:
     if name == "deployed_skill":
         return deployed_flow(flow_run.parameters)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+class _DeployedFlow(Flow[..., dict[str, Any]]):
+    """Has the parameters that it is given. Only a name that no function can have is refused before the skill is."""
+
+    def validate_parameters(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """See `prefect.Flow.validate_parameters`."""
+        check_parameters(parameters, filter(can_be_parameter, parameters), "the deployment")
+        return parameters
 
 
 def deployed_flow(parameters: Mapping[str, Any]) -> Flow[..., dict[str, Any]]:
@@ -44,14 +54,18 @@ def deployed_flow(parameters: Mapping[str, Any]) -> Flow[..., dict[str, Any]]:
         result: RunResult = skill(reference, tenant=tenant)(given)
         return result.model_dump(mode="json")
 
-    signature = Signature([Parameter(name, Parameter.KEYWORD_ONLY) for name in parameters])
+    names = filter(can_be_parameter, parameters)
+    signature = Signature([Parameter(name, Parameter.KEYWORD_ONLY) for name in names])
     deployed_skill.__signature__ = signature  # type: ignore[attr-defined]
-    return Flow(
+    made = _DeployedFlow(
         deployed_skill,
         name="deployed-skill",
         flow_run_name=titled(literally(reference)) if reference else None,
+        # Else Prefect makes a model of the signature, in which some names are reserved.
         validate_parameters=False,
         persist_result=False,
         on_cancellation=[stop_skills],
         on_crashed=[stop_skills],
     )
+    made.should_validate_parameters = True
+    return made

@@ -26,6 +26,7 @@ def test_fields_keep_their_order_their_words_and_what_is_required() -> None:
         "type": "object",
         "definitions": {},
         "required": ["b"],
+        "propertyNames": {"enum": ["b", "a", "skillbox"]},
         "properties": {
             "b": {"title": "b", "type": "string", "description": "B", "position": 0},
             "a": {"title": "An a", "enum": [1, 2], "default": 1, "position": 1},
@@ -70,6 +71,27 @@ def test_a_form_has_a_bounded_size() -> None:
 )
 def test_another_input_is_one_field(schema: dict[str, Any] | None) -> None:
     assert form(schema) is None
-    made = any_input(schema)
+    made = any_input(schema, ["skill", "tenant"])
     assert list(made.properties) == ["input"]
     assert made.required == []
+    assert (made.closed, made.propertyNames) == (True, {"enum": ["input", "skill", "tenant"]})
+
+
+@pytest.mark.parametrize(
+    ("more", "closed"),
+    [
+        ({}, True),
+        ({"additionalProperties": False}, True),
+        ({"additionalProperties": False, "patternProperties": {"^x-": {}}}, True),
+        ({"additionalProperties": True}, False),
+        ({"additionalProperties": {"type": "string"}}, False),
+        ({"patternProperties": {"^x-": {}}}, False),
+        ({"allOf": [{"properties": {"c": {}}}]}, False),
+        ({"$ref": "#/$defs/d", "$defs": {"d": {"properties": {"c": {}}}}}, False),
+    ],
+)
+def test_a_form_is_closed_unless_the_schema_says_that_there_may_be_more(more: dict[str, Any], closed: bool) -> None:
+    made = form({"type": "object", "properties": {"a": {}}, **more})
+    assert made is not None
+    assert made.closed is closed
+    assert ("propertyNames" in made.model_dump(exclude_unset=True)) is closed

@@ -184,6 +184,9 @@ def test_a_deployed_skill_has_its_own_inputs_as_parameters(
     assert deployment.enforce_parameter_schema
     with pytest.raises(PrefectHTTPStatusError, match="sentences"):
         _start(client, f"text-summary/{name}", {"text": "x", "sentences": 0})
+    for unknown in ("sentence", "my field"):
+        with pytest.raises(PrefectHTTPStatusError, match=f"409.*'{unknown}' is not one of .'text', 'sentences'"):
+            _start(client, f"text-summary/{name}", {"text": "x", unknown: 1})
 
     started = _start(client, f"text-summary/{name}", {"text": "Rain fell. Rain rose."})
     ended = _ended(client, started)
@@ -202,6 +205,24 @@ def test_a_field_that_was_left_empty_is_left_out(runner: Runner) -> None:
     assert deployed_flow(parameters)(**parameters)["output"]["summary"] == "Rain fell."
 
 
+def test_a_parameter_that_the_server_lets_through_fails_the_run_with_a_sentence(runner: Runner) -> None:
+    from prefect.flow_engine import run_flow
+
+    from prefect_skillbox import run_skill
+    from prefect_skillbox.flows.form import SETTINGS
+    from prefect_skillbox.flows.skill_flow import deployed_flow
+
+    state: Any = run_flow(run_skill, parameters={"skill": "word-count", "inptu": {}}, return_type="state")
+    assert (state.name, 'run-skill has no parameter "inptu" (did you mean input?)' in state.message) == ("Failed", True)
+    for odd in ("my field", "class"):
+        parameters = {SETTINGS: "default/text-summary", "text": "Rain fell.", odd: 1}
+        state = run_flow(deployed_flow(parameters), parameters=parameters, return_type="state")
+        assert (state.name, f'has no parameter "{odd}" (it has skillbox, text)' in state.message) == ("Failed", True)
+    # A name that only Prefect's own check of parameters has trouble with is the skill's to judge.
+    parameters = {SETTINGS: "default/text-summary", "text": "Rain fell.", "model_config": 1}
+    assert run_flow(deployed_flow(parameters), parameters=parameters, return_type="state").name == "Completed"
+
+
 def test_a_deployed_skill_without_a_schema_has_one_input_and_can_have_a_schedule(
     worker: None, client: SyncPrefectClient, runner: Runner
 ) -> None:
@@ -211,6 +232,12 @@ def test_a_deployed_skill_without_a_schema_has_one_input_and_can_have_a_schedule
     assert list(deployment.parameter_openapi_schema["properties"]) == ["input"]  # type: ignore[index]
     assert deployment.parameters == {"skill": "word-count", "tenant": "default", "input": {"text": "one two"}}
     assert [schedule.schedule.cron for schedule in deployment.schedules] == ["0 6 * * 1-5"]  # type: ignore[union-attr]
+
+    with pytest.raises(PrefectHTTPStatusError, match=r"409.*'inptu' is not one of .'input'"):
+        _start(client, f"word-count/{name}", {"inptu": {"text": "x"}})
+    # What else run_skill takes is no field of the form, and can be given.
+    started = _start(client, f"word-count/{name}", {"input": None, "input_json": '{"text": "a b c"}', "timeout": "30s"})
+    assert _ended(client, started).state_name == "Completed"
 
     deploy("word-count", pool=POOL, name=name)
     again = _deployment(client, f"word-count/{name}")
@@ -304,6 +331,7 @@ def test_the_serve_script_and_the_yaml_say_the_same() -> None:
         ("text-summary", {"pool": POOL, "cron": "at noon"}, "not a cron schedule"),
         ("text-summary", {"pool": POOL, "input": {"sentences": 0}}, "sentences breaks the rule minimum: 1"),
         ("text-summary", {"pool": POOL, "input": []}, "must be an object"),
+        ("text-summary", {"pool": POOL, "input": {"sentence": 3}}, 'no parameter "sentence" (did you mean sentences?)'),
     ],
 )
 def test_deploy_says_what_is_wrong(runner: Runner, reference: str, options: dict[str, Any], said: str) -> None:
