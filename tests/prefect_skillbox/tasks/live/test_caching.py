@@ -113,6 +113,7 @@ def test_another_installation_under_the_same_name_has_results_of_its_own(
     name = make_skill(ANSWER)
     cached = skill(name, cache_policy=SKILL_DIGEST)
     assert [_calls(cached, {})[0][0] for _ in range(2)] == ["Completed", "Cached"]
+    (tmp_path / "other").mkdir()
     monkeypatch.setenv("SKILLBOX_HOME", str(tmp_path / "other"))
     other = Runner.from_settings(load_settings())
     skills.push(other, name, ANSWER)
