@@ -201,6 +201,7 @@ def _summary(archive: SkillArchive) -> dict[str, object]:
         "cpu": manifest.resources.cpu or "",
         "memory": manifest.resources.memory or "",
         "license": manifest.license or "",
+        "needs": list(manifest.input_files),
         "digest": archive.digest,
         "files": [file.path for file in archive.files],
     }

@@ -84,6 +84,7 @@ class LoadedSkill:
         digest: SHA-256 of its zip file.
         image: The image that will run it, after aliases; with its digest where it is pinned.
         input_schema, output_schema: JSON text of the schemas, None where the skill has none.
+        input_files: Names or patterns of files that it needs.
     """
 
     name: str
@@ -98,6 +99,7 @@ class LoadedSkill:
     scratch: int
     input_schema: str | None = None
     output_schema: str | None = None
+    input_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ def load_skill(installation: Installation, tenant: str, name: str, version: str,
         scratch=limits.scratch,
         input_schema=_json(archive.manifest.input_schema),
         output_schema=_json(archive.manifest.output_schema),
+        input_files=archive.manifest.input_files,
     )
 
 

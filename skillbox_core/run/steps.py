@@ -39,6 +39,7 @@ from skillbox_core.sandbox.images import described, ready_image
 from skillbox_core.sandbox.logs import OnLog
 from skillbox_core.sandbox.policy import container_config, memory_ceiling
 from skillbox_core.skills.archive import VENDOR
+from skillbox_core.skills.declared_files import check_given
 from skillbox_core.skills.validation import find_breach
 from skillbox_core.status import Status
 from skillbox_core.storage import spool
@@ -104,8 +105,10 @@ class Steps:
         return str(found["State"].get("Status")) in ("created", "running", "paused")
 
     def load_skill(self, execution: Execution, options: RunOptions) -> LoadedSkill:
-        """Fetches the skill into the cache, and checks its image and its limits."""
-        return load_skill(self._installation, execution.tenant, execution.skill, execution.version, options)
+        """Fetches the skill into the cache, and checks its image, its limits and the files that it needs."""
+        skill = load_skill(self._installation, execution.tenant, execution.skill, execution.version, options)
+        check_given(skill.name, skill.input_files, [file.path for file in execution.files])
+        return skill
 
     def admit(self, execution: Execution) -> None:
         """Waits until this process may have one more execution in a container."""

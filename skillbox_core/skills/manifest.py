@@ -15,6 +15,7 @@ from skillbox_core.base.quantities import parse_cpu_limit, parse_duration, parse
 from skillbox_core.base.versions import Version
 from skillbox_core.errors import InvalidRequestError, InvalidSkillError
 from skillbox_core.skills import frontmatter
+from skillbox_core.skills.declared_files import declaration_problem
 from skillbox_core.skills.frontmatter import Node
 from skillbox_core.skills.schema import schema_faults, schema_warnings
 
@@ -29,7 +30,7 @@ _SENTENCES = 20
 _KNOWN = frozenset(
     {
         *("name", "version", "description", "lang", "image", "timeout", "resources"),
-        *("license", "compatibility", "metadata", "allowed-tools"),
+        *("license", "compatibility", "metadata", "allowed-tools", "input_files"),
         *frontmatter.JSON_KEYS,
     }
 )
@@ -54,6 +55,7 @@ class Manifest:
         image: None for the installation's default image of the language.
         instructions: The body after the front matter.
         input_schema, output_schema: JSON Schemas that refer to nothing but themselves; None when not given.
+        input_files: Names or patterns of files that the skill needs; each one file at least.
         extra: Keys this version does not know, kept as read.
         warnings: Sentences for the author; none of them keeps the skill from being stored.
     """
@@ -72,6 +74,7 @@ class Manifest:
     allowed_tools: tuple[str, ...] = ()
     input_schema: Mapping[str, Node] | None = None
     output_schema: Mapping[str, Node] | None = None
+    input_files: tuple[str, ...] = ()
     extra: Mapping[str, Node] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -225,6 +228,14 @@ class _Reader:
         self.warnings += schema_warnings(value, key)
         return value
 
+    def input_files(self) -> tuple[str, ...]:
+        value = self.fields.get("input_files")
+        if value is None or value == "":
+            return ()
+        if problem := declaration_problem(value):
+            self.faults.append(f"input_files {problem}")
+        return tuple(map(str, value)) if isinstance(value, list) else ()
+
     def manifest(self, body: str) -> Manifest:
         metadata = self.metadata()
         manifest = Manifest(
@@ -242,6 +253,7 @@ class _Reader:
             allowed_tools=self.allowed_tools(),
             input_schema=self.schema("input_schema"),
             output_schema=self.schema("output_schema"),
+            input_files=self.input_files(),
             extra={key: value for key, value in self.fields.items() if key not in _KNOWN},
             warnings=_first(
                 [

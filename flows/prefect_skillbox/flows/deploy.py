@@ -83,9 +83,15 @@ def plan(
     """The deployment of a skill, as it would be made.
 
     Raises:
-        InvalidRequestError: The schedule or the input is not valid, or the schema has a field of a reserved name.
+        InvalidRequestError: The schedule or the input is not valid, the schema has a field of a reserved name, or the
+            skill needs a file, which a deployment can't give it.
     """
     manifest = archive.manifest
+    if manifest.input_files:
+        raise InvalidRequestError(
+            f"{manifest.name} needs the file {manifest.input_files[0]}, and the runs of a deployment have none",
+            hint="call it in a flow of your own, with files=, and deploy that",
+        )
     fields = form(manifest.input_schema)
     parameters: dict[str, Any]
     flow: Flow[..., dict[str, Any]]

@@ -257,6 +257,14 @@ def test_skills_of_two_tenants_with_one_name_have_two_deployments(
     ]
 
 
+def test_a_skill_that_needs_a_file_says_so_before_it_is_scheduled(
+    worker: None, runner: Runner, make_skill: MakeSkill
+) -> None:
+    name = make_skill("pass", front="input_files: [orders.csv]")
+    with pytest.raises(InputError, match=r"needs the file orders\.csv.*in a flow of your own"):
+        deploy(name, pool=POOL, cron="0 6 * * *")
+
+
 def test_a_deployment_with_a_schedule_runs_by_itself(worker: None, client: SyncPrefectClient, runner: Runner) -> None:
     name = f"scheduled-{UNIQUE}"
     deploy("word-count", pool=POOL, name=name, input={"text": "by itself"})

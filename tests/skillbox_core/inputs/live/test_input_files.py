@@ -181,6 +181,20 @@ def test_what_is_no_file_or_not_for_skills_is_refused_before_the_record(
     assert len(runner.installation.executions.list("default", limit=1000)) == before
 
 
+def test_a_run_without_a_file_that_its_skill_needs_ends_before_there_is_a_container(
+    runner: Runner, make_skill: MakeSkill, tmp_path: Path
+) -> None:
+    name, data = make_skill(LIST, front="input_files: ['*.csv']"), tmp_path / "orders.csv"
+    data.write_text("n\n1\n")
+    without = runner.run(RunRequest(skill=name))
+    assert (without.status, without.reason, without.usage.exit_code) == (Status.FAILED, Reason.INPUT, None)
+    assert without.error is not None
+    assert without.error.startswith(f"{name} needs the file *.csv, and it was given none")
+    assert runner.run(RunRequest(skill=name), RunOptions(files=input_files(str(data)))).output == {
+        "orders.csv": "n\n1\n"
+    }
+
+
 def test_a_file_whose_size_is_not_what_the_system_says_is_refused() -> None:
     # As it is where the kernel's files are mounted elsewhere.
     with pytest.raises(InvalidRequestError, match="its size is not what the system says"):
