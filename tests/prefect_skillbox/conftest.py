@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from prefect.context import refresh_global_settings_context
+from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
 
 from prefect_skillbox.config.blocks import SkillboxInstallation
 from prefect_skillbox.execution import cancellation
@@ -83,12 +84,17 @@ def stop_when_begun(runner: Runner) -> Callable[[str], None]:
 
 
 @pytest.fixture(autouse=True)
-def _live(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What lies in a folder `live` has a server that knows our blocks, and an installation."""
+def _live(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What lies in a folder `live` has a server that knows our blocks, and an installation; all else has no server."""
     if "live" not in request.path.parts:
+        # Without an address Prefect would start a server of its own, and `make check` wait for it.
+        nowhere = {PREFECT_API_URL: "http://127.0.0.1:9/api", PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False}
+        with temporary_settings(nowhere):
+            yield
         return
     request.getfixturevalue("_block_types")
     installation: Settings = request.getfixturevalue("installation")
     monkeypatch.setenv("SKILLBOX_HOME", str(installation.home))
     monkeypatch.setenv("SKILLBOX_INSTANCE", installation.instance)
     monkeypatch.setenv("SKILLBOX_DB_DSN", installation.db_dsn)
+    yield
