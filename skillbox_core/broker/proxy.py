@@ -10,6 +10,7 @@ import re
 import select
 import socket
 import struct
+import sys
 import threading
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
@@ -80,6 +81,14 @@ class Broker(ThreadingMixIn, UnixStreamServer):
             self._places.release()
             raise
 
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002
+        """One line for a client that hangs up; whatever else ends a connection is ours, and shown whole."""
+        error = sys.exception()
+        if isinstance(error, OSError):
+            logger.info("a client hung up: %s", brief(error))
+        else:
+            logger.error("a connection ended by an error of the broker's own", exc_info=error)
+
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         """See `socketserver.ThreadingMixIn`."""
         try:
@@ -111,6 +120,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._say(404, error.message)
         except SkillboxError as error:
             self._say(502, error.message)
+        except (ValueError, RecursionError) as error:
+            # Nothing was passed on, so whatever it is, it is the caller's.
+            self._refuse(f"a request that can't be read: {type(error).__name__}")
         else:
             # A log is followed, and a skill attached to, for as long as it runs.
             self.connection.settimeout(None)

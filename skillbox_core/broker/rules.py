@@ -149,7 +149,8 @@ def _call(call: Call, named: Mapping[str, str], body: bytes, settings: Settings,
 
 
 def _version(path: str) -> tuple[str, str]:
-    match = re.match(r"/v(\d{1,3})\.(\d{1,3})(?=/)", path)
+    # Of many alphabets Python takes digits for numbers; the engine takes ASCII.
+    match = re.match(r"/v([0-9]{1,3})\.([0-9]{1,3})(?=/)", path)
     if match is None:
         if path not in ("/version", "/_ping"):
             raise RefusedError("a call without the API's version")
