@@ -10,6 +10,8 @@ from skillbox_core.errors import InvalidRequestError
 MAX_ENV_STRING = 131_072
 """The kernel's limit for one `NAME=value` with its NUL (MAX_ARG_STRLEN); beyond it exec fails."""
 MAX_ENV_TOTAL = 1024 * 1024
+MAX_ENV_VARIABLES = 1_000
+"""Of a caller. The sandbox's shell reads them one by one, before the skill's time begins to be its own."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _PREFIXES = ("SANDBOX_", "SKILL_", "LD_", "DYLD_", "PYTHON", "BASH_", "GIT_", "PERL5", "RUBY")
@@ -25,12 +27,27 @@ _NAMES = frozenset(
 )
 
 
+_SHELLS_OWN = frozenset(
+    {
+        *("PPID", "UID", "EUID", "GROUPS", "OPTIND", "LINENO", "RANDOM", "SRANDOM", "SECONDS"),
+        *("EPOCHSECONDS", "EPOCHREALTIME", "BASH", "BASHPID", "DIRSTACK", "FUNCNAME", "HISTCMD", "SHLVL", "_"),
+    }
+)
+"""What a shell sets itself: some are read-only and would end the start script, others arrive with another value
+(POSIX 2.5.3; bash's and dash's manuals, "Shell Variables")."""
+
+
 def check_env(env: Mapping[str, str]) -> None:
-    """Refuses names that would change the loader, an interpreter or the contract, and oversized values.
+    """Refuses names that would change the loader, an interpreter or the contract, oversized values, and too many.
 
     Raises:
         InvalidRequestError: Names the variable, never its value.
     """
+    if len(env) > MAX_ENV_VARIABLES:
+        raise InvalidRequestError(
+            f"there are {len(env)} environment variables, the limit is {MAX_ENV_VARIABLES}",
+            hint="pass them in the input",
+        )
     total = 0
     for name, value in env.items():
         shown = ascii(name if len(name) <= 64 else name[:61] + "...")
@@ -39,6 +56,8 @@ def check_env(env: Mapping[str, str]) -> None:
         upper = name.upper()
         if upper in _NAMES or upper.startswith(_PREFIXES):
             raise InvalidRequestError(f"environment name {shown} may not be set by a caller")
+        if name in _SHELLS_OWN:
+            raise InvalidRequestError(f"environment name {shown} is the shell's own, and would not arrive as it is")
         if "\0" in value:
             raise InvalidRequestError(f"the value of environment variable {shown} contains a NUL")
         try:

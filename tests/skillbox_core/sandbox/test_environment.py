@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skillbox_core.errors import InvalidRequestError
-from skillbox_core.sandbox.environment import MAX_ENV_STRING, check_env, skill_environment
+from skillbox_core.sandbox.environment import MAX_ENV_STRING, MAX_ENV_VARIABLES, check_env, skill_environment
 
 
-@pytest.mark.parametrize("name", ["A", "_", "API_KEY", "lower", "x1", "MY_PATH", "HOMEPAGE", "SKILLS"])
+@pytest.mark.parametrize("name", ["A", "__", "API_KEY", "lower", "x1", "MY_PATH", "HOMEPAGE", "SKILLS"])
 def test_ordinary_names_are_taken(name: str) -> None:
     check_env({name: "value", f"{name}2": ""})
 
@@ -37,6 +37,7 @@ def test_ordinary_names_are_taken(name: str) -> None:
             "BASH_ENV",
             "ENV",
         ],
+        *["PPID", "UID", "OPTIND", "RANDOM", "_", "SHLVL"],
         *["IFS", "SHELLOPTS", "PS4", "http_proxy", "HTTPS_PROXY", "ALL_PROXY", "no_proxy"],
         *[
             "SANDBOX_INPUT",
@@ -54,6 +55,12 @@ def test_names_that_could_change_the_loader_or_the_contract_are_refused(name: st
         check_env({name: "s3cret"})
     assert "s3cret" not in str(caught.value)
     assert str(caught.value).isprintable()
+
+
+def test_more_variables_than_a_shell_can_read_in_time_are_refused() -> None:
+    check_env({f"V{number}": "" for number in range(MAX_ENV_VARIABLES)})
+    with pytest.raises(InvalidRequestError, match="there are 1001 environment variables, the limit is 1000"):
+        check_env({f"V{number}": "" for number in range(MAX_ENV_VARIABLES + 1)})
 
 
 @pytest.mark.parametrize("value", ["a\0b", "\ud800", "x" * MAX_ENV_STRING, "é" * (MAX_ENV_STRING // 2)])

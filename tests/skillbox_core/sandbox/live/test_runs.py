@@ -34,6 +34,7 @@ from skillbox_core.sandbox import container as sandbox_container
 from skillbox_core.sandbox import follow
 from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_INSTANCE, adopt, container_name
 from skillbox_core.sandbox.engine import Engine
+from skillbox_core.sandbox.environment import check_env
 from skillbox_core.sandbox.images import ready_image
 from skillbox_core.sandbox.journal import STATE_INTERVAL
 from skillbox_core.sandbox.policy import USER, container_config
@@ -703,3 +704,65 @@ def test_a_forged_last_word_does_not_outlast_the_wait_for_the_rest(
 def test_a_skill_that_keeps_stdout_to_itself_still_ends(run: Run) -> None:
     result = run(ANSWER + "import os; os.close(1); os.close(2)")
     assert result.ok, result
+
+
+SPECIAL = (
+    *("PPID", "UID", "EUID", "GROUPS", "OPTIND", "OPTARG", "OPTERR", "LINENO", "RANDOM", "SRANDOM", "SECONDS", "SHLVL"),
+    *(
+        "PWD",
+        "OLDPWD",
+        "_",
+        "REPLY",
+        "MAIL",
+        "MAILPATH",
+        "MAILCHECK",
+        "PS1",
+        "PS2",
+        "TERM",
+        "COLUMNS",
+        "LINES",
+        "SHELL",
+    ),
+    *(
+        "HOSTNAME",
+        "HOSTTYPE",
+        "MACHTYPE",
+        "OSTYPE",
+        "HISTSIZE",
+        "HISTFILE",
+        "HISTCMD",
+        "DIRSTACK",
+        "FUNCNAME",
+        "FUNCNEST",
+    ),
+    *("EPOCHSECONDS", "EPOCHREALTIME", "COMP_LINE", "COPROC", "PIPESTATUS", "POSIXLY_CORRECT", "TIMEFORMAT", "TMOUT"),
+    *(
+        "ATTY",
+        "FC",
+        "EMACS",
+        "FIGNORE",
+        "INPUTRC",
+        "LANG",
+        "LC_ALL",
+        "LC_CTYPE",
+        "TZ",
+        "USER",
+        "LOGNAME",
+        "size",
+        "skill",
+    ),
+    *("token", "late", "grace", "limit", "sandbox", "code", "full", "place", "found", "value"),
+)
+"""Names that mean something to a shell, or to our own start of one."""
+
+
+def test_every_variable_that_is_taken_arrives_as_it_is(run: Run) -> None:
+    taken = {}
+    for name in SPECIAL:
+        with suppress(InvalidRequestError):
+            check_env({name: ""})
+            taken[name] = f"7 {name}\n'b' $x `y`"
+    assert len(taken) > 40
+    result = run("import json, os; json.dump(dict(os.environ), open('/sandbox/out/output.json', 'w'))", env=taken)
+    assert result.ok, result.logs
+    assert {name: result.output.get(name) for name in taken} == taken
