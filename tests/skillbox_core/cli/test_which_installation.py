@@ -34,7 +34,7 @@ LOOKING = [
 def user(tmp_path: Path) -> dict[str, str]:
     """The environment of a user without any installation, and whose engine is nowhere."""
     (tmp_path / "user").mkdir()
-    (tmp_path / "work").mkdir()
+    (tmp_path / "project").mkdir()
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("SKILLBOX_", "PREFECT_"))}
     return {**ours, "HOME": str(tmp_path / "user"), "SKILLBOX_DOCKER_HOST": f"unix://{tmp_path}/none.sock"}
 
@@ -61,29 +61,29 @@ def everything(folder: Path) -> set[str]:
 def test_looking_makes_no_installation_and_says_that_there_is_none(
     user: dict[str, str], tmp_path: Path, arguments: list[str]
 ) -> None:
-    done = skillbox(user, tmp_path / "work", *arguments)
+    done = skillbox(user, tmp_path / "project", *arguments)
     assert done.returncode in (2, 4), done
     said = done.stdout + done.stderr
     assert ("there is no installation" in said, "`skillbox setup` makes" in said) == (True, True), said
-    assert everything(tmp_path) == {"user", "work"}
+    assert everything(tmp_path) == {"user", "project"}
 
 
 @pytest.mark.parametrize("arguments", LOOKING, ids=" ".join)
 def test_looking_into_a_folder_that_is_somebody_elses_writes_nothing_there(
     user: dict[str, str], tmp_path: Path, arguments: list[str]
 ) -> None:
-    skillbox(user, tmp_path / "user", *arguments, SKILLBOX_HOME=str(tmp_path / "work"))
-    assert everything(tmp_path) == {"user", "work"}
+    skillbox(user, tmp_path / "user", *arguments, SKILLBOX_HOME=str(tmp_path / "project"))
+    assert everything(tmp_path) == {"user", "project"}
 
 
 def test_a_push_into_no_installation_is_refused_with_the_command_that_makes_one(
     user: dict[str, str], tmp_path: Path
 ) -> None:
-    skillbox(user, tmp_path / "work", "init", "x")
+    skillbox(user, tmp_path / "project", "init", "x")
     before = everything(tmp_path)
-    done = skillbox(user, tmp_path / "work", "skill", "push", "x")
+    done = skillbox(user, tmp_path / "project", "skill", "push", "x")
     assert done.returncode == 2
-    assert f"there is no installation: {tmp_path}/work and the folders above it have no .skillbox" in done.stderr
+    assert f"there is no installation: {tmp_path}/project and the folders above it have no .skillbox" in done.stderr
     assert "`skillbox setup` makes" in done.stderr
     assert everything(tmp_path) == before
 
@@ -94,17 +94,17 @@ def test_a_mistyped_home_is_an_error_with_the_way_out(user: dict[str, str], tmp_
         assert done.returncode == 2, done
         assert f"SKILLBOX_HOME={tmp_path}/skilbox does not exist" in done.stderr
         assert "`skillbox setup`" in done.stderr
-    assert everything(tmp_path) == {"user", "work"}
+    assert everything(tmp_path) == {"user", "project"}
 
 
 def test_parts_that_are_named_are_an_installation_and_its_home_is_made_by_the_first_push(
     user: dict[str, str], tmp_path: Path
 ) -> None:
     dsn = {"SKILLBOX_DB_DSN": f"sqlite:///{tmp_path}/records/x.db"}
-    assert skillbox(user, tmp_path / "work", "skill", "list", **dsn).returncode == 0
-    assert everything(tmp_path) == {"user", "work"}
-    skillbox(user, tmp_path / "work", "init", "x")
-    assert "x@1.0.0 stored" in skillbox(user, tmp_path / "work", "skill", "push", "x", **dsn).stdout
+    assert skillbox(user, tmp_path / "project", "skill", "list", **dsn).returncode == 0
+    assert everything(tmp_path) == {"user", "project"}
+    skillbox(user, tmp_path / "project", "init", "x")
+    assert "x@1.0.0 stored" in skillbox(user, tmp_path / "project", "skill", "push", "x", **dsn).stdout
     assert (tmp_path / "records" / "x.db").is_file()
     assert (tmp_path / "user" / ".skillbox" / "store" / "skills").is_dir()
 
@@ -131,40 +131,40 @@ def test_after_a_cd_the_shell_uses_the_installation_whose_env_it_read(
 
 
 def test_a_copy_of_an_installation_is_not_the_one_that_it_was_copied_from(user: dict[str, str], tmp_path: Path) -> None:
-    for place in ("work", "user"):
+    for place in ("project", "user"):
         home = tmp_path / place / ".skillbox"
         home.mkdir()
-        (home / ".env").write_text(f"SKILLBOX_HOME={tmp_path}/work/.skillbox\n")
-    skillbox(user, tmp_path / "work", "init", "x")
-    assert "stored" in skillbox(user, tmp_path / "work", "skill", "push", "x").stdout
+        (home / ".env").write_text(f"SKILLBOX_HOME={tmp_path}/project/.skillbox\n")
+    skillbox(user, tmp_path / "project", "init", "x")
+    assert "stored" in skillbox(user, tmp_path / "project", "skill", "push", "x").stdout
     assert f"in {tmp_path}/user/.skillbox/store/skills yet" in skillbox(user, tmp_path / "user", "skill", "list").stderr
 
 
 @pytest.mark.parametrize(
     ("arguments", "where"),
     [
-        (["run", "x"], "/work/store/skills"),
-        (["skill", "show", "x"], "/work/store/skills"),
-        (["skill", "show", "x@1.0.0"], "/work/store/skills"),
-        (["skill", "delete", "x@1.0.0"], "/work/store/skills"),
-        (["skill", "list"], "/work/store/skills"),
-        (["exec", "list"], "/work/skillbox.db"),
-        (["exec", "list", "--skill", "x"], "/work/skillbox.db"),
-        (["exec", "logs", "0" * 8], "/work/skillbox.db"),
-        (["exec", "files", "0" * 32], "/work/skillbox.db"),
+        (["run", "x"], "/project/store/skills"),
+        (["skill", "show", "x"], "/project/store/skills"),
+        (["skill", "show", "x@1.0.0"], "/project/store/skills"),
+        (["skill", "delete", "x@1.0.0"], "/project/store/skills"),
+        (["skill", "list"], "/project/store/skills"),
+        (["exec", "list"], "/project/skillbox.db"),
+        (["exec", "list", "--skill", "x"], "/project/skillbox.db"),
+        (["exec", "logs", "0" * 8], "/project/skillbox.db"),
+        (["exec", "files", "0" * 32], "/project/skillbox.db"),
     ],
 )
 def test_what_is_not_there_is_said_with_where_it_was_looked_for(
     user: dict[str, str], tmp_path: Path, arguments: list[str], where: str
 ) -> None:
-    done = skillbox(user, tmp_path, *arguments, SKILLBOX_HOME=str(tmp_path / "work"))
+    done = skillbox(user, tmp_path, *arguments, SKILLBOX_HOME=str(tmp_path / "project"))
     assert f"{tmp_path}{where}" in done.stderr, done
 
 
 def test_the_doctor_names_an_installation_that_is_missing_and_looks_at_the_rest(
     user: dict[str, str], tmp_path: Path
 ) -> None:
-    checks = json.loads(skillbox(user, tmp_path / "work", "doctor", "--json").stdout)
+    checks = json.loads(skillbox(user, tmp_path / "project", "doctor", "--json").stdout)
     by_part = {check["part"]: check for check in checks}
     assert by_part["installation"]["level"] == "FAIL"
     assert "`skillbox setup`" in by_part["installation"]["advice"]
