@@ -57,7 +57,10 @@ def check_env(env: Mapping[str, str]) -> None:
         if upper in _NAMES or upper.startswith(_PREFIXES):
             raise InvalidRequestError(f"environment name {shown} may not be set by a caller")
         if name in _SHELLS_OWN:
-            raise InvalidRequestError(f"environment name {shown} is the shell's own, and would not arrive as it is")
+            raise InvalidRequestError(
+                f"environment name {shown} may not be set by a caller",
+                hint="it is the shell's own, and would not arrive as it is",
+            )
         if "\0" in value:
             raise InvalidRequestError(f"the value of environment variable {shown} contains a NUL")
         try:

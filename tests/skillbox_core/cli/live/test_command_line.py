@@ -75,7 +75,7 @@ def test_json_prints_one_run_result_and_nothing_else_on_stdout(cli) -> None:
             "sentences breaks the rule minimum: 1",
         ),
         (["run", "stats", "--input", "@/no/such/file"], 2, "can't be read"),
-        (["run", "../x"], 2, "not a valid name"),
+        (["run", "../no-such-x"], 2, "not a valid name"),
         (["run", "statz"], 2, "there is no skill statz for tenant default in /"),
         (["run", "stats", "--tenant", "other"], 2, "there is no skill stats for tenant other"),
         (["run", str(EXAMPLES / "skills" / "stats")], 2, "is a folder: `skillbox skill push /"),
