@@ -1,7 +1,7 @@
 # /// case
 # promise = "a sparse file of a terabyte can't be made: the size of a file is limited"
 # status = "failed"
-# reason = "exit"
+# reason = "disk"
 # logs = "File too large"
 # ///
 import json, os
