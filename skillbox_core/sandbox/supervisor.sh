@@ -79,6 +79,12 @@ skill=$!
 
 # A trapped signal ends wait early; only the skill's end or the deadline count.
 while wait $skill; code=$?; [ $code -gt 128 ] && [ $late = 0 ] && kill -0 $skill 2>/dev/null; do :; done
+# One that comes as the skill ends stands in for its exit code, which the shell has kept: 127 says that it was told.
+if [ $code -gt 128 ] && [ $late = 0 ]; then
+    wait $skill 2>/dev/null
+    kept=$?
+    [ $kept = 127 ] || code=$kept
+fi
 
 # Nothing may write while the output is read. PID 1 is the one process this does not reach.
 kill -9 -1 2>/dev/null

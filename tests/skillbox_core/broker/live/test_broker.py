@@ -452,7 +452,8 @@ def test_the_socket_is_for_its_group_and_goes_when_the_broker_does(runner: Runne
         "--listen",
         f"unix://{listen}",
     ]
-    process = subprocess.Popen(command, cwd=Path(__file__).parents[4], stdout=subprocess.PIPE, text=True)
+    root = str(Path(__file__).parents[4])
+    process = subprocess.Popen(command, env={**os.environ, "PYTHONPATH": root}, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     try:
         assert "unix:///none" in process.stdout.readline()
