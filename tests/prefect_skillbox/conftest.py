@@ -29,13 +29,13 @@ ON_POSTGRES = os.environ.get("SKILLBOX_TEST_POSTGRES") == "1"
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Deals the cases of long tables between the runs on the two servers, where `make test` makes both.
 
-    What has nothing to do with the server's database runs on the first one only.
+    What has nothing to do with the server's database runs on the first one only, as does what has no server at all.
     """
     if os.environ.get("SKILLBOX_TEST_DEAL") != "1":
         return
     others = {item for item in items if item.get_closest_marker("dealt") and _is_for_postgres(item.name) != ON_POSTGRES}
     if ON_POSTGRES:
-        others |= {item for item in items if item.get_closest_marker("once")}
+        others |= {item for item in items if item.get_closest_marker("once") or "live" not in item.path.parts}
     config.hook.pytest_deselected(items=[item for item in items if item in others])
     items[:] = [item for item in items if item not in others]
 

@@ -141,6 +141,7 @@ def test_prefects_cache_never_gives_the_result_of_another_call(
     ]
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("options", [{"cache_policy": INPUTS}, {"cache_key_fn": task_input_hash}])
 def test_prefects_hash_of_the_inputs_does_not_hide_the_order_of_their_keys(
     options: dict[str, Any], say: Callable[..., str]
@@ -153,6 +154,7 @@ def test_prefects_hash_of_the_inputs_does_not_hide_the_order_of_their_keys(
     assert len({output["input"] for _, output in ended}) == 3
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("options", [{"cache_policy": INPUTS}, {"cache_key_fn": task_input_hash}])
 def test_two_failed_results_in_an_input_are_two_inputs(
     options: dict[str, Any], say: Callable[..., str], make_skill: MakeSkill
@@ -167,6 +169,7 @@ def test_two_failed_results_in_an_input_are_two_inputs(
     assert both() == ['{"n":1}', '{"n":2}']
 
 
+@pytest.mark.once
 def test_skill_digest_inside_a_policy_of_ones_own_is_that_of_the_call(say: Callable[..., str]) -> None:
     def daily(context: Any, parameters: dict[str, Any]) -> str:
         return f"today {SKILL_DIGEST.compute_key(context, parameters, {})}"
@@ -180,6 +183,7 @@ def test_skill_digest_inside_a_policy_of_ones_own_is_that_of_the_call(say: Calla
     ]
 
 
+@pytest.mark.once
 def test_a_flows_parameters_count_in_their_order_too(say: Callable[..., str]) -> None:
     told = skill(say(), cache_policy=FLOW_PARAMETERS)
 
@@ -192,6 +196,7 @@ def test_a_flows_parameters_count_in_their_order_too(say: Callable[..., str]) ->
     assert ended == [("Completed", '{"b":1,"a":2}'), ("Completed", '{"a":2,"b":1}'), ("Cached", '{"b":1,"a":2}')]
 
 
+@pytest.mark.once
 def test_the_source_of_a_skill_is_what_was_pushed(say: Callable[..., str]) -> None:
     name = say()
     told = {policy: skill(name, cache_policy=policy_) for policy, policy_ in (("s", TASK_SOURCE), ("i", INPUTS))}
@@ -204,6 +209,7 @@ def test_the_source_of_a_skill_is_what_was_pushed(say: Callable[..., str]) -> No
     ], "without TASK_SOURCE the version counts as it was asked for, as any argument does"
 
 
+@pytest.mark.once
 def test_a_users_cache_key_function_gets_what_it_gets_from_a_plain_task(say: Callable[..., str]) -> None:
     given: list[dict[str, Any]] = []
 
@@ -228,6 +234,7 @@ def pages() -> Iterator[tuple[dict[str, Page], str]]:
         yield pages, address
 
 
+@pytest.mark.once
 @pytest.mark.parametrize("policy", [SKILL_DIGEST, SKILL_DIGEST + RUN_ID, INPUTS])
 def test_what_a_server_says_nothing_of_is_not_taken_for_unchanged(
     policy: CachePolicy, say: Callable[..., str], pages: tuple[dict[str, Page], str], caplog: pytest.LogCaptureFixture
@@ -277,6 +284,7 @@ def _task_runs(state: Any) -> list[TaskRun]:
         return client.read_task_runs(flow_run_filter=runs)
 
 
+@pytest.mark.once
 def test_a_skills_result_is_whole_and_prefect_looks_at_its_output_only(say: Callable[..., str]) -> None:
     ((_, output),) = in_one_run([(skill(say()), {})])
     assert output["who"] is None
@@ -298,6 +306,7 @@ def test_a_skills_result_is_whole_and_prefect_looks_at_its_output_only(say: Call
     assert [type(one) for one in visited] == [SkillResult, dict, SkillResult, SkillResult, SkillResult]
 
 
+@pytest.mark.once
 def test_results_are_kept_where_an_option_asks_for_it_and_only_for_their_own_run(
     say: Callable[..., str], runner: Runner
 ) -> None:
@@ -312,6 +321,7 @@ def test_results_are_kept_where_an_option_asks_for_it_and_only_for_their_own_run
     assert kept().is_persisted
 
 
+@pytest.mark.once
 def test_options_do_what_they_do_for_a_plain_task(say: Callable[..., str], make_skill: MakeSkill) -> None:
     ended: list[str] = []
     asked: list[str] = []
@@ -378,6 +388,7 @@ def test_delayed_skills_are_run_each_as_what_it_is(background: dict[str, SkillTa
     assert again.execution_id != results["failing"].execution_id, "a failure is kept for who asked, not used again"
 
 
+@pytest.mark.once
 def test_a_key_is_the_same_in_every_process(background: dict[str, SkillTask], tmp_path: Path) -> None:
     # Found in its own folder it has another full name, and as a program, which the test above runs, it is `__main__`.
     path = os.pathsep.join([str(PROGRAM.parent), str(Path.cwd())])
