@@ -6,6 +6,7 @@ Field names are those of the Docker Engine API, `POST /containers/create`.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
@@ -13,8 +14,6 @@ from typing import Any
 
 from skillbox_core.base.quantities import CPU_PERIOD_US
 
-UID = 65534
-USER = f"{UID}:{UID}"
 SANDBOX = "/sandbox"
 PIDS = 128
 TMP_SIZE = 64 * 1024**2
@@ -89,8 +88,33 @@ def collect_command() -> list[str]:
     return ["sh", "-c", f"chmod -R u+rwX {SANDBOX}/out 2>/dev/null; exec tar -cf - -C {SANDBOX} out"]
 
 
+def user_id(container: str, ids: range) -> int:
+    """The user, and the group, of a sandbox.
+
+    What the kernel counts by user (inotify instances, pages in pipes, queued signals, ...) would else be one quota for
+    all sandboxes on a host. Two that get the same id by chance share it, and nothing else.
+
+    Args:
+        container: The attempt's container name, by which every process arrives at the same id.
+        ids: Those that the installation's sandboxes may have.
+    """
+    number = int.from_bytes(hashlib.sha256(container.encode()).digest()[:8], "big")
+    return ids[number % len(ids)]
+
+
+MAPPED_USERS = "1000-65533"
+"""Ids that exist in a container where users are mapped: engines give it the first 65,536, by their usual set-up."""
+
+
+def maps_users(info: Mapping[str, Any]) -> bool:
+    """Whether a container's users are others on the host, by an engine's own account (`GET /info`)."""
+    options = {str(option).partition(",")[0] for option in info.get("SecurityOptions") or ()}
+    return not options.isdisjoint({"name=userns", "name=rootless"})
+
+
 def container_config(
     *,
+    user: int,
     image_id: str,
     memory: int,
     scratch: int,
@@ -101,6 +125,7 @@ def container_config(
     """The body of the create call.
 
     Args:
+        user: As whom the sandbox runs; its group has the same number.
         image_id: Digest of the image's configuration, `sha256:...`, so that no tag can move underneath.
         memory: Bytes for the skill.
         scratch: Bytes for `/sandbox`.
@@ -112,13 +137,13 @@ def container_config(
         JSON-ready values.
     """
     mount = "rw,nosuid,nodev,noexec"
-    owner = f"uid={UID},gid={UID},mode=0700"
+    owner = f"uid={user},gid={user},mode=0700"
     ceiling = memory_ceiling(memory, scratch)
     return {
         "Image": image_id,
         "Entrypoint": ["sh", "-c"],
         "Cmd": [supervisor_script(), "skillbox"],
-        "User": USER,
+        "User": f"{user}:{user}",
         "WorkingDir": SANDBOX,
         "Env": [],
         "Labels": {"managed-by": MANAGED_BY, **labels},
