@@ -103,6 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
     # What comes behind the head of an upgraded request belongs to the engine, so nothing may be read ahead.
     rbufsize = 0
     timeout = REQUEST_TIMEOUT
+    raw_requestline: bytes
 
     def do_GET(self) -> None:
         self._serve()

@@ -7,12 +7,14 @@ Field names are those of the Docker Engine API, `POST /containers/create`.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from skillbox_core.base.quantities import CPU_PERIOD_US
+from skillbox_core.sandbox.syscall_filter import expand
 
 SANDBOX = "/sandbox"
 PIDS = 128
@@ -31,7 +33,14 @@ MAX_CPUS = 512
 """How many processors' thermal counters are masked, as the engine's own defaults mask them; a path that is not
 there costs nothing."""
 
+SUPERVISORS_OWN = (
+    *("mem", "oom_score_adj", "oom_adj"),
+    *("autogroup", "sched", "timerslack_ns", "coredump_filter", "clear_refs"),
+)
+"""Files in `/proc/1` by which a user may change its own processes; the supervisor is the skill's own user."""
+
 MASKED_PATHS = (
+    *(f"/proc/1/{folder}{name}" for folder in ("", "task/1/") for name in SUPERVISORS_OWN),
     "/proc/acpi",
     "/proc/asound",
     "/proc/config.gz",
@@ -67,9 +76,10 @@ def supervisor_script() -> str:
     return _text("supervisor.sh")
 
 
+@cache
 def seccomp_profile() -> str:
     """The system call filter, as the JSON that the engine's API takes inline."""
-    return _text("seccomp.json")
+    return json.dumps(expand(json.loads(_text("seccomp.json"))))
 
 
 def memory_ceiling(memory: int, scratch: int) -> int:
