@@ -31,6 +31,7 @@ from skillbox_core.sandbox.engine_errors import (
     message_of,
     refuse_errors,
 )
+from skillbox_core.sandbox.layer_calls import LayerCalls
 from skillbox_core.sandbox.streams import CHUNK, Attachment, LogFollower
 
 REQUEST_TIMEOUT = 30
@@ -57,7 +58,7 @@ def _unavailable(image: str, why: str, unread: str) -> ImageUnavailableError:
     )
 
 
-class Engine:
+class Engine(LayerCalls):
     """One engine at one address. Cheap to make: the first call connects."""
 
     def __init__(self, url: str) -> None:
@@ -94,10 +95,8 @@ class Engine:
 
     def image(self, name: str) -> Image | None:
         """The image by name or digest, None when the engine has none."""
-        try:
-            with self._faults(f"look up image {name}"):
-                data = self._api.inspect_image(name)  # type: ignore[no-untyped-call]
-        except ContainerGoneError:
+        data = self.inspect_image(name)
+        if data is None:
             return None
         config = data.get("Config") or {}
         return Image(data["Id"], tuple(sorted(config.get("Volumes") or {})), tuple(data.get("RepoDigests") or ()))
