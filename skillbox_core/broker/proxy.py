@@ -7,11 +7,11 @@ import json
 import logging
 import os
 import re
-import select
 import socket
 import struct
 import sys
 import threading
+import time
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -20,18 +20,20 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from skillbox_core.base.engine_http import connection
-from skillbox_core.broker.rules import MAX_BODY, Call, RefusedError, decide, is_ours
-from skillbox_core.errors import EngineError, SkillboxError
+from skillbox_core.broker.build_rules import BuildCall, decide_build
+from skillbox_core.broker.builds import Builds
+from skillbox_core.broker.lookups import Lookups
+from skillbox_core.broker.relay import CHUNK, hang_up_after, pump
+from skillbox_core.broker.rules import MAX_BODY, Call, RefusedError, decide
+from skillbox_core.errors import SkillboxError
 from skillbox_core.sandbox.allowlist import resolve_image
-from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.engine_errors import ContainerGoneError, brief
-from skillbox_core.sandbox.images import local_image, names_of
+from skillbox_core.sandbox.images import names_of
 from skillbox_core.settings import Settings
 
 logger = logging.getLogger("skillbox.broker")
 
-_CHUNK = 64 * 1024
-_LENGTH = re.compile(r"[0-9]{1,9}")
+_LENGTH = re.compile(r"[0-9]{1,12}")
 
 MAX_CONNECTIONS = 256
 """Connections of workers at once, each with one to the engine: a skill has two or three."""
@@ -39,6 +41,8 @@ REQUEST_TIMEOUT = 30.0
 """Seconds without a byte after which a request that is not whole is given up."""
 ENGINE_TIMEOUT = 40.0
 """Seconds that the engine has for an answer, and for each piece of one that has an end: more than a worker gives it."""
+BUILD_TIMEOUT = 900.0
+"""Seconds that the engine has to unpack or to commit an environment; the worker gives it less, by its size."""
 
 
 class Broker(ThreadingMixIn, UnixStreamServer):
@@ -55,13 +59,14 @@ class Broker(ThreadingMixIn, UnixStreamServer):
 
     def __init__(self, listen: Path, engine: str, settings: Settings) -> None:
         self.engine_url = engine
-        self.engine = Engine(engine)
         self.settings = settings
         allowed, aliases = settings.image_allowlist, settings.image_aliases
         self.references = list(dict.fromkeys(resolve_image(image, allowed, aliases) for image in allowed))
         self.names = {name for reference in self.references for name in names_of(reference)}
         if listen.is_socket():
             listen.unlink()
+        self.builds = Builds()
+        self.lookups = Lookups(engine, settings, self.references, self.builds)
         self._places = threading.BoundedSemaphore(MAX_CONNECTIONS)
         before = os.umask(0o117)
         try:
@@ -108,13 +113,21 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._serve()
 
-    do_POST = do_DELETE = do_GET
+    do_POST = do_DELETE = do_PUT = do_GET
 
     def _serve(self) -> None:
         self.close_connection = True
+        self._unread = 0
+        try:
+            self._decide()
+        finally:
+            self._drain()
+
+    def _decide(self) -> None:
         try:
             call = self._read()
-            path = call.path.format(self._owned(call))
+            call, owned = self.server.lookups.admit(call, ENGINE_TIMEOUT)
+            path = call.path.format(owned)
         except RefusedError as refusal:
             self._refuse(refusal)
         except ContainerGoneError as error:
@@ -125,10 +138,14 @@ class _Handler(BaseHTTPRequestHandler):
             # Nothing was passed on, so whatever it is, it is the caller's.
             self._refuse(f"a request that can't be read: {type(error).__name__}")
         else:
+            query = f"?{urlencode(call.query)}" if call.query else ""
+            target = f"{call.version}{quote(path, safe='/:')}{query}"
+            if isinstance(call, BuildCall) and call.kind == "archive":
+                self._pass_archive(call, owned, target)
+                return
             # A log is followed, and a skill attached to, for as long as it runs.
             self.connection.settimeout(None)
-            query = f"?{urlencode(call.query)}" if call.query else ""
-            self._pass_on(call, f"{call.version}{quote(path, safe='/:')}{query}")
+            self._pass_on(call, target)
 
     def parse_request(self) -> bool:
         """Answers also what the base class takes for a blank line: of Latin-1, more is blank than HTTP's line end."""
@@ -158,54 +175,54 @@ class _Handler(BaseHTTPRequestHandler):
         if len(query) != len(pairs) or address.netloc or address.fragment:
             raise RefusedError("an address of this form")
         length = self.headers.get("Content-Length", "0")
-        if "Transfer-Encoding" in self.headers or not _LENGTH.fullmatch(length) or int(length) > MAX_BODY:
+        # An archive alone may be longer, and is read as it passes.
+        streams = self.command == "PUT"
+        longest = self.server.settings.max_environment_size if streams else MAX_BODY
+        if "Transfer-Encoding" in self.headers or not _LENGTH.fullmatch(length) or int(length) > longest:
             raise RefusedError("a body of unknown or too great length")
+        self._unread = int(length)
         body = bytearray()
-        while len(body) < int(length):
-            if not (part := self.rfile.read(int(length) - len(body))):
+        while self._unread and not streams:
+            if not (part := self._more(self._unread)):
                 raise RefusedError("a body that breaks off")
             body += part
+        settings = self.server.settings
+        names = self.server.names
+        if call := decide_build(self.command, address.path, query, bytes(body), int(length), settings, names):
+            return call
         return decide(self.command, address.path, query, bytes(body), self.server.settings, self.server.names)
 
-    def _owned(self, call: Call) -> str:
-        """The id to call the engine with; refuses what is not this installation's by the engine's own account."""
-        server, container = self.server, call.container
-        if call.image:
-            images = (local_image(server.engine, reference) for reference in server.references)
-            image = next((image for image in images if image and image.id == call.image), None)
-            if image is None:
-                raise RefusedError(f"the image {call.image}, which is no allowed image's id")
-            if image.volumes:
-                raise RefusedError(f"the image {call.image}, whose volume is a writable place without a limit")
-        if call.exec:
-            container = self._container_of(call.exec)
-        if not container:
-            return ""
-        found = server.engine.inspect(container)
-        if not is_ours(found["Config"].get("Labels"), server.settings.instance):
-            raise RefusedError("a call about another installation's container")
-        if call.user and call.user != found["Config"]["User"]:
-            raise RefusedError(f"an exec as {call.user} in a sandbox of another user")
-        return call.exec or str(found["Id"])
+    def _more(self, most: int) -> bytes:
+        """The next bytes of the request's body."""
+        part = self.rfile.read(most)
+        self._unread -= len(part)
+        return part
 
-    def _container_of(self, exec_id: str) -> str:
-        link = connection(self.server.engine_url, ENGINE_TIMEOUT)
+    def _drain(self) -> None:
+        """Reads what is left of a body that was refused: who still sends would not see why."""
+        give_up = time.monotonic() + REQUEST_TIMEOUT
+        with suppress(OSError):
+            while self._unread and time.monotonic() < give_up and self._more(min(self._unread, CHUNK)):
+                pass
+
+    def _pass_archive(self, call: BuildCall, container: str, target: str) -> None:
+        link = connection(self.server.engine_url, BUILD_TIMEOUT)
         try:
-            link.request("GET", f"/exec/{exec_id}/json")
-            answer = link.getresponse()
-            data = answer.read()
+            self._answer(*self.server.builds.pass_archive(link, target, container, call.size, self._more))
+        except RefusedError as refusal:
+            self._refuse(refusal)
+        except ContainerGoneError as error:
+            self._say(404, error.message)
         except (OSError, http.client.HTTPException) as error:
-            raise EngineError(f"the engine did not say whose exec this is: {brief(error)}") from error
+            self._say(502, f"the engine did not take the archive of a build: {brief(error)}")
         finally:
             link.close()
-        if answer.status != 200:
-            raise RefusedError("an exec that the engine does not know")
-        return str(json.loads(data)["ContainerID"])
 
     def _pass_on(self, call: Call, target: str) -> None:
         pulls = call.path == "/images/create"
         # A registry may be silent for long before the first word of a pull.
-        link = connection(self.server.engine_url, None if pulls else ENGINE_TIMEOUT)
+        builds = isinstance(call, BuildCall) and call.kind == "commit"
+        link = connection(self.server.engine_url, None if pulls else BUILD_TIMEOUT if builds else ENGINE_TIMEOUT)
         body = None if call.body is None else json.dumps(call.body).encode()
         headers = {"Content-Type": "application/json"} if body is not None else {}
         if auth := self.headers.get("X-Registry-Auth") if pulls else None:
@@ -217,7 +234,7 @@ class _Handler(BaseHTTPRequestHandler):
                 link.request(call.method, target, body=body, headers=headers)
                 sock = link.sock
                 if call.has_no_end and not call.upgrades:
-                    threading.Thread(target=_hang_up_after, args=(self.connection, sock), daemon=True).start()
+                    threading.Thread(target=hang_up_after, args=(self.connection, sock), daemon=True).start()
                 answer = link.getresponse()
             except TimeoutError:
                 self._say(504, f"the engine did not answer {call.method} {target} within {ENGINE_TIMEOUT:g} s")
@@ -229,6 +246,11 @@ class _Handler(BaseHTTPRequestHandler):
                 sock.settimeout(None)
             if answer.status == 101:
                 self._relay(answer, sock)
+            elif isinstance(call, BuildCall) and call.kind == "create":
+                made = answer.read()
+                if answer.status == 201:
+                    self.server.builds.made(str(json.loads(made)["Id"]), call)
+                self._answer(answer.status, made)
             else:
                 self._stream(answer)
         except (OSError, http.client.HTTPException) as error:
@@ -252,7 +274,7 @@ class _Handler(BaseHTTPRequestHandler):
         # In chunks whatever the engine did, so that an answer that breaks off does not look whole.
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
-        while part := answer.read1(_CHUNK):
+        while part := answer.read1(CHUNK):
             self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part))
         self.wfile.write(b"0\r\n\r\n")
 
@@ -264,15 +286,17 @@ class _Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         self.end_headers()
         threading.Thread(target=self._hand_in, args=(engine,), daemon=True).start()
-        _pump(lambda size: answer.fp.read1(size), self.connection)
+        pump(lambda size: answer.fp.read1(size), self.connection)
 
     def _hand_in(self, engine: socket.socket) -> None:
-        _pump(self.connection.recv, engine)
+        pump(self.connection.recv, engine)
         # A client that has only said its last word still reads.
-        _hang_up_after(self.connection, engine)
+        hang_up_after(self.connection, engine)
 
     def _say(self, status: int, message: str) -> None:
-        body = json.dumps({"message": message}).encode()
+        self._answer(status, json.dumps({"message": message}).encode())
+
+    def _answer(self, status: int, body: bytes) -> None:
         # A request line without a version would get an answer without a head.
         self.request_version = self.protocol_version
         self.send_response_only(status)
@@ -290,23 +314,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         """What the base class would print for each request."""
-
-
-def _pump(read: Any, target: socket.socket) -> None:
-    try:
-        while part := read(_CHUNK):
-            target.sendall(part)
-        target.shutdown(socket.SHUT_WR)
-    except OSError:
-        # One side is gone; the other is closed by whoever opened it.
-        pass
-
-
-def _hang_up_after(client: socket.socket, engine: socket.socket) -> None:
-    """Ends the engine's side with the client's, so that a silent stream that nobody reads takes no place."""
-    with suppress(OSError, ValueError):
-        poll = select.poll()
-        # Without an event asked for, it waits for the end of both directions; one alone is a client that still reads.
-        poll.register(client, 0)
-        poll.poll()
-        engine.shutdown(socket.SHUT_RDWR)

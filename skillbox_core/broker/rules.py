@@ -110,7 +110,7 @@ def decide(
     Raises:
         RefusedError: It is none of the calls in the table, or breaks a rule.
     """
-    version, path = _version(unquote(target))
+    version, path = read_version(unquote(target))
     for wanted, pattern, parameters in _ROUTES:
         match = re.fullmatch(pattern, path)
         if match is None or method != wanted:
@@ -135,13 +135,13 @@ def _call(call: Call, named: Mapping[str, str], body: bytes, settings: Settings,
     if path == "/containers/json":
         query = {**query, "filters": _filters(query.get("filters", "{}"), settings.instance)}
     elif path == "/containers/create":
-        sent = _json(body)
+        sent = read_json(body)
         image = check_create(query.get("name", ""), sent, settings)
     elif path == "/containers/{}/exec":
-        sent = _exec(_json(body))
+        sent = _exec(read_json(body))
         user = sent["User"]
     elif path.endswith("/start") and named.get("exec"):
-        if _json(body) != _EXEC_START:
+        if read_json(body) != _EXEC_START:
             raise RefusedError("an exec is started attached and without a terminal")
         path, sent = "/exec/{}/start", _EXEC_START
     elif body:
@@ -152,7 +152,12 @@ def _call(call: Call, named: Mapping[str, str], body: bytes, settings: Settings,
     )  # fmt: skip
 
 
-def _version(path: str) -> tuple[str, str]:
+def read_version(path: str) -> tuple[str, str]:
+    """The version of the API that a path begins with, and the rest of it.
+
+    Raises:
+        RefusedError: None, or one that is too old.
+    """
     # Of many alphabets Python takes digits for numbers; the engine takes ASCII.
     match = re.match(r"/v([0-9]{1,3})\.([0-9]{1,3})(?=/)", path)
     if match is None:
@@ -170,7 +175,12 @@ def _allowed(image: str, images: set[str]) -> None:
         raise RefusedError(f"the image {image!a}, which is not on the allowlist")
 
 
-def _json(body: bytes) -> Any:
+def read_json(body: bytes) -> Any:
+    """A body's value.
+
+    Raises:
+        RefusedError: It is no JSON.
+    """
     try:
         return json.loads(body)
     except (ValueError, RecursionError):
@@ -179,7 +189,7 @@ def _json(body: bytes) -> Any:
 
 def _filters(text: str, instance: str) -> str:
     """The filters of a list, narrowed to this installation's containers."""
-    filters = _json(text.encode())
+    filters = read_json(text.encode())
     labels = filters.get("label", []) if isinstance(filters, dict) and set(filters) <= {"label"} else None
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
         raise RefusedError("a list by anything but labels")
@@ -228,7 +238,7 @@ def check_create(name: str, body: Any, settings: Settings) -> str:
         labels={key: value for key, value in labels.items() if key != "managed-by"},
         runtime=settings.runtime,
     )
-    if (different := next(_differing(wanted, body), None)) is not None:
+    if (different := next(differing(wanted, body), None)) is not None:
         raise RefusedError(
             f"a container whose {different} is not as the policy has it (is the release the same, and USER_IDS?)"
         )
@@ -260,13 +270,14 @@ def _check_labels(labels: Mapping[str, Any], instance: str) -> None:
         raise RefusedError("a container of another installation")
 
 
-def _differing(wanted: Any, given: Any, path: str = "") -> Iterator[str]:
+def differing(wanted: Any, given: Any, path: str = "") -> Iterator[str]:
+    """Each field, as a path, in which two bodies are not equal in value and type."""
     if isinstance(wanted, dict) and isinstance(given, dict):
         for key in sorted({*wanted, *map(str, given)}):
             if key not in wanted or key not in given:
                 yield f"{path}{key}"
             else:
-                yield from _differing(wanted[key], given[key], f"{path}{key}.")
+                yield from differing(wanted[key], given[key], f"{path}{key}.")
     elif wanted != given or type(wanted) is not type(given):
         yield path.rstrip(".")
 

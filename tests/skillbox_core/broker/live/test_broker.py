@@ -411,7 +411,7 @@ def _hung_up(link: socket.socket) -> bool:
 @pytest.mark.parametrize(
     ("raw", "status"),
     [
-        (b"GET /v1.41/images/json HTTP/1.1\r\n\r\n", 403),
+        (b"GET /v1.41/volumes HTTP/1.1\r\n\r\n", 403),
         (b"GET http://x/v1.41/info HTTP/1.1\r\n\r\n", 403),
         (b"GET /v1.41/info?a=1&a=2 HTTP/1.1\r\n\r\n", 403),
         (b"GET /v1.41/info#x HTTP/1.1\r\n\r\n", 403),
@@ -430,7 +430,7 @@ def _hung_up(link: socket.socket) -> bool:
         (b"GET /version HTTP/9.9\r\n\r\n", 403),
         (b"GET /" + b"x" * 70_000 + b" HTTP/1.1\r\n\r\n", 403),
         # A second request behind the first is never read.
-        (b"GET /version HTTP/1.1\r\n\r\nGET /v1.41/images/json HTTP/1.1\r\n\r\n", 200),
+        (b"GET /version HTTP/1.1\r\n\r\nGET /v1.41/volumes HTTP/1.1\r\n\r\n", 200),
     ],
 )
 def test_odd_requests_get_one_answer(broker: str, raw: bytes, status: int) -> None:
