@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from skillbox_core.models import StagedFile
+from skillbox_core.sandbox.site_packages import environment_lines
 from skillbox_core.sandbox.tarstream import BLOCK
 from skillbox_core.skills.archive import SkillArchive
 
@@ -60,15 +61,20 @@ class TarPlan:
         yield b"\0" * 2 * BLOCK
 
 
-def start_script(lang: str, entrypoint: str, env: Mapping[str, str]) -> bytes:
+def start_script(lang: str, entrypoint: str, env: Mapping[str, str], *, prepared: bool = False) -> bytes:
     """The script that becomes the skill: it sets the environment and replaces itself by the entrypoint.
 
     It removes its own file first, so that no secret stays on a file system.
+
+    Args:
+        prepared: The image is an environment's, whose packages and programs are to be found.
     """
     lines = [f"rm -f /sandbox/{START}", "cd /sandbox"]
     # What an image says is its own, and what the caller says comes after it.
     lines.append(f'export LANG="${{LANG:-{LANG}}}"')
     lines += [f"export {name}={shlex.quote(value)}" for name, value in env.items()]
+    if prepared:
+        lines += environment_lines()
     lines.append(f"exec {COMMANDS[lang]} {shlex.quote(f'/sandbox/{SCRIPTS}/{entrypoint}')}")
     return ("\n".join(lines) + "\n").encode("utf-8", errors="surrogatepass")
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from skillbox_core.errors import InvalidRequestError
+from skillbox_core.sandbox.site_packages import environment_variables
 
 MAX_ENV_STRING = 131_072
 """The kernel's limit for one `NAME=value` with its NUL (MAX_ARG_STRLEN); beyond it exec fails."""
@@ -78,7 +79,12 @@ def check_env(env: Mapping[str, str]) -> None:
 
 
 def skill_environment(
-    input_json: bytes, instructions: str, caller: Mapping[str, str], vendored: str | None
+    input_json: bytes,
+    instructions: str,
+    caller: Mapping[str, str],
+    vendored: str | None,
+    *,
+    prepared: bool = False,
 ) -> dict[str, str]:
     """All variables a skill starts with, the image's own apart.
 
@@ -86,7 +92,8 @@ def skill_environment(
         input_json: What lies in `/sandbox/input.json`.
         instructions: The body of SKILL.md.
         caller: Variables from the request; already checked.
-        vendored: Folder of prepared Python dependencies inside the sandbox, if the skill has one.
+        vendored: Folder of Python dependencies inside the sandbox that the skill brings along, if it has one.
+        prepared: The image is an environment's.
 
     Returns:
         Names and values. `SANDBOX_INPUT` and `SKILL_INSTRUCTIONS` are left out when they are longer
@@ -104,6 +111,8 @@ def skill_environment(
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+    if prepared:
+        env |= environment_variables()
     if vendored:
         env["PYTHONPATH"] = vendored
     optional = {"SANDBOX_INPUT": input_json.decode(), "SKILL_INSTRUCTIONS": instructions.replace("\0", "")}

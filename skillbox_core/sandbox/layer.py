@@ -16,10 +16,7 @@ from typing import Any
 from skillbox_core.errors import PolicyError
 from skillbox_core.sandbox.container import LABEL_DEADLINE, LABEL_EXECUTION, LABEL_INSTANCE
 from skillbox_core.sandbox.policy import MANAGED_BY
-from skillbox_core.sandbox.treetar import ROOT
 
-USER_BASE = f"/{ROOT}"
-"""Where a tree lies in its image."""
 ARCHIVE_PATH = "/"
 """Where a tree's tar is put: its members carry the whole path, so that its digest is that of the bytes which pass."""
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import io
+import subprocess
+import sys
 import tarfile
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from skillbox_core.sandbox.layer import Tree
 from skillbox_core.sandbox.treetar import ROOT
@@ -58,3 +61,18 @@ def tree_of(data: bytes) -> Tree:
 def tree(files: Mapping[str, bytes]) -> Tree:
     """A tree with these files."""
     return tree_of(tree_tar(files))
+
+
+def installed(folder: Path, *requirements: str, python: str = "3.11") -> dict[str, bytes]:
+    """What an index's wheels hold, as files of a tree; nothing of it is run.
+
+    Raises:
+        RuntimeError: They can't be had here; says why.
+    """
+    uv = Path(sys.executable).with_name("uv")
+    command = [str(uv), "pip", "install", "--quiet", "--no-build", "--python-version", python, "--target", str(folder)]
+    done = subprocess.run([*command, *requirements], capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr)
+    paths = [path for path in folder.rglob("*") if path.is_file() and path.relative_to(folder).parts[0] != "bin"]
+    return {f"{SITE}/{path.relative_to(folder)}": path.read_bytes() for path in paths}

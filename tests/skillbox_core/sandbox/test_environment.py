@@ -101,6 +101,15 @@ def test_a_skill_sees_the_contract_and_the_callers_variables() -> None:
     assert skill_environment(b"{}", "", {}, "/sandbox/scripts/vendor")["PYTHONPATH"] == "/sandbox/scripts/vendor"
 
 
+def test_a_skill_with_an_environment_is_told_where_it_and_its_caches_are() -> None:
+    more = {"MPLCONFIGDIR", "NUMBA_CACHE_DIR", "PYTHONNOUSERSITE", "PYTHONUSERBASE", "XDG_CACHE_HOME"}
+    plain, prepared = (skill_environment(b"{}", "", {}, None, prepared=prepared) for prepared in (False, True))
+    assert prepared.keys() - plain.keys() == more
+    assert prepared["PYTHONUSERBASE"] == "/opt/skillbox"
+    told = skill_environment(b"{}", "", {"MPLCONFIGDIR": "/sandbox/mine"}, None, prepared=True)
+    assert told["MPLCONFIGDIR"] == "/sandbox/mine"
+
+
 def test_what_is_too_long_for_one_variable_is_left_to_the_files() -> None:
     env = skill_environment(b'"' + b"x" * MAX_ENV_STRING + b'"', "é" * MAX_ENV_STRING, {}, None)
     assert "SANDBOX_INPUT" not in env
