@@ -20,6 +20,7 @@ from skillbox_core import CancelToken, Runner, RunOptions, RunRequest
 from skillbox_core.errors import SkillboxError
 from skillbox_core.installation import Installation
 from skillbox_core.sandbox.engine import Engine
+from tests.hostile.environments import tree_that_does_harm as tree_that_does_harm
 
 if TYPE_CHECKING:
     from tests.hostile.bench import Bench
