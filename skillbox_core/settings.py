@@ -88,8 +88,8 @@ class Settings(BaseSettings):
     max_skill_size: int = Field(default=50 * 1024 * 1024, gt=0)
     max_cache_size: int = Field(default=2 * 1024**3, gt=0)
     """Bytes of skills that are kept on this machine."""
-    max_environment_size: int = Field(default=2 * 1024**3, gt=0)
-    """Bytes of the packages of one environment, unpacked."""
+    max_tree_size: int = Field(default=2 * 1024**3, gt=0)
+    """Bytes of an environment's files, as one tar."""
     max_environments_size: int = Field(default=10 * 1024**3, gt=0)
     """Bytes of all environments on an engine, beyond which those that were not used for longest go."""
     max_concurrent_execs: int = Field(default=10, ge=1)

@@ -120,8 +120,8 @@ def _read(call: BuildCall, named: Mapping[str, str], body: bytes, length: int, s
                 size=int(labels[layer.LABEL_SIZE]),
             )
         case "archive":
-            if not 0 < length <= settings.max_environment_size:
-                raise RefusedError(f"an archive of {length} bytes (SKILLBOX_MAX_ENVIRONMENT_SIZE)")
+            if not 0 < length <= settings.max_tree_size:
+                raise RefusedError(f"an archive of {length} bytes (SKILLBOX_MAX_TREE_SIZE)")
             return replace(call, path="/containers/{}/archive", container=named["container"], size=length)
         case "commit":
             if read_json(body) != layer.commit_config():
@@ -159,8 +159,8 @@ def check_build(name: str, body: Any, settings: Settings) -> dict[str, str]:
         raise RefusedError(f"a build of which {problem}")
     if instance != settings.instance:
         raise RefusedError("a build of another installation")
-    if not 0 < size <= settings.max_environment_size:
-        raise RefusedError(f"an environment of {size} bytes (SKILLBOX_MAX_ENVIRONMENT_SIZE)")
+    if not 0 < size <= settings.max_tree_size:
+        raise RefusedError(f"an environment of {size} bytes (SKILLBOX_MAX_TREE_SIZE)")
     wanted = layer.build_config(
         layer.build_labels(tree, base, size, instance, made), placeholder=isinstance(body, dict) and "Cmd" in body
     )

@@ -177,7 +177,7 @@ class _Handler(BaseHTTPRequestHandler):
         length = self.headers.get("Content-Length", "0")
         # An archive alone may be longer, and is read as it passes.
         streams = self.command == "PUT"
-        longest = self.server.settings.max_environment_size if streams else MAX_BODY
+        longest = self.server.settings.max_tree_size if streams else MAX_BODY
         if "Transfer-Encoding" in self.headers or not _LENGTH.fullmatch(length) or int(length) > longest:
             raise RefusedError("a body of unknown or too great length")
         self._unread = int(length)

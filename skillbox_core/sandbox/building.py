@@ -42,7 +42,7 @@ PROGRESS_STEP = 64 * 1024**2
 def ready_environment(
     engine: Engine,
     base: Image,
-    tree: layer.Tree,
+    tree: layer.Packed,
     *,
     instance: str,
     most: int,
@@ -94,7 +94,7 @@ def _make_room(engine: Engine, most: int) -> None:
         logger.warning("could not remove old environments: %s", error)
 
 
-def _called(tree: layer.Tree) -> str:
+def _called(tree: layer.Packed) -> str:
     return f"environment {tree.digest.removeprefix('sha256:')[:12]} ({format_bytes(tree.size)})"
 
 
@@ -115,7 +115,7 @@ def _found(engine: Engine, base: Image, tree: str) -> Image | None:
 
 
 def _build(
-    engine: Engine, base: Image, tree: layer.Tree, instance: str, say: OnLine, cancel: CancelToken | None
+    engine: Engine, base: Image, tree: layer.Packed, instance: str, say: OnLine, cancel: CancelToken | None
 ) -> bool:
     """Builds it; False while somebody else does."""
     name = layer.build_name(tree.digest, base.id, instance)
@@ -151,7 +151,7 @@ def _build(
 
 
 def _checked(
-    tree: layer.Tree, check: TreeCheck, deadline: float, say: OnLine, cancel: CancelToken | None
+    tree: layer.Packed, check: TreeCheck, deadline: float, say: OnLine, cancel: CancelToken | None
 ) -> Iterator[bytes]:
     passed, next_line = 0, PROGRESS_STEP
     try:
@@ -178,7 +178,7 @@ def _left(deadline: float) -> float:
 
 
 @contextmanager
-def _explained(tree: layer.Tree) -> Iterator[None]:
+def _explained(tree: layer.Packed) -> Iterator[None]:
     try:
         yield
     except ContainerGoneError as error:
@@ -193,7 +193,7 @@ def _explained(tree: layer.Tree) -> Iterator[None]:
         ) from error
 
 
-def _take_away_if_dead(engine: Engine, name: str, tree: layer.Tree, instance: str) -> None:
+def _take_away_if_dead(engine: Engine, name: str, tree: layer.Packed, instance: str) -> None:
     """Removes a build's container that is older than any build may become, by the engine's clock alone."""
     # From the list: while an archive is put into a container, the engine lets nobody inspect it.
     listed = engine.containers({LABEL_INSTANCE: instance, layer.LABEL_TREE: tree.digest})

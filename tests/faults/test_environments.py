@@ -17,7 +17,7 @@ from skillbox_core.errors import EngineError
 from skillbox_core.sandbox import building, layer
 from skillbox_core.sandbox.building import ready_environment
 from skillbox_core.sandbox.engine import Engine, Image
-from skillbox_core.sandbox.layer import Tree
+from skillbox_core.sandbox.layer import Packed
 from tests.faults.dockerd import IMAGE, Dockerd, dockerd, missing
 from tests.services.trees import SITE, tree
 
@@ -43,7 +43,7 @@ def base(engine: Dockerd) -> Image:
     return found
 
 
-def ready(engine: Dockerd, own: Tree, lines: list[str] | None = None) -> Image:
+def ready(engine: Dockerd, own: Packed, lines: list[str] | None = None) -> Image:
     said = [] if lines is None else lines
     return ready_environment(
         Engine(engine.url), base(engine), own, instance="faults", most=1 << 40, on_line=said.append
@@ -54,7 +54,7 @@ def left(engine: Dockerd) -> list[str]:
     return [container["Id"] for container in Engine(engine.url).containers({"skillbox.instance": "faults"})]
 
 
-def small(content: bytes) -> Tree:
+def small(content: bytes) -> Packed:
     return tree({f"{SITE}/x.py": content})
 
 

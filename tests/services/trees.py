@@ -10,7 +10,7 @@ import tarfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from skillbox_core.sandbox.layer import Tree
+from skillbox_core.sandbox.layer import Packed
 from skillbox_core.sandbox.treetar import ROOT
 
 SITE = "lib/python3.11/site-packages"
@@ -52,13 +52,13 @@ def tree_tar(files: Mapping[str, bytes], form: int = tarfile.GNU_FORMAT) -> byte
     return pack(members, form)
 
 
-def tree_of(data: bytes) -> Tree:
+def tree_of(data: bytes) -> Packed:
     """The tree of a tar that is there whole."""
     pieces = [data[at : at + 100_000] for at in range(0, len(data), 100_000)]
-    return Tree(f"sha256:{hashlib.sha256(data).hexdigest()}", len(data), lambda: pieces)
+    return Packed(f"sha256:{hashlib.sha256(data).hexdigest()}", len(data), lambda: pieces)
 
 
-def tree(files: Mapping[str, bytes]) -> Tree:
+def tree(files: Mapping[str, bytes]) -> Packed:
     """A tree with these files."""
     return tree_of(tree_tar(files))
 

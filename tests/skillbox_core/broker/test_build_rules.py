@@ -15,7 +15,7 @@ from skillbox_core.broker.rules import RefusedError
 from skillbox_core.sandbox import layer
 from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_INSTANCE
 
-SETTINGS = Settings(instance="here", max_environment_size=10_000)
+SETTINGS = Settings(instance="here", max_tree_size=10_000)
 TREE, BASE = f"sha256:{'a' * 64}", f"sha256:{'b' * 64}"
 TAG = f"{'a' * 64}-{'b' * 12}"
 IMAGE = f"skillbox-environment:{TAG}"
@@ -160,8 +160,8 @@ Change = Callable[[dict[str, Any]], object]
         ("label skillbox.environment is", lambda b: b["Labels"].update({layer.LABEL_TREE: "sha256:1"})),
         ("label skillbox.environment.base is", lambda b: b["Labels"].update({layer.LABEL_BASE: "python:3"})),
         ("another installation", lambda b: b["Labels"].update({LABEL_INSTANCE: "there"})),
-        ("SKILLBOX_MAX_ENVIRONMENT_SIZE", lambda b: b["Labels"].update({layer.LABEL_SIZE: "10001"})),
-        ("SKILLBOX_MAX_ENVIRONMENT_SIZE", lambda b: b["Labels"].update({layer.LABEL_SIZE: "0"})),
+        ("SKILLBOX_MAX_TREE_SIZE", lambda b: b["Labels"].update({layer.LABEL_SIZE: "10001"})),
+        ("SKILLBOX_MAX_TREE_SIZE", lambda b: b["Labels"].update({layer.LABEL_SIZE: "0"})),
         ("what every build says", lambda b: b["Labels"].pop(layer.LABEL_MADE)),
         ("what every build says", lambda b: b.update(Labels="x")),
         ("what every build says", lambda b: b.pop("Labels")),

@@ -23,7 +23,7 @@ from skillbox_core.sandbox.building import ready_environment
 from skillbox_core.sandbox.container import LABEL_INSTANCE
 from skillbox_core.sandbox.engine import Engine, Image
 from skillbox_core.sandbox.images import ready_image
-from skillbox_core.sandbox.layer import Tree
+from skillbox_core.sandbox.layer import Packed
 from skillbox_core.sandbox.policy import container_config
 from skillbox_core.sandbox.pruning import prune_environments, stored_environments
 from tests.services.trees import SITE, file, pack, tree, tree_tar
@@ -62,7 +62,7 @@ def base(runner: Runner, direct: Engine) -> Image:
 
 
 @pytest.fixture
-def own(direct: Engine, base: Image) -> Iterator[Tree]:
+def own(direct: Engine, base: Image) -> Iterator[Packed]:
     made = tree({f"{SITE}/hello/__init__.py": f"ID = {uuid.uuid4().hex!r}\n".encode()})
     yield made
     direct.remove_image(layer.environment_name(made.digest, base.id))
@@ -78,7 +78,7 @@ def instance(runner: Runner, direct: Engine) -> Iterator[str]:
         direct.remove(container)
 
 
-def begin(engine: Engine, base: Image, own: Tree, instance: str) -> str:
+def begin(engine: Engine, base: Image, own: Packed, instance: str) -> str:
     """A build's container, as a worker asks for it."""
     labels = layer.build_labels(own.digest, base.id, own.size, instance, int(time.time()))
     name = layer.build_name(own.digest, base.id, instance)
@@ -89,17 +89,17 @@ def put(engine: Engine, container: str, data: bytes) -> None:
     engine.put_archive(container, "/", len(data), [data], timeout=30)
 
 
-def commit(engine: Engine, container: str, own: Tree, base: Image) -> None:
+def commit(engine: Engine, container: str, own: Packed, base: Image) -> None:
     repository, _, tag = layer.environment_name(own.digest, base.id).partition(":")
     engine.commit(container, repository, tag, layer.commit_config(), timeout=30)
 
 
-def bytes_of(own: Tree) -> bytes:
+def bytes_of(own: Packed) -> bytes:
     return b"".join(own.open())
 
 
 def test_an_environment_is_built_used_and_pruned_through_it(
-    through: Engine, direct: Engine, base: Image, own: Tree, instance: str, monkeypatch: pytest.MonkeyPatch
+    through: Engine, direct: Engine, base: Image, own: Packed, instance: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from skillbox_core.sandbox import building, pruning
 
@@ -147,7 +147,7 @@ def _with(good: bytes, member: object) -> bytes:
 
 @pytest.mark.parametrize("poison", POISON)
 def test_a_poisoned_tree_gets_no_good_ones_name(
-    through: Engine, direct: Engine, base: Image, own: Tree, instance: str, poison: str
+    through: Engine, direct: Engine, base: Image, own: Packed, instance: str, poison: str
 ) -> None:
     container = begin(through, base, own, instance)
     with pytest.raises(PolicyError, match="does not pass on an"):
@@ -164,7 +164,7 @@ def test_a_poisoned_tree_gets_no_good_ones_name(
 
 
 def test_a_tree_is_committed_once_under_its_own_name_only(
-    through: Engine, direct: Engine, base: Image, own: Tree, instance: str
+    through: Engine, direct: Engine, base: Image, own: Packed, instance: str
 ) -> None:
     other = tree({f"{SITE}/other.py": b""})
     container = begin(through, base, own, instance)
@@ -178,7 +178,7 @@ def test_a_tree_is_committed_once_under_its_own_name_only(
 
 
 def test_after_a_restart_of_the_broker_a_build_begins_anew(
-    runner: Runner, base: Image, own: Tree, instance: str
+    runner: Runner, base: Image, own: Packed, instance: str
 ) -> None:
     with brokered(runner) as first:
         container = begin(first, base, own, instance)
@@ -194,7 +194,7 @@ def test_after_a_restart_of_the_broker_a_build_begins_anew(
         assert ready_environment(second, base, own, instance=instance, most=1 << 40).id
 
 
-def test_a_build_is_never_run(through: Engine, base: Image, own: Tree, instance: str) -> None:
+def test_a_build_is_never_run(through: Engine, base: Image, own: Packed, instance: str) -> None:
     container = begin(through, base, own, instance)
     for touch in (
         through.start, through.attach, through.follow, through.kill,
@@ -214,7 +214,7 @@ def sandbox_of(engine: Engine, image: str, instance: str) -> str:
 
 
 def test_nothing_is_put_into_a_sandbox_and_none_is_committed(
-    through: Engine, base: Image, own: Tree, instance: str
+    through: Engine, base: Image, own: Packed, instance: str
 ) -> None:
     container = sandbox_of(through, base.id, instance)
     try:
@@ -226,7 +226,7 @@ def test_nothing_is_put_into_a_sandbox_and_none_is_committed(
         through.remove(container)
 
 
-def test_another_installations_build_is_not_touched(runner: Runner, base: Image, own: Tree, instance: str) -> None:
+def test_another_installations_build_is_not_touched(runner: Runner, base: Image, own: Packed, instance: str) -> None:
     with brokered(runner) as ours, brokered(runner, instance="another") as theirs:
         container = begin(ours, base, own, instance)
         for touch in (theirs.remove, theirs.inspect, lambda name: put(theirs, name, bytes_of(own)),
@@ -237,7 +237,7 @@ def test_another_installations_build_is_not_touched(runner: Runner, base: Image,
             begin(theirs, base, own, instance)
 
 
-def forged(direct: Engine, base: Image, own: Tree, **change: object) -> str:
+def forged(direct: Engine, base: Image, own: Packed, **change: object) -> str:
     """An image that says it is an environment, made by somebody with the engine's socket."""
     labels = {
         **layer.build_labels(own.digest, base.id, own.size, "", 1), **layer.commit_config()["Labels"],
@@ -254,7 +254,7 @@ def forged(direct: Engine, base: Image, own: Tree, **change: object) -> str:
 
 @pytest.mark.parametrize("change", [{"Env": ["LD_PRELOAD=/x"]}, {"Volumes": {"/data": {}}}, {"Labels": {"x": "y"}}])
 def test_an_image_that_only_says_it_is_an_environment_makes_no_sandbox(
-    through: Engine, direct: Engine, base: Image, own: Tree, instance: str, change: dict[str, object]
+    through: Engine, direct: Engine, base: Image, own: Packed, instance: str, change: dict[str, object]
 ) -> None:
     image = forged(direct, base, own, **change)
     with pytest.raises(PolicyError, match=r"no environment|no allowed image"):
@@ -262,7 +262,7 @@ def test_an_image_that_only_says_it_is_an_environment_makes_no_sandbox(
 
 
 def test_an_environment_on_a_base_that_is_not_allowed_makes_no_sandbox(
-    runner: Runner, direct: Engine, base: Image, own: Tree, instance: str
+    runner: Runner, direct: Engine, base: Image, own: Packed, instance: str
 ) -> None:
     image = ready_environment(direct, base, own, instance=instance, most=1 << 40)
     with (
@@ -272,7 +272,7 @@ def test_an_environment_on_a_base_that_is_not_allowed_makes_no_sandbox(
         sandbox_of(strict, image.id, instance)
 
 
-def test_an_environment_is_no_base(through: Engine, direct: Engine, base: Image, own: Tree, instance: str) -> None:
+def test_an_environment_is_no_base(through: Engine, direct: Engine, base: Image, own: Packed, instance: str) -> None:
     image = ready_environment(direct, base, own, instance=instance, most=1 << 40)
     with pytest.raises(PolicyError, match="no allowed image's id"):
         begin(through, image, tree({f"{SITE}/y.py": b""}), instance)
@@ -289,15 +289,15 @@ def test_no_image_but_an_environments_is_removed_or_named(through: Engine, base:
         through.touch_image(alias)
 
 
-def test_a_tree_over_the_limit_is_refused(runner: Runner, base: Image, own: Tree, instance: str) -> None:
+def test_a_tree_over_the_limit_is_refused(runner: Runner, base: Image, own: Packed, instance: str) -> None:
     with (
-        brokered(runner, max_environment_size=own.size - 1) as small,
-        pytest.raises(PolicyError, match="SKILLBOX_MAX_ENVIRONMENT_SIZE"),
+        brokered(runner, max_tree_size=own.size - 1) as small,
+        pytest.raises(PolicyError, match="SKILLBOX_MAX_TREE_SIZE"),
     ):
         begin(small, base, own, instance)
 
 
-def test_a_body_of_unknown_length_is_refused(through: Engine, base: Image, own: Tree, instance: str) -> None:
+def test_a_body_of_unknown_length_is_refused(through: Engine, base: Image, own: Packed, instance: str) -> None:
     container = begin(through, base, own, instance)
     link = connection(through.url, 20)
     target = f"/v1.41/containers/{container}/archive?path=/"
@@ -310,7 +310,7 @@ def test_a_body_of_unknown_length_is_refused(through: Engine, base: Image, own: 
 
 
 def test_an_archive_that_breaks_off_makes_no_environment(
-    through: Engine, direct: Engine, base: Image, own: Tree, instance: str
+    through: Engine, direct: Engine, base: Image, own: Packed, instance: str
 ) -> None:
     container = begin(through, base, own, instance)
     with pytest.raises(EngineError, match="ended after"):
@@ -319,7 +319,9 @@ def test_an_archive_that_breaks_off_makes_no_environment(
         commit(through, container, own, base)
 
 
-def test_a_good_tar_with_another_trees_size_is_refused(through: Engine, base: Image, own: Tree, instance: str) -> None:
+def test_a_good_tar_with_another_trees_size_is_refused(
+    through: Engine, base: Image, own: Packed, instance: str
+) -> None:
     container = begin(through, base, own, instance)
     with pytest.raises(PolicyError, match="for a build that said"):
         put(through, container, tree_tar({f"{SITE}/x": bytes(20_000)}))

@@ -24,7 +24,7 @@ from skillbox_core.sandbox import building, layer, pruning
 from skillbox_core.sandbox.building import ready_environment
 from skillbox_core.sandbox.engine import Engine, Image
 from skillbox_core.sandbox.images import ready_image
-from skillbox_core.sandbox.layer import Tree
+from skillbox_core.sandbox.layer import Packed
 from skillbox_core.sandbox.pruning import prune_environments, stored_environments
 from tests.services.trees import SITE, tree, tree_of
 
@@ -42,14 +42,14 @@ def base(runner: Runner, engine: Engine) -> Image:
 
 
 @pytest.fixture
-def made(engine: Engine, base: Image) -> Iterator[Tree]:
+def made(engine: Engine, base: Image) -> Iterator[Packed]:
     """A tree of this test's own, whose image is gone afterwards."""
     own = tree({f"{SITE}/hello/__init__.py": f"ID = {uuid.uuid4().hex!r}\n".encode(), "bin/hello": b"#!/bin/sh\n"})
     yield own
     engine.remove_image(layer.environment_name(own.digest, base.id))
 
 
-def ready(runner: Runner, base: Image, own: Tree, lines: list[str] | None = None, **more: object) -> Image:
+def ready(runner: Runner, base: Image, own: Packed, lines: list[str] | None = None, **more: object) -> Image:
     said = [] if lines is None else lines
     instance = runner.installation.settings.instance
     return ready_environment(
@@ -62,7 +62,9 @@ def builds(runner: Runner) -> list[str]:
     return [container["Id"] for container in found if layer.LABEL_TREE in container["Labels"]]
 
 
-def test_it_is_its_base_with_one_layer_and_built_once(runner: Runner, engine: Engine, base: Image, made: Tree) -> None:
+def test_it_is_its_base_with_one_layer_and_built_once(
+    runner: Runner, engine: Engine, base: Image, made: Packed
+) -> None:
     lines: list[str] = []
     image = ready(runner, base, made, lines)
     assert lines[0].startswith(f"building environment {made.digest[7:19]}")
@@ -82,7 +84,7 @@ def test_it_is_its_base_with_one_layer_and_built_once(runner: Runner, engine: En
     assert (again, builds(runner)) == ([], [])
 
 
-def test_threads_that_ask_at_once_build_it_once(runner: Runner, base: Image, made: Tree) -> None:
+def test_threads_that_ask_at_once_build_it_once(runner: Runner, base: Image, made: Packed) -> None:
     opened, found = [], []
 
     def open_tree() -> object:
@@ -99,7 +101,7 @@ def test_threads_that_ask_at_once_build_it_once(runner: Runner, base: Image, mad
 
 
 def test_a_worker_waits_for_anothers_build(
-    runner: Runner, engine: Engine, base: Image, made: Tree, monkeypatch: pytest.MonkeyPatch
+    runner: Runner, engine: Engine, base: Image, made: Packed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other worker is a thread with a lock of its own, as another process has."""
     begun, go = threading.Event(), threading.Event()
@@ -135,7 +137,7 @@ def test_a_worker_waits_for_anothers_build(
     assert first == waiter
 
 
-def abandoned(runner: Runner, base: Image, own: Tree) -> str:
+def abandoned(runner: Runner, base: Image, own: Packed) -> str:
     """What a worker leaves that is killed while it builds."""
     instance = runner.installation.settings.instance
     labels = layer.build_labels(own.digest, base.id, own.size, instance, int(time.time()))
@@ -145,7 +147,7 @@ def abandoned(runner: Runner, base: Image, own: Tree) -> str:
 
 
 def test_what_a_dead_worker_left_is_taken_away_once_no_builder_can_be_at_it(
-    runner: Runner, engine: Engine, base: Image, made: Tree, monkeypatch: pytest.MonkeyPatch
+    runner: Runner, engine: Engine, base: Image, made: Packed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     left = abandoned(runner, base, made)
     token = CancelToken()
@@ -163,7 +165,7 @@ def test_what_a_dead_worker_left_is_taken_away_once_no_builder_can_be_at_it(
 
 
 def test_a_clean_up_finds_what_a_dead_worker_left(
-    runner: Runner, base: Image, made: Tree, monkeypatch: pytest.MonkeyPatch
+    runner: Runner, base: Image, made: Packed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from skillbox_core.operations import orphans
 
@@ -178,7 +180,9 @@ def test_a_clean_up_finds_what_a_dead_worker_left(
         runner.installation.engine.remove(left)
 
 
-def test_bytes_that_are_not_the_trees_become_no_image(runner: Runner, engine: Engine, base: Image, made: Tree) -> None:
+def test_bytes_that_are_not_the_trees_become_no_image(
+    runner: Runner, engine: Engine, base: Image, made: Packed
+) -> None:
     good = b"".join(made.open())
     poisoned = replace(tree_of(good.replace(b"ID = '", b'ID = "')), digest=made.digest)
     with pytest.raises(ChangedObjectError, match=made.digest):
@@ -197,7 +201,7 @@ def test_bytes_that_are_not_the_trees_become_no_image(runner: Runner, engine: En
     ],
 )
 def test_a_tar_that_is_no_trees_becomes_no_image(
-    runner: Runner, engine: Engine, base: Image, made: Tree, error: type[Exception], read: object
+    runner: Runner, engine: Engine, base: Image, made: Packed, error: type[Exception], read: object
 ) -> None:
     data = b"".join(made.open())
     with pytest.raises(error):
@@ -208,7 +212,7 @@ def test_a_tar_that_is_no_trees_becomes_no_image(
 
 @pytest.mark.parametrize(("raised", "error"), [(OSError("gone"), DiskError), (StorageError("no"), StorageError)])
 def test_a_store_that_fails_half_way_is_said_as_what_it_is(
-    runner: Runner, base: Image, made: Tree, raised: Exception, error: type[Exception]
+    runner: Runner, base: Image, made: Packed, raised: Exception, error: type[Exception]
 ) -> None:
     def broken() -> Iterator[bytes]:
         yield b"".join(made.open())[:1024]
@@ -221,20 +225,20 @@ def test_a_store_that_fails_half_way_is_said_as_what_it_is(
 
 
 def test_a_build_has_a_time_limit_of_its_own(
-    runner: Runner, base: Image, made: Tree, monkeypatch: pytest.MonkeyPatch
+    runner: Runner, base: Image, made: Packed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(layer, "BUILD_TIMEOUT", -1.0)
     with pytest.raises(EngineError, match="took more than"):
         ready(runner, base, made)
 
 
-def test_a_base_that_is_gone_is_said(runner: Runner, made: Tree) -> None:
+def test_a_base_that_is_gone_is_said(runner: Runner, made: Packed) -> None:
     with pytest.raises(EngineError, match="was removed from the engine meanwhile"):
         ready(runner, Image(f"sha256:{'0' * 64}", (), ()), made)
 
 
 def test_an_image_that_somebody_else_made_under_its_name_is_refused(
-    runner: Runner, engine: Engine, base: Image, made: Tree
+    runner: Runner, engine: Engine, base: Image, made: Packed
 ) -> None:
     name = layer.environment_name(made.digest, base.id)
     engine._api.tag(base.id, *name.split(":"))
@@ -242,7 +246,7 @@ def test_an_image_that_somebody_else_made_under_its_name_is_refused(
         ready(runner, base, made)
 
 
-def test_one_that_vanished_is_made_again(runner: Runner, engine: Engine, base: Image, made: Tree) -> None:
+def test_one_that_vanished_is_made_again(runner: Runner, engine: Engine, base: Image, made: Packed) -> None:
     first = ready(runner, base, made)
     assert engine.remove_image(layer.environment_name(made.digest, base.id))
     with pytest.raises(EngineError) as caught:
@@ -252,7 +256,7 @@ def test_one_that_vanished_is_made_again(runner: Runner, engine: Engine, base: I
 
 
 def test_a_use_is_noted_on_the_engine(
-    runner: Runner, engine: Engine, base: Image, made: Tree, monkeypatch: pytest.MonkeyPatch
+    runner: Runner, engine: Engine, base: Image, made: Packed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     image = ready(runner, base, made)
 
@@ -304,7 +308,7 @@ def test_what_was_not_used_for_longest_goes_and_what_a_container_uses_stays(
 
 
 def test_one_whose_name_another_has_taken_is_pruned_too(
-    runner: Runner, engine: Engine, base: Image, made: Tree, only: Callable[[Sequence[str]], None]
+    runner: Runner, engine: Engine, base: Image, made: Packed, only: Callable[[Sequence[str]], None]
 ) -> None:
     lost = ready(runner, base, made)
     name = layer.environment_name(made.digest, base.id)
