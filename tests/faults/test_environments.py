@@ -7,12 +7,15 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from skillbox_core import Settings
+from skillbox_core.broker.proxy import Broker
 from skillbox_core.errors import EngineError
 from skillbox_core.sandbox import building, layer
 from skillbox_core.sandbox.building import ready_environment
@@ -43,10 +46,10 @@ def base(engine: Dockerd) -> Image:
     return found
 
 
-def ready(engine: Dockerd, own: Packed, lines: list[str] | None = None) -> Image:
+def ready(engine: Dockerd, own: Packed, lines: list[str] | None = None, url: str = "") -> Image:
     said = [] if lines is None else lines
     return ready_environment(
-        Engine(engine.url), base(engine), own, instance="faults", most=1 << 40, on_line=said.append
+        Engine(url or engine.url), base(engine), own, instance="faults", most=1 << 40, on_line=said.append
     )
 
 
@@ -58,14 +61,32 @@ def small(content: bytes) -> Packed:
     return tree({f"{SITE}/x.py": content})
 
 
-def test_a_full_disk_of_the_engine_is_said_and_leaves_nothing(own_engine: Dockerd) -> None:
+@pytest.fixture(params=["direct", "through a broker"])
+def address(request: pytest.FixtureRequest, own_engine: Dockerd) -> Iterator[str]:
+    if request.param == "direct":
+        yield own_engine.url
+        return
+    folder = Path(tempfile.mkdtemp(prefix="sbb-"))
+    settings = Settings(instance="faults", image_allowlist=(IMAGE,), image_aliases={})
+    with Broker(folder / "s", own_engine.url, settings) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"unix://{folder}/s"
+        finally:
+            server.shutdown()
+            thread.join()
+            shutil.rmtree(folder)
+
+
+def test_a_full_disk_of_the_engine_is_said_and_leaves_nothing(own_engine: Dockerd, address: str) -> None:
     large = tree({f"{SITE}/x/{n}": os.urandom(10_000_000) for n in range(12)})
     with pytest.raises(EngineError, match="the engine's disk is full") as caught:
-        ready(own_engine, large)
+        ready(own_engine, large, url=address)
     assert "skillbox env prune" in str(caught.value)
     assert left(own_engine) == []
     assert Engine(own_engine.url).inspect_image(layer.environment_name(large.digest, base(own_engine).id)) is None
-    assert ready(own_engine, small(b"there is room")).id
+    assert ready(own_engine, small(b"there is room"), url=address).id
 
 
 def test_an_engine_that_dies_half_way_builds_it_when_it_is_back(
