@@ -66,6 +66,8 @@ def ready_environment(
         EngineError: The engine failed, its disk is full, or the base was removed meanwhile; repeating it is safe.
         RunCancelledError: `cancel` was tripped.
     """
+    if image := _found(engine, base, tree.digest):
+        return image
     say = on_line or (lambda _line: None)
     with _one_at_a_time(f"{engine.url} {layer.environment_name(tree.digest, base.id)}"):
         give_up = time.monotonic() + 2 * layer.build_timeout(tree.size) + TAKEOVER_GRACE
