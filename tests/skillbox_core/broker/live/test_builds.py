@@ -14,17 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from skillbox_core import Runner
+from skillbox_core import Runner, Settings
 from skillbox_core.base.engine_http import connection
 from skillbox_core.broker.proxy import Broker
 from skillbox_core.errors import EngineError, PolicyError, SkillboxError
 from skillbox_core.sandbox import layer
 from skillbox_core.sandbox.building import ready_environment
-from skillbox_core.sandbox.container import LABEL_INSTANCE
+from skillbox_core.sandbox.container import LABEL_INSTANCE, container_name
 from skillbox_core.sandbox.engine import Engine, Image
 from skillbox_core.sandbox.images import ready_image
 from skillbox_core.sandbox.layer import Packed
-from skillbox_core.sandbox.policy import container_config
+from skillbox_core.sandbox.policy import container_config, user_id
 from skillbox_core.sandbox.pruning import prune_environments, stored_environments
 from tests.services.trees import SITE, file, pack, tree, tree_tar
 
@@ -106,12 +106,7 @@ def test_an_environment_is_built_used_and_pruned_through_it(
     image = ready_environment(through, base, own, instance=instance, most=1 << 40)
     monkeypatch.setattr(building, "USE_INTERVAL", 0.0)
     assert ready_environment(through, base, own, instance=instance, most=1 << 40) == image
-    execution = uuid.uuid4().hex
-    body = container_config(
-        image_id=image.id, memory=64 << 20, scratch=32 << 20, cpu_quota=50_000,
-        labels={"skillbox.execution": execution, LABEL_INSTANCE: instance},
-    )  # fmt: skip
-    sandbox = through.create(f"skillbox-{execution}-1", body)
+    sandbox = sandbox_of(through, image.id, instance)
     name = layer.environment_name(own.digest, base.id)
     found = stored_environments
     monkeypatch.setattr(pruning, "stored_environments", lambda e: [one for one in found(e) if one.name == name])
@@ -209,8 +204,12 @@ def test_a_build_is_never_run(through: Engine, base: Image, own: Packed, instanc
 def sandbox_of(engine: Engine, image: str, instance: str) -> str:
     execution = uuid.uuid4().hex
     labels = {"skillbox.execution": execution, LABEL_INSTANCE: instance}
-    body = container_config(image_id=image, memory=64 << 20, scratch=32 << 20, cpu_quota=50_000, labels=labels)
-    return engine.create(f"skillbox-{execution}-1", body)
+    name = container_name(execution, 1)
+    user = user_id(name, Settings().sandbox_users)
+    body = container_config(
+        user=user, image_id=image, memory=64 << 20, scratch=32 << 20, cpu_quota=50_000, labels=labels
+    )
+    return engine.create(name, body)
 
 
 def test_nothing_is_put_into_a_sandbox_and_none_is_committed(
