@@ -171,10 +171,11 @@ def test_a_clean_up_finds_what_a_dead_worker_left(
 
     left = abandoned(runner, base, made)
     try:
-        assert find_orphans(runner.installation) == []
+        assert [one for one in find_orphans(runner.installation) if one.kind == "container"] == []
         monkeypatch.setattr(orphans, "GRACE", -1_000_000.0)
-        found = orphans.cleanup_orphans(runner.installation)
-        assert [(orphan.kind, orphan.done) for orphan in found] == [("container", True)]
+        found = [one for one in orphans.cleanup_orphans(runner.installation) if one.kind == "container"]
+        assert [orphan.done for orphan in found] == [True]
+        assert builds(runner) == []
         assert "deadline" in found[0].why
     finally:
         runner.installation.engine.remove(left)
