@@ -112,6 +112,10 @@ class DatabaseError(InfrastructureError):
     """The database can't be reached, or failed."""
 
 
+class IndexUnavailableError(InfrastructureError):
+    """The index of Python packages can't be reached, or does not answer as one."""
+
+
 class DiskError(InfrastructureError):
     """This machine's own disk is full, or can't be written."""
 

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TypeVar
 
 from sqlalchemy import delete
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from skillbox_core.base.names import check_skill, check_tenant
@@ -36,8 +34,6 @@ from skillbox_core.storage.tables import ResolutionRow, SkillDigestRow, aware, n
 OBJECT = "skill.zip"
 _PUSH_ABANDONED = timedelta(hours=1)
 """How long a version is kept for a push that has begun: it may be uploading, or its process may be dead."""
-
-Row = TypeVar("Row", SkillDigestRow, ResolutionRow)
 
 
 @dataclass(frozen=True)
@@ -135,7 +131,7 @@ class Registry:
         with self._database.session() as session:
             known = session.get(ResolutionRow, key)
         if known is None:
-            known = self._first(
+            known = self._database.first(
                 ResolutionRow(
                     owner=owner,
                     tenant_id=tenant,
@@ -256,19 +252,8 @@ class Registry:
     def _claim(self, tenant: str, name: str, version: str, digest: str) -> tuple[SkillDigestRow, bool]:
         """The row of a version: this one, or the one that was first; and whether it is this one."""
         row = SkillDigestRow(tenant_id=tenant, skill_name=name, version=version, digest=digest, created_at=now())
-        first = self._first(row, (tenant, name, version))
+        first = self._database.first(row, (tenant, name, version))
         return first, first is row
-
-    def _first(self, row: Row, key: tuple[str, ...]) -> Row:
-        """The row of a key: this one, or the one that was first; of many at once, one is."""
-        try:
-            with self._database.session(make=True) as session:
-                session.add(row)
-                session.flush()
-                return row
-        except IntegrityError:
-            with self._database.session() as session:
-                return session.get_one(type(row), key)
 
     def _forget(self, row: SkillDigestRow) -> None:
         """Frees a version, unless it has got another digest since this row was read."""
