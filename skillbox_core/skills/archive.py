@@ -29,6 +29,8 @@ MAX_SECONDS = 60.0
 
 SKILL_MD = "SKILL.md"
 VENDOR = "vendor"
+LOCK = "environment.lock"
+"""Which packages a Python skill needs, in a stored skill; see `skillbox_core.environments.lock`."""
 ENTRYPOINTS = {"python": ("main.py", "run.py"), "node": ("main.js",), "bash": ("main.sh",)}
 
 
@@ -117,12 +119,12 @@ def open_archive(path: Path, max_size: int) -> SkillArchive:
         raise InvalidSkillError(
             f"invalid skill: lang is {manifest.lang}, so it needs {wanted}, at its root or in scripts/"
         )
-    if any(file.path == "requirements.txt" for file in files) and lang == "python":
-        vendored = any(file.path.startswith(f"{VENDOR}/") for file in files)
-        if not vendored:
+    if any(file.path == "requirements.txt" for file in files) and lang == "python" and manifest.environment:
+        prepared = any(file.path == LOCK or file.path.startswith(f"{VENDOR}/") for file in files)
+        if not prepared:
             warnings += (
                 "requirements.txt is not installed at run time: there is no network; "
-                "`skillbox skill package` and `push` of the folder prepare it, or use an image that has the packages",
+                "`skillbox skill package` and `push` of the folder lock it, or use an image that has the packages",
             )
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,69 @@
+"""What uv says when it fails, as an error that names the package, the rule and the way out. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from skillbox_core.errors import IndexUnavailableError, InvalidSkillError, SkillboxError
+from skillbox_core.models import Interpreter
+
+_LONGEST = 600
+_CREDENTIALS = re.compile(r"(\w+://)[^/@\s]*@")
+_AWAY = re.compile(
+    r"Failed to fetch|error sending request|dns error|Connection refused|timed out|HTTP status (5|401|403)"
+)
+_ADDRESS = re.compile(r"(?:Failed to fetch|request for url)[:(\s`]*(https?://[^\s`)]+)")
+_MISSING = re.compile(r"Because ([\w.\[\],-]+) was not found in the (?:package registry|provided package locations)")
+_TAGS = re.compile(r"Because ([^\s]+(?:==| )[^\s]+|[\w.-]+) has no wheels with a matching ([\w ]+) tag")
+_FOUND = re.compile(r"we only found wheels for .*?(?: tags?: | platforms?: )(.+)")
+_SOURCE = re.compile(r"Because (?:only |all versions of )?([\w.\[\]<>=!,-]+) (?:is|are|has|have) no usable wheels")
+_NO_VERSION = re.compile(r"there (?:is|are) no versions? of ([\w.\[\]<>=!,{}' -]+?)(?: and|,)")
+_MISMATCH = re.compile(r"Hash mismatch for `([^`]+)`")
+_IMAGE = "take another version of it, or use an image that has it (`image:` and `environment: none` in SKILL.md)"
+
+
+def explained(said: str, folder: str, path: str, interpreter: Interpreter) -> SkillboxError:
+    """The error that uv's output means.
+
+    Args:
+        said: Its stderr.
+        folder: The temporary folder it worked in, of which no word is shown.
+        path: The file of the skill that asks for the packages.
+        interpreter: What they are for.
+    """
+    text = " ".join(_CREDENTIALS.sub(r"\1", said).replace(f"{folder}/", "").split())
+    target = f"Python {interpreter.minor} on {interpreter.machine} with {interpreter.libc}"
+    if mismatch := _MISMATCH.search(text):
+        return InvalidSkillError(
+            f"{path}: the index has other files of {mismatch[1]} than were locked: no SHA-256 fits",
+            hint="if the index is right, delete the lock and push a new version",
+        )
+    if _AWAY.search(text):
+        address = _ADDRESS.search(text)
+        place = f" at {address[1]}" if address else ""
+        return IndexUnavailableError(
+            f"the package index{place} can't be reached: {text.rpartition('cause: ')[2][:200]}",
+            hint="UV_DEFAULT_INDEX says where the index is",
+        )
+    if missing := _MISSING.search(text):
+        return InvalidSkillError(
+            f"{path}: the index has no package {missing[1]}", hint="is its name right? UV_INDEX names further indexes"
+        )
+    if tags := _TAGS.search(text):
+        found = _FOUND.search(text)
+        there = f"; there are wheels for {found[1].replace('`', '')[:200]}" if found else ""
+        return InvalidSkillError(f"{path}: {tags[1]} has no wheel for {target} ({tags[2]}){there}", hint=_IMAGE)
+    if source := _SOURCE.search(text):
+        return InvalidSkillError(
+            f"{path}: {source[1]} has no wheel for {target}, only source or wheels for others, and nothing is built",
+            hint=_IMAGE,
+        )
+    if absent := _NO_VERSION.search(text):
+        return InvalidSkillError(f"{path}: the index has no version {absent[1]}", hint=_IMAGE)
+    return InvalidSkillError(f"{path} can't be locked: {_short(text)}", hint="change the versions that are asked for")
+
+
+def _short(text: str) -> str:
+    _, cause, reason = text.partition("cause: ")
+    reason = (reason if cause else text.removeprefix("error: ")).partition(" hint: ")[0]
+    return reason if len(reason) <= _LONGEST else reason[:_LONGEST] + " ..."

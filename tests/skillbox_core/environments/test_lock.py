@@ -1,0 +1,88 @@
+"""A lock: the same bytes for the same packages, and read to the letter."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from skillbox_core.environments.lock import Lock, Pin, read_lock, read_pins
+from skillbox_core.errors import InvalidSkillError
+from skillbox_core.models import Interpreter
+
+A, B = "a" * 64, "b" * 64
+PYTHON = Interpreter("3.11.2", "x86_64", "glibc 2.36")
+PINS = (Pin("numpy", "2.4.6", 'sys_platform == "linux"', (A, B)), Pin("six", "1", "", (B,)))
+LOCK = Lock("requirements.txt", A, PYTHON, True, PINS)
+
+
+def test_a_lock_is_read_back_as_it_was_written() -> None:
+    assert read_lock(LOCK.text) == LOCK
+    assert read_lock(replace(LOCK, pins=(), universal=False).text) == replace(LOCK, pins=(), universal=False)
+
+
+def test_its_digest_is_of_the_packages_only() -> None:
+    assert replace(LOCK, path="main.py", asked=B, universal=False).digest == LOCK.digest
+    assert replace(LOCK, pins=LOCK.pins[:1]).digest != LOCK.digest
+
+
+def test_what_uv_writes_is_written_anew_from_what_it_means() -> None:
+    said = f"six==1.0.0 ; sys_platform == 'linux' \\\n    --hash=sha256:{B} \\\n    --hash=sha256:{A}\n"
+    said += f"abc==1.0RC1 \\\n    --hash=sha256:{A}\n"
+    assert [pin.text for pin in read_pins(said)] == [
+        f"abc==1.0rc1 \\\n    --hash=sha256:{A}\n",
+        f'six==1.0.0 ; sys_platform == "linux" \\\n    --hash=sha256:{A} \\\n    --hash=sha256:{B}\n',
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("six==1", "six==1 --find-links ."),
+        ("six==1", "six @ file:///evil.whl"),
+        ("six==1", "--index-url http://127.0.0.1:1/\nsix==1"),
+        ("six==1", "-r /etc/passwd\nsix==1"),
+        ("six==1", "six>=1"),
+        ("six==1", "six==1.*"),
+        ("six==1", "Six==1"),
+        ("six==1", "six[extra]==1"),
+        ("six==1", "six==1 ; os.system('x')"),
+        ("six==1", "six==${HOME}"),
+        (f"six==1 \\\n    --hash=sha256:{B}", "six==1"),
+        (f"--hash=sha256:{B}\nsix", "--hash=sha256:00\nsix"),
+        (f"--hash=sha256:{B}\nsix", "--hash=md5:00\nsix"),
+        ("# source: requirements.txt\n", "# source: requirements.txt\n# more\n"),
+        ("# reach: universal", "# reach: everything"),
+        ("3.11.2 x86_64", "2.7 x86_64"),
+        (f"# asked: sha256:{A}", "# asked: "),
+        (f"--hash=sha256:{A}", f"--hash=sha256:{A} "),
+        ("numpy==2.4.6", "zope==2.4.6"),
+    ],
+)
+def test_what_is_not_a_lock_to_the_letter_is_refused(old: str, new: str) -> None:
+    assert old in LOCK.text
+    with pytest.raises(InvalidSkillError, match=r"environment\.lock"):
+        read_lock(LOCK.text.replace(old, new))
+
+
+@pytest.mark.parametrize(
+    ("universal", "interpreter", "reaches"),
+    [
+        (True, PYTHON, True),
+        (True, Interpreter("3.13.0", "aarch64", "musl 1.2"), True),
+        (True, Interpreter("3.10.9", "x86_64", "glibc 2.36"), False),
+        (False, Interpreter("3.11.9", "x86_64", "glibc 2.36"), True),
+        (False, Interpreter("3.12.1", "x86_64", "glibc 2.36"), False),
+        (False, Interpreter("3.11.2", "aarch64", "glibc 2.36"), False),
+        (False, Interpreter("3.11.2", "x86_64", "glibc 2.28"), False),
+    ],
+)
+def test_a_lock_says_whether_it_reaches_an_interpreter(
+    universal: bool, interpreter: Interpreter, reaches: bool
+) -> None:
+    lock = replace(LOCK, universal=universal)
+    if reaches:
+        lock.check_reach(interpreter)
+        return
+    with pytest.raises(InvalidSkillError, match=rf"made for Python 3\.11\.2 .* does not reach {interpreter.version}"):
+        lock.check_reach(interpreter)
