@@ -16,6 +16,9 @@ from skillbox_core.errors import SkillboxError
 
 if TYPE_CHECKING:
     from skillbox_core.skills.archive import SkillArchive
+    from skillbox_core.skills.manifest import Manifest
+    from skillbox_core.skills.package import Locker
+    from skillbox_core.skills.sources import PythonSource
 
 app = typer.Typer(help="Package, store and look at skills.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -27,6 +30,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def package(
     folder: Path,
     out: Annotated[Path | None, typer.Option(help="The zip; by default NAME-VERSION.zip.")] = None,
+    tenant: Tenant = "default",
 ) -> None:
     """Make a skill archive of a folder, the same bytes each time."""
     from skillbox_core.base.files import unwritable
@@ -37,7 +41,7 @@ def package(
 
     with TemporaryDirectory() as scratch:
         draft = Path(scratch) / "skill.zip"
-        archive = make(folder, draft, load_settings().max_skill_size)
+        archive = make(folder, draft, load_settings().max_skill_size, locker=_locker(tenant))
         usual = f"{archive.manifest.name}-{archive.manifest.version}.zip"
         target = out or Path(usual)
         place, inside = target.resolve(), folder.resolve()
@@ -51,6 +55,7 @@ def package(
         except OSError as error:
             raise unwritable(target, error) from None
     _warn(archive)
+    _tell_environment(archive)
     print(target)
 
 
@@ -83,14 +88,17 @@ def push(paths: list[Path], tenant: Tenant = "default") -> None:
     for path in paths:
         try:
             with TemporaryDirectory() as scratch:
-                pushed = registry.push(tenant, _archive(path, Path(scratch)).path)
+                archive = _archive(path, Path(scratch), tenant=tenant)
+                pushed = registry.push(tenant, archive.path)
         except SkillboxError as error:
             if error.retryable:
                 raise
             failed += 1
             fail(f"{path}: {error}")
             continue
-        _warn(pushed.archive)
+        # What is warned of is known of the folder, and the archive that is stored has no word of it.
+        _warn(archive)
+        _tell_environment(pushed.archive)
         _warn_of_image(pushed.archive)
         manifest = pushed.archive.manifest
         print(f"{manifest.name}@{manifest.version} {'stored' if pushed.new else 'is there already'}")
@@ -174,7 +182,31 @@ def delete(skill: Annotated[str, typer.Argument(metavar="NAME@VERSION")], tenant
     print(f"{name}@{version} deleted")
 
 
-def _archive(path: Path, scratch: Path, *, prepare: bool = True) -> SkillArchive:
+def _locker(tenant: str) -> Locker:
+    """Locks Python packages with the parts of this installation, which are made only for a skill that needs some."""
+
+    def lock(manifest: Manifest, source: PythonSource, beside: str | None) -> str:
+        from skillbox_core.installation import Installation
+        from skillbox_core.settings import load_settings
+
+        # A skill can be packaged where nobody has made an installation.
+        environments = Installation.from_settings(load_settings()).environments
+        return environments.locker(tenant, lambda said: note(f"{manifest.name}: {said}"))(manifest, source, beside)
+
+    return lock
+
+
+def _tell_environment(archive: SkillArchive) -> None:
+    from skillbox_core.environments.lock import lock_of
+
+    if lock := lock_of(archive):
+        note(
+            f"{archive.manifest.name}: {len(lock.pins)} Python packages by {lock.path}, "
+            f"locked for {lock.interpreter.text}"
+        )
+
+
+def _archive(path: Path, scratch: Path, *, prepare: bool = True, tenant: str = "default") -> SkillArchive:
     from skillbox_core.errors import InvalidRequestError
     from skillbox_core.settings import load_settings
     from skillbox_core.skills.package import package as make
@@ -182,7 +214,7 @@ def _archive(path: Path, scratch: Path, *, prepare: bool = True) -> SkillArchive
 
     limit = load_settings().max_skill_size
     if path.is_dir():
-        return make(path, scratch / "skill.zip", limit, prepare=prepare)
+        return make(path, scratch / "skill.zip", limit, prepare=prepare, locker=_locker(tenant))
     if not path.is_file():
         raise InvalidRequestError(f"{path} is neither a skill's folder nor an archive")
     return inspect_new(path, limit)
