@@ -197,13 +197,10 @@ def _locker(tenant: str) -> Locker:
 
 
 def _tell_environment(archive: SkillArchive) -> None:
-    from skillbox_core.environments.lock import lock_of
+    from skillbox_core.skills.environment_lock import lock_of
 
     if lock := lock_of(archive):
-        note(
-            f"{archive.manifest.name}: {len(lock.pins)} Python packages by {lock.path}, "
-            f"locked for {lock.interpreter.text}"
-        )
+        note(f"{archive.manifest.name}: {len(lock.pins)} Python packages by {lock.path}, locked for {lock.python}")
 
 
 def _archive(path: Path, scratch: Path, *, prepare: bool = True, tenant: str = "default") -> SkillArchive:

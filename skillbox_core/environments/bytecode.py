@@ -14,9 +14,10 @@ from functools import partial
 from pathlib import Path
 from typing import IO
 
+from skillbox_core.base.quantities import parse_memory_limit
 from skillbox_core.environments.interpreter import COMMAND
 from skillbox_core.environments.tree import USER_BASE, Member
-from skillbox_core.errors import EngineError, InvalidSkillError, OutputError
+from skillbox_core.errors import InvalidSkillError, NoAnswerError, OutputError
 from skillbox_core.models import Interpreter
 from skillbox_core.sandbox.builtin import plan_script, run_script
 from skillbox_core.sandbox.engine import Engine
@@ -60,9 +61,10 @@ with open("{SANDBOX}/out/output.json", "w") as file:
 """
 
 
-def sources(members: Sequence[Member]) -> list[Member]:
+def sources(members: Sequence[Member], largest: int = MAX_SOURCE) -> list[Member]:
     """The members that are compiled, in the order of their paths."""
-    found = [member for member in members if _is_module(member.path) and member.size <= MAX_SOURCE]
+    largest = min(largest, MAX_SOURCE)
+    found = [member for member in members if _is_module(member.path) and member.size <= largest]
     return sorted(found, key=lambda member: member.path)
 
 
@@ -141,7 +143,9 @@ class Compiler:
         """
         found: list[Member] = []
         taken = {member.path for member in members}
-        for batch in batches(sources(members)):
+        # A broker holds our own sandboxes to the installation's limits, too.
+        largest = parse_memory_limit(self._settings.max_scratch) // (_GROWTH + 2)
+        for batch in batches(sources(members, largest), min(BATCH, largest)):
             found += [member for member in self._compile(batch) if member.path not in taken]
         return found
 
@@ -163,7 +167,7 @@ class Compiler:
                     runtime=self._settings.runtime,
                     folder=Path(folder),
                     timeout=_TIMEOUT,
-                    memory=_MEMORY,
+                    memory=min(_MEMORY, parse_memory_limit(self._settings.max_memory)),
                     scratch=scratch,
                 )
                 magic = bytes.fromhex(str(json.loads(output.document or '""')))
@@ -174,13 +178,11 @@ class Compiler:
                     if file is None:
                         raise OutputError("the image's Python gave back no bytecode")
                     return read_compiled(file, batch, self._python, magic)
-            except (OutputError, KeyError, ValueError) as error:
+            except (NoAnswerError, OutputError, KeyError, ValueError) as error:
                 raise InvalidSkillError(
                     f"the packages can't be compiled by the image's own Python: {error}",
                     hint="use an image that has them (`image:` and `environment: none` in SKILL.md)",
                 ) from error
-            except EngineError as error:
-                raise EngineError(f"compiling the packages in a sandbox: {error.message}", hint=error.hint) from error
 
 
 def _all(head: bytes, batch: Sequence[Member]) -> Iterator[bytes]:

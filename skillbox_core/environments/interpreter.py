@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from skillbox_core.base.names import shown
-from skillbox_core.errors import EngineError, ImageUnavailableError, InvalidSkillError, SkillboxError
+from skillbox_core.errors import (
+    EngineError,
+    ImageUnavailableError,
+    InvalidSkillError,
+    NoAnswerError,
+    OutputError,
+    SkillboxError,
+)
 from skillbox_core.models import Interpreter
 from skillbox_core.sandbox.builtin import plan_script, run_script
 from skillbox_core.sandbox.engine import Engine, Image
@@ -80,8 +87,10 @@ def ask_in_sandbox(engine: Engine, settings: Settings) -> Ask:
                     folder=Path(folder),
                     memory=MEMORY,
                 )
-            except EngineError as error:
-                raise EngineError(f"the image was asked which Python it has: {error.message}", hint=_NONE) from error
+            except (NoAnswerError, OutputError) as error:
+                raise InvalidSkillError(
+                    f"the image was asked which Python it has: {error.message}", hint=f"has it python3? {_NONE}"
+                ) from error
         return read_answer(json.loads(output.document or "null"))
 
     return ask

@@ -10,10 +10,10 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from skillbox_core.environments import uv
-from skillbox_core.environments.lock import MAX_LOCK, Lock, Pin, read_pins
 from skillbox_core.environments.platforms import check_python
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.models import Interpreter
+from skillbox_core.skills.environment_lock import MAX_LOCK, Lock, Pin, read_pins
 from skillbox_core.skills.sources import PythonSource
 
 _LINUX = "sys_platform == 'linux'"
@@ -32,7 +32,7 @@ def make_lock(source: PythonSource, interpreter: Interpreter) -> Lock:
     """
     check_python(interpreter, source.requires_python, source.path)
     if not source.requirements:
-        return Lock(source.path, source.digest, interpreter, True, ())
+        return Lock(source.path, source.digest, interpreter.text, True, ())
     with tempfile.TemporaryDirectory(prefix="skillbox-lock-") as temporary:
         folder = Path(temporary)
         _write(folder / "asked.txt", source.requirements)
@@ -49,7 +49,7 @@ def make_lock(source: PythonSource, interpreter: Interpreter) -> Lock:
         else:
             pins, universal = _together(_read(folder), pins), True
     kept = tuple(_only(pin, source.hashes, source.path) for pin in pins)
-    return Lock(source.path, source.digest, interpreter, universal, kept)
+    return Lock(source.path, source.digest, interpreter.text, universal, kept)
 
 
 def _write(path: Path, lines: Iterable[str]) -> None:

@@ -11,9 +11,10 @@ from packaging.utils import canonicalize_name
 
 from skillbox_core.environments import uv
 from skillbox_core.environments.layout import lay_out
-from skillbox_core.environments.lock import Lock
+from skillbox_core.environments.platforms import check_reach
 from skillbox_core.environments.tree import Member, check_members, write_tree
 from skillbox_core.models import Interpreter, Tree
+from skillbox_core.skills.environment_lock import Lock
 
 Compile = Callable[[Sequence[Member]], list[Member]]
 """Makes the bytecode of the members that are Python source; see `environments.bytecode`."""
@@ -34,7 +35,7 @@ def make_tree(
         InvalidSkillError: The lock does not reach the interpreter, a wheel is missing, or there is too much of it.
         IndexUnavailableError: The index can't be reached.
     """
-    lock.check_reach(interpreter)
+    check_reach(lock, interpreter)
     with tempfile.TemporaryDirectory(prefix="skillbox-tree-") as temporary:
         folder = Path(temporary)
 

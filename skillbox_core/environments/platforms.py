@@ -6,6 +6,8 @@ from packaging.specifiers import SpecifierSet
 
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.models import Interpreter
+from skillbox_core.skills.archive import LOCK
+from skillbox_core.skills.environment_lock import Lock
 
 _GLIBC = (17, 28, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40)
 """Minor versions of glibc 2 that uv knows, https://docs.astral.sh/uv/reference/cli (--python-platform)."""
@@ -30,6 +32,33 @@ def uv_platform(interpreter: Interpreter) -> str:
             hint=f"glibc 2.17 and musl 1.2 are the oldest; {_OWN_IMAGE}",
         )
     return f"{interpreter.machine}-manylinux_2_{max(fitting)}"
+
+
+def check_reach(lock: Lock, interpreter: Interpreter) -> None:
+    """Refuses an interpreter that a lock was not made for.
+
+    Raises:
+        InvalidSkillError: Names both, and the way out.
+    """
+    mine = Interpreter.parse(lock.python)
+    if mine is not None and lock.universal:
+        reaches = _number(interpreter) >= _number(mine)
+    else:
+        reaches = mine is not None and _platform(mine) == _platform(interpreter)
+    if not reaches:
+        raise InvalidSkillError(
+            f"{LOCK} was made for Python {lock.python}, and does not reach {interpreter.text}, "
+            "which the skill's image has now",
+            hint="push a new version of the skill: it is locked for the image of today",
+        )
+
+
+def _number(interpreter: Interpreter) -> tuple[int, ...]:
+    return tuple(map(int, interpreter.minor.split(".")))
+
+
+def _platform(interpreter: Interpreter) -> tuple[str, ...]:
+    return interpreter.minor, interpreter.machine, interpreter.libc
 
 
 def check_python(interpreter: Interpreter, specifier: str, path: str) -> None:

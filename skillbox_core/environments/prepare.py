@@ -8,7 +8,6 @@ from pathlib import Path
 
 from skillbox_core.environments.bytecode import Compiler
 from skillbox_core.environments.interpreter import Known, find_interpreter, remembered
-from skillbox_core.environments.lock import Lock, lock_of
 from skillbox_core.environments.making import make_tree
 from skillbox_core.environments.push import locker
 from skillbox_core.environments.store import EnvironmentStore
@@ -19,6 +18,7 @@ from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.images import ready_image
 from skillbox_core.settings import Settings
 from skillbox_core.skills.archive import SkillArchive
+from skillbox_core.skills.environment_lock import Lock, lock_of
 from skillbox_core.skills.manifest import Manifest
 from skillbox_core.skills.package import Locker
 from skillbox_core.storage.environment_records import EnvironmentRecords

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from skillbox_core.environments.interpreter import Known
-from skillbox_core.environments.lock import Lock, read_lock
 from skillbox_core.environments.locking import make_lock
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.models import Interpreter
+from skillbox_core.skills.environment_lock import Lock, read_lock
 from skillbox_core.skills.manifest import Manifest
 from skillbox_core.skills.package import Locker
 from skillbox_core.skills.sources import PythonSource

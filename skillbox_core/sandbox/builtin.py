@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from skillbox_core.base.redaction import Redactor
-from skillbox_core.errors import EngineError
+from skillbox_core.errors import NoAnswerError
 from skillbox_core.models import Ending, Output
 from skillbox_core.sandbox import container, follow
 from skillbox_core.sandbox.delivery import SCRIPTS, START, TarPlan
@@ -69,7 +69,8 @@ def run_script(
         memory, scratch: Bytes.
 
     Raises:
-        EngineError: The sandbox could not be made, or the script did not end well.
+        EngineError: The sandbox could not be made.
+        NoAnswerError: The script did not end well, or left nothing.
         OutputError: What it left can't be accepted.
     """
     token = uuid.uuid4().hex
@@ -91,10 +92,14 @@ def run_script(
             engine, connections, sandbox, token=token, timeout=timeout, max_log=_LOG, redactor=Redactor()
         )
         if outcome.ending is not Ending.EXITED:
-            raise EngineError(f"it ended as {outcome.ending.value}: {outcome.detail or outcome.logs[-300:]}")
+            raise NoAnswerError(f"it ended as {outcome.ending.value}: {outcome.detail or _last_line(outcome.logs)}")
         output = container.collect(engine, sandbox, folder / "out.tar.gz", scratch=scratch, max_document=max_document)
     finally:
         engine.remove(name)
     if output.document is None:
-        raise EngineError(f"it left no answer: {output.problem}; {outcome.logs[-300:]}")
+        raise NoAnswerError(f"it left no answer: {_last_line(outcome.logs) or output.problem}")
     return output
+
+
+def _last_line(logs: str) -> str:
+    return logs.rstrip().rpartition("\n")[2][-300:]

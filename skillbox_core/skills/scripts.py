@@ -8,6 +8,7 @@ from pathlib import Path
 
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.skills.archive import SkillArchive, inspect_archive
+from skillbox_core.skills.environment_lock import lock_of
 
 _SHELL = (".sh", ".bash")
 _BROUGHT = ("vendor/", "node_modules/")
@@ -15,7 +16,7 @@ _BROUGHT = ("vendor/", "node_modules/")
 
 
 def inspect_new(path: Path, max_size: int) -> SkillArchive:
-    """As `inspect_archive`, for an archive that is to be stored: its scripts are looked at as well.
+    """As `inspect_archive`, for an archive that is to be stored: its scripts and its lock are looked at as well.
 
     One that is stored already has no such rule: a version doesn't change, and stays as good as it was.
 
@@ -23,6 +24,7 @@ def inspect_new(path: Path, max_size: int) -> SkillArchive:
         InvalidSkillError: Names the entry and the rule.
     """
     archive = inspect_archive(path, max_size)
+    lock_of(archive)
     for file in archive.files:
         if file.path.startswith(_BROUGHT):
             continue

@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from skillbox_core.environments.interpreter import read_answer
-from skillbox_core.environments.platforms import check_python, uv_platform
+from skillbox_core.environments.platforms import check_python, check_reach, uv_platform
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.models import Interpreter
+from skillbox_core.skills.environment_lock import Lock
 
+PYTHON = Interpreter("3.11.2", "x86_64", "glibc 2.36")
 ANSWER = {
     **{"version": "3.11.2", "machine": "x86_64", "bits": 64, "libc": "glibc 2.36"},
     **{"implementation": "cpython", "abiflags": "", "virtual": False},
@@ -84,3 +86,26 @@ def test_an_image_without_packages_for_it_is_refused(change: dict[str, object], 
 def test_an_image_may_say_anything(answer: object) -> None:
     with pytest.raises(InvalidSkillError):
         read_answer(answer)
+
+
+@pytest.mark.parametrize(
+    ("universal", "interpreter", "reaches"),
+    [
+        (True, PYTHON, True),
+        (True, Interpreter("3.13.0", "aarch64", "musl 1.2"), True),
+        (True, Interpreter("3.10.9", "x86_64", "glibc 2.36"), False),
+        (False, Interpreter("3.11.9", "x86_64", "glibc 2.36"), True),
+        (False, Interpreter("3.12.1", "x86_64", "glibc 2.36"), False),
+        (False, Interpreter("3.11.2", "aarch64", "glibc 2.36"), False),
+        (False, Interpreter("3.11.2", "x86_64", "glibc 2.28"), False),
+    ],
+)
+def test_a_lock_says_whether_it_reaches_an_interpreter(
+    universal: bool, interpreter: Interpreter, reaches: bool
+) -> None:
+    lock = Lock("requirements.txt", "a" * 64, PYTHON.text, universal, ())
+    if reaches:
+        check_reach(lock, interpreter)
+        return
+    with pytest.raises(InvalidSkillError, match=rf"made for Python 3\.11\.2 .* does not reach {interpreter.version}"):
+        check_reach(lock, interpreter)

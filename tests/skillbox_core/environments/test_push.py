@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 
 from skillbox_core.environments.interpreter import Known
-from skillbox_core.environments.lock import Lock, Pin
 from skillbox_core.environments.push import locker
 from skillbox_core.models import Interpreter
+from skillbox_core.skills.environment_lock import Lock, Pin
 from skillbox_core.skills.manifest import Manifest
 from skillbox_core.skills.sources import PythonSource
 
 PYTHON = Interpreter("3.11.2", "x86_64", "glibc 2.36")
 SOURCE = PythonSource("requirements.txt", ("six",))
-OLD = Lock(SOURCE.path, SOURCE.digest, PYTHON, True, (Pin("six", "1", "", ("a" * 64,)),))
+OLD = Lock(SOURCE.path, SOURCE.digest, PYTHON.text, True, (Pin("six", "1", "", ("a" * 64,)),))
 NEW = replace(OLD, pins=(Pin("six", "2", "", ("b" * 64,)),))
 MANIFEST = Manifest("s", "1.0.0", "d")
 

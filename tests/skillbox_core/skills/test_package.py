@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from skillbox_core.environments.interpreter import Known
-from skillbox_core.environments.lock import lock_of
 from skillbox_core.environments.push import locker
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.models import Interpreter
+from skillbox_core.skills.environment_lock import lock_of
 from skillbox_core.skills.package import package
 from skillbox_core.skills.requirements import checked_packages
 from tests.services.wheels import use_folder, wheel

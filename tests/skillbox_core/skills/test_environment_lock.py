@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import zipfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from skillbox_core.environments.lock import Lock, Pin, read_lock, read_pins
 from skillbox_core.errors import InvalidSkillError
-from skillbox_core.models import Interpreter
+from skillbox_core.skills.environment_lock import Lock, Pin, lock_of, read_lock, read_pins
+from skillbox_core.skills.scripts import inspect_new
 
 A, B = "a" * 64, "b" * 64
-PYTHON = Interpreter("3.11.2", "x86_64", "glibc 2.36")
+PYTHON = "3.11.2 x86_64 glibc 2.36"
 PINS = (Pin("numpy", "2.4.6", 'sys_platform == "linux"', (A, B)), Pin("six", "1", "", (B,)))
 LOCK = Lock("requirements.txt", A, PYTHON, True, PINS)
 
@@ -65,24 +67,14 @@ def test_what_is_not_a_lock_to_the_letter_is_refused(old: str, new: str) -> None
         read_lock(LOCK.text.replace(old, new))
 
 
-@pytest.mark.parametrize(
-    ("universal", "interpreter", "reaches"),
-    [
-        (True, PYTHON, True),
-        (True, Interpreter("3.13.0", "aarch64", "musl 1.2"), True),
-        (True, Interpreter("3.10.9", "x86_64", "glibc 2.36"), False),
-        (False, Interpreter("3.11.9", "x86_64", "glibc 2.36"), True),
-        (False, Interpreter("3.12.1", "x86_64", "glibc 2.36"), False),
-        (False, Interpreter("3.11.2", "aarch64", "glibc 2.36"), False),
-        (False, Interpreter("3.11.2", "x86_64", "glibc 2.28"), False),
-    ],
-)
-def test_a_lock_says_whether_it_reaches_an_interpreter(
-    universal: bool, interpreter: Interpreter, reaches: bool
-) -> None:
-    lock = replace(LOCK, universal=universal)
-    if reaches:
-        lock.check_reach(interpreter)
-        return
-    with pytest.raises(InvalidSkillError, match=rf"made for Python 3\.11\.2 .* does not reach {interpreter.version}"):
-        lock.check_reach(interpreter)
+def test_an_archive_with_what_is_no_lock_is_not_stored(tmp_path: Path) -> None:
+    for text, good in ((LOCK.text, True), ("evil @ file:///evil.whl\n", False), ("# caf\xe9", False)):
+        with zipfile.ZipFile(tmp_path / "s.zip", "w") as archive:
+            archive.writestr("SKILL.md", "---\nname: s\ndescription: d\n---\n")
+            archive.writestr("main.py", "")
+            archive.writestr("environment.lock", text.encode("latin-1"))
+        if good:
+            assert lock_of(inspect_new(tmp_path / "s.zip", 1_000_000)) == LOCK
+            continue
+        with pytest.raises(InvalidSkillError, match=r"environment\.lock is not"):
+            inspect_new(tmp_path / "s.zip", 1_000_000)

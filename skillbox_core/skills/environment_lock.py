@@ -16,7 +16,6 @@ from packaging.version import InvalidVersion, Version
 
 from skillbox_core.base.names import shown
 from skillbox_core.errors import InvalidSkillError
-from skillbox_core.models import Interpreter
 from skillbox_core.skills.archive import LOCK, SkillArchive
 
 MAX_LOCK = 8 * 1024 * 1024
@@ -24,7 +23,8 @@ MAX_LOCK = 8 * 1024 * 1024
 _FIRST = "# Python packages of this skill, locked by Skillbox. It is written anew when what is asked for changes."
 _HEAD = re.compile(
     re.escape(_FIRST) + r"\n# source: (?P<path>[^\n]{1,255})\n# asked: sha256:(?P<asked>[0-9a-f]{64})\n"
-    r"# python: (?P<python>[^\n]{1,64})\n# reach: (?P<reach>universal|this platform)\n"
+    r"# python: (?P<python>3\.\d{1,3}(\.\d{1,3})? (x86_64|aarch64) (glibc|musl) \d{1,3}\.\d{1,4})\n"
+    r"# reach: (?P<reach>universal|this platform)\n"
 )
 _PIN = re.compile(r"(?P<name>[^=;\s]+)==(?P<version>[^;\s]+)(?: ; (?P<marker>[^\n]+))?\Z")
 _HASH = re.compile(r"    --hash=sha256:([0-9a-f]{64})\Z")
@@ -61,13 +61,13 @@ class Lock:
     Attributes:
         path: The file of the skill that asks for them.
         asked: Digest of what it asks for, hex (`PythonSource.digest`).
-        interpreter: The one that they were locked for.
+        python: The interpreter that they were locked for, `3.11.2 x86_64 glibc 2.36`.
         universal: Whether it reaches other machines and newer Pythons too.
     """
 
     path: str
     asked: str
-    interpreter: Interpreter
+    python: str
     universal: bool
     pins: tuple[Pin, ...]
 
@@ -85,32 +85,8 @@ class Lock:
     def text(self) -> str:
         """The file. The same packages give the same bytes."""
         reach = "universal" if self.universal else "this platform"
-        head = (
-            f"# source: {self.path}\n# asked: sha256:{self.asked}\n# python: {self.interpreter.text}\n# reach: {reach}"
-        )
+        head = f"# source: {self.path}\n# asked: sha256:{self.asked}\n# python: {self.python}\n# reach: {reach}"
         return f"{_FIRST}\n{head}\n{self.body}"
-
-    def check_reach(self, interpreter: Interpreter) -> None:
-        """Refuses an interpreter that the lock was not made for.
-
-        Raises:
-            InvalidSkillError: Names both, and the way out.
-        """
-        if self.universal:
-            reaches = _number(interpreter) >= _number(self.interpreter)
-        else:
-            mine, other = self.interpreter, interpreter
-            reaches = (mine.minor, mine.machine, mine.libc) == (other.minor, other.machine, other.libc)
-        if not reaches:
-            raise InvalidSkillError(
-                f"{LOCK} was made for Python {self.interpreter.text}, and does not reach {interpreter.text}, "
-                "which the skill's image has now",
-                hint="push a new version of the skill: it is locked for the image of today",
-            )
-
-
-def _number(interpreter: Interpreter) -> tuple[int, ...]:
-    return tuple(map(int, interpreter.minor.split(".")))
 
 
 def read_lock(text: str) -> Lock:
@@ -120,11 +96,10 @@ def read_lock(text: str) -> Lock:
         InvalidSkillError: It is none, to the letter.
     """
     head = _HEAD.match(text)
-    interpreter = Interpreter.parse(head["python"]) if head else None
-    if head is None or interpreter is None:
+    if head is None:
         raise InvalidSkillError(f"{LOCK} is not as Skillbox writes it", hint="delete it, and push the folder again")
     pins = read_pins(text[head.end() :])
-    lock = Lock(head["path"], head["asked"], interpreter, head["reach"] == "universal", pins)
+    lock = Lock(head["path"], head["asked"], head["python"], head["reach"] == "universal", pins)
     if lock.text != text:
         raise InvalidSkillError(f"{LOCK} is not as Skillbox writes it", hint="delete it, and push the folder again")
     return lock
