@@ -67,11 +67,12 @@ class Installation:
         database = Database(settings.database)
         files = Bucket(settings, settings.s3_bucket_executions)
         skills = Bucket(settings, settings.s3_bucket_skills)
-        cache = SkillCache(settings.home / "cache" / "skills", settings.max_skill_size, settings.max_cache_size)
+        size, entries = settings.max_skill_size, settings.max_skill_files
+        cache = SkillCache(settings.home / "cache" / "skills", size, settings.max_cache_size, entries)
         return cls(
             settings,
             Engine(settings.engine_url),
-            Registry(skills, database, cache, settings.max_skill_size),
+            Registry(skills, database, cache, size, entries),
             ExecutionStore(database, files),
             ArtifactStore(files),
         )

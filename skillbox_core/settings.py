@@ -86,6 +86,8 @@ class Settings(BaseSettings):
     max_skill_size: int = Field(default=50 * 1024 * 1024, gt=0)
     environment_python: str = ""
     """The Python of images that no engine can be asked about from here: `3.11 x86_64 glibc 2.36`."""
+    max_skill_files: int = Field(default=10_000, gt=0, le=12_000)
+    """Of one skill. Its sandbox has room for 16,384 files and folders, input files and output included."""
     max_tree_size: int = Field(default=2 * 1024**3, gt=0)
     """Bytes of an environment's files, as one tar."""
     max_tree_files: int = Field(default=100_000, gt=0)

@@ -41,7 +41,10 @@ def package(
 
     with TemporaryDirectory() as scratch:
         draft = Path(scratch) / "skill.zip"
-        archive = make(folder, draft, load_settings().max_skill_size, locker=_locker(tenant))
+        settings = load_settings()
+        archive = make(
+            folder, draft, settings.max_skill_size, max_entries=settings.max_skill_files, locker=_locker(tenant)
+        )
         usual = f"{archive.manifest.name}-{archive.manifest.version}.zip"
         target = out or Path(usual)
         place, inside = target.resolve(), folder.resolve()
@@ -209,12 +212,14 @@ def _archive(path: Path, scratch: Path, *, prepare: bool = True, tenant: str = "
     from skillbox_core.skills.package import package as make
     from skillbox_core.skills.scripts import inspect_new
 
-    limit = load_settings().max_skill_size
+    settings = load_settings()
+    size, entries = settings.max_skill_size, settings.max_skill_files
     if path.is_dir():
-        return make(path, scratch / "skill.zip", limit, prepare=prepare, locker=_locker(tenant))
+        target = scratch / "skill.zip"
+        return make(path, target, size, max_entries=entries, prepare=prepare, locker=_locker(tenant))
     if not path.is_file():
         raise InvalidRequestError(f"{path} is neither a skill's folder nor an archive")
-    return inspect_new(path, limit)
+    return inspect_new(path, size, entries)
 
 
 def _summary(archive: SkillArchive) -> dict[str, object]:

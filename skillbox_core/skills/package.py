@@ -15,7 +15,7 @@ from skillbox_core.base.quantities import format_bytes
 from skillbox_core.base.versions import Version
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.skills import dependencies
-from skillbox_core.skills.archive import LOCK, SKILL_MD, VENDOR, SkillArchive, find_entrypoint
+from skillbox_core.skills.archive import LOCK, MAX_ENTRIES, SKILL_MD, VENDOR, SkillArchive, find_entrypoint
 from skillbox_core.skills.manifest import MAX_SKILL_MD, Manifest, parse_manifest
 from skillbox_core.skills.scripts import inspect_new
 from skillbox_core.skills.sources import Found, PythonSource, find_source
@@ -33,7 +33,13 @@ Locker = Callable[[Manifest, PythonSource, str | None], str]
 
 
 def package(
-    folder: Path, target: Path, max_size: int, *, prepare: bool = True, locker: Locker | None = None
+    folder: Path,
+    target: Path,
+    max_size: int,
+    *,
+    max_entries: int = MAX_ENTRIES,
+    prepare: bool = True,
+    locker: Locker | None = None,
 ) -> SkillArchive:
     """Zips a skill's folder, with its dependencies prepared, and checks the result as a push would.
 
@@ -76,7 +82,7 @@ def package(
             if ready:
                 for path in _files(ready):
                     _add(archive, path, path.relative_to(ready).as_posix())
-    made = inspect_new(target, max_size)
+    made = inspect_new(target, max_size, max_entries)
     return replace(made, warnings=(*made.warnings, *found.warnings))
 
 

@@ -24,7 +24,7 @@ from skillbox_core.errors import (
     SkillNotFoundError,
     VersionExistsError,
 )
-from skillbox_core.skills.archive import SkillArchive, inspect_archive
+from skillbox_core.skills.archive import MAX_ENTRIES, SkillArchive, inspect_archive
 from skillbox_core.skills.scripts import inspect_new
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket
@@ -49,13 +49,17 @@ class Registry:
 
     Args:
         max_size: Bytes that an archive may have, packed and unpacked.
+        max_entries: Entries that it may have.
     """
 
-    def __init__(self, bucket: Bucket, database: Database, cache: SkillCache, max_size: int) -> None:
+    def __init__(
+        self, bucket: Bucket, database: Database, cache: SkillCache, max_size: int, max_entries: int = MAX_ENTRIES
+    ) -> None:
         self._bucket = bucket
         self._database = database
         self._cache = cache
         self._max_size = max_size
+        self._max_entries = max_entries
 
     @property
     def place(self) -> str:
@@ -70,7 +74,7 @@ class Registry:
             VersionExistsError: The version is there with other contents, or another push of it is under way.
             StorageError: It could not be stored; pushing it again is safe.
         """
-        archive = inspect_new(path, self._max_size)
+        archive = inspect_new(path, self._max_size, self._max_entries)
         manifest = archive.manifest
         key = self._key(tenant, manifest.name, manifest.version)
         stored = self._bucket.size(key) is not None
@@ -234,7 +238,7 @@ class Registry:
                 self._bucket.get(key, draft)
             except FileNotFoundError as error:
                 raise SkillNotFoundError(f"there is no version {version} of skill {name} in {self.place}") from error
-            archive = inspect_archive(draft, self._max_size)
+            archive = inspect_archive(draft, self._max_size, self._max_entries)
             manifest = archive.manifest
             if (manifest.name, manifest.version) != (name, version):
                 raise ChangedObjectError(
