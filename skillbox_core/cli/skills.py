@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Package, store and look at skills.", no_args_is_help=True, rich_markup_mode=None)
 
+_NAMED = 8
+"""Packages of a lock that are named; there may be a hundred."""
+
 Tenant = Annotated[str, typer.Option(help="Whose skills.", envvar="SKILLBOX_TENANT")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -57,8 +60,8 @@ def package(
             shutil.copyfile(draft, target)
         except OSError as error:
             raise unwritable(target, error) from None
+        _tell_environment(archive)
     _warn(archive)
-    _tell_environment(archive)
     print(target)
 
 
@@ -93,6 +96,7 @@ def push(paths: list[Path], tenant: Tenant = "default") -> None:
             with TemporaryDirectory() as scratch:
                 archive = _archive(path, Path(scratch), tenant=tenant)
                 pushed = registry.push(tenant, archive.path)
+                _tell_environment(archive)
         except SkillboxError as error:
             if error.retryable:
                 raise
@@ -101,7 +105,6 @@ def push(paths: list[Path], tenant: Tenant = "default") -> None:
             continue
         # What is warned of is known of the folder, and the archive that is stored has no word of it.
         _warn(archive)
-        _tell_environment(pushed.archive)
         _warn_of_image(pushed.archive)
         manifest = pushed.archive.manifest
         print(f"{manifest.name}@{manifest.version} {'stored' if pushed.new else 'is there already'}")
@@ -203,7 +206,9 @@ def _tell_environment(archive: SkillArchive) -> None:
     from skillbox_core.skills.environment_lock import lock_of
 
     if lock := lock_of(archive):
-        note(f"{archive.manifest.name}: {len(lock.pins)} Python packages by {lock.path}, locked for {lock.python}")
+        more = len(lock.pins) - _NAMED
+        named = ", ".join(pin.exact for pin in lock.pins[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+        note(f"{archive.manifest.name}: {named or 'no packages'} by {lock.path}, locked for Python {lock.python}")
 
 
 def _archive(path: Path, scratch: Path, *, prepare: bool = True, tenant: str = "default") -> SkillArchive:

@@ -26,7 +26,7 @@ from skillbox_core.settings import Settings
 
 BATCH = 48 * 1024**2
 """Bytes of source for one sandbox."""
-MAX_SOURCE = 16 * 1024**2
+MAX_SOURCE = 4 * 1024**2
 """Bytes of one file; what is larger is left to be compiled when it is imported."""
 _GROWTH = 3
 """Bytecode is about as long as its source; tables of numbers are longer."""

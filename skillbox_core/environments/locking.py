@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from packaging.requirements import Requirement
 
 from skillbox_core.environments import uv
 from skillbox_core.environments.platforms import check_python
+from skillbox_core.environments.uv_errors import NoWheelError
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.models import Interpreter
 from skillbox_core.skills.environment_lock import MAX_LOCK, Lock, Pin, read_pins
@@ -19,6 +21,8 @@ from skillbox_core.skills.sources import PythonSource
 _LINUX = "sys_platform == 'linux'"
 """All that a sandbox ever is: without it a lock would have to reach Windows too."""
 _LOCKED = "locked.txt"
+_CONSTRAINTS = "constraints.txt"
+_PYTHONS = tuple(f"3.{minor}" for minor in range(8, 15))
 _MAX_SIZE = 1024**3
 """Bytes of what uv keeps while it locks: metadata, and of an index without any the packages themselves."""
 
@@ -37,8 +41,13 @@ def make_lock(source: PythonSource, interpreter: Interpreter) -> Lock:
         folder = Path(temporary)
         _write(folder / "asked.txt", source.requirements)
         _write(folder / "linux.txt", map(on_linux, source.requirements))
-        _write(folder / "constraints.txt", source.constraints)
-        _compile(source, interpreter, folder, ["asked.txt", *uv.for_interpreter(interpreter)])
+        _write(folder / _CONSTRAINTS, source.constraints)
+        try:
+            _compile(source, interpreter, folder, ["asked.txt", *uv.for_interpreter(interpreter)])
+        except NoWheelError as error:
+            pythons = _pythons_with_wheels(error.package, source, interpreter, folder)
+            there = f"there are wheels for Python {', '.join(pythons)}" if pythons else "there is source only"
+            raise InvalidSkillError(f"{error.message}; {there}", hint=error.hint) from error
         pins, universal = _read(folder), False
         try:
             # What was found is preferred, so that this image gets what was chosen for it.
@@ -66,7 +75,7 @@ def on_linux(requirement: str) -> str:
 
 def _compile(source: PythonSource, interpreter: Interpreter, folder: Path, target: Sequence[str]) -> None:
     arguments = ["--generate-hashes", "--no-header", "--no-annotate", "--no-strip-markers", *target]
-    arguments += ["--constraints", "constraints.txt", "--output-file", _LOCKED]
+    arguments += ["--constraints", _CONSTRAINTS, "--output-file", _LOCKED]
     uv.run_uv(
         ("pip", "compile"),
         arguments,
@@ -76,6 +85,20 @@ def _compile(source: PythonSource, interpreter: Interpreter, folder: Path, targe
         timeout=uv.LOCK_TIMEOUT,
         max_size=_MAX_SIZE,
     )
+
+
+def _pythons_with_wheels(package: str, source: PythonSource, interpreter: Interpreter, folder: Path) -> list[str]:
+    """The Pythons for which there are wheels of a package on an interpreter's platform."""
+    _write(folder / _CONSTRAINTS, ())
+    _write(folder / "package.txt", (package,))
+    found: list[str] = []
+    for python in _PYTHONS:
+        (folder / _LOCKED).unlink(missing_ok=True)
+        with suppress(InvalidSkillError):
+            target = uv.for_interpreter(replace(interpreter, version=python))
+            _compile(source, interpreter, folder, ["package.txt", "--no-deps", *target])
+            found.append(python)
+    return found
 
 
 def _read(folder: Path) -> tuple[Pin, ...]:

@@ -22,6 +22,16 @@ _MISMATCH = re.compile(r"Hash mismatch for `([^`]+)`")
 _IMAGE = "take another version of it, or use an image that has it (`image:` and `environment: none` in SKILL.md)"
 
 
+class NoWheelError(InvalidSkillError):
+    """There is no wheel of a package for an interpreter.
+
+    Attributes:
+        package: `name==version`, or a name or range where no version has one.
+    """
+
+    package = ""
+
+
 def explained(said: str, folder: str, path: str, interpreter: Interpreter) -> SkillboxError:
     """The error that uv's output means.
 
@@ -54,10 +64,9 @@ def explained(said: str, folder: str, path: str, interpreter: Interpreter) -> Sk
         there = f"; there are wheels for {found[1].replace('`', '')[:200]}" if found else ""
         return InvalidSkillError(f"{path}: {tags[1]} has no wheel for {target} ({tags[2]}){there}", hint=_IMAGE)
     if source := _SOURCE.search(text):
-        return InvalidSkillError(
-            f"{path}: {source[1]} has no wheel for {target}, only source or wheels for others, and nothing is built",
-            hint=_IMAGE,
-        )
+        error = NoWheelError(f"{path}: {source[1]} has no wheel for {target}, and nothing is built", hint=_IMAGE)
+        error.package = source[1]
+        return error
     if absent := _NO_VERSION.search(text):
         return InvalidSkillError(f"{path}: the index has no version {absent[1]}", hint=_IMAGE)
     return InvalidSkillError(f"{path} can't be locked: {_short(text)}", hint="change the versions that are asked for")

@@ -33,6 +33,10 @@ SKILL_MD = "SKILL.md"
 VENDOR = "vendor"
 LOCK = "environment.lock"
 """Which packages a Python skill needs, in a stored skill; see `skillbox_core.environments.lock`."""
+NOT_LOCKED = (
+    "requirements.txt is not installed at run time: there is no network; "
+    "`skillbox skill package` and `push` of the folder lock it, or use an image that has the packages"
+)
 ENTRYPOINTS = {"python": ("main.py", "run.py"), "node": ("main.js",), "bash": ("main.sh",)}
 
 
@@ -129,10 +133,7 @@ def open_archive(path: Path, max_size: int, max_entries: int = MAX_ENTRIES) -> S
     if any(file.path == "requirements.txt" for file in files) and lang == "python" and manifest.environment:
         prepared = any(file.path == LOCK or file.path.startswith(f"{VENDOR}/") for file in files)
         if not prepared:
-            warnings += (
-                "requirements.txt is not installed at run time: there is no network; "
-                "`skillbox skill package` and `push` of the folder lock it, or use an image that has the packages",
-            )
+            warnings += (NOT_LOCKED,)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return SkillArchive(path, digest, manifest, files, lang, entrypoint, (*manifest.warnings, *warnings))

@@ -15,7 +15,7 @@ from skillbox_core.base.quantities import format_bytes
 from skillbox_core.base.versions import Version
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.skills import dependencies
-from skillbox_core.skills.archive import LOCK, MAX_ENTRIES, SKILL_MD, VENDOR, SkillArchive, find_entrypoint
+from skillbox_core.skills.archive import LOCK, MAX_ENTRIES, NOT_LOCKED, SKILL_MD, VENDOR, SkillArchive, find_entrypoint
 from skillbox_core.skills.manifest import MAX_SKILL_MD, Manifest, parse_manifest
 from skillbox_core.skills.scripts import inspect_new
 from skillbox_core.skills.sources import Found, PythonSource, find_source
@@ -83,7 +83,9 @@ def package(
                 for path in _files(ready):
                     _add(archive, path, path.relative_to(ready).as_posix())
     made = inspect_new(target, max_size, max_entries)
-    return replace(made, warnings=(*made.warnings, *found.warnings))
+    # Of a folder more is known than its archive shows where nothing was prepared.
+    shown = [warning for warning in made.warnings if not (found.source and warning == NOT_LOCKED)]
+    return replace(made, warnings=(*shown, *found.warnings))
 
 
 def _python_source(folder: Path, manifest: Manifest, names: set[str]) -> Found:

@@ -69,7 +69,8 @@ def test_a_skill_that_asks_for_nothing_has_an_empty_lock(index: Path) -> None:
         (asks("compiled==1.0"), r"compiled==1\.0 has no wheel .*cp39"),
         (asks("greeter>2"), r"greeter.*(2|1\.0)"),
         (asks("greeter", "old<1"), "old"),
-        (asks("evil"), r"evil==1\.0 has no wheel for Python 3\.11"),
+        (asks("both==1.0"), r"both==1\.0 has no wheel .*nothing is built; there are wheels for Python 3\.9, 3\.13 \("),
+        (asks("evil"), r"evil==1\.0 has no wheel for Python 3\.11 .*; there is source only"),
         (asks("greeter", requires_python=">=3.12"), r"needs Python >=3\.12, and the skill's image has 3\.11\.2"),
         (asks("greeter==1.0", hashes={"greeter": ("a" * 64,)}), r"other files of greeter==1\.0"),
     ],
@@ -78,8 +79,11 @@ def test_what_can_not_be_locked_is_said(index: Path, tmp_path: Path, source: Pyt
     wheel(index, "greeter")
     wheel(index, "compiled", tag=LINUX.replace("cp311", "cp39"))
     wheel(index, "old", requires=["greeter>3"])
-    with tarfile.open(index / "evil-1.0.tar.gz", "w:gz") as archive:
-        archive.add(index, "evil-1.0", recursive=False)
+    for name in ("evil", "both"):
+        with tarfile.open(index / f"{name}-1.0.tar.gz", "w:gz") as archive:
+            archive.add(index, f"{name}-1.0", recursive=False)
+    wheel(index, "both", tag=LINUX.replace("cp311", "cp39"))
+    wheel(index, "both", tag=LINUX.replace("cp311", "cp313"))
     with pytest.raises(InvalidSkillError, match=says) as raised:
         make_lock(source, PYTHON)
     assert "requirements.txt" in str(raised.value)

@@ -40,7 +40,7 @@ def test_pandas_and_pyarrow_become_one_tree_and_the_same_one_twice(local: Instal
     [
         (("skillbox-no-such-package-here",), "no package skillbox-no-such-package-here"),
         (("torch==1.0",), r"torch==1\.0\.0 has no wheel for Python 3\.11 .*there are wheels for cp27m"),
-        (("uwsgi",), r"uwsgi has no wheel .* nothing is built"),
+        (("uwsgi",), r"uwsgi has no wheel .* nothing is built; there is source only"),
         (("numpy==2.9999",), r"no version numpy==2\.9999"),
         (("pandas==2.2.0", "numpy>=2.3"), r"Because pandas==2\.2\.0 depends on numpy"),
     ],
