@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import subprocess
+import sys
 import tarfile
 from pathlib import Path
 
 import pytest
+from uv import find_uv_bin
 
 from skillbox_core.environments import locking, uv
 from skillbox_core.environments.locking import make_lock
 from skillbox_core.errors import IndexUnavailableError, InvalidSkillError
 from skillbox_core.models import Interpreter
-from skillbox_core.skills.sources import PythonSource
+from skillbox_core.skills.sources import PythonSource, find_source
 from tests.services.wheels import served, wheel
 
 PYTHON = Interpreter("3.11.2", "x86_64", "glibc 2.36")
@@ -145,3 +149,29 @@ def test_configuration_of_the_folders_around_is_not_read(
     (tmp_path / "config" / "uv").mkdir(parents=True)
     (tmp_path / "config" / "uv" / "uv.toml").write_text("this is no configuration")
     assert [pin.exact for pin in make_lock(asks("greeter"), PYTHON).pins] == ["greeter==1.0"]
+
+
+def test_a_lock_that_uv_wrote_is_followed(index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "pyproject.toml").write_text(
+        "[project]\nname = 'mine'\nversion = '1'\nrequires-python = '>=3.11'\ndependencies = ['greeter']\n"
+        "[dependency-groups]\ndev = ['other']\n"
+    )
+    for name in ("words", "other"):
+        wheel(index, name)
+    first = wheel(index, "greeter", "1.0", requires=["words"])
+    with served(index, monkeypatch) as address:
+        command = [find_uv_bin(), "lock", "--no-config", "--quiet", "--python", sys.executable]
+        environment = {"PATH": os.defpath, "UV_DEFAULT_INDEX": address, "UV_CACHE_DIR": str(tmp_path / "cache")}
+        subprocess.run(command, cwd=project, env=environment, check=True)
+    wheel(index, "greeter", "2.0", requires=["words"])
+    files = {path.name: path.read_text() for path in project.iterdir()}
+    assert address in files["uv.lock"]
+    source = find_source({"main.py": "", **files}.get, "main.py").source
+    assert source is not None
+    assert "127.0.0.1" not in repr(source)
+    with served(index, monkeypatch):
+        lock = make_lock(source, PYTHON)
+    assert [pin.exact for pin in lock.pins] == ["greeter==1.0", "words==1.0"]
+    assert lock.pins[0].hashes == (sha256(first),)
