@@ -18,6 +18,7 @@ _TAGS = re.compile(r"Because ([^\s]+(?:==| )[^\s]+|[\w.-]+) has no wheels with a
 _FOUND = re.compile(r"we only found wheels for .*?(?: tags?: | platforms?: )(.+)")
 _SOURCE = re.compile(r"Because (?:only |all versions of )?([\w.\[\]<>=!,-]+) (?:is|are|has|have) no usable wheels")
 _NO_VERSION = re.compile(r"there (?:is|are) no versions? of ([\w.\[\]<>=!,{}' -]+?)(?: and|,)")
+_ADDRESSED = re.compile(r"Package `([^`]+)` was included as a URL dependency")
 _MISMATCH = re.compile(r"Hash mismatch for `([^`]+)`")
 _IMAGE = "take another version of it, or use an image that has it (`image:` and `environment: none` in SKILL.md)"
 
@@ -58,6 +59,11 @@ def explained(said: str, folder: str, path: str, interpreter: Interpreter) -> Sk
     if missing := _MISSING.search(text):
         return InvalidSkillError(
             f"{path}: the index has no package {missing[1]}", hint="is its name right? UV_INDEX names further indexes"
+        )
+    if address := _ADDRESSED.search(text):
+        return InvalidSkillError(
+            f"{path}: a package needs {address[1]} from an address, and only packages of the index are taken",
+            hint=_IMAGE,
         )
     if tags := _TAGS.search(text):
         found = _FOUND.search(text)

@@ -175,3 +175,20 @@ def test_a_lock_that_uv_wrote_is_followed(index: Path, tmp_path: Path, monkeypat
         lock = make_lock(source, PYTHON)
     assert [pin.exact for pin in lock.pins] == ["greeter==1.0", "words==1.0"]
     assert lock.pins[0].hashes == (sha256(first),)
+
+
+@pytest.mark.parametrize(
+    "needs",
+    [
+        "evil @ file://{elsewhere}/evil-1.0-py3-none-any.whl",
+        "evil @ git+file://{elsewhere}/repository",
+        "evil @ http://127.0.0.1:1/evil-1.0-py3-none-any.whl",
+    ],
+)
+def test_what_a_package_needs_in_turn_comes_from_the_index_too(index: Path, tmp_path: Path, needs: str) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    wheel(tmp_path / "elsewhere", "evil")
+    wheel(index, "greeter", requires=[needs.replace("{elsewhere}", str(tmp_path / "elsewhere"))])
+    with pytest.raises(InvalidSkillError, match="needs evil from an address") as raised:
+        make_lock(asks("greeter"), PYTHON)
+    assert "requirements.txt" in str(raised.value)

@@ -45,6 +45,9 @@ END = ", we can conclude that your requirements are unsatisfiable.\n"
          "  cause: tcp connect error\n  cause: Connection refused (os error 111)\n",
          IndexUnavailableError, ["index at http://127.0.0.1:1/simple/pandas/ can't be reached: Connection refused",
                                  "UV_DEFAULT_INDEX"]),
+        ("error: Package `evil` was included as a URL dependency. URL dependencies must be expressed as direct "
+         "requirements or constraints. Consider adding `evil @ file:///tmp/x.whl` to your dependencies",
+         InvalidSkillError, ["a package needs evil from an address, and only packages of the index are taken"]),
         ("error: something of /tmp/skillbox-lock-1/asked.txt that nobody knows", InvalidSkillError,
          ["can't be locked: something of asked.txt that nobody knows"]),
         (f"error: {'x' * 5000}", InvalidSkillError, [" ..."]),
