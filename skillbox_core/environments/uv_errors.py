@@ -8,11 +8,13 @@ from skillbox_core.errors import IndexUnavailableError, InvalidSkillError, Skill
 from skillbox_core.models import Interpreter
 
 _LONGEST = 600
+_NAME = "is its name right? UV_INDEX names further indexes"
 _CREDENTIALS = re.compile(r"(\w+://)[^/@\s]*@")
 _AWAY = re.compile(
-    r"Failed to fetch|error sending request|dns error|Connection refused|timed out|HTTP status (5|401|403)"
+    r"Failed to fetch|error sending request|dns error|Connection refused|timed out|HTTP status 5"
+    r"|lack of valid authentication credentials|returned a 403 Forbidden|unexpected JSON|expected value at line"
 )
-_ADDRESS = re.compile(r"(?:Failed to fetch|request for url)[:(\s`]*(https?://[^\s`)]+)")
+_ADDRESS = re.compile(r"(?:Failed to fetch|request for url|An index URL|An index|JSON from)[:(\s`]*(https?://[^\s`)]+)")
 _MISSING = re.compile(r"Because ([\w.\[\],-]+) was not found in the (?:package registry|provided package locations)")
 _TAGS = re.compile(r"Because ([^\s]+(?:==| )[^\s]+|[\w.-]+) has no wheels with a matching ([\w ]+) tag")
 _FOUND = re.compile(r"we only found wheels for .*?(?: tags?: | platforms?: )(.+)")
@@ -53,13 +55,11 @@ def explained(said: str, folder: str, path: str, interpreter: Interpreter) -> Sk
         address = _ADDRESS.search(text)
         place = f" at {address[1]}" if address else ""
         return IndexUnavailableError(
-            f"the package index{place} can't be reached: {text.rpartition('cause: ')[2][:200]}",
+            f"the package index{place} can't be reached: {_last(text)}",
             hint="UV_DEFAULT_INDEX says where the index is",
         )
     if missing := _MISSING.search(text):
-        return InvalidSkillError(
-            f"{path}: the index has no package {missing[1]}", hint="is its name right? UV_INDEX names further indexes"
-        )
+        return InvalidSkillError(f"{path}: the index has no package {missing[1]}", hint=_NAME)
     if address := _ADDRESSED.search(text):
         return InvalidSkillError(
             f"{path}: a package needs {address[1]} from an address, and only packages of the index are taken",
@@ -74,8 +74,16 @@ def explained(said: str, folder: str, path: str, interpreter: Interpreter) -> Sk
         error.package = source[1]
         return error
     if absent := _NO_VERSION.search(text):
+        if not re.search(r"[<>=!]", absent[1]):
+            return InvalidSkillError(f"{path}: the index has no package {absent[1]}", hint=_NAME)
         return InvalidSkillError(f"{path}: the index has no version {absent[1]}", hint=_IMAGE)
     return InvalidSkillError(f"{path} can't be locked: {_short(text)}", hint="change the versions that are asked for")
+
+
+def _last(text: str) -> str:
+    """The last reason of a chain, or the hint that tells more."""
+    _, hinted, hint = text.partition(" hint: ")
+    return (hint if hinted else text.rpartition("cause: ")[2])[:200]
 
 
 def _short(text: str) -> str:

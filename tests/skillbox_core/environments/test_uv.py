@@ -45,6 +45,16 @@ END = ", we can conclude that your requirements are unsatisfiable.\n"
          "  cause: tcp connect error\n  cause: Connection refused (os error 111)\n",
          IndexUnavailableError, ["index at http://127.0.0.1:1/simple/pandas/ can't be reached: Connection refused",
                                  "UV_DEFAULT_INDEX"]),
+        (f"{NO}Because greeter was not found in the package registry and you require greeter{END}\nhint: An index URL "
+         "(http://127.0.0.1:1/simple) could not be queried due to a lack of valid authentication credentials (401)",
+         IndexUnavailableError, ["index at http://127.0.0.1:1/simple can't be reached: An index URL", "credentials"]),
+        (f"{NO}Because greeter was not found in the package registry and you require greeter{END}\nhint: An index "
+         "(http://127.0.0.1:1/simple) returned a 403 Forbidden error. Check that the credentials are valid.",
+         IndexUnavailableError, ["index at http://127.0.0.1:1/simple can't be reached", "403 Forbidden"]),
+        ("error: Received some unexpected JSON from http://127.0.0.1:1/simple/greeter/\n cause: expected value",
+         IndexUnavailableError, ["index at http://127.0.0.1:1/simple/greeter/ can't be reached: expected value"]),
+        (f"{NO}Because there are no versions of greeter and you require greeter{END}",
+         InvalidSkillError, ["the index has no package greeter", "is its name right"]),
         ("error: Package `evil` was included as a URL dependency. URL dependencies must be expressed as direct "
          "requirements or constraints. Consider adding `evil @ file:///tmp/x.whl` to your dependencies",
          InvalidSkillError, ["a package needs evil from an address, and only packages of the index are taken"]),
