@@ -98,6 +98,10 @@ class EngineError(InfrastructureError):
     """The container engine can't be reached, or failed to do what it was asked."""
 
 
+class NoAnswerError(EngineError):
+    """A script of this package's own ended badly in a sandbox, or left no answer there."""
+
+
 class StorageError(InfrastructureError):
     """The object store can't be reached, or failed."""
 
@@ -110,6 +114,10 @@ class ChangedObjectError(StorageError):
 
 class DatabaseError(InfrastructureError):
     """The database can't be reached, or failed."""
+
+
+class IndexUnavailableError(InfrastructureError):
+    """The index of Python packages can't be reached, or does not answer as one."""
 
 
 class DiskError(InfrastructureError):

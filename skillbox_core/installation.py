@@ -6,6 +6,8 @@ from functools import cached_property
 from pathlib import Path
 
 from skillbox_core.base.files import make_private
+from skillbox_core.environments.prepare import Environments
+from skillbox_core.environments.store import EnvironmentStore
 from skillbox_core.inputs.staging import InputStore
 from skillbox_core.sandbox.admission import Admission
 from skillbox_core.sandbox.container import Connections
@@ -13,6 +15,7 @@ from skillbox_core.sandbox.engine import Engine
 from skillbox_core.settings import Settings, check_installation, load_settings
 from skillbox_core.storage.artifacts import ArtifactStore
 from skillbox_core.storage.database import Database
+from skillbox_core.storage.environment_records import EnvironmentRecords
 from skillbox_core.storage.execution_writes import ExecutionStore
 from skillbox_core.storage.objects import Bucket
 from skillbox_core.storage.registry import Registry
@@ -64,13 +67,25 @@ class Installation:
         database = Database(settings.database)
         files = Bucket(settings, settings.s3_bucket_executions)
         skills = Bucket(settings, settings.s3_bucket_skills)
-        cache = SkillCache(settings.home / "cache" / "skills", settings.max_skill_size, settings.max_cache_size)
+        size, entries = settings.max_skill_size, settings.max_skill_files
+        cache = SkillCache(settings.home / "cache" / "skills", size, settings.max_cache_size, entries)
         return cls(
             settings,
             Engine(settings.engine_url),
-            Registry(skills, database, cache, settings.max_skill_size),
+            Registry(skills, database, cache, size, entries),
             ExecutionStore(database, files),
             ArtifactStore(files),
+        )
+
+    @cached_property
+    def environments(self) -> Environments:
+        """The Python packages of skills."""
+        return Environments(
+            self.settings,
+            self.engine,
+            EnvironmentRecords(Database(self.settings.database)),
+            EnvironmentStore(Bucket(self.settings, self.settings.s3_bucket_skills), self.settings.max_tree_size),
+            self.registry,
         )
 
     @cached_property

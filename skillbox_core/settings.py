@@ -26,6 +26,7 @@ from skillbox_core.errors import InvalidRequestError, SettingsError
 DEFAULT_IMAGES = {"python": "python:3.12-slim", "node": "node:20-slim", "bash": "bash:5"}
 DEFAULT_ALLOWLIST = ("python:3.12-slim", "python:3.11-slim", "node:20-slim", "node:18-slim", "bash:5")
 
+_PYTHON = re.compile(r"3\.\d+(\.\d+)? (x86_64|aarch64) (glibc|musl) \d+\.\d+\Z", re.ASCII)
 _NOT_OURS = re.compile(
     # What a Kubernetes cluster tells its containers of a service that is called skillbox, or skillbox-something.
     r"SKILLBOX_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_[0-9]+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)\Z"
@@ -86,10 +87,15 @@ class Settings(BaseSettings):
     max_output_size: int = Field(default=1024 * 1024, ge=1024)
     """Bytes of output.json, and bytes of logs that are stored."""
     max_skill_size: int = Field(default=50 * 1024 * 1024, gt=0)
-    max_cache_size: int = Field(default=2 * 1024**3, gt=0)
-    """Bytes of skills that are kept on this machine."""
+    environment_python: str = ""
+    """The Python of images that no engine can be asked about from here: `3.11 x86_64 glibc 2.36`."""
+    max_skill_files: int = Field(default=10_000, gt=0, le=12_000)
+    """Of one skill. Its sandbox has room for 16,384 files and folders, input files and output included."""
     max_tree_size: int = Field(default=2 * 1024**3, gt=0)
     """Bytes of an environment's files, as one tar."""
+    max_tree_files: int = Field(default=100_000, gt=0)
+    max_cache_size: int = Field(default=2 * 1024**3, gt=0)
+    """Bytes of skills that are kept on this machine."""
     max_environments_size: int = Field(default=10 * 1024**3, gt=0)
     """Bytes of all environments on an engine, beyond which those that were not used for longest go."""
     max_concurrent_execs: int = Field(default=10, ge=1)
@@ -116,6 +122,13 @@ class Settings(BaseSettings):
             if not (name and sign and target):
                 raise ValueError(f'"{name}{sign}{target}" is not of the form name=image')
         return {name.strip(): target.strip() for name, _, target in pairs}
+
+    @field_validator("environment_python")
+    @classmethod
+    def _python_of_images(cls, value: str) -> str:
+        if value and not _PYTHON.match(value):
+            raise ValueError(f'"{value}" is not of the form 3.11 x86_64 glibc 2.36')
+        return value
 
     @field_validator("image_allowlist")
     @classmethod

@@ -11,6 +11,8 @@ from skillbox_core.errors import InvalidRequestError
 
 MAX_NAME = 64
 DEFAULT_TENANT = "default"
+ENVIRONMENTS = "environments"
+"""Begins the keys of environments, which lie beside the tenants' skills: so no tenant is called that."""
 
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*\Z")
 _SKILL = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
@@ -25,6 +27,11 @@ def shown(value: str) -> str:
 
 def check_tenant(value: str) -> str:
     """Returns the tenant id, or raises `InvalidRequestError`."""
+    # In any case: some file systems take two names for one that differ in nothing else.
+    if value.casefold() == ENVIRONMENTS:
+        raise InvalidRequestError(
+            f"tenant {shown(value)} is not a valid name", hint="environments are kept under that one; take another"
+        )
     if len(value) <= MAX_NAME and _TENANT.match(value):
         return value
     raise InvalidRequestError(

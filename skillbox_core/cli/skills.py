@@ -16,8 +16,14 @@ from skillbox_core.errors import SkillboxError
 
 if TYPE_CHECKING:
     from skillbox_core.skills.archive import SkillArchive
+    from skillbox_core.skills.manifest import Manifest
+    from skillbox_core.skills.package import Locker
+    from skillbox_core.skills.sources import PythonSource
 
 app = typer.Typer(help="Package, store and look at skills.", no_args_is_help=True, rich_markup_mode=None)
+
+_NAMED = 8
+"""Packages of a lock that are named; there may be a hundred."""
 
 Tenant = Annotated[str, typer.Option(help="Whose skills.", envvar="SKILLBOX_TENANT")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -27,6 +33,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def package(
     folder: Path,
     out: Annotated[Path | None, typer.Option(help="The zip; by default NAME-VERSION.zip.")] = None,
+    tenant: Tenant = "default",
 ) -> None:
     """Make a skill archive of a folder, the same bytes each time."""
     from skillbox_core.base.files import unwritable
@@ -37,7 +44,10 @@ def package(
 
     with TemporaryDirectory() as scratch:
         draft = Path(scratch) / "skill.zip"
-        archive = make(folder, draft, load_settings().max_skill_size)
+        settings = load_settings()
+        archive = make(
+            folder, draft, settings.max_skill_size, max_entries=settings.max_skill_files, locker=_locker(tenant)
+        )
         usual = f"{archive.manifest.name}-{archive.manifest.version}.zip"
         target = out or Path(usual)
         place, inside = target.resolve(), folder.resolve()
@@ -50,6 +60,7 @@ def package(
             shutil.copyfile(draft, target)
         except OSError as error:
             raise unwritable(target, error) from None
+        _tell_environment(archive)
     _warn(archive)
     print(target)
 
@@ -83,14 +94,17 @@ def push(paths: list[Path], tenant: Tenant = "default") -> None:
     for path in paths:
         try:
             with TemporaryDirectory() as scratch:
-                pushed = registry.push(tenant, _archive(path, Path(scratch)).path)
+                archive = _archive(path, Path(scratch), tenant=tenant)
+                pushed = registry.push(tenant, archive.path)
+                _tell_environment(archive)
         except SkillboxError as error:
             if error.retryable:
                 raise
             failed += 1
             fail(f"{path}: {error}")
             continue
-        _warn(pushed.archive)
+        # What is warned of is known of the folder, and the archive that is stored has no word of it.
+        _warn(archive)
         _warn_of_image(pushed.archive)
         manifest = pushed.archive.manifest
         print(f"{manifest.name}@{manifest.version} {'stored' if pushed.new else 'is there already'}")
@@ -174,18 +188,43 @@ def delete(skill: Annotated[str, typer.Argument(metavar="NAME@VERSION")], tenant
     print(f"{name}@{version} deleted")
 
 
-def _archive(path: Path, scratch: Path, *, prepare: bool = True) -> SkillArchive:
+def _locker(tenant: str) -> Locker:
+    """Locks Python packages with the parts of this installation, which are made only for a skill that needs some."""
+
+    def lock(manifest: Manifest, source: PythonSource, beside: str | None) -> str:
+        from skillbox_core.installation import Installation
+        from skillbox_core.settings import load_settings
+
+        # A skill can be packaged where nobody has made an installation.
+        environments = Installation.from_settings(load_settings()).environments
+        return environments.locker(tenant, lambda said: note(f"{manifest.name}: {said}"))(manifest, source, beside)
+
+    return lock
+
+
+def _tell_environment(archive: SkillArchive) -> None:
+    from skillbox_core.skills.environment_lock import lock_of
+
+    if lock := lock_of(archive):
+        more = len(lock.pins) - _NAMED
+        named = ", ".join(pin.exact for pin in lock.pins[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+        note(f"{archive.manifest.name}: {named or 'no packages'} by {lock.path}, locked for Python {lock.python}")
+
+
+def _archive(path: Path, scratch: Path, *, prepare: bool = True, tenant: str = "default") -> SkillArchive:
     from skillbox_core.errors import InvalidRequestError
     from skillbox_core.settings import load_settings
     from skillbox_core.skills.package import package as make
     from skillbox_core.skills.scripts import inspect_new
 
-    limit = load_settings().max_skill_size
+    settings = load_settings()
+    size, entries = settings.max_skill_size, settings.max_skill_files
     if path.is_dir():
-        return make(path, scratch / "skill.zip", limit, prepare=prepare)
+        target = scratch / "skill.zip"
+        return make(path, target, size, max_entries=entries, prepare=prepare, locker=_locker(tenant))
     if not path.is_file():
         raise InvalidRequestError(f"{path} is neither a skill's folder nor an archive")
-    return inspect_new(path, limit)
+    return inspect_new(path, size, entries)
 
 
 def _summary(archive: SkillArchive) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Values that pass between callers, steps and storage: small, immutable, picklable, free of live clients."""
 
 from skillbox_core.models.diagnosis import Diagnosis
+from skillbox_core.models.environment import Interpreter, Tree
 from skillbox_core.models.request import InputFile, RunOptions, RunRequest, Source
 from skillbox_core.models.result import (
     Artifacts,
@@ -36,6 +37,7 @@ __all__ = [
     "ExecutionTimeoutError",
     "FileDigest",
     "InputFile",
+    "Interpreter",
     "LeftOut",
     "LoadedSkill",
     "Outcome",
@@ -47,6 +49,7 @@ __all__ = [
     "Sandbox",
     "Source",
     "StagedFile",
+    "Tree",
     "Usage",
     "Verdict",
 ]

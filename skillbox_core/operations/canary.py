@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
-import uuid
-import zipfile
 from pathlib import Path
 
-from skillbox_core.base.redaction import Redactor
 from skillbox_core.errors import EngineError
 from skillbox_core.installation import Installation
-from skillbox_core.models import Ending
-from skillbox_core.sandbox import container, follow
-from skillbox_core.sandbox.delivery import plan_delivery, start_script
+from skillbox_core.sandbox.builtin import plan_script, run_script
 from skillbox_core.sandbox.images import ready_image
-from skillbox_core.sandbox.policy import MIN_MEMORY, SANDBOX, container_config, user_id
-from skillbox_core.skills.archive import open_archive
-
-_SKILL_MD = "---\nname: canary\ndescription: Looks for the sandbox's walls.\nlang: bash\n---\n"
+from skillbox_core.sandbox.policy import SANDBOX
 
 # Plain sh: any image that can hold a skill can hold the canary.
 _SCRIPT = f"""
@@ -30,12 +21,13 @@ holds() {{
 status() {{
     while read -r key value rest; do [ "$key" = "$1:" ] && echo "$value" && return; done </proc/self/status
 }}
+own_user() {{ [ "$(status Uid)" -ge "$FIRST_USER" ] && [ "$(status Uid)" -le "$LAST_USER" ]; }}
 denied() {{ ! (eval "$1") 2>/dev/null; }}
 interfaces() {{ for i in /sys/class/net/*; do [ "${{i##*/}}" = lo ] || return 1; done; }}
 no_route() {{ n=0; while read -r _; do n=$((n+1)); done </proc/net/route; [ $n -le 1 ]; }}
 {{
 printf '{{'; comma=''
-holds "runs as its own user" [ "$(status Uid)" = "$CANARY_USER" ]
+holds "runs as its own user" own_user
 holds "no capabilities" [ "$(status CapEff)" = 0000000000000000 ]
 holds "no capabilities to gain" [ "$(status CapBnd)" = 0000000000000000 ]
 holds "no new privileges" [ "$(status NoNewPrivs)" = 1 ]
@@ -63,43 +55,18 @@ def probe(installation: Installation, image: str, folder: Path) -> dict[str, boo
     Raises:
         SkillboxError: The sandbox could not be made, or the canary did not come back.
     """
-    token = uuid.uuid4().hex
-    path = folder / "canary.zip"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("SKILL.md", _SKILL_MD)
-        archive.writestr("main.sh", _SCRIPT)
-    engine, scratch, timeout = installation.engine, 1024**2, 20.0
-    name = container.container_name(token, 1)
-    user = user_id(name, installation.settings.sandbox_users)
-    start = start_script("bash", "main.sh", {"CANARY_USER": str(user)}).replace(b"exec bash ", b"exec sh ")
-    connections = container.Connections()
-    labels = {
-        container.LABEL_EXECUTION: token,
-        container.LABEL_INSTANCE: installation.settings.instance,
-        container.LABEL_DEADLINE: f"{time.time() + timeout + container.DELIVERY_TIMEOUT:.0f}",
-    }
-    config = container_config(
-        user=user,
-        image_id=ready_image(engine, image).id,
-        memory=MIN_MEMORY,
-        scratch=scratch,
-        cpu_quota=100_000,
-        labels=labels,
-        runtime=installation.settings.runtime,
-    )
-    plan = plan_delivery(open_archive(path, scratch), b'"canary-input"', start)
+    settings = installation.settings
+    users = {"FIRST_USER": str(settings.sandbox_users[0]), "LAST_USER": str(settings.sandbox_users[-1])}
     try:
-        sandbox = container.launch(
-            engine, connections, name=name, token=token, config=config, plan=plan, timeout=timeout, parked_for=60
+        output = run_script(
+            installation.engine,
+            plan_script("sh", _SCRIPT, users, document=b'"canary-input"'),
+            image_id=ready_image(installation.engine, image).id,
+            instance=settings.instance,
+            runtime=settings.runtime,
+            users=settings.sandbox_users,
+            folder=folder,
         )
-        outcome = follow.wait(
-            engine, connections, sandbox, token=token, timeout=timeout, max_log=4096, redactor=Redactor()
-        )
-        if outcome.ending is not Ending.EXITED:
-            raise EngineError(f"the canary ended as {outcome.ending.value}: {outcome.detail or outcome.logs[-300:]}")
-        output = container.collect(engine, sandbox, folder / "out.tar.gz", scratch=scratch, max_document=65536)
-    finally:
-        engine.remove(name)
-    if output.document is None:
-        raise EngineError(f"the canary left no answer: {output.problem}; {outcome.logs[-300:]}")
-    return {str(wall): bool(holds) for wall, holds in json.loads(output.document).items()}
+    except EngineError as error:
+        raise EngineError(f"the canary failed: {error.message}", hint=error.hint) from error
+    return {str(wall): bool(holds) for wall, holds in json.loads(output.document or "{}").items()}

@@ -11,7 +11,7 @@ import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from skillbox_core.base.paths import path_key, path_problem
 from skillbox_core.base.quantities import format_bytes
@@ -20,7 +20,9 @@ from skillbox_core.skills.manifest import MAX_SKILL_MD, Manifest, parse_manifest
 from skillbox_core.skills.validation import find_schema_problem
 from skillbox_core.skills.zipindex import ZipEntry, read_entry, read_index, refuse
 
-MAX_ENTRIES = 500
+MAX_ENTRIES = 10_000
+MAX_FOLDERS = 4_000
+"""A sandbox's scratch area has room for 16,384 files and folders, with the input files and what the skill makes."""
 MAX_RATIO = 100
 RATIO_FLOOR = 1024 * 1024
 """Entries under this are not judged by their ratio: a small table of zeros compresses like a bomb."""
@@ -29,6 +31,12 @@ MAX_SECONDS = 60.0
 
 SKILL_MD = "SKILL.md"
 VENDOR = "vendor"
+LOCK = "environment.lock"
+"""Which packages a Python skill needs, in a stored skill; see `skillbox_core.environments.lock`."""
+NOT_LOCKED = (
+    "requirements.txt is not installed at run time: there is no network; "
+    "`skillbox skill package` and `push` of the folder lock it, or use an image that has the packages"
+)
 ENTRYPOINTS = {"python": ("main.py", "run.py"), "node": ("main.js",), "bash": ("main.sh",)}
 
 
@@ -75,18 +83,19 @@ class SkillArchive:
         return any(file.path.startswith(f"{VENDOR}/") for file in self.files)
 
 
-def inspect_archive(path: Path, max_size: int) -> SkillArchive:
+def inspect_archive(path: Path, max_size: int, max_entries: int = MAX_ENTRIES) -> SkillArchive:
     """Checks a skill archive to the last byte.
 
     Args:
         path: A local zip file; it is read in chunks and not unpacked.
         max_size: Limit in bytes for the file, and for its contents together.
+        max_entries: Limit for its entries.
 
     Raises:
         InvalidSkillError: Names the entry and the rule.
     """
     deadline = time.monotonic() + MAX_SECONDS
-    archive = open_archive(path, max_size)
+    archive = open_archive(path, max_size, max_entries)
     manifest = archive.manifest
     for key, schema in (("input_schema", manifest.input_schema), ("output_schema", manifest.output_schema)):
         if schema is not None and (problem := find_schema_problem(json.dumps(schema))):
@@ -98,7 +107,7 @@ def inspect_archive(path: Path, max_size: int) -> SkillArchive:
     return archive
 
 
-def open_archive(path: Path, max_size: int) -> SkillArchive:
+def open_archive(path: Path, max_size: int, max_entries: int = MAX_ENTRIES) -> SkillArchive:
     """As `inspect_archive`, for a file that was inspected before: reads the directory and SKILL.md.
 
     Raises:
@@ -109,7 +118,11 @@ def open_archive(path: Path, max_size: int) -> SkillArchive:
             f"invalid skill archive: over this installation's limit of {format_bytes(max_size)}",
             hint="SKILLBOX_MAX_SKILL_SIZE",
         )
-    files, warnings = _select(read_index(path, MAX_ENTRIES), max_size)
+    files, warnings = _select(read_index(path, max_entries), max_size)
+    folders = {parent for file in files for parent in PurePosixPath(file.path).parents[:-1]}
+    if len(folders) > MAX_FOLDERS:
+        # Most have no entry of their own, and are made when it is unpacked.
+        raise refuse(f"{len(folders)} folders, the limit is {MAX_FOLDERS}")
     manifest = parse_manifest(_read_manifest(path, files))
     lang, entrypoint = find_entrypoint(manifest.lang, {file.path for file in files})
     if entrypoint is None and manifest.lang is not None:
@@ -117,13 +130,10 @@ def open_archive(path: Path, max_size: int) -> SkillArchive:
         raise InvalidSkillError(
             f"invalid skill: lang is {manifest.lang}, so it needs {wanted}, at its root or in scripts/"
         )
-    if any(file.path == "requirements.txt" for file in files) and lang == "python":
-        vendored = any(file.path.startswith(f"{VENDOR}/") for file in files)
-        if not vendored:
-            warnings += (
-                "requirements.txt is not installed at run time: there is no network; "
-                "`skillbox skill package` and `push` of the folder prepare it, or use an image that has the packages",
-            )
+    if any(file.path == "requirements.txt" for file in files) and lang == "python" and manifest.environment:
+        prepared = any(file.path == LOCK or file.path.startswith(f"{VENDOR}/") for file in files)
+        if not prepared:
+            warnings += (NOT_LOCKED,)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return SkillArchive(path, digest, manifest, files, lang, entrypoint, (*manifest.warnings, *warnings))

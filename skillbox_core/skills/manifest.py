@@ -30,7 +30,7 @@ _SENTENCES = 20
 _KNOWN = frozenset(
     {
         *("name", "version", "description", "lang", "image", "timeout", "resources"),
-        *("license", "compatibility", "metadata", "allowed-tools", "input_files"),
+        *("license", "compatibility", "metadata", "allowed-tools", "input_files", "environment"),
         *frontmatter.JSON_KEYS,
     }
 )
@@ -56,6 +56,7 @@ class Manifest:
         instructions: The body after the front matter.
         input_schema, output_schema: JSON Schemas that refer to nothing but themselves; None when not given.
         input_files: Names or patterns of files that the skill needs; each one file at least.
+        environment: False where the image has all that the skill imports, so that nothing is prepared.
         extra: Keys this version does not know, kept as read.
         warnings: Sentences for the author; none of them keeps the skill from being stored.
     """
@@ -75,6 +76,7 @@ class Manifest:
     input_schema: Mapping[str, Node] | None = None
     output_schema: Mapping[str, Node] | None = None
     input_files: tuple[str, ...] = ()
+    environment: bool = True
     extra: Mapping[str, Node] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -236,6 +238,12 @@ class _Reader:
             self.faults.append(f"input_files {problem}")
         return tuple(map(str, value)) if isinstance(value, list) else ()
 
+    def environment(self) -> bool:
+        value = self.text("environment")
+        if value not in (None, "none"):
+            self.faults.append(f"environment {_quoted(value)} must be none, or not be there")
+        return value is None
+
     def manifest(self, body: str) -> Manifest:
         metadata = self.metadata()
         manifest = Manifest(
@@ -254,6 +262,7 @@ class _Reader:
             input_schema=self.schema("input_schema"),
             output_schema=self.schema("output_schema"),
             input_files=self.input_files(),
+            environment=self.environment(),
             extra={key: value for key, value in self.fields.items() if key not in _KNOWN},
             warnings=_first(
                 [

@@ -6,7 +6,8 @@ import os
 import shutil
 import stat
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -14,23 +15,39 @@ from skillbox_core.base.quantities import format_bytes
 from skillbox_core.base.versions import Version
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.skills import dependencies
-from skillbox_core.skills.archive import SKILL_MD, SkillArchive
-from skillbox_core.skills.manifest import MAX_SKILL_MD, parse_manifest
+from skillbox_core.skills.archive import LOCK, MAX_ENTRIES, NOT_LOCKED, SKILL_MD, VENDOR, SkillArchive, find_entrypoint
+from skillbox_core.skills.manifest import MAX_SKILL_MD, Manifest, parse_manifest
 from skillbox_core.skills.scripts import inspect_new
+from skillbox_core.skills.sources import Found, PythonSource, find_source
 
 _LEFT_OUT = frozenset(
     {".git", ".hg", ".venv", "venv", "__pycache__", ".pytest_cache", ".mypy_cache", ".DS_Store", ".idea"}
 )
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+_SCRIPT = 16 * 1024 * 1024
+"""Bytes of an entrypoint that are looked at for a list of dependencies."""
 
 
-def package(folder: Path, target: Path, max_size: int, *, prepare: bool = True) -> SkillArchive:
+Locker = Callable[[Manifest, PythonSource, str | None], str]
+"""Makes the lock of what a skill asks for; last comes the one that lies in its folder. See `environments.push`."""
+
+
+def package(
+    folder: Path,
+    target: Path,
+    max_size: int,
+    *,
+    max_entries: int = MAX_ENTRIES,
+    prepare: bool = True,
+    locker: Locker | None = None,
+) -> SkillArchive:
     """Zips a skill's folder, with its dependencies prepared, and checks the result as a push would.
 
     Archives of the skill itself that lie in its folder are left out (`is_own_archive`).
 
     Args:
-        prepare: Whether pip and npm fetch the dependencies; else what they would be asked for is checked only.
+        prepare: Whether dependencies are fetched and locked; else what would be asked for is checked only.
+        locker: Locks Python packages, for a skill that needs some.
 
     Raises:
         InvalidSkillError: The folder is no skill, breaks a rule, or needs what can't be prepared.
@@ -44,24 +61,57 @@ def package(folder: Path, target: Path, max_size: int, *, prepare: bool = True) 
     # Found before SKILL.md is read, because that may be a link.
     files = list(_files(folder))
     with _opened(folder / SKILL_MD, SKILL_MD) as file:
-        skill = parse_manifest(file.read(MAX_SKILL_MD + 1)).name
+        manifest = parse_manifest(file.read(MAX_SKILL_MD + 1))
+    names = {path.relative_to(folder).as_posix() for path in files}
+    found = _python_source(folder, manifest, names)
     total = 0
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for path in files:
             name = path.relative_to(folder).as_posix()
-            if is_own_archive(name, skill):
+            if is_own_archive(name, manifest.name) or name == LOCK:
                 continue
             # A hole of a terabyte takes no place in a folder, and hours to be packed and refused.
             total += path.stat().st_size
             if total > max_size:
                 raise InvalidSkillError(f"unpacked it is over {format_bytes(max_size)}, with {name!r}")
             _add(archive, path, name)
+        if prepare and found.source and found.source.requirements:
+            _write(archive, LOCK, _lock(folder, manifest, found.source, locker))
         needs = dependencies.find_needs(folder)
-        with dependencies.prepared(needs if prepare else dependencies.Needs()) as ready:
+        with dependencies.prepared(needs if prepare else {}) as ready:
             if ready:
                 for path in _files(ready):
                     _add(archive, path, path.relative_to(ready).as_posix())
-    return inspect_new(target, max_size)
+    made = inspect_new(target, max_size, max_entries)
+    # Of a folder more is known than its archive shows where nothing was prepared.
+    shown = [warning for warning in made.warnings if not (found.source and warning == NOT_LOCKED)]
+    return replace(made, warnings=(*shown, *found.warnings))
+
+
+def _python_source(folder: Path, manifest: Manifest, names: set[str]) -> Found:
+    """Which Python packages the skill asks for, where there is something that may need them."""
+    lang, entrypoint = find_entrypoint(manifest.lang, names)
+    brought = any(name.startswith(f"{VENDOR}/") for name in names)
+    if not manifest.environment or lang != "python" or entrypoint is None or brought:
+        return Found()
+
+    def read(name: str) -> str | None:
+        if name == entrypoint:
+            # Whatever its encoding is, what is looked for in it is ASCII.
+            with _opened(folder / name, name) as file:
+                return file.read(_SCRIPT).decode(errors="replace")
+        return dependencies.read_text(folder / name) if name in names else None
+
+    return find_source(read, entrypoint)
+
+
+def _lock(folder: Path, manifest: Manifest, source: PythonSource, locker: Locker | None) -> str:
+    if locker is None:
+        raise InvalidSkillError(
+            f"{source.path} asks for packages, and nothing is here to lock them",
+            hint="`skillbox skill package` and `skillbox skill push` do",
+        )
+    return locker(manifest, source, dependencies.read_text(folder / LOCK))
 
 
 def is_own_archive(path: str, skill: str) -> bool:
@@ -84,6 +134,14 @@ def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:
     info.file_size = path.stat().st_size
     with _opened(path, name) as source, archive.open(info, "w") as packed:
         shutil.copyfileobj(source, packed)
+
+
+def _write(archive: zipfile.ZipFile, name: str, text: str) -> None:
+    info = zipfile.ZipInfo(name, _EPOCH)
+    info.create_system = 3
+    info.external_attr = (stat.S_IFREG | 0o644) << 16
+    info.compress_type = zipfile.ZIP_DEFLATED
+    archive.writestr(info, text)
 
 
 def _opened(path: Path, name: str) -> IO[bytes]:

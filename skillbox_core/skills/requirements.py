@@ -1,8 +1,8 @@
-"""What a stranger's `requirements.txt` and `package.json` may ask of pip and npm: packages of an index, by name. Pure.
+"""What a stranger's `requirements.txt` and `package.json` may ask of uv and npm: packages of an index, by name. Pure.
 
-Both formats can do more. An option in `requirements.txt` goes before one of pip's command line, so that
-`--no-binary` and `--find-links` make pip build a package of the folder, with the rights of whoever packages the
-skill; pip puts `${VARIABLES}` into URLs; npm links folders and clones repositories.
+Both formats can do more. An option in `requirements.txt` goes before one of the command line, so that
+`--no-binary` and `--find-links` make an installer build a package of the folder, with the rights of whoever packages
+the skill; `${VARIABLES}` are put into URLs; npm links folders and clones repositories.
 """
 
 from __future__ import annotations
@@ -10,16 +10,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
 
 from skillbox_core.base.names import shown
 from skillbox_core.errors import InvalidSkillError
 
 _COMMENT = re.compile(r"(^|\s)#.*$")
-_HASH = re.compile(r"--hash=(sha256|sha384|sha512):[0-9a-f]+\Z")
-_FORM = "only `name[extras] versions ; marker --hash=...` is taken: packages of the index, by name"
+_SHA256 = "--hash=sha256:"
+_HASH = re.compile(r"--hash=sha256:[0-9a-f]{64}\Z")
+_FORM = "only `name[extras] versions ; marker --hash=sha256:...` is taken: packages of the index, by name"
 
 _NPM = re.compile(
     r"(npm:(@[\w.-]+/)?[\w-][\w.-]*(@|\Z))?([\w~^<>=*|+-][\w~^<>=*|+. -]*)?\Z|\$(@[\w.-]+/)?[\w-][\w.-]*\Z", re.ASCII
@@ -38,13 +41,47 @@ _LOCKED = frozenset(
 _BRING = "what a registry lacks can be brought along in node_modules/"
 
 
-def checked_requirements(text: str) -> list[str]:
-    """The lines of a `requirements.txt`, written anew from what they mean.
+@dataclass(frozen=True)
+class Wanted:
+    """A package of the index.
+
+    Attributes:
+        line: `name[extras] versions ; marker`, written anew from what it means.
+        name: In its one normal form.
+        hashes: SHA-256 of the files that are taken, hex; empty for any.
+    """
+
+    line: str
+    name: str
+    hashes: tuple[str, ...] = ()
+
+
+def checked_requirements(text: str, file: str = "requirements.txt") -> list[Wanted]:
+    """The lines of a `requirements.txt`.
 
     Raises:
         InvalidSkillError: Names the first line that is more than a package of the index, and the rule.
     """
-    return [_requirement(number, line) for number, line in _logical_lines(text)]
+    return [_requirement(f"{file}, line {number}", line) for number, line in _logical_lines(text)]
+
+
+def checked_dependencies(lines: Any, where: str) -> list[Wanted]:
+    """A list of dependencies as a TOML table has it.
+
+    Args:
+        lines: As read.
+        where: The file and the key, for messages.
+
+    Raises:
+        InvalidSkillError: Names the first that is more than a package of the index, and the rule.
+    """
+    if not isinstance(lines, list) or not all(isinstance(line, str) for line in lines):
+        raise InvalidSkillError(f"{where} is no list of texts")
+    found = [_requirement(f"{where}, entry {number}", line) for number, line in enumerate(lines, 1)]
+    for number, (line, wanted) in enumerate(zip(lines, found, strict=True), 1):
+        if wanted.hashes:
+            raise _refused(f"{where}, entry {number}", line)
+    return found
 
 
 def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
@@ -62,24 +99,24 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
         yield began, joined.strip()
 
 
-def _requirement(number: int, line: str) -> str:
+def _requirement(where: str, line: str) -> Wanted:
     parts = line.split()
-    hashes = [part for part in parts if _HASH.match(part)]
+    hashes = tuple(sorted({part.removeprefix(_SHA256) for part in parts if _HASH.match(part)}))
     rest = " ".join(part for part in parts if not _HASH.match(part))
     try:
         requirement = Requirement(rest)
     except InvalidRequirement:
-        raise _refused(number, line) from None
-    # pip takes a word with a dash for an option, wherever it stands.
+        raise _refused(where, line) from None
+    # A word with a dash is an option to an installer, wherever it stands.
     dashed = any(part.startswith("-") for part in rest.split())
     if requirement.url or dashed or "${" in rest or not (rest.isascii() and rest.isprintable()):
-        raise _refused(number, line)
-    return " ".join([str(requirement), *hashes])
+        raise _refused(where, line)
+    return Wanted(str(requirement), canonicalize_name(requirement.name), hashes)
 
 
-def _refused(number: int, line: str) -> InvalidSkillError:
+def _refused(where: str, line: str) -> InvalidSkillError:
     return InvalidSkillError(
-        f"requirements.txt, line {number}: {shown(line)} is refused: {_FORM}",
+        f"{where}: {shown(line)} is refused: {_FORM}",
         hint="what an index lacks can be brought along in vendor/, or be in an image (`image:` in SKILL.md)",
     )
 

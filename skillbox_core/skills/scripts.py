@@ -7,22 +7,24 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from skillbox_core.errors import InvalidSkillError
-from skillbox_core.skills.archive import SkillArchive, inspect_archive
+from skillbox_core.skills.archive import MAX_ENTRIES, SkillArchive, inspect_archive
+from skillbox_core.skills.environment_lock import lock_of
 
 _SHELL = (".sh", ".bash")
 _BROUGHT = ("vendor/", "node_modules/")
 """Packages of others: what is in them is theirs, and mostly never run."""
 
 
-def inspect_new(path: Path, max_size: int) -> SkillArchive:
-    """As `inspect_archive`, for an archive that is to be stored: its scripts are looked at as well.
+def inspect_new(path: Path, max_size: int, max_entries: int = MAX_ENTRIES) -> SkillArchive:
+    """As `inspect_archive`, for an archive that is to be stored: its scripts and its lock are looked at as well.
 
     One that is stored already has no such rule: a version doesn't change, and stays as good as it was.
 
     Raises:
         InvalidSkillError: Names the entry and the rule.
     """
-    archive = inspect_archive(path, max_size)
+    archive = inspect_archive(path, max_size, max_entries)
+    lock_of(archive)
     for file in archive.files:
         if file.path.startswith(_BROUGHT):
             continue

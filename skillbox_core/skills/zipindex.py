@@ -28,7 +28,7 @@ _END_MAGIC, _CENTRAL_MAGIC, _LOCAL_MAGIC, _DESCRIPTOR_MAGIC = b"PK\5\6", b"PK\1\
 _ENCRYPTED, _DESCRIBED, _STRONG, _UTF8, _MASKED = 1 << 0, 1 << 3, 1 << 6, 1 << 11, 1 << 13
 _STORED, _DEFLATED = 0, 8
 _MAX_32 = 0xFFFFFFFF
-_MAX_DIRECTORY = 1024 * 1024
+_MAX_DIRECTORY = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def read_index(path: Path, max_entries: int) -> list[ZipEntry]:
         if count > max_entries:
             raise refuse(f"{count} entries, the limit is {max_entries}")
         if directory_size > _MAX_DIRECTORY:
-            raise refuse("its directory is over 1 MiB")
+            raise refuse("its directory is over 4 MiB")
         file.seek(directory_offset)
         entries = _read_directory(file.read(directory_size), count)
         _check_layout(file, entries, directory_offset)

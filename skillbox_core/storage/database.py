@@ -6,19 +6,19 @@ import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy
 from sqlalchemy import create_engine, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
-from sqlmodel import Session
+from sqlmodel import Session, SQLModel
 
 from skillbox_core.base.files import make_private
 from skillbox_core.errors import DatabaseError, SettingsError
 from skillbox_core.storage.postgres import connect_bounded
 
-HEAD = "0004"
+HEAD = "0005"
 """The newest migration; a test compares it with the folder."""
 
 VERSION_TABLE = "skillbox_version"
@@ -34,6 +34,8 @@ _ASYNCPG_ONLY = frozenset(
 )
 """Options without a counterpart: they tune asyncpg, and say nothing of where the database is."""
 _HINT = "SKILLBOX_DB_DSN, for example postgresql://user@host/db; an @ in a password is written as %40"
+
+Row = TypeVar("Row", bound=SQLModel)
 
 
 class Database:
@@ -95,6 +97,21 @@ class Database:
         except (SQLAlchemyError, OSError) as error:
             where = f": {self._url.database}" if "unable to open" in (text := _brief(error)) else ""
             raise DatabaseError(f"the database failed: {text}{where}") from error
+
+    def first(self, row: Row, key: Any) -> Row:
+        """The row of a key: this one, or the one that was first; of many at once, one is.
+
+        Raises:
+            DatabaseError: The database can't be reached or failed.
+        """
+        try:
+            with self.session(make=True) as session:
+                session.add(row)
+                session.flush()
+                return row
+        except sqlalchemy.exc.IntegrityError:
+            with self.session() as session:
+                return session.get_one(type(row), key)
 
     def is_missing(self) -> bool:
         """Whether it is an SQLite file that nobody has made yet."""

@@ -11,10 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TypeVar
 
 from sqlalchemy import delete
-from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from skillbox_core.base.names import check_skill, check_tenant
@@ -26,7 +24,7 @@ from skillbox_core.errors import (
     SkillNotFoundError,
     VersionExistsError,
 )
-from skillbox_core.skills.archive import SkillArchive, inspect_archive
+from skillbox_core.skills.archive import MAX_ENTRIES, SkillArchive, inspect_archive
 from skillbox_core.skills.scripts import inspect_new
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket
@@ -36,8 +34,6 @@ from skillbox_core.storage.tables import ResolutionRow, SkillDigestRow, aware, n
 OBJECT = "skill.zip"
 _PUSH_ABANDONED = timedelta(hours=1)
 """How long a version is kept for a push that has begun: it may be uploading, or its process may be dead."""
-
-Row = TypeVar("Row", SkillDigestRow, ResolutionRow)
 
 
 @dataclass(frozen=True)
@@ -53,13 +49,17 @@ class Registry:
 
     Args:
         max_size: Bytes that an archive may have, packed and unpacked.
+        max_entries: Entries that it may have.
     """
 
-    def __init__(self, bucket: Bucket, database: Database, cache: SkillCache, max_size: int) -> None:
+    def __init__(
+        self, bucket: Bucket, database: Database, cache: SkillCache, max_size: int, max_entries: int = MAX_ENTRIES
+    ) -> None:
         self._bucket = bucket
         self._database = database
         self._cache = cache
         self._max_size = max_size
+        self._max_entries = max_entries
 
     @property
     def place(self) -> str:
@@ -74,7 +74,7 @@ class Registry:
             VersionExistsError: The version is there with other contents, or another push of it is under way.
             StorageError: It could not be stored; pushing it again is safe.
         """
-        archive = inspect_new(path, self._max_size)
+        archive = inspect_new(path, self._max_size, self._max_entries)
         manifest = archive.manifest
         key = self._key(tenant, manifest.name, manifest.version)
         stored = self._bucket.size(key) is not None
@@ -135,7 +135,7 @@ class Registry:
         with self._database.session() as session:
             known = session.get(ResolutionRow, key)
         if known is None:
-            known = self._first(
+            known = self._database.first(
                 ResolutionRow(
                     owner=owner,
                     tenant_id=tenant,
@@ -238,7 +238,7 @@ class Registry:
                 self._bucket.get(key, draft)
             except FileNotFoundError as error:
                 raise SkillNotFoundError(f"there is no version {version} of skill {name} in {self.place}") from error
-            archive = inspect_archive(draft, self._max_size)
+            archive = inspect_archive(draft, self._max_size, self._max_entries)
             manifest = archive.manifest
             if (manifest.name, manifest.version) != (name, version):
                 raise ChangedObjectError(
@@ -256,19 +256,8 @@ class Registry:
     def _claim(self, tenant: str, name: str, version: str, digest: str) -> tuple[SkillDigestRow, bool]:
         """The row of a version: this one, or the one that was first; and whether it is this one."""
         row = SkillDigestRow(tenant_id=tenant, skill_name=name, version=version, digest=digest, created_at=now())
-        first = self._first(row, (tenant, name, version))
+        first = self._database.first(row, (tenant, name, version))
         return first, first is row
-
-    def _first(self, row: Row, key: tuple[str, ...]) -> Row:
-        """The row of a key: this one, or the one that was first; of many at once, one is."""
-        try:
-            with self._database.session(make=True) as session:
-                session.add(row)
-                session.flush()
-                return row
-        except IntegrityError:
-            with self._database.session() as session:
-                return session.get_one(type(row), key)
 
     def _forget(self, row: SkillDigestRow) -> None:
         """Frees a version, unless it has got another digest since this row was read."""

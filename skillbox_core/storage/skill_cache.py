@@ -12,7 +12,7 @@ from pathlib import Path
 
 from skillbox_core.base.files import make_private
 from skillbox_core.errors import DiskError, InvalidSkillError
-from skillbox_core.skills.archive import SkillArchive, open_archive
+from skillbox_core.skills.archive import MAX_ENTRIES, SkillArchive, open_archive
 from skillbox_core.storage.objects import publish
 
 logger = logging.getLogger(__name__)
@@ -30,12 +30,14 @@ class SkillCache:
         folder: Made when it is needed.
         max_archive: Bytes that an archive may have, packed and unpacked.
         room: Bytes for all of them. Beyond that, those that were asked for longest ago go.
+        max_entries: Entries that an archive may have.
     """
 
-    def __init__(self, folder: Path, max_archive: int, room: int) -> None:
+    def __init__(self, folder: Path, max_archive: int, room: int, max_entries: int = MAX_ENTRIES) -> None:
         self._folder = folder
         self._max_archive = max_archive
         self._room = room
+        self._max_entries = max_entries
 
     def get(self, digest: str) -> SkillArchive | None:
         """The archive with this digest; None when it is not there, or has become another.
@@ -47,7 +49,7 @@ class SkillCache:
             path = self._place(digest)
             with suppress(OSError):  # a cache that may not be written serves as well
                 os.utime(path)  # first, or it could be removed while it is read
-            archive = open_archive(path, self._max_archive)
+            archive = open_archive(path, self._max_archive, self._max_entries)
             if archive.digest == digest:
                 return archive
         return None
@@ -83,7 +85,7 @@ class SkillCache:
                 self._make_room()
             except OSError as error:  # no run fails for it
                 logger.warning("the cache of skills can't be tidied up: %s", error)
-            return open_archive(place, self._max_archive)
+            return open_archive(place, self._max_archive, self._max_entries)
 
     def _place(self, digest: str) -> Path:
         return self._folder / digest[:2] / f"{digest}.zip"

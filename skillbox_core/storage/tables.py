@@ -92,3 +92,27 @@ class ResolutionRow(SQLModel, table=True):
     asked_version: str = Field(primary_key=True, max_length=64)
     version: str = Field(max_length=64)
     created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+
+
+class InterpreterRow(SQLModel, table=True):
+    """The Python of an image, asked once: an image of one id never changes."""
+
+    __tablename__ = "interpreters"
+
+    image_id: str = Field(primary_key=True, max_length=80)
+    image: str = Field(max_length=255)
+    """The name that it was asked for by; several images may have had it."""
+    interpreter: str = Field(max_length=64)
+    created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+
+
+class TreeRow(SQLModel, table=True):
+    """What the bytes of an environment must be: the first that a lock gave for an interpreter, for ever."""
+
+    __tablename__ = "trees"
+
+    lock_digest: str = Field(primary_key=True, max_length=80)
+    interpreter: str = Field(primary_key=True, max_length=64)
+    digest: str = Field(max_length=80)
+    size: int = Field(sa_column=Column(BigInteger, nullable=False))
+    created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))

@@ -6,12 +6,14 @@ import uuid
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from skillbox_core import Runner, RunOptions, RunRequest
 from skillbox_core.errors import SkillboxError
 from skillbox_core.sandbox.output import parse_output_document, read_output
 from skillbox_core.skills.archive import SkillArchive
+from skillbox_core.skills.package import package
 from tests.hostile import scenarios, tars
 from tests.hostile.cases import LANGS, Case
 from tests.hostile.images import made_image
@@ -34,6 +36,25 @@ LOG_NOTES = 128 * 1024
 def archive(bench: Bench, trial: Trial) -> None:
     """An archive is pushed."""
     _intake(bench, trial, trial.case.spec)
+
+
+def source(bench: Bench, trial: Trial) -> None:
+    """A folder is packaged, as a push of it does first: refused without a trace."""
+    files = bench.filled(trial.case.spec["files"])
+    with TemporaryDirectory(prefix="skillbox-hostile-source-") as temporary:
+        folder = Path(temporary) / "skill"
+        for path, text in {"SKILL.md": "---\nname: a\ndescription: d\n---\n", "main.py": "", **files}.items():
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text(text, "utf-8")
+        installation = bench.runner.installation
+        locker = installation.environments.locker("default", lambda _: None)
+        try:
+            with bench.watched(trial, store_may_change=False, bound=INTAKE_BOUND):
+                package(folder, Path(temporary) / "a.zip", installation.settings.max_skill_size, locker=locker)
+        except SkillboxError as error:
+            trial.refused(error, rightly=True)
+            return
+        trial.expect(False, "it was packaged")
 
 
 def manifest(bench: Bench, trial: Trial) -> None:
@@ -253,5 +274,5 @@ def _repeated(spec: Mapping[str, Any], key: str) -> str:
 
 KINDS: dict[str, Callable[[Bench, Trial], None]] = {
     made.__name__: made
-    for made in (archive, manifest, skill, probe, engine, request, stream, document, scenario, quota)
+    for made in (archive, source, manifest, skill, probe, engine, request, stream, document, scenario, quota)
 }

@@ -85,11 +85,11 @@ def test_there_is_nothing_between_the_entries_and_their_directory(tmp_path: Path
 def test_a_directory_is_limited_however_few_its_entries_are(tmp_path: Path) -> None:
     path = tmp_path / "large.zip"
     with zipfile.ZipFile(path, "w") as archive:
-        for number in range(20):
+        for number in range(80):
             info = zipfile.ZipInfo(str(number))
             info.comment = bytes(60_000)
             archive.writestr(info, b"")
-    with pytest.raises(InvalidSkillError, match="directory is over 1 MiB"):
+    with pytest.raises(InvalidSkillError, match="directory is over 4 MiB"):
         read_index(path, MAX_ENTRIES)
 
 

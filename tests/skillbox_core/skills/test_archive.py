@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from skillbox_core.base.paths import path_problem
 from skillbox_core.errors import InvalidSkillError, SkillboxError
-from skillbox_core.skills.archive import MAX_ENTRIES, SkillArchive, find_entrypoint, inspect_archive
+from skillbox_core.skills.archive import MAX_ENTRIES, MAX_FOLDERS, SkillArchive, find_entrypoint, inspect_archive
 
 MD = "---\nname: a\ndescription: d\n---\nDo it.\n"
 LIMIT = 8 * 2**20
@@ -256,6 +256,15 @@ def test_too_many_entries_are_refused() -> None:
     many: Files = [(f"f{n}", "") for n in range(MAX_ENTRIES - len(GOOD) + 1)]
     assert str(MAX_ENTRIES) in refuse(build([*GOOD, *many]))
     assert len(inspect(build([*GOOD, *many[1:]])).files) == MAX_ENTRIES
+    long: Files = [(f"{'long' * 60}{n}", "") for n in range(MAX_ENTRIES - len(GOOD))]
+    assert len(inspect(build([*GOOD, *long])).files) == MAX_ENTRIES, "its directory is over a limit"
+
+
+def test_folders_without_entries_of_their_own_are_counted() -> None:
+    # The good one has a folder of its own.
+    spread: Files = [(f"d{n}/f", "") for n in range(MAX_FOLDERS)]
+    assert f"{MAX_FOLDERS + 1} folders" in refuse(build([*GOOD, *spread]))
+    assert inspect(build([*GOOD, *spread[1:]]))
 
 
 def test_a_claimed_count_is_refused_before_the_directory_is_read() -> None:

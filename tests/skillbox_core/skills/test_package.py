@@ -12,9 +12,14 @@ from typing import Any
 
 import pytest
 
+from skillbox_core.environments.interpreter import Known
+from skillbox_core.environments.push import locker
 from skillbox_core.errors import InvalidSkillError
+from skillbox_core.models import Interpreter
+from skillbox_core.skills.environment_lock import lock_of
 from skillbox_core.skills.package import package
 from skillbox_core.skills.requirements import checked_packages
+from tests.services.wheels import use_folder, wheel
 
 MAX = 10_000_000
 
@@ -92,52 +97,72 @@ def test_a_name_that_is_not_utf_8_is_refused(skill: Path, tmp_path: Path) -> Non
         package(skill, tmp_path / "s.zip", MAX)
 
 
-def wheel(folder: Path) -> Path:
-    path = folder / "greeter-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("greeter.py", "def greet(): return 'hello'\n")
-        archive.writestr("greeter-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: greeter\nVersion: 1.0\n")
-        archive.writestr(
-            "greeter-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
-        )
-        archive.writestr("greeter-1.0.dist-info/RECORD", "")
-    return path
-
-
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only place where pip of this installation looks."""
-    folder = tmp_path / "index"
-    folder.mkdir()
-    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
-    return folder
+    """The only place where packages of this installation are looked for."""
+    return use_folder(tmp_path / "index", monkeypatch)
 
 
-def test_python_dependencies_are_prepared_in_vendor_from_the_installations_index(
-    skill: Path, tmp_path: Path, index: Path
-) -> None:
-    digest = hashlib.sha256(wheel(index).read_bytes()).hexdigest()
+LOCKER = locker(lambda _: Known(Interpreter("3.11.2", "x86_64", "glibc 2.36")), lambda _: None, lambda _: None)
+
+
+def test_python_packages_are_locked_from_the_installations_index(skill: Path, tmp_path: Path, index: Path) -> None:
+    digest = hashlib.sha256(wheel(index, "greeter").read_bytes()).hexdigest()
     (skill / "requirements.txt").write_text(
         f"# what it needs\ngreeter==1.0 ; python_version >= '3' \\\n    --hash=sha256:{digest}\n    # via nothing\n"
     )
-    archive = package(skill, tmp_path / "s.zip", MAX)
-    assert "vendor/greeter.py" in names(tmp_path / "s.zip")
-    assert names(tmp_path / "s.zip").count("requirements.txt") == 1
-    assert archive.vendored
+    archive = package(skill, tmp_path / "s.zip", MAX, locker=LOCKER)
+    assert names(tmp_path / "s.zip") == ["SKILL.md", "main.py", "requirements.txt", "environment.lock"]
+    lock = lock_of(archive)
+    assert lock is not None
+    assert [pin.exact for pin in lock.pins] == ["greeter==1.0"]
     assert archive.warnings == ()
-    assert not (skill / "vendor").exists(), "the author's folder stays as it is"
+    assert not (skill / "environment.lock").exists(), "the author's folder stays as it is"
+    assert package(skill, tmp_path / "again.zip", MAX, locker=LOCKER).digest == archive.digest
 
 
 def test_what_can_not_be_prepared_is_said(skill: Path, tmp_path: Path, index: Path) -> None:
     (skill / "requirements.txt").write_text("no-such-package-here==1\n")
-    with pytest.raises(InvalidSkillError, match=r"requirements\.txt can't be prepared"):
+    with pytest.raises(InvalidSkillError, match=r"requirements\.txt: the index has no .*no-such-package-here"):
+        package(skill, tmp_path / "s.zip", MAX, locker=LOCKER)
+    with pytest.raises(InvalidSkillError, match=r"requirements\.txt asks for packages, and nothing is here to lock"):
         package(skill, tmp_path / "s.zip", MAX)
     (skill / "requirements.txt").unlink()
     (skill / "package.json").write_text("{")
     with pytest.raises(InvalidSkillError, match=r"package\.json can't be read"):
         package(skill, tmp_path / "s.zip", MAX)
+
+
+def no_locker(*_: object) -> str:
+    raise AssertionError("something was locked")
+
+
+@pytest.mark.parametrize("why", ["environment", "vendor", "node", "instructions", "empty"])
+def test_what_needs_no_environment_gets_none(skill: Path, tmp_path: Path, why: str) -> None:
+    (skill / "requirements.txt").write_text("# nothing\n" if why == "empty" else "greeter\n")
+    (skill / "environment.lock").write_text("a stale one")
+    if why == "environment":
+        (skill / "SKILL.md").write_text("---\nname: s\ndescription: d\nenvironment: none\n---\n")
+    elif why == "vendor":
+        (skill / "vendor").mkdir()
+        (skill / "vendor" / "greeter.py").write_text("")
+    elif why in ("node", "instructions"):
+        (skill / "main.py").unlink()
+        (skill / "SKILL.md").write_text("---\nname: s\ndescription: d\n---\n")
+        if why == "node":
+            (skill / "main.js").write_text("")
+    archive = package(skill, tmp_path / "s.zip", MAX, locker=no_locker)
+    assert "environment.lock" not in names(tmp_path / "s.zip")
+    assert lock_of(archive) is None
+
+
+@pytest.mark.parametrize("prepare", [True, False], ids=["package", "lint"])
+def test_what_is_passed_over_is_warned_of(skill: Path, tmp_path: Path, index: Path, prepare: bool) -> None:
+    wheel(index, "greeter")
+    (skill / "main.py").write_bytes(b"# caf\xe9\n# /// script\n# dependencies = ['greeter']\n# ///\n")
+    (skill / "requirements.txt").write_text("other\n")
+    warnings = package(skill, tmp_path / "s.zip", MAX, prepare=prepare, locker=LOCKER).warnings
+    assert "requirements.txt is passed over: main.py says which packages the skill needs" in warnings
 
 
 @pytest.fixture
@@ -170,20 +195,21 @@ def trap(skill: Path, tmp_path: Path) -> Path:
         ("evil@http://127.0.0.1:1/${{SKILLBOX_S3_SECRET_KEY}}.tar.gz\n", 1),
         ("evil==1.0 --config-settings=a=b\n", 1),
         ("evil==1.0 --hash=md5:00\n", 1),
+        (f"evil==1.0 --hash=sha512:{'0' * 128}\n", 1),
         ("evil; extra == 'a --no-binary evil'\n", 1),
         ("evil==1.0 \\\n  --no-binary evil\n", 1),
         ("evil===${{HOME}}\n", 1),
         ("-r more.txt\n", 1),
     ],
 )
-def test_requirements_that_are_more_than_packages_of_an_index_reach_no_pip(
+def test_requirements_that_are_more_than_packages_of_an_index_reach_no_index(
     skill: Path, tmp_path: Path, trap: Path, lines: str, line: int, prepare: bool
 ) -> None:
     (skill / "requirements.txt").write_text(lines.format(wheels=skill / "wheels"))
     with pytest.raises(
         InvalidSkillError, match=rf"requirements\.txt, line {line}: .* is refused: only `name\[extras\]"
     ):
-        package(skill, tmp_path / "s.zip", MAX, prepare=prepare)
+        package(skill, tmp_path / "s.zip", MAX, prepare=prepare, locker=no_locker)
     assert not trap.exists(), "code of the folder was run"
 
 
@@ -192,8 +218,8 @@ def test_a_source_package_is_not_built_even_from_the_index(
 ) -> None:
     (skill / "wheels" / "evil-1.0.tar.gz").rename(index / "evil-1.0.tar.gz")
     (skill / "requirements.txt").write_text("evil\n")
-    with pytest.raises(InvalidSkillError, match=r"requirements\.txt can't be prepared"):
-        package(skill, tmp_path / "s.zip", MAX)
+    with pytest.raises(InvalidSkillError, match=r"evil==1\.0 has no wheel .* nothing is built"):
+        package(skill, tmp_path / "s.zip", MAX, locker=LOCKER)
     assert not trap.exists()
 
 
@@ -273,9 +299,7 @@ def test_versions_of_a_registry_are_taken() -> None:
     assert set(checked_packages(json.dumps(wanted), json.dumps(lock))) == {"package.json", "package-lock.json"}
 
 
-def test_npm_and_pip_get_no_secret_of_the_installation(
-    skill: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_npm_gets_no_secret_of_the_installation(skill: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     npm = tmp_path / "bin" / "npm"
     npm.parent.mkdir()
     npm.write_text("#!/bin/sh\nmkdir -p node_modules/a\nenv >node_modules/a/env\n")

@@ -649,6 +649,14 @@ def test_a_result_that_is_no_success_raises_on_request(run: Run) -> None:
     assert caught.value.result.status is Status.TIMEOUT
 
 
+def test_a_skill_of_ten_thousand_files_runs(run: Run) -> None:
+    script = (
+        "import json, os\njson.dump(len(os.listdir('/sandbox/scripts/data')), open(os.environ['SANDBOX_OUTPUT'], 'w'))"
+    )
+    result = run(script, files={f"data/{n // 3}/{n}.txt": "x" for n in range(9_990)})
+    assert (result.status, result.output) == (Status.SUCCESS, 3_330)
+
+
 def test_prepared_python_packages_can_be_imported(run: Run) -> None:
     script = "import greeter, json; json.dump(greeter.greet(), open('/sandbox/out/output.json', 'w'))"
     result = run(script, files={"vendor/greeter.py": "def greet(): return 'hello'\n", "requirements.txt": "greeter\n"})

@@ -1,0 +1,120 @@
+"""The environments of one installation: locks for what is pushed, trees for what is run."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from skillbox_core.environments.bytecode import Compiler
+from skillbox_core.environments.interpreter import Known, find_interpreter, remembered
+from skillbox_core.environments.making import make_tree
+from skillbox_core.environments.push import locker
+from skillbox_core.environments.store import EnvironmentStore
+from skillbox_core.errors import ChangedObjectError, ImageNotAllowedError, InputError
+from skillbox_core.models import Tree
+from skillbox_core.sandbox.allowlist import resolve_image, validate_image
+from skillbox_core.sandbox.engine import Engine
+from skillbox_core.sandbox.images import ready_image
+from skillbox_core.settings import Settings
+from skillbox_core.skills.archive import SkillArchive
+from skillbox_core.skills.environment_lock import Lock, lock_of
+from skillbox_core.skills.manifest import Manifest
+from skillbox_core.skills.package import Locker
+from skillbox_core.storage.environment_records import EnvironmentRecords
+from skillbox_core.storage.registry import Registry
+
+Tell = Callable[[str], None]
+
+
+class Environments:
+    """Locks and trees, with the database as the notary of both.
+
+    Args:
+        store: Where trees are.
+        registry: Where stored skills are, with their locks.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        records: EnvironmentRecords,
+        store: EnvironmentStore,
+        registry: Registry,
+    ) -> None:
+        self._settings = settings
+        self._engine = engine
+        self._records = records
+        self.store = store
+        self._registry = registry
+
+    def locker(self, tenant: str, tell: Tell) -> Locker:
+        """What locks the Python packages of a tenant's skills when they are packaged.
+
+        Args:
+            tell: Takes a sentence where an image could not be asked for its Python.
+        """
+        return locker(self._python_of, lambda manifest: self._stored(tenant, manifest), tell)
+
+    def prepare(self, archive: SkillArchive, image: str, tell: Tell = lambda _: None) -> Tree | None:
+        """The tree of a skill's environment, made and stored where it is not there yet.
+
+        Args:
+            archive: The skill.
+            image: The one that will run it, after aliases.
+            tell: Takes a sentence before something that takes time.
+
+        Returns:
+            None for a skill that needs no environment.
+
+        Raises:
+            InvalidSkillError: Its lock does not reach the image's Python, or can't be met.
+            ChangedObjectError: Another tree than before came of the lock.
+            InfrastructureError: Index, engine, store or database failed; calling again is safe.
+        """
+        lock = lock_of(archive)
+        if lock is None or not lock.pins:
+            return None
+        python = find_interpreter(image, self._engine, self._records, self._settings).interpreter
+        known = self._records.tree(lock.digest, python)
+        if known and self.store.has(known.digest):
+            return known
+        tell(f"making the environment of {archive.manifest.name}: {len(lock.pins)} packages for Python {python.text}")
+        with tempfile.TemporaryDirectory(prefix="skillbox-environment-") as folder:
+            tar = Path(folder) / "tree.tar"
+            image_id = ready_image(self._engine, image).id
+            tree = make_tree(
+                lock,
+                python,
+                tar,
+                max_size=self._settings.max_tree_size,
+                max_files=self._settings.max_tree_files,
+                compile=Compiler(self._engine, self._settings, image_id, python),
+            )
+            # Before its row: a row says that the tree was there once.
+            self.store.put(tar, tree.digest)
+        first = self._records.keep_tree(lock.digest, python, tree)
+        if first != tree and not self.store.has(first.digest):
+            raise ChangedObjectError(
+                f"the environment of {archive.manifest.name} was {first.digest}, is gone from the store, and what its "
+                f"lock gives now is {tree.digest}",
+                hint="push a new version of the skill: it is locked anew",
+            )
+        return first
+
+    def _python_of(self, manifest: Manifest) -> Known:
+        image = manifest.image or self._settings.default_images["python"]
+        used = resolve_image(image, self._settings.image_allowlist, self._settings.image_aliases)
+        try:
+            validate_image(image, self._settings.image_allowlist)
+        except ImageNotAllowedError as error:
+            # It may be allowed where the skill will run; here nothing is started of it.
+            return remembered(used, self._records, self._settings, error)
+        return find_interpreter(used, self._engine, self._records, self._settings)
+
+    def _stored(self, tenant: str, manifest: Manifest) -> Lock | None:
+        try:
+            return lock_of(self._registry.load(tenant, manifest.name, manifest.version))
+        except InputError:
+            return None

@@ -1,0 +1,50 @@
+"""Locking at a push: for the Python of the skill's image, and not again where nothing has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from skillbox_core.environments.interpreter import Known
+from skillbox_core.environments.locking import make_lock
+from skillbox_core.errors import InvalidSkillError
+from skillbox_core.models import Interpreter
+from skillbox_core.skills.environment_lock import Lock, read_lock
+from skillbox_core.skills.manifest import Manifest
+from skillbox_core.skills.package import Locker
+from skillbox_core.skills.sources import PythonSource
+
+
+def locker(
+    python_of: Callable[[Manifest], Known],
+    stored: Callable[[Manifest], Lock | None],
+    tell: Callable[[str], None],
+    make: Callable[[PythonSource, Interpreter], Lock] = make_lock,
+) -> Locker:
+    """What `package` calls for a skill that asks for Python packages.
+
+    Args:
+        python_of: The Python of the skill's image.
+        stored: The lock of the version that is stored already, if there is one: a push of the same is the same.
+        tell: Takes a sentence about the Python, where it was not asked of the image.
+        make: Locks anew.
+    """
+
+    def lock(manifest: Manifest, source: PythonSource, beside: str | None) -> str:
+        before = [found for found in (stored(manifest), _beside(beside)) if found is not None]
+        same = [found for found in before if (found.path, found.asked) == (source.path, source.digest)]
+        if not same:
+            known = python_of(manifest)
+            if known.note:
+                tell(known.note)
+            return make(source, known.interpreter).text
+        return same[0].text
+
+    return lock
+
+
+def _beside(text: str | None) -> Lock | None:
+    """The lock that the author keeps in the folder; one that is none is as good as not there."""
+    try:
+        return read_lock(text) if text is not None else None
+    except InvalidSkillError:
+        return None

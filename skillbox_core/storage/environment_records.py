@@ -1,0 +1,54 @@
+"""What the database knows of environments: the Pythons of images, and which tree a lock gave. Rows are written once."""
+
+from __future__ import annotations
+
+from sqlmodel import col, select
+
+from skillbox_core.models import Interpreter, Tree
+from skillbox_core.storage.database import Database
+from skillbox_core.storage.tables import InterpreterRow, TreeRow, now
+
+
+class EnvironmentRecords:
+    """Reads and writes them. Of two that write one row at once, the first is kept and both get it."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def interpreter(self, image_id: str) -> Interpreter | None:
+        """The Python of an image; None for one that was never asked."""
+        with self._database.session() as session:
+            row = session.get(InterpreterRow, image_id)
+        return Interpreter.parse(row.interpreter) if row else None
+
+    def last_interpreter(self, image: str) -> Interpreter | None:
+        """The Python of the image that was last asked under a name; None where there is none."""
+        query = select(InterpreterRow).where(InterpreterRow.image == image)
+        with self._database.session() as session:
+            row = session.exec(query.order_by(col(InterpreterRow.created_at).desc())).first()
+        return Interpreter.parse(row.interpreter) if row else None
+
+    def keep_interpreter(self, image_id: str, image: str, interpreter: Interpreter) -> None:
+        """Keeps an image's answer; where there is no database yet, none is made for that."""
+        if self._database.is_missing():
+            return
+        row = InterpreterRow(image_id=image_id, image=image, interpreter=interpreter.text, created_at=now())
+        self._database.first(row, image_id)
+
+    def tree(self, lock_digest: str, interpreter: Interpreter) -> Tree | None:
+        """The tree that a lock gave for an interpreter; None where there was none yet."""
+        with self._database.session() as session:
+            row = session.get(TreeRow, (lock_digest, interpreter.text))
+        return Tree(row.digest, row.size) if row else None
+
+    def keep_tree(self, lock_digest: str, interpreter: Interpreter, tree: Tree) -> Tree:
+        """Keeps a tree as the one of a lock, and returns it; or the one that was first."""
+        row = TreeRow(
+            lock_digest=lock_digest,
+            interpreter=interpreter.text,
+            digest=tree.digest,
+            size=tree.size,
+            created_at=now(),
+        )
+        first = self._database.first(row, (lock_digest, interpreter.text))
+        return Tree(first.digest, first.size)

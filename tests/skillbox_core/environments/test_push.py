@@ -1,0 +1,53 @@
+"""A push locks for the Python of the skill's image, and not again where nothing has changed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from skillbox_core.environments.interpreter import Known
+from skillbox_core.environments.push import locker
+from skillbox_core.models import Interpreter
+from skillbox_core.skills.environment_lock import Lock, Pin
+from skillbox_core.skills.manifest import Manifest
+from skillbox_core.skills.sources import PythonSource
+
+PYTHON = Interpreter("3.11.2", "x86_64", "glibc 2.36")
+SOURCE = PythonSource("requirements.txt", ("six",))
+OLD = Lock(SOURCE.path, SOURCE.digest, PYTHON.text, True, (Pin("six", "1", "", ("a" * 64,)),))
+NEW = replace(OLD, pins=(Pin("six", "2", "", ("b" * 64,)),))
+MANIFEST = Manifest("s", "1.0.0", "d")
+
+
+@pytest.mark.parametrize(
+    ("stored", "beside", "source", "gives"),
+    [
+        (None, None, SOURCE, NEW),
+        (OLD, None, SOURCE, OLD),
+        (None, OLD.text, SOURCE, OLD),
+        (OLD, NEW.text, SOURCE, OLD),
+        (OLD, OLD.text, replace(SOURCE, requirements=("six>1",)), NEW),
+        (OLD, None, replace(SOURCE, path="scripts/requirements.txt"), NEW),
+        (None, "no lock", SOURCE, NEW),
+    ],
+)
+def test_an_unchanged_source_is_not_locked_again(
+    stored: Lock | None, beside: str | None, source: PythonSource, gives: Lock
+) -> None:
+    asked: list[str] = []
+
+    def python_of(manifest: Manifest) -> Known:
+        asked.append(manifest.name)
+        return Known(PYTHON)
+
+    lock = locker(python_of, lambda _: stored, lambda _: None, lambda *_: NEW)
+    assert lock(MANIFEST, source, beside) == gives.text
+    assert asked == (["s"] if gives is NEW else []), "the image was asked for nothing"
+
+
+def test_a_python_that_was_not_asked_of_the_image_is_told() -> None:
+    said: list[str] = []
+    lock = locker(lambda _: Known(PYTHON, "by the settings"), lambda _: None, said.append, lambda *_: NEW)
+    lock(MANIFEST, SOURCE, None)
+    assert said == ["by the settings"]
