@@ -165,6 +165,7 @@ class Compiler:
                     image_id=self._image_id,
                     instance=self._settings.instance,
                     runtime=self._settings.runtime,
+                    users=self._settings.sandbox_users,
                     folder=Path(folder),
                     timeout=_TIMEOUT,
                     memory=min(_MEMORY, parse_memory_limit(self._settings.max_memory)),

@@ -84,6 +84,7 @@ def ask_in_sandbox(engine: Engine, settings: Settings) -> Ask:
                     image_id=image.id,
                     instance=settings.instance,
                     runtime=settings.runtime,
+                    users=settings.sandbox_users,
                     folder=Path(folder),
                     memory=MEMORY,
                 )

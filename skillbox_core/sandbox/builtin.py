@@ -14,7 +14,7 @@ from skillbox_core.models import Ending, Output
 from skillbox_core.sandbox import container, follow
 from skillbox_core.sandbox.delivery import SCRIPTS, START, TarPlan
 from skillbox_core.sandbox.engine import Engine
-from skillbox_core.sandbox.policy import MIN_MEMORY, SANDBOX, container_config
+from skillbox_core.sandbox.policy import MIN_MEMORY, SANDBOX, container_config, user_id
 
 _PARKED = 60
 _LOG = 4096
@@ -51,9 +51,11 @@ def run_script(
     engine: Engine,
     plan: TarPlan,
     *,
+    token: str = "",
     image_id: str,
     instance: str,
     runtime: str,
+    users: range,
     folder: Path,
     timeout: float = 20.0,
     memory: int = MIN_MEMORY,
@@ -64,6 +66,8 @@ def run_script(
 
     Args:
         plan: By `plan_script`.
+        token: 32 hexadecimal digits that its container is named by; by default new ones.
+        users: Ids that the installation's sandboxes may have.
         folder: A temporary folder; the script's files, if it leaves any, are in `out.tar.gz` there.
         timeout: Seconds.
         memory, scratch: Bytes.
@@ -73,7 +77,7 @@ def run_script(
         NoAnswerError: The script did not end well, or left nothing.
         OutputError: What it left can't be accepted.
     """
-    token = uuid.uuid4().hex
+    token = token or uuid.uuid4().hex
     connections = container.Connections()
     name = container.container_name(token, 1)
     labels = {
@@ -82,7 +86,13 @@ def run_script(
         container.LABEL_DEADLINE: f"{time.time() + timeout + container.DELIVERY_TIMEOUT:.0f}",
     }
     config = container_config(
-        image_id=image_id, memory=memory, scratch=scratch, cpu_quota=100_000, labels=labels, runtime=runtime
+        user=user_id(name, users),
+        image_id=image_id,
+        memory=memory,
+        scratch=scratch,
+        cpu_quota=100_000,
+        labels=labels,
+        runtime=runtime,
     )
     try:
         sandbox = container.launch(

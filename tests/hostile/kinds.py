@@ -17,6 +17,7 @@ from skillbox_core.skills.package import package
 from tests.hostile import scenarios, tars
 from tests.hostile.cases import LANGS, Case
 from tests.hostile.images import made_image
+from tests.hostile.neighbours import quota
 from tests.hostile.skips import Skipped
 from tests.hostile.trial import Trial
 
@@ -273,5 +274,5 @@ def _repeated(spec: Mapping[str, Any], key: str) -> str:
 
 KINDS: dict[str, Callable[[Bench, Trial], None]] = {
     made.__name__: made
-    for made in (archive, source, manifest, skill, probe, engine, request, stream, document, scenario)
+    for made in (archive, source, manifest, skill, probe, engine, request, stream, document, scenario, quota)
 }

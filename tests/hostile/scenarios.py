@@ -30,7 +30,8 @@ class Meddler:
 
     Args:
         deed: remove, kill, stop, pause, rename, cancel, or None for nothing. "an hour ahead" and "an hour back" are
-            done to the worker's clock instead; only to what this process sees of it, since the machine has one.
+            done to the worker's clock instead; only to what this process sees of it, since the machine has one. "read
+            slowly" is done at each line.
     """
 
     CLOCKS: ClassVar = {"an hour ahead": 3600.0, "an hour back": -3600.0}
@@ -47,6 +48,9 @@ class Meddler:
         self._undo.close()
 
     def __call__(self, _stream: str, _line: str) -> None:
+        if self._deed == "read slowly":
+            time.sleep(0.005)
+            return
         deed, self._deed = self._deed, None
         if deed == "cancel":
             self.cancel.cancel()
