@@ -215,6 +215,7 @@ class Steps:
             spool.output_archive(self._installation.spool, execution),
             scratch=skill.scratch,
             max_document=self._settings.max_output_size,
+            redact=self._redactor.text,
         )
         if skill.output_schema is not None and output.document is not None:
             breach = find_breach(skill.output_schema, output.document)
@@ -236,7 +237,8 @@ class Steps:
             detail=redact(verdict.diagnosis.detail),
             resolution=redact(verdict.diagnosis.resolution),
         )
-        verdict = replace(verdict, error=error, logs=redact(verdict.logs), diagnosis=diagnosis)
+        skipped = tuple((redact(path), redact(why)) for path, why in verdict.skipped)
+        verdict = replace(verdict, error=error, logs=redact(verdict.logs), diagnosis=diagnosis, skipped=skipped)
         harvestable = taken_over = False
         try:
             result = self._installation.executions.close(execution, verdict)
