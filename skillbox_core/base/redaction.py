@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from skillbox_core.base.escapes import forms
 
@@ -24,6 +25,8 @@ MANY_LINES = 1_000
 FEW = 1_000
 """Beginnings of values up to which one pattern finds them all; beyond, each position is looked at."""
 MASK = b"***"
+MANY_CUTS = 100
+_CUT = re.compile(rb"\.{3}")
 
 
 class Redactor:
@@ -61,6 +64,21 @@ class Redactor:
         if not self._needles:
             return text
         return self.data(text.encode("utf-8", errors="surrogatepass")).decode("utf-8", errors="surrogatepass")
+
+    def message(self, text: str) -> str:
+        """As `text`, for an error or the like, which may quote something and cut it: the beginning of a value goes too.
+
+        Only where it stands before three dots. Of a long text only so many are looked at, since each costs.
+        """
+        if not self._needles:
+            return text
+        data = self.text(text).encode("utf-8", errors="surrogatepass")
+        found = []
+        for cut in islice(_CUT.finditer(data), MANY_CUTS):
+            begins = self._open_end(data[: cut.start()])
+            if cut.start() - begins >= MIN_LENGTH:
+                found.append((begins, cut.start()))
+        return _masked(data, found).decode("utf-8", errors="surrogatepass")
 
     def data(self, data: bytes) -> bytes:
         """As `text`, for UTF-8 bytes that are whole."""

@@ -229,7 +229,7 @@ class Steps:
 
     def cleanup(self, execution: Execution, verdict: Verdict) -> RunResult:
         """Closes the record, then removes the container: in this order a crash between them runs nothing twice."""
-        redact = self._redactor.text
+        redact = self._redactor.message
         error = redact(verdict.error) if verdict.error else None
         diagnosis = verdict.diagnosis and replace(
             verdict.diagnosis,
@@ -238,7 +238,9 @@ class Steps:
             resolution=redact(verdict.diagnosis.resolution),
         )
         skipped = tuple((redact(path), redact(why)) for path, why in verdict.skipped)
-        verdict = replace(verdict, error=error, logs=redact(verdict.logs), diagnosis=diagnosis, skipped=skipped)
+        verdict = replace(
+            verdict, error=error, logs=self._redactor.text(verdict.logs), diagnosis=diagnosis, skipped=skipped
+        )
         harvestable = taken_over = False
         try:
             result = self._installation.executions.close(execution, verdict)
