@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from skillbox_core.base.engine_address import engine_url
 from skillbox_core.base.home import check_home, find_home, load_env_file
 from skillbox_core.base.names import split_digest
-from skillbox_core.base.quantities import parse_cpu_limit, parse_duration, parse_memory_limit
+from skillbox_core.base.quantities import parse_cpu_limit, parse_duration, parse_memory_limit, parse_user_ids
 from skillbox_core.errors import InvalidRequestError, SettingsError
 
 DEFAULT_IMAGES = {"python": "python:3.12-slim", "node": "node:20-slim", "bash": "bash:5"}
@@ -64,6 +64,9 @@ class Settings(BaseSettings):
     """Engine address; empty means DOCKER_HOST, else Docker's context, else the local socket."""
     runtime: str = Field(default="", pattern=r"^([A-Za-z0-9][A-Za-z0-9._-]*)?$")
     """OCI runtime for sandboxes, such as runsc or kata; empty means the engine's default."""
+    user_ids: str = "2146435072-2147483647"
+    """Users as whom sandboxes run, each as one of its own: `FIRST-LAST`. By default the highest 2**20 that engines
+    take, which no user of a host is given (systemd, "Users, Groups, UIDs and GIDs on systemd Systems": unused)."""
     instance: str = Field(default="default", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")
     """Names this installation on an engine that several share; each cleans up only after itself."""
     image_allowlist: Annotated[tuple[str, ...], NoDecode] = DEFAULT_ALLOWLIST
@@ -145,6 +148,7 @@ class Settings(BaseSettings):
                 if parse(default, names[0]) > parse(maximum, names[1]):
                     raise ValueError(f"{names[0]} {default} is above {names[1]} {maximum}")
             parse_duration(self.collect_ttl, "SKILLBOX_COLLECT_TTL")
+            parse_user_ids(self.user_ids, "SKILLBOX_USER_IDS")
         except InvalidRequestError as error:
             raise ValueError(str(error)) from None
         if self.s3_endpoint and not (self.s3_access_key and self.s3_secret_key):
@@ -155,6 +159,11 @@ class Settings(BaseSettings):
     def database(self) -> str | Path:
         """Where the records are: an SQLAlchemy URL, or the SQLite file in the home folder."""
         return self.db_dsn or self.home / "skillbox.db"
+
+    @property
+    def sandbox_users(self) -> range:
+        """The ids that sandboxes may have."""
+        return parse_user_ids(self.user_ids)
 
     @property
     def engine_url(self) -> str:

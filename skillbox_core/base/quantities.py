@@ -34,6 +34,9 @@ _MAX_DURATION_S = Decimal(_INT64_MAX) / 1_000_000_000
 _CPU = re.compile(r"(?=[.0-9])[0-9]{0,9}(?:\.[0-9]{0,9})?\Z", re.ASCII)
 _MEMORY = re.compile(r"([0-9]{1,20})(Ki|Mi|Gi)?\Z", re.ASCII)
 _DURATION_PART = re.compile(r"([0-9]{0,20}(?:\.[0-9]{0,20})?)(ns|us|µs|μs|ms|s|m|h)", re.ASCII)
+_USER_IDS = re.compile(r"([1-9][0-9]{0,9})-([1-9][0-9]{0,9})\Z", re.ASCII)
+_LAST_USER = 2**31 - 1
+"""Engines take no id above it."""
 _MAX_TEXT = 64
 
 
@@ -121,6 +124,20 @@ def parse_memory_limit(value: str, field: str = "memory") -> int:
     if not 0 < size <= _INT64_MAX:
         raise _refused(field, value, rule, memory_meant, parse_memory_limit)
     return size
+
+
+def parse_user_ids(value: str, field: str = "user_ids") -> range:
+    """The numbers of users in `FIRST-LAST`, both included; root is never among them.
+
+    Raises:
+        InvalidRequestError: Another form, or above what engines take.
+    """
+    match = _USER_IDS.match(value.strip())
+    ids = range(int(match[1]), int(match[2]) + 1) if match else range(0)
+    if not ids or ids[-1] > _LAST_USER:
+        rule = f"two numbers of users, FIRST-LAST, from 1 to {_LAST_USER}, for example 100000-165535"
+        raise InvalidRequestError(f"{field} {value[:_MAX_TEXT]!a} is not valid: {rule}")
+    return ids
 
 
 def parse_duration(value: str, field: str = "timeout") -> float:

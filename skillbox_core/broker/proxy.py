@@ -103,6 +103,7 @@ class _Handler(BaseHTTPRequestHandler):
     # What comes behind the head of an upgraded request belongs to the engine, so nothing may be read ahead.
     rbufsize = 0
     timeout = REQUEST_TIMEOUT
+    raw_requestline: bytes
 
     def do_GET(self) -> None:
         self._serve()
@@ -128,6 +129,14 @@ class _Handler(BaseHTTPRequestHandler):
             self.connection.settimeout(None)
             query = f"?{urlencode(call.query)}" if call.query else ""
             self._pass_on(call, f"{call.version}{quote(path, safe='/:')}{query}")
+
+    def parse_request(self) -> bool:
+        """Answers also what the base class takes for a blank line: of Latin-1, more is blank than HTTP's line end."""
+        if self.raw_requestline.strip(b"\r\n") and not self.raw_requestline.decode("latin-1").strip():
+            self.command = None  # type: ignore[assignment]
+            self.send_error(400)
+            return False
+        return super().parse_request()
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:  # noqa: ARG002
         """What the base class can't read, or knows no method for."""
@@ -175,6 +184,8 @@ class _Handler(BaseHTTPRequestHandler):
         found = server.engine.inspect(container)
         if not is_ours(found["Config"].get("Labels"), server.settings.instance):
             raise RefusedError("a call about another installation's container")
+        if call.user and call.user != found["Config"]["User"]:
+            raise RefusedError(f"an exec as {call.user} in a sandbox of another user")
         return call.exec or str(found["Id"])
 
     def _container_of(self, exec_id: str) -> str:

@@ -18,10 +18,10 @@ from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_INSTANCE, con
 from skillbox_core.sandbox.policy import (
     MANAGED_BY,
     SANDBOX,
-    USER,
     collect_command,
     container_config,
     memory_ceiling,
+    user_id,
 )
 from skillbox_core.settings import Settings
 
@@ -43,6 +43,7 @@ class Call:
         container: Name or id of a container that must be one of this installation's.
         exec: Id of an exec whose container must be.
         image: An image id that must be an allowed image's.
+        user: `UID:GID` as whom a container must run.
         upgrades: The connection becomes a raw stream both ways.
     """
 
@@ -54,6 +55,7 @@ class Call:
     container: str = ""
     exec: str = ""
     image: str = ""
+    user: str = ""
     upgrades: bool = False
 
     @property
@@ -90,7 +92,8 @@ _ROUTES: tuple[tuple[str, str, Mapping[str, re.Pattern[str]]], ...] = (
     ("POST", r"/exec/(?P<exec>[0-9a-f]{64})/start", {}),
 )  # fmt: skip
 
-_COLLECT = {"Cmd": collect_command(), "User": USER, "AttachStdout": True, "AttachStderr": True}
+_COLLECT = {"Cmd": collect_command(), "AttachStdout": True, "AttachStderr": True}
+_USER = re.compile(r"([1-9][0-9]{0,9}):\1\Z", re.ASCII)
 _EXEC_START = {"Detach": False, "Tty": False}
 
 
@@ -128,7 +131,7 @@ def _call(call: Call, named: Mapping[str, str], body: bytes, settings: Settings,
     if path == "/images/create":
         tag = call.query.get("tag", "")
         _allowed(f"{call.query.get('fromImage', '')}{'@' if tag.startswith('sha256:') else ':'}{tag}", images)
-    query, sent, image = call.query, None, ""
+    query, sent, image, user = call.query, None, "", ""
     if path == "/containers/json":
         query = {**query, "filters": _filters(query.get("filters", "{}"), settings.instance)}
     elif path == "/containers/create":
@@ -136,6 +139,7 @@ def _call(call: Call, named: Mapping[str, str], body: bytes, settings: Settings,
         image = check_create(query.get("name", ""), sent, settings)
     elif path == "/containers/{}/exec":
         sent = _exec(_json(body))
+        user = sent["User"]
     elif path.endswith("/start") and named.get("exec"):
         if _json(body) != _EXEC_START:
             raise RefusedError("an exec is started attached and without a terminal")
@@ -144,7 +148,7 @@ def _call(call: Call, named: Mapping[str, str], body: bytes, settings: Settings,
         raise RefusedError(f"{call.method} {call.path!a} has no body")
     return Call(
         call.method, call.version, path, query, sent, container, named.get("exec", ""),
-        image, upgrades=path == "/containers/{}/attach",
+        image, user, upgrades=path == "/containers/{}/attach",
     )  # fmt: skip
 
 
@@ -187,12 +191,12 @@ def _ours(instance: str) -> dict[str, str]:
 
 
 def _exec(body: Any) -> dict[str, Any]:
-    if (
-        not isinstance(body, dict)
-        or {key: value for key, value in body.items() if value and key != "Container"} != _COLLECT
-    ):
-        raise RefusedError("any exec but the one that collects the output as nobody")
-    return dict(_COLLECT)
+    asked = {k: v for k, v in body.items() if v and k != "Container"} if isinstance(body, dict) else {}
+    user = asked.pop("User", None)
+    # As whom the container itself runs is told once the engine has been asked about it.
+    if asked != _COLLECT or not isinstance(user, str) or not _USER.match(user):
+        raise RefusedError("any exec but the one that collects the output as the sandbox's own user")
+    return {**_COLLECT, "User": user}
 
 
 def check_create(name: str, body: Any, settings: Settings) -> str:
@@ -213,7 +217,10 @@ def check_create(name: str, body: Any, settings: Settings) -> str:
         raise RefusedError("a container without what every sandbox has") from None
     if not all(type(number) is int for number in (memory, cpu)) or not isinstance(image, str):
         raise RefusedError("a container whose limits are no numbers")
+    # Whose it is follows from its name.
+    _check_name(name, labels.get(LABEL_EXECUTION, ""))
     wanted = container_config(
+        user=user_id(name, settings.sandbox_users),
         image_id=image,
         memory=memory,
         scratch=scratch,
@@ -222,7 +229,9 @@ def check_create(name: str, body: Any, settings: Settings) -> str:
         runtime=settings.runtime,
     )
     if (different := next(_differing(wanted, body), None)) is not None:
-        raise RefusedError(f"a container whose {different} is not as the policy has it (are both of one release?)")
+        raise RefusedError(
+            f"a container whose {different} is not as the policy has it (is the release the same, and USER_IDS?)"
+        )
     if not re.match(r"sha256:[0-9a-f]{64}\Z", image):
         raise RefusedError("an image by another name than its id")
     for field_, value, most in (
@@ -232,20 +241,23 @@ def check_create(name: str, body: Any, settings: Settings) -> str:
     ):
         if not 0 < value <= most:
             raise RefusedError(f"a container with more {field_} than SKILLBOX_MAX_{field_.upper()}")
-    _check_labels(name, labels, settings.instance)
+    _check_labels(labels, settings.instance)
     return image
 
 
-def _check_labels(name: str, labels: Mapping[str, Any], instance: str) -> None:
+def _check_name(name: str, execution: Any) -> None:
+    attempt = name.rpartition("-")[2]
+    named = isinstance(execution, str) and _EXECUTION.match(execution) and _NUMBER.match(attempt)
+    if not named or name != container_name(execution, int(attempt)):
+        raise RefusedError("a container that is not named after its execution")
+
+
+def _check_labels(labels: Mapping[str, Any], instance: str) -> None:
     for key, value in labels.items():
         if not (key == "managed-by" or key.startswith("skillbox.")) or not isinstance(value, str) or len(value) > 512:
             raise RefusedError(f"a container with the label {key!a}")
     if not is_ours(labels, instance):
         raise RefusedError("a container of another installation")
-    execution = labels.get(LABEL_EXECUTION, "")
-    attempt = name.rpartition("-")[2]
-    if not (_EXECUTION.match(execution) and _NUMBER.match(attempt) and name == container_name(execution, int(attempt))):
-        raise RefusedError("a container that is not named after its execution")
 
 
 def _differing(wanted: Any, given: Any, path: str = "") -> Iterator[str]:

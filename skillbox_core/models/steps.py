@@ -104,10 +104,15 @@ class LoadedSkill:
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A container in which the skill has started."""
+    """A container in which the skill has started.
+
+    Attributes:
+        user: `UID:GID` as whom it runs; nobody else, root neither, can read its files.
+    """
 
     container_id: str
     name: str
+    user: str
 
 
 class Ending(StrEnum):

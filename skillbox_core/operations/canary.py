@@ -15,7 +15,7 @@ from skillbox_core.models import Ending
 from skillbox_core.sandbox import container, follow
 from skillbox_core.sandbox.delivery import plan_delivery, start_script
 from skillbox_core.sandbox.images import ready_image
-from skillbox_core.sandbox.policy import MIN_MEMORY, SANDBOX, UID, container_config
+from skillbox_core.sandbox.policy import MIN_MEMORY, SANDBOX, container_config, user_id
 from skillbox_core.skills.archive import open_archive
 
 _SKILL_MD = "---\nname: canary\ndescription: Looks for the sandbox's walls.\nlang: bash\n---\n"
@@ -35,7 +35,7 @@ interfaces() {{ for i in /sys/class/net/*; do [ "${{i##*/}}" = lo ] || return 1;
 no_route() {{ n=0; while read -r _; do n=$((n+1)); done </proc/net/route; [ $n -le 1 ]; }}
 {{
 printf '{{'; comma=''
-holds "runs as {UID}" [ "$(status Uid)" = {UID} ]
+holds "runs as its own user" [ "$(status Uid)" = "$CANARY_USER" ]
 holds "no capabilities" [ "$(status CapEff)" = 0000000000000000 ]
 holds "no capabilities to gain" [ "$(status CapBnd)" = 0000000000000000 ]
 holds "no new privileges" [ "$(status NoNewPrivs)" = 1 ]
@@ -69,15 +69,17 @@ def probe(installation: Installation, image: str, folder: Path) -> dict[str, boo
         archive.writestr("SKILL.md", _SKILL_MD)
         archive.writestr("main.sh", _SCRIPT)
     engine, scratch, timeout = installation.engine, 1024**2, 20.0
-    start = start_script("bash", "main.sh", {}).replace(b"exec bash ", b"exec sh ")
-    connections = container.Connections()
     name = container.container_name(token, 1)
+    user = user_id(name, installation.settings.sandbox_users)
+    start = start_script("bash", "main.sh", {"CANARY_USER": str(user)}).replace(b"exec bash ", b"exec sh ")
+    connections = container.Connections()
     labels = {
         container.LABEL_EXECUTION: token,
         container.LABEL_INSTANCE: installation.settings.instance,
         container.LABEL_DEADLINE: f"{time.time() + timeout + container.DELIVERY_TIMEOUT:.0f}",
     }
     config = container_config(
+        user=user,
         image_id=ready_image(engine, image).id,
         memory=MIN_MEMORY,
         scratch=scratch,

@@ -191,7 +191,7 @@ def _engine_parts(installation: Installation) -> Iterator[Check]:
         return
     versions = {"python": platform.python_version(), **components(version, info)}
     yield advisories_check(versions, _advisories(versions))
-    yield from engine_checks(version, info, installation.settings.runtime)
+    yield from engine_checks(version, info, installation.settings.runtime, installation.settings.sandbox_users)
 
 
 def _image(installation: Installation, asked: str) -> Check:

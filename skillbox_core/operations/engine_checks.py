@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from skillbox_core.operations.advisories import Advisory
+from skillbox_core.sandbox.policy import MAPPED_USERS, maps_users
 
 Level = Literal["OK", "WARN", "FAIL"]
 
@@ -26,17 +27,18 @@ class Check:
     advice: str = ""
 
 
-def engine_checks(version: Mapping[str, Any], info: Mapping[str, Any], runtime: str) -> Iterator[Check]:
+def engine_checks(version: Mapping[str, Any], info: Mapping[str, Any], runtime: str, users: range) -> Iterator[Check]:
     """What the engine's `version` and `info` answers mean for sandboxes.
 
     Args:
         runtime: The OCI runtime that the installation asks for; empty for the engine's default.
+        users: Ids that its sandboxes may have.
     """
     yield _api(version)
     yield _seccomp(info)
     yield _limits(info)
     yield _runtime(info, runtime)
-    yield _users(info)
+    yield _users(info, users)
     yield Check(
         "cgroups", "OK", f"version {info.get('CgroupVersion') or '?'}, driver {info.get('CgroupDriver') or '?'}"
     )
@@ -141,13 +143,17 @@ def _runtime(info: Mapping[str, Any], runtime: str) -> Check:
     return Check("runtime", "OK", f"{runtime}, as SKILLBOX_RUNTIME asks")
 
 
-def _users(info: Mapping[str, Any]) -> Check:
-    names = {option.partition(",")[0] for option in _options(info)}
-    if "name=rootless" in names:
-        return Check("users", "OK", "the engine runs rootless: its root is not the host's")
-    if "name=userns" in names:
-        return Check("users", "OK", "user namespaces are on: a sandbox's users are nobody on the host")
-    return Check("users", "OK", "neither user namespaces nor rootless: a sandbox's user 65534 is the host's 65534")
+def _users(info: Mapping[str, Any], users: range) -> Check:
+    ids = f"{users[0]}-{users[-1]}"
+    if not maps_users(info):
+        return Check("users", "OK", f"each sandbox is a user of its own, one of the host's {ids}")
+    how = "runs rootless" if "name=rootless" in _options(info) else "has user namespaces"
+    if users[-1] > 65535:
+        found = f"the engine {how}, which usually map 65,536 users; those of sandboxes are {ids} (SKILLBOX_USER_IDS)"
+        return Check("users", "WARN", found, f"set SKILLBOX_USER_IDS={MAPPED_USERS}, or what /etc/subuid has room for")
+    # The kernel counts these against whoever made the user namespace too (fs/notify, kernel/signal.c: ucounts).
+    found = f"the engine {how}: sandboxes are nobody on the host; watchers of files and queued signals they share"
+    return Check("users", "OK", found)
 
 
 def _modules(info: Mapping[str, Any]) -> Check:

@@ -12,11 +12,12 @@ from skillbox_core.base.files import make_private, unwritable
 from skillbox_core.base.home import HOME_FOLDER, HOME_VARIABLE, find_home, load_env_file
 from skillbox_core.errors import InvalidRequestError, SkillboxError
 from skillbox_core.operations.engine_checks import Check, Level
-from skillbox_core.operations.engine_search import candidates, search
+from skillbox_core.operations.engine_search import Tried, candidates, search
 from skillbox_core.operations.host_system import System, engine_advice
 from skillbox_core.sandbox.allowlist import resolve_image
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.images import local_image, ready_image
+from skillbox_core.sandbox.policy import MAPPED_USERS, maps_users
 from skillbox_core.settings import Settings, make_settings
 
 _PULLED = "SKILLBOX_IMAGE_ALIASES=ASKED=YOURS names one that is there (`docker images`); then `skillbox setup` again"
@@ -40,7 +41,7 @@ def set_up(home: Path, system: System) -> Iterator[Check]:
     known = env_file.read(file)
     tried = search(candidates(os.environ, Path.home(), os.getuid(), known.get("SKILLBOX_DOCKER_HOST", "")))
     found = next((each for each in tried if not each.problem), None)
-    _write(home, file, known, found.url if found else "")
+    _write(home, file, known, found)
     yield Check("installation", "OK", f"{file} written")
     for each in tried:
         if each.problem:
@@ -64,11 +65,15 @@ def _unset(name: str) -> str:
     return f"start it, or `unset {name}`, then {again}" if name.isupper() else f"start it, then {again}"
 
 
-def _write(home: Path, file: Path, known: dict[str, str], url: str) -> None:
+def _write(home: Path, file: Path, known: dict[str, str], found: Tried | None) -> None:
+    url = found.url if found else ""
     instance = f"local-{hashlib.sha256(os.fsencode(home)).hexdigest()[:8]}"
     values = {HOME_VARIABLE: str(home), "SKILLBOX_DOCKER_HOST": url}
     # Installations that share an engine clean up after themselves only, if each has a name of its own.
-    for name, usual in (("SKILLBOX_INSTANCE", instance), ("SKILLBOX_IMAGE_ALIASES", "")):
+    users = MAPPED_USERS if found and maps_users(Engine(url).info()) else ""
+    for name, usual in (
+        ("SKILLBOX_INSTANCE", instance), ("SKILLBOX_IMAGE_ALIASES", ""), ("SKILLBOX_USER_IDS", users)
+    ):  # fmt: skip
         values[name] = os.environ.get(name) or known.get(name) or usual
     if not url and "SKILLBOX_DOCKER_HOST" in known:
         values["SKILLBOX_DOCKER_HOST"] = known["SKILLBOX_DOCKER_HOST"]

@@ -95,6 +95,8 @@ def last_lines(text: str) -> str:
 
 def _exit(outcome: Outcome) -> str:
     """How the skill's process ended: by an error that says what it is, else with what it said last."""
+    if outcome.detail:
+        return f"the skill broke its own sandbox: {outcome.detail}"
     code = outcome.usage.exit_code
     ended = f"exit code {'unknown' if code is None else code}{_signal(code)}"
     if error := stderr.error_line(outcome.stderr):

@@ -37,7 +37,7 @@ from skillbox_core.sandbox.engine_errors import ContainerGoneError
 from skillbox_core.sandbox.environment import check_env, skill_environment
 from skillbox_core.sandbox.images import described, ready_image
 from skillbox_core.sandbox.logs import OnLog
-from skillbox_core.sandbox.policy import container_config, memory_ceiling
+from skillbox_core.sandbox.policy import container_config, memory_ceiling, user_id
 from skillbox_core.skills.archive import VENDOR
 from skillbox_core.skills.declared_files import check_given
 from skillbox_core.skills.validation import find_breach
@@ -164,6 +164,7 @@ class Steps:
         deadline = container.wall_deadline(skill.timeout)
         labels = container.labels(execution, skill, self._settings.instance, options.owner, deadline)
         config = container_config(
+            user=user_id(name, self._settings.sandbox_users),
             image_id=image.id,
             memory=skill.memory,
             scratch=skill.scratch,

@@ -34,6 +34,8 @@ DOUBT = 3.0
 """Seconds after which a log that doesn't tell whether the skill has started counts as one whose beginning is gone."""
 UNSTARTED = 3.0
 """Seconds for which a container that was made and not started is left to whoever made it."""
+_UNMAPPED = re.compile(r"invalid argument|\bEINVAL\b|cannot set [ug]id|not mapped", re.IGNORECASE)
+"""How runtimes put it that a user of a container has none on the host behind it."""
 _REFUSED = re.compile(r"\x1eskillbox \S* refused")
 """What a supervisor says that never got its token."""
 SLICE = 0.25
@@ -136,7 +138,7 @@ def launch(
     with _removed_meanwhile():
         attachment = engine.attach(container_id)
     try:
-        with _removed_meanwhile(), _known_runtime(engine, config):
+        with _removed_meanwhile(), _explained(engine, config):
             engine.start(container_id)
         deadline = time.monotonic() + DELIVERY_TIMEOUT
         attachment.write(f"{plan.size} {timeout:.3f} {parked_for:.0f} {token}\n".encode(), deadline)
@@ -146,7 +148,7 @@ def launch(
     except BaseException:
         attachment.close()
         raise
-    sandbox = Sandbox(container_id, name)
+    sandbox = Sandbox(container_id, name, config["User"])
     connections.put(sandbox, attachment)
     return sandbox
 
@@ -164,7 +166,7 @@ def _create(engine: Engine, name: str, token: str, config: dict[str, Any]) -> st
     give_up = time.monotonic() + DELIVERY_TIMEOUT
     while True:
         try:
-            with _known_runtime(engine, config):
+            with _explained(engine, config):
                 return engine.create(name, config)
         except NameTakenError:
             if adopted := adopt(engine, name, token=token, instance=str(config["Labels"][LABEL_INSTANCE])):
@@ -195,16 +197,21 @@ def _removed_meanwhile() -> Iterator[None]:
 
 
 @contextmanager
-def _known_runtime(engine: Engine, config: dict[str, Any]) -> Iterator[None]:
-    """Says so when the engine failed because it lacks the runtime that the installation asks for."""
+def _explained(engine: Engine, config: dict[str, Any]) -> Iterator[None]:
+    """Says so when the engine failed because it lacks the runtime or the user that the installation asks for."""
     try:
         yield
     except EngineError as error:
-        runtime = config["HostConfig"].get("Runtime")
-        if runtime is None or isinstance(error, NameTakenError):
+        if isinstance(error, NameTakenError):
             raise
-        known = sorted(engine.info().get("Runtimes") or ())
-        if runtime in known:
+        runtime, info = config["HostConfig"].get("Runtime"), engine.info()
+        known = sorted(info.get("Runtimes") or ())
+        if policy.maps_users(info) and _UNMAPPED.search(error.message):
+            raise PolicyError(
+                f"the engine maps users, and has none for the sandbox's {config['User']} (SKILLBOX_USER_IDS)",
+                hint=f"set SKILLBOX_USER_IDS={policy.MAPPED_USERS}, or what its /etc/subuid has room for",
+            ) from error
+        if runtime is None or runtime in known:
             raise
         raise PolicyError(
             f'the engine has no OCI runtime "{runtime}" (SKILLBOX_RUNTIME); it has {", ".join(known)}',
@@ -242,7 +249,7 @@ def adopt(engine: Engine, name: str, *, token: str, instance: str) -> Sandbox | 
             time.sleep(SLICE)
     except ContainerGoneError:
         return None
-    return Sandbox(container_id, name)
+    return Sandbox(container_id, name, str(found["Config"]["User"]))
 
 
 def _settle(engine: Engine, container_id: str, token: str) -> bool:
@@ -311,7 +318,7 @@ def collect(
     errors = bytearray()
     deadline = time.monotonic() + COLLECT_TIMEOUT
     command = policy.collect_command()
-    stream = engine.execute(sandbox.container_id, command, user=policy.USER, deadline=deadline)
+    stream = engine.execute(sandbox.container_id, command, user=sandbox.user, deadline=deadline)
     # Headers and padding beside the contents: every inode may cost a few blocks.
     limit = scratch + policy.INODES * 2048 + 64 * 1024
     try:

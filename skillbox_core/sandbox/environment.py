@@ -97,6 +97,9 @@ def skill_environment(
         "SANDBOX_INPUT_FILES_DIR": "/sandbox/in/files/",
         "SANDBOX_OUTPUT": "/sandbox/out/output.json",
         "SANDBOX_FILES_DIR": "/sandbox/out/files/",
+        # A sandbox's user has a number only.
+        "USER": "skill",
+        "LOGNAME": "skill",
         # Without a terminal, Python would hold back what it prints until it ends: no live logs.
         "PYTHONUNBUFFERED": "1",
         "PYTHONDONTWRITEBYTECODE": "1",

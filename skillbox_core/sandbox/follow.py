@@ -16,13 +16,14 @@ from typing import Any, Protocol
 from skillbox_core.base.cancel import CancelToken
 from skillbox_core.base.redaction import Redactor
 from skillbox_core.errors import EngineError, SkillboxError
-from skillbox_core.models import Ending, Outcome, Sandbox, Usage
+from skillbox_core.models import Ending, Outcome, Sandbox
 from skillbox_core.sandbox.backlog import Backlog
 from skillbox_core.sandbox.container import SLICE, Connections
+from skillbox_core.sandbox.ends import announced, post_mortem
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.engine_errors import ContainerGoneError
 from skillbox_core.sandbox.journal import Journal
-from skillbox_core.sandbox.logs import Announcement, OnLog
+from skillbox_core.sandbox.logs import OnLog
 from skillbox_core.sandbox.streams import LogFollower
 
 DEADLINE_GRACE = 1.0
@@ -37,8 +38,6 @@ SILENCE = 2.0
 """Seconds without a byte after which that rest counts as lost: something else in the container may keep stdout."""
 OUTAGE = 60.0
 """Seconds for which an engine that does not answer is waited for; a restart takes less."""
-FULL = ("/sandbox", "/tmp", "/dev/shm")  # noqa: S108 - places in the sandbox
-"""Of which file systems the supervisor says that they are full."""
 LAST_LINES = 0.5
 """Seconds for which lines from before a cancellation or the deadline are still passed on."""
 ROOM = 4 * 1024 * 1024
@@ -83,55 +82,10 @@ def wait(
     if stopped:
         outcome = Outcome(stopped, journal.text())
     elif journal.ended is not None:
-        outcome = _outcome(journal.ended, journal.text())
+        outcome = announced(journal.ended, journal.text())
     else:
-        outcome = _post_mortem(follower.state, journal.text(), journal.refused)
+        outcome = post_mortem(follower.state, journal)
     return replace(outcome, stderr=journal.stderr())
-
-
-def _outcome(ended: Announcement, logs: str) -> Outcome:
-    cpu_ns, cpu_us = ended.number("cpu_ns"), ended.number("cpu_us")
-    nanoseconds = cpu_ns if cpu_ns is not None else cpu_us * 1000 if cpu_us is not None else None
-    late = ended.values.get("late") == "1"
-    usage = Usage(
-        exit_code=None if late else ended.number("code", 255),
-        peak_memory=ended.number("peak"),
-        file_memory=ended.number("files"),
-        cpu_seconds=nanoseconds / 1e9 if nanoseconds is not None else None,
-    )
-    return Outcome(
-        Ending.DEADLINE if late else Ending.EXITED,
-        logs,
-        usage,
-        oom_kills=ended.number("oom") or 0,
-        full=tuple(place for place in FULL if place in ended.values.get("full", "").split(",")),
-        pids_refused=ended.number("pids") or 0,
-        collectable=True,
-    )
-
-
-def _post_mortem(state: dict[str, Any] | None, logs: str, refused: Announcement | None) -> Outcome:
-    """What became of a sandbox that ended without the supervisor's last word. Pure.
-
-    Args:
-        state: What the engine says of the container, None when it has none.
-    """
-    if refused:
-        missing = refused.values.get("missing")
-        why = f"the image has no {missing}" if missing else "does the skill fit its scratch area (resources.scratch)?"
-        return Outcome(Ending.LOST, logs, detail=f"it could not take the skill in; {why}")
-    if state is None:
-        return Outcome(Ending.LOST, logs, detail="its container was removed by someone else")
-    code = state.get("ExitCode")
-    if code in (126, 127):
-        return Outcome(Ending.LOST, logs, detail="the image has no working sh or tar", usage=Usage(exit_code=code))
-    return Outcome(
-        Ending.LOST,
-        logs,
-        Usage(exit_code=code),
-        oom_kills=int(bool(state.get("OOMKilled"))),
-        detail=f"its container ended with code {code}" + (f": {state['Error']}" if state.get("Error") else ""),
-    )
 
 
 class _Source(Protocol):

@@ -40,6 +40,7 @@ class Journal:
 
     Attributes:
         ended: How the skill ended, as stderr has it.
+        started: The skill has begun.
         refused: Why it was not begun.
     """
 
@@ -58,6 +59,7 @@ class Journal:
         self._told: Counter[str] = Counter()
         self._known: Counter[str] = Counter()
         self.ended: Announcement | None = None
+        self.started = False
         self.refused: Announcement | None = None
         self._drained = False
         self._begin()
@@ -128,6 +130,8 @@ class Journal:
     def _resume(self, held: list[Line | Announcement]) -> None:
         self._held = None
         if not any(_is_beginning(item) for item in held):
+            # A log that has outgrown the engine's file was written by a skill.
+            self.started = True
             # From here on lines are counted anew, since that is where the log now begins.
             self._told, self._known = Counter(), Counter()
             self._log, mark = (self._before, _TAKEN_UP) if self._before else (self._log, BEGINNING_LOST)
@@ -140,9 +144,11 @@ class Journal:
             # The end of stdout can come in the middle of what stderr says.
             if item.word != "drained":
                 self._flush()
+            self.started = self.started or item.word == "started"
             self.ended = item if item.word == "ended" else self.ended
             self._drained = self._drained or item.word == "drained"
-            self.refused = item if item.word == "refused" else self.refused
+            # Once it has started, only the skill itself could say so, and would then not be to blame.
+            self.refused = item if item.word == "refused" and not self.started else self.refused
         elif item.passing:
             self._pass(item)
         else:

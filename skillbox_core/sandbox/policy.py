@@ -6,15 +6,16 @@ Field names are those of the Docker Engine API, `POST /containers/create`.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
 from skillbox_core.base.quantities import CPU_PERIOD_US
+from skillbox_core.sandbox.syscall_filter import expand
 
-UID = 65534
-USER = f"{UID}:{UID}"
 SANDBOX = "/sandbox"
 PIDS = 128
 TMP_SIZE = 64 * 1024**2
@@ -32,7 +33,14 @@ MAX_CPUS = 512
 """How many processors' thermal counters are masked, as the engine's own defaults mask them; a path that is not
 there costs nothing."""
 
+SUPERVISORS_OWN = (
+    *("mem", "oom_score_adj", "oom_adj"),
+    *("autogroup", "sched", "timerslack_ns", "coredump_filter", "clear_refs"),
+)
+"""Files in `/proc/1` by which a user may change its own processes; the supervisor is the skill's own user."""
+
 MASKED_PATHS = (
+    *(f"/proc/1/{folder}{name}" for folder in ("", "task/1/") for name in SUPERVISORS_OWN),
     "/proc/acpi",
     "/proc/asound",
     "/proc/config.gz",
@@ -68,9 +76,10 @@ def supervisor_script() -> str:
     return _text("supervisor.sh")
 
 
+@cache
 def seccomp_profile() -> str:
     """The system call filter, as the JSON that the engine's API takes inline."""
-    return _text("seccomp.json")
+    return json.dumps(expand(json.loads(_text("seccomp.json"))))
 
 
 def memory_ceiling(memory: int, scratch: int) -> int:
@@ -89,8 +98,33 @@ def collect_command() -> list[str]:
     return ["sh", "-c", f"chmod -R u+rwX {SANDBOX}/out 2>/dev/null; exec tar -cf - -C {SANDBOX} out"]
 
 
+def user_id(container: str, ids: range) -> int:
+    """The user, and the group, of a sandbox.
+
+    What the kernel counts by user (inotify instances, pages in pipes, queued signals, ...) would else be one quota for
+    all sandboxes on a host. Two that get the same id by chance share it, and nothing else.
+
+    Args:
+        container: The attempt's container name, by which every process arrives at the same id.
+        ids: Those that the installation's sandboxes may have.
+    """
+    number = int.from_bytes(hashlib.sha256(container.encode()).digest()[:8], "big")
+    return ids[number % len(ids)]
+
+
+MAPPED_USERS = "1000-65533"
+"""Ids that exist in a container where users are mapped: engines give it the first 65,536, by their usual set-up."""
+
+
+def maps_users(info: Mapping[str, Any]) -> bool:
+    """Whether a container's users are others on the host, by an engine's own account (`GET /info`)."""
+    options = {str(option).partition(",")[0] for option in info.get("SecurityOptions") or ()}
+    return not options.isdisjoint({"name=userns", "name=rootless"})
+
+
 def container_config(
     *,
+    user: int,
     image_id: str,
     memory: int,
     scratch: int,
@@ -101,6 +135,7 @@ def container_config(
     """The body of the create call.
 
     Args:
+        user: As whom the sandbox runs; its group has the same number.
         image_id: Digest of the image's configuration, `sha256:...`, so that no tag can move underneath.
         memory: Bytes for the skill.
         scratch: Bytes for `/sandbox`.
@@ -112,13 +147,13 @@ def container_config(
         JSON-ready values.
     """
     mount = "rw,nosuid,nodev,noexec"
-    owner = f"uid={UID},gid={UID},mode=0700"
+    owner = f"uid={user},gid={user},mode=0700"
     ceiling = memory_ceiling(memory, scratch)
     return {
         "Image": image_id,
         "Entrypoint": ["sh", "-c"],
         "Cmd": [supervisor_script(), "skillbox"],
-        "User": USER,
+        "User": f"{user}:{user}",
         "WorkingDir": SANDBOX,
         "Env": [],
         "Labels": {"managed-by": MANAGED_BY, **labels},

@@ -4,17 +4,26 @@
 # how it ended, and stay parked so that the output can be read. The container outlives every worker that
 # could have died meanwhile, and ends by itself.
 #
-# Standard input: a line "SIZE LIMIT GRACE TOKEN" (bytes, seconds, seconds, word), then a tar of SIZE bytes.
+# Standard input: a line "SIZE LIMIT GRACE TOKEN" (bytes, seconds with three decimals, seconds, word), then a tar of SIZE bytes.
 # Standard error: the skill's own, and lines that begin with RS and the token, which are ours. Standard output: the
 # skill's own, and one such line at its end.
 
 umask 077
 sandbox=/sandbox
+# The streams once more, as files opened by nobody else: O_NONBLOCK, which the skill may set on its own, would lose words.
+exec 3>&2 4>&1
+if [ -p /proc/self/fd/2 ]; then command exec 3>/proc/self/fd/2; fi
+if [ -p /proc/self/fd/1 ]; then command exec 4>/proc/self/fd/1; fi
 
-announce() {
+announce() { # WORD...: on standard error, until it is written
+    tries=0
     # The newline in front ends whatever unfinished line the skill left; the reader takes it back out.
-    printf '\n\036skillbox %s %s\n' "$token" "$*" >&2
-}
+    until printf '\n\036skillbox %s %s\n' "$token" "$*" >&3; do
+        tries=$((tries + 1))
+        [ $tries -lt 60 ] || return
+        sleep 1
+    done
+} 2>/dev/null
 
 field() { # FILE KEY: the value behind KEY in a file of "key value" lines
     while read -r name value; do
@@ -30,10 +39,11 @@ full() { # FOLDER...: those of them in which not a byte more can be written, joi
     found=''
     for place; do
         [ -d "$place" ] || continue
-        # What a skill may have put there in its stead could be a pipe, which would be written to for ever.
-        rm -f "$place/.probe"
-        { printf x >"$place/.probe"; } 2>/dev/null || found="$found,$place"
-        rm -f "$place/.probe"
+        # Under a name that the skill has taken there may be a pipe, which would be written to for ever, or a folder.
+        taken=0
+        while [ -e "$place/.probe$taken" ] || [ -L "$place/.probe$taken" ]; do taken=$((taken + 1)); done
+        { printf x >"$place/.probe$taken"; } 2>/dev/null || found="$found,$place"
+        rm -f "$place/.probe$taken"
     done
     echo "${found#,}"
 } 2>/dev/null
@@ -49,6 +59,11 @@ usage() {
             "oom=$(field $cg/memory/memory.oom_control oom_kill) pids=$(field $cg/pids/pids.events max)" \
             "files=$(field $cg/memory/memory.stat total_shmem)"
     fi 2>/dev/null
+}
+
+clock() { # now: hundredths of a second since the machine's start
+    read -r up _ </proc/uptime || up=0.00
+    now=$((${up%.*} * 100 + 1${up#*.} - 100))
 }
 
 token=- size='' limit='' grace=''
@@ -68,23 +83,31 @@ fi
 exec </dev/null
 mkdir -p $sandbox/out/files
 
-late=0
-trap 'late=1' USR1
 # A shell has handlers of its own for some of these, which the kernel then delivers to PID 1 even from inside.
-trap : HUP INT QUIT PIPE ALRM TERM USR2
+trap : HUP INT QUIT PIPE ALRM TERM USR1 USR2
 announce started
-sh $sandbox/.run &
+clock
+fraction=${limit#*.}
+# The two clocks may differ by their last digit.
+due=$((now + ${limit%.*} * 100 + (1$fraction - 1000) / 10 - 1))
+# Reaches all but itself and PID 1. Whoever ends this clock meanwhile is left to the worker's. A shell of its own: what
+# this one knows is not in memory that the skill can read.
+sh -c 'sleep "$1" && kill -9 -1' sh "$limit" >/dev/null 2>&1 3>&- 4>&- &
+sh $sandbox/.run 3>&- 4>&- &
 skill=$!
-{ sleep "$limit"; kill -USR1 1; } >/dev/null 2>&1 &
 
-# A trapped signal ends wait early; only the skill's end or the deadline count.
-while wait $skill; code=$?; [ $code -gt 128 ] && [ $late = 0 ] && kill -0 $skill 2>/dev/null; do :; done
+# A trapped signal ends wait early; only the skill's end counts.
+while wait $skill; code=$?; [ $code -gt 128 ] && kill -0 $skill 2>/dev/null; do :; done
 # One that comes as the skill ends stands in for its exit code, which the shell has kept: 127 says that it was told.
-if [ $code -gt 128 ] && [ $late = 0 ]; then
+if [ $code -gt 128 ]; then
     wait $skill 2>/dev/null
     kept=$?
     [ $kept = 127 ] || code=$kept
 fi
+# Told by the time itself, and by nothing that the skill could send.
+late=0
+clock
+if [ $code = 137 ] && [ $now -ge $due ]; then late=1; fi
 
 # Nothing may write while the output is read. PID 1 is the one process this does not reach.
 kill -9 -1 2>/dev/null
@@ -93,7 +116,7 @@ wait
 chmod 700 $sandbox /tmp 2>/dev/null
 full=$(full $sandbox /tmp /dev/shm)
 # The two streams travel apart, and either may be far behind: each needs an end of its own.
-printf '\n\036skillbox %s drained\n' "$token"
+printf '\n\036skillbox %s drained\n' "$token" >&4
 announce "ended code=$code late=$late full=$full $(usage)"
 
 # Parked: exec reads the output from here.

@@ -15,6 +15,7 @@ from skillbox_core.skills.archive import SkillArchive
 from tests.hostile import scenarios, tars
 from tests.hostile.cases import LANGS, Case
 from tests.hostile.images import made_image
+from tests.hostile.neighbours import quota
 from tests.hostile.skips import Skipped
 from tests.hostile.trial import Trial
 
@@ -255,5 +256,6 @@ def _repeated(spec: Mapping[str, Any], key: str) -> str:
 
 
 KINDS: dict[str, Callable[[Bench, Trial], None]] = {
-    made.__name__: made for made in (archive, manifest, skill, probe, engine, request, stream, document, scenario)
+    made.__name__: made
+    for made in (archive, manifest, skill, probe, engine, request, stream, document, scenario, quota)
 }

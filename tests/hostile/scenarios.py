@@ -30,7 +30,8 @@ class Meddler:
 
     Args:
         deed: remove, kill, stop, pause, rename, cancel, or None for nothing. "an hour ahead" and "an hour back" are
-            done to the worker's clock instead; only to what this process sees of it, since the machine has one.
+            done to the worker's clock instead; only to what this process sees of it, since the machine has one. "read
+            slowly" is done at each line.
         seconds: How long it takes for each line that it is told of.
     """
 
@@ -50,6 +51,9 @@ class Meddler:
     def __call__(self, _stream: str, _line: str) -> None:
         if self._seconds:
             time.sleep(self._seconds)
+        if self._deed == "read slowly":
+            time.sleep(0.005)
+            return
         deed, self._deed = self._deed, None
         if deed == "cancel":
             self.cancel.cancel()

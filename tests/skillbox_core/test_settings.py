@@ -36,6 +36,7 @@ def test_the_defaults_are_those_of_the_readme() -> None:
     assert (settings.s3_bucket_skills, settings.s3_bucket_executions) == ("skills", "executions")
     assert (settings.s3_use_ssl, settings.max_concurrent_execs) == (False, 10)
     assert settings.database == settings.home / "skillbox.db"
+    assert settings.sandbox_users == range(2**31 - 2**20, 2**31)
 
 
 @pytest.mark.parametrize(
@@ -46,6 +47,7 @@ def test_the_defaults_are_those_of_the_readme() -> None:
         ("IMAGE_ALLOWLIST", f"a:1@{DIGEST}", "image_allowlist", (f"a:1@{DIGEST}",)),
         ("IMAGE_ALIASES", f"bash:5=local:1@{DIGEST}", "image_aliases", {"bash:5": f"local:1@{DIGEST}"}),
         ("RUNTIME", "runsc", "runtime", "runsc"),
+        ("USER_IDS", "1000-65533", "sandbox_users", range(1000, 65534)),
         ("RUNTIME", "io.containerd.kata.v2", "runtime", "io.containerd.kata.v2"),
         ("IMAGE_ALIASES", "bash:5=local:1, a=b", "image_aliases", {"bash:5": "local:1", "a": "b"}),
         ("DB_DSN", "postgres://u@h/d", "database", "postgres://u@h/d"),
@@ -72,6 +74,10 @@ def test_a_language_without_its_own_default_image_keeps_the_usual_one(
     [
         ("SKILLBOX_MAX_OUTPUT_SIZE", "lots"),
         ("SKILLBOX_MAX_CONCURRENT_EXECS", "0"),
+        ("SKILLBOX_USER_IDS", "0-65535"),
+        ("SKILLBOX_USER_IDS", "2000-1000"),
+        ("SKILLBOX_USER_IDS", "1000"),
+        ("SKILLBOX_USER_IDS", "1000-2147483648"),
         ("SKILLBOX_IMAGE_ALIASES", "a"),
         ("SKILLBOX_IMAGE_ALLOWLIST", "a:1@sha256:12"),
         ("SKILLBOX_IMAGE_ALLOWLIST", f"a:1,a:1@{DIGEST}"),

@@ -13,19 +13,25 @@ from skillbox_core import Settings
 from skillbox_core.broker.rules import Call, RefusedError, decide
 from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_INSTANCE
 from skillbox_core.sandbox.images import names_of
-from skillbox_core.sandbox.policy import USER, collect_command, container_config
+from skillbox_core.sandbox.policy import collect_command, container_config, user_id
 
 SETTINGS = Settings(instance="here", image_allowlist=("a:1",))
 IMAGES = names_of("a:1") | names_of(f"b:1@sha256:{'2' * 64}")
 EXECUTION, EXEC = "e" * 32, "f" * 64
 NAME = f"skillbox-{EXECUTION}-1"
 LABELS = {LABEL_EXECUTION: EXECUTION, LABEL_INSTANCE: "here"}
+USER = user_id(NAME, SETTINGS.sandbox_users)
 LOOKUP = f"/v1.41/containers/{NAME}"
 
 
 def body(**labels: str) -> dict[str, Any]:
     return container_config(
-        image_id=f"sha256:{'1' * 64}", memory=64 << 20, scratch=32 << 20, cpu_quota=50_000, labels={**LABELS, **labels}
+        user=USER,
+        image_id=f"sha256:{'1' * 64}",
+        memory=64 << 20,
+        scratch=32 << 20,
+        cpu_quota=50_000,
+        labels={**LABELS, **labels},
     )
 
 
@@ -34,7 +40,7 @@ def ask(method: str, path: str, query: dict[str, str] | None = None, content: An
     return decide(method, path, query or {}, data, SETTINGS, IMAGES)
 
 
-COLLECT = {"Cmd": collect_command(), "User": USER, "AttachStdout": True, "AttachStderr": True}
+COLLECT = {"Cmd": collect_command(), "User": f"{USER}:{USER}", "AttachStdout": True, "AttachStderr": True}
 
 
 @pytest.mark.parametrize(
@@ -78,6 +84,7 @@ def test_a_list_is_of_this_installation_whatever_was_asked() -> None:
 def test_what_the_engine_gets_is_written_anew() -> None:
     call = ask("POST", f"{LOOKUP}/exec", content={**COLLECT, "Tty": False, "Container": "x"})
     assert call.body == COLLECT
+    assert call.user == COLLECT["User"]
 
 
 @pytest.mark.parametrize(
@@ -148,6 +155,10 @@ def test_what_the_engine_gets_is_written_anew() -> None:
         ("POST", f"{LOOKUP}/exec", {}, {**COLLECT, "Cmd": ["sh"]}),
         ("POST", f"{LOOKUP}/exec", {}, {**COLLECT, "User": "0"}),
         ("POST", f"{LOOKUP}/exec", {}, {**COLLECT, "User": ""}),
+        ("POST", f"{LOOKUP}/exec", {}, {**COLLECT, "User": "0:0"}),
+        ("POST", f"{LOOKUP}/exec", {}, {**COLLECT, "User": f"{USER}:0"}),
+        ("POST", f"{LOOKUP}/exec", {}, {**COLLECT, "User": f"{USER}:{USER}0"}),
+        ("POST", f"{LOOKUP}/exec", {}, {**COLLECT, "User": USER}),
         ("POST", f"{LOOKUP}/exec", {}, {**COLLECT, "Privileged": True}),
         ("POST", f"{LOOKUP}/exec", {}, {**COLLECT, "AttachStdin": True}),
         ("POST", f"{LOOKUP}/exec", {}, {**COLLECT, "Env": ["LD_PRELOAD=x"]}),
@@ -239,7 +250,7 @@ def test_a_container_under_another_name_is_refused(name: str) -> None:
 @pytest.mark.parametrize("over", [{"memory": 5 << 30}, {"scratch": 2 << 30}, {"cpu_quota": 400_001}, {"memory": 0}])
 def test_the_installations_limits_hold_here_too(over: dict[str, int]) -> None:
     limits = {"memory": 64 << 20, "scratch": 32 << 20, "cpu_quota": 50_000, **over}
-    content = container_config(image_id=f"sha256:{'1' * 64}", labels=LABELS, **limits)
+    content = container_config(user=USER, image_id=f"sha256:{'1' * 64}", labels=LABELS, **limits)
     with pytest.raises(
         RefusedError, match=f"SKILLBOX_MAX_{'CPU' if 'cpu_quota' in over else next(iter(over)).upper()}"
     ):

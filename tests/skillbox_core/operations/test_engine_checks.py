@@ -111,14 +111,16 @@ VERSION: dict[str, Any] = {
 }
 
 
-def by_part(version: dict[str, Any], info: dict[str, Any], runtime: str = "") -> dict[str, Check]:
-    return {check.part: check for check in engine_checks(version, info, runtime)}
+def by_part(
+    version: dict[str, Any], info: dict[str, Any], runtime: str = "", users: range = range(1000, 65534)
+) -> dict[str, Check]:
+    return {check.part: check for check in engine_checks(version, info, runtime, users)}
 
 
 def test_a_current_engine_is_fine() -> None:
     checks = by_part(VERSION, GOOD, "runsc")
     assert {check.level for check in checks.values()} == {"OK"}, checks
-    assert "user namespaces are on" in checks["users"].found
+    assert "has user namespaces" in checks["users"].found
     assert checks["security modules"].found == "apparmor"
     assert checks["cgroups"].found == "version 2, driver systemd"
 
@@ -131,7 +133,7 @@ def test_a_current_engine_is_fine() -> None:
         ("limits", "FAIL", {"SwapLimit": False, "PidsLimit": False}, "", "swap, processes"),
         ("runtime", "FAIL", {}, "kata", "runc, runsc"),
         ("users", "OK", {"SecurityOptions": ["name=rootless"]}, "", "rootless"),
-        ("users", "OK", {"SecurityOptions": []}, "", "neither"),
+        ("users", "OK", {"SecurityOptions": []}, "", "each sandbox is a user of its own, one of the host's 1000-65533"),
         ("live restore", "OK", {"LiveRestoreEnabled": False}, "", "ends what runs, as failed (infrastructure)"),
         ("engine address", "FAIL", {"Warnings": ["API is accessible on http://0.0.0.0:2375 without encryption."]},
          "", "open on the network"),
@@ -141,6 +143,13 @@ def test_a_current_engine_is_fine() -> None:
 def test_what_an_engine_lacks_is_said(part: str, level: str, change: dict[str, Any], runtime: str, said: str) -> None:
     check = by_part(VERSION, {**GOOD, **change}, runtime)[part]
     assert (check.level, said in check.found) == (level, True), check
+
+
+@pytest.mark.parametrize("option", ["name=userns", "name=rootless", "name=rootless,version=2"])
+def test_users_that_an_engine_usually_does_not_map_are_a_warning_with_the_setting(option: str) -> None:
+    check = by_part(VERSION, {**GOOD, "SecurityOptions": [option]}, users=range(2**31 - 2**20, 2**31))["users"]
+    assert (check.level, check.advice[:34]) == ("WARN", "set SKILLBOX_USER_IDS=1000-65533, ")
+    assert "2146435072-2147483647" in check.found
 
 
 def test_an_engine_without_a_recent_api_is_refused() -> None:

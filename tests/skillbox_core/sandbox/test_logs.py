@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 
 from skillbox_core.base.redaction import Redactor
 from skillbox_core.errors import EngineError
-from skillbox_core.models import Usage
-from skillbox_core.sandbox.follow import _outcome
 from skillbox_core.sandbox.logs import (
     MAX_LINE,
     Announcement,
@@ -142,13 +140,6 @@ def test_what_lacks_the_token_or_the_stream_is_only_a_line(stream: int, text: by
 def test_a_measurement_is_a_number_or_missing(value: str, number: int | None) -> None:
     assert Announcement("ended", {"peak": value}).number("peak") == number
     assert Announcement("ended", {}).number("peak") is None
-
-
-def test_a_forged_end_says_nothing_that_a_record_can_not_hold() -> None:
-    forged = Announcement("ended", dict.fromkeys(("code", "peak", "cpu_us", "oom", "pids"), "9" * 19))
-    assert _outcome(forged, "").usage == Usage()
-    assert _outcome(Announcement("ended", {"code": "256"}), "").usage.exit_code is None
-    assert _outcome(Announcement("ended", {"code": "255"}), "").usage.exit_code == 255
 
 
 @pytest.mark.parametrize("letter", ["x", "é", "日", "😀"])

@@ -8,15 +8,20 @@ from typing import Any
 import pytest
 
 from skillbox_core.sandbox import policy
-from skillbox_core.sandbox.policy import container_config
+from skillbox_core.sandbox.policy import container_config, user_id
 
 MIB = 1024**2
 BODY = container_config(
-    image_id="sha256:1", memory=100 * MIB, scratch=50 * MIB, cpu_quota=30_000, labels={"skillbox.execution": "e"}
+    user=70_000,
+    image_id="sha256:1",
+    memory=100 * MIB,
+    scratch=50 * MIB,
+    cpu_quota=30_000,
+    labels={"skillbox.execution": "e"},
 )
 HOST: dict[str, Any] = BODY["HostConfig"]
 
-SCRATCH = "rw,nosuid,nodev,noexec,size={},nr_inodes=16384,uid=65534,gid=65534,mode=0700"
+SCRATCH = "rw,nosuid,nodev,noexec,size={},nr_inodes=16384,uid=70000,gid=70000,mode=0700"
 
 MASKED = [
     "/proc/acpi",
@@ -92,14 +97,16 @@ def test_what_the_kernel_tells_is_masked(path: str) -> None:
 
 def test_nothing_else_is_asked_of_the_host() -> None:
     assert set(HOST) == {*HOST_SIDE, "SecurityOpt", "Ulimits", "MaskedPaths"}
-    chosen = container_config(image_id="", memory=1, scratch=1, cpu_quota=1, labels={}, runtime="r")["HostConfig"]
+    chosen = container_config(user=1, image_id="", memory=1, scratch=1, cpu_quota=1, labels={}, runtime="r")[
+        "HostConfig"
+    ]
     assert set(chosen) - set(HOST) == {"Runtime"}
 
 
 @pytest.mark.parametrize(
     ("field", "value"),
     [
-        ("User", "65534:65534"),
+        ("User", "70000:70000"),
         ("WorkingDir", "/sandbox"),
         ("Entrypoint", ["sh", "-c"]),
         ("Cmd", [policy.supervisor_script(), "skillbox"]),
@@ -117,3 +124,15 @@ def test_nothing_else_is_asked_of_the_host() -> None:
 )
 def test_each_part_of_the_container_overrides_the_images_own(field: str, value: object) -> None:
     assert BODY[field] == value
+
+
+USERS = range(2**31 - 2**20, 2**31)
+
+
+def test_a_sandboxs_user_follows_from_its_name_alone_and_is_one_of_the_installations() -> None:
+    found = [user_id(f"skillbox-{number:032x}-1", USERS) for number in range(2000)]
+    assert found == [user_id(f"skillbox-{number:032x}-1", USERS) for number in range(2000)]
+    assert set(found) <= set(USERS)
+    assert len(set(found)) > 1990, "as good as never the same"
+    assert user_id("skillbox-a-1", USERS) != user_id("skillbox-a-2", USERS), "an attempt that lingers keeps its quota"
+    assert user_id("any", range(7, 8)) == 7

@@ -14,7 +14,13 @@ from skillbox_core.sandbox.readback import differences, verify
 
 IMAGE = f"sha256:{'1' * 64}"
 ASKED = container_config(
-    image_id=IMAGE, memory=64 << 20, scratch=32 << 20, cpu_quota=50_000, labels={"skillbox.execution": "e"}, runtime="r"
+    user=70_000,
+    image_id=IMAGE,
+    memory=64 << 20,
+    scratch=32 << 20,
+    cpu_quota=50_000,
+    labels={"skillbox.execution": "e"},
+    runtime="r",
 )
 
 

@@ -134,3 +134,27 @@ def test_a_new_process_gets_no_new_namespace(flags: int, expected: str | int) ->
 def test_address_randomisation_stays_on() -> None:
     assert [verdict("personality", value) for value in (0, 8, 0xFFFFFFFF)] == ["allowed"] * 3
     assert [verdict("personality", value) for value in (0x40000, 0x0040008, 0x100000)] == [EPERM] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "before"),
+    [
+        *((name, ()) for name in ("prlimit64", "sched_setaffinity", "sched_setattr", "sched_setparam")),
+        ("sched_setscheduler", ()),
+        ("setpriority", (0,)),
+        ("ioprio_set", (1,)),
+    ],
+)
+def test_every_process_but_the_supervisor_may_be_given_limits_and_priorities(
+    name: str, before: tuple[int, ...]
+) -> None:
+    others = [0, 2, 3, 4, 5, 1023, 1024, 1025, 2**15 + 1, *(2**bit + 1 for bit in range(1, 22)), 2**22 - 1]
+    assert {verdict(name, *before, pid) for pid in others} == {"allowed"}
+    # Of the register the kernel reads the lower half.
+    ones = [1, *((high << 32) + 1 for high in (1, 2, 2**31, 2**32 - 1))]
+    assert {verdict(name, *before, pid) for pid in ones} == {EPERM}
+
+
+def test_groups_and_users_are_no_processes() -> None:
+    for name, kinds in (("setpriority", (1, 2, 2**32 + 1)), ("ioprio_set", (2, 3, 2**32 + 2))):
+        assert {verdict(name, kind, who) for kind in kinds for who in (0, 1, 2, 70_000)} == {EPERM}

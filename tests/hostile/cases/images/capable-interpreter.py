@@ -4,11 +4,11 @@
 # output = true
 # image = { run = "cp -L /usr/bin/python3 /usr/local/bin/elevated; /usr/bin/python3 -c 'import os, struct; os.setxattr(\"/usr/local/bin/elevated\", \"security.capability\", struct.pack(\"<IIIII\", 0x02000001, 0xffffffff, 0, 0x1ff, 0))'" }
 # ///
-import json, subprocess
+import json, os, subprocess
 
 code = "import os; print(os.geteuid(), [l.split()[1] for l in open('/proc/self/status') if l.startswith('CapEff')][0])"
 try:
     said = subprocess.run(["/usr/local/bin/elevated", "-c", code], capture_output=True, text=True).stdout.strip()
 except PermissionError:
     said = "not to be started"
-json.dump(said in ("not to be started", "65534 0000000000000000") or said, open("/sandbox/out/output.json", "w"))
+json.dump(said in ("not to be started", f"{os.getuid()} 0000000000000000") or said, open("/sandbox/out/output.json", "w"))

@@ -5,7 +5,7 @@
 # ///
 import json, os, signal
 
-for number in set(range(1, 65)) - {signal.SIGUSR1}:
+for number in set(range(1, 65)):
     try:
         os.kill(1, number)
     except OSError:

@@ -16,6 +16,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from http.client import HTTPException
 from pathlib import Path
 
@@ -29,8 +30,8 @@ from skillbox_core.broker.proxy import Broker
 from skillbox_core.errors import PolicyError
 from skillbox_core.operations.doctor import examine
 from skillbox_core.run.steps import Steps
-from skillbox_core.sandbox.container import LABEL_INSTANCE
-from skillbox_core.sandbox.policy import container_config
+from skillbox_core.sandbox.container import LABEL_INSTANCE, collect, container_name
+from skillbox_core.sandbox.policy import container_config, user_id
 from skillbox_core.settings import load_settings
 from tests.conftest import MakeSkill
 from tests.services.process import running
@@ -180,6 +181,19 @@ def test_a_container_of_others_can_be_neither_seen_nor_touched(
     assert stranger not in seen
 
 
+def test_the_output_is_read_as_the_sandboxs_own_user_and_no_other(worker: Runner, make_skill: MakeSkill) -> None:
+    request, options = RunRequest(skill=make_skill("import time; time.sleep(60)")), RunOptions()
+    steps = Steps(worker.installation)
+    execution = steps.create_record(request, options)
+    sandbox = steps.create_container(execution, steps.load_skill(execution, options), request, options)
+    try:
+        with pytest.raises(PolicyError, match="an exec as 70000:70000 in a sandbox of another user"):
+            collect(worker.installation.engine, replace(sandbox, user="70000:70000"), Path("unused"),
+                    scratch=1, max_document=1)  # fmt: skip
+    finally:
+        worker.installation.engine.remove(sandbox.container_id)
+
+
 def test_an_exec_that_somebody_else_made_can_not_be_started(worker: Runner, runner: Runner, stranger: str) -> None:
     made = runner.installation.engine._api.exec_create(stranger, ["id"])["Id"]
     link = connection(worker.installation.settings.engine_url)
@@ -204,8 +218,12 @@ def _create(worker: Runner, image: str) -> str:
     """A container as the policy has it, made from this image."""
     execution = uuid.uuid4().hex
     labels = {"skillbox.execution": execution, LABEL_INSTANCE: worker.installation.settings.instance}
-    body = container_config(image_id=image, memory=64 << 20, scratch=32 << 20, cpu_quota=50_000, labels=labels)
-    return worker.installation.engine.create(f"skillbox-{execution}-1", body)
+    name = container_name(execution, 1)
+    user = user_id(name, worker.installation.settings.sandbox_users)
+    body = container_config(
+        user=user, image_id=image, memory=64 << 20, scratch=32 << 20, cpu_quota=50_000, labels=labels
+    )
+    return worker.installation.engine.create(name, body)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from skillbox_core import Status
+from skillbox_core import Runner, Settings, Status
 from skillbox_core.errors import InvalidRequestError
 from tests.conftest import Run
 
@@ -15,7 +15,7 @@ PAGE = (Path(__file__).parents[4] / "docs" / "skills.md").read_text("utf-8")
 SECTION = PAGE.partition("## What the script sees")[2].partition("\n## ")[0]
 
 LOOK = """
-import json, os, resource
+import getpass, json, os, resource
 from pathlib import Path
 areas = {path: os.statvfs(path) for path in ("/sandbox", "/tmp", "/dev/shm")}
 json.dump(
@@ -25,6 +25,7 @@ json.dump(
         "folder": os.getcwd(),
         "script": str(Path(__file__).parent),
         "user": os.getuid(),
+        "called": getpass.getuser(),
         "files": resource.getrlimit(resource.RLIMIT_NOFILE)[1],
         "inodes": [areas[path].f_files for path in ("/sandbox", "/tmp")],
         "sizes": [areas[path].f_blocks * areas[path].f_frsize >> 20 for path in areas],
@@ -35,18 +36,24 @@ json.dump(
 """
 
 
-def test_the_paths_variables_and_limits_of_the_page_are_those_of_a_sandbox(run: Run) -> None:
+def test_the_paths_variables_and_limits_of_the_page_are_those_of_a_sandbox(
+    run: Run, runner: Runner, tmp_path: Path
+) -> None:
     rows = re.findall(r"^\| (?:`(/\S+)`)? *\| (?:`([A-Z_]+)`)?", SECTION, re.MULTILINE)
     paths = [path for path, _ in rows if path and path != "/sandbox/out/output.json"]
-    names = {name for _, name in rows if name} | {"PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}
-    assert (len(paths), len(names)) == (6, 8), rows
+    names = {name for _, name in rows if name} | {"PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE", "USER", "LOGNAME"}
+    assert (len(paths), len(names)) == (6, 10), rows
     result = run(LOOK, {"a": 1}, env={"ASKED": " ".join(paths)}, front="resources: {scratch: 128Mi}")
     assert result.status is Status.SUCCESS, result
     seen = result.output
     assert names <= set(seen["names"])
     assert "SANDBOX_INPUT_FILE" not in seen["names"]
     assert seen["paths"] == paths
-    assert (seen["folder"], seen["script"], seen["user"]) == ("/sandbox", "/sandbox/scripts", 65534)
+    assert (seen["folder"], seen["script"]) == ("/sandbox", "/sandbox/scripts")
+    assert seen["user"] in runner.installation.settings.sandbox_users
+    users = Settings(home=tmp_path).sandbox_users
+    assert f"({users[0]} to {users[-1]} by default)" in SECTION
+    assert seen["called"] == "skill"
     assert (seen["files"], seen["inodes"], seen["sizes"]) == (1024, [16384, 16384], [128, 64, 16])
     assert seen["noexec"] == [True, True, True]
 

@@ -12,7 +12,15 @@ import pytest
 
 from skillbox_core import CancelToken, Runner, RunRequest, Status
 from skillbox_core.operations.doctor import examine
-from skillbox_core.sandbox.policy import INODES, MASKED_PATHS, READONLY_PATHS, SHM_SIZE, TMP_SIZE, memory_ceiling
+from skillbox_core.sandbox.policy import (
+    INODES,
+    MASKED_PATHS,
+    READONLY_PATHS,
+    SHM_SIZE,
+    TMP_SIZE,
+    memory_ceiling,
+    user_id,
+)
 from tests.conftest import MakeSkill, Run
 
 SECRET = "canary-3f9c-not-a-real-secret"
@@ -37,9 +45,10 @@ def inside(request: pytest.FixtureRequest, runner: Runner, tmp_path_factory: pyt
     return found
 
 
-def test_the_skill_is_nobody_without_any_capability(inside: dict[str, Any]) -> None:
-    assert inside["uid"][:4] == [65534] * 4
-    assert set(inside["uid"][4]) <= {65534}
+def test_the_skill_is_a_user_of_its_own_without_any_capability(inside: dict[str, Any], runner: Runner) -> None:
+    (user,) = set(inside["uid"][:4])
+    assert user in runner.installation.settings.sandbox_users
+    assert set(inside["uid"][4]) <= {user}
     assert set(inside["caps"]) == {"0000000000000000"}
     assert (inside["nnp"], inside["seccomp"]) == ("1", "2")
     assert inside["setuid"]
@@ -145,7 +154,8 @@ def seen_by_engine(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def test_the_engine_reports_each_hardening(seen_by_engine: dict[str, Any], runner: Runner) -> None:
     host, config = seen_by_engine["HostConfig"], seen_by_engine["Config"]
-    assert config["User"] == "65534:65534"
+    user = user_id(seen_by_engine["Name"].removeprefix("/"), runner.installation.settings.sandbox_users)
+    assert config["User"] == f"{user}:{user}"
     assert host["NetworkMode"] == "none"
     assert host["ReadonlyRootfs"] is True
     assert host["CapDrop"] == ["ALL"]

@@ -18,7 +18,7 @@ from skillbox_core.sandbox.policy import container_config
 from skillbox_core.sandbox.readback import differences
 from tests.conftest import Run
 
-FIELDS = sorted(container_config(image_id="", memory=1, scratch=1, cpu_quota=1, labels={})["HostConfig"])
+FIELDS = sorted(container_config(user=1, image_id="", memory=1, scratch=1, cpu_quota=1, labels={})["HostConfig"])
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +26,7 @@ def asked(runner: Runner) -> dict[str, Any]:
     image = runner.installation.settings.image_aliases.get("python:3.12-slim", "python:3.12-slim")
     labels = {LABEL_EXECUTION: uuid.uuid4().hex, LABEL_INSTANCE: runner.installation.settings.instance}
     return container_config(
+        user=70_000,
         image_id=ready_image(runner.installation.engine, image).id,
         memory=64 << 20,
         scratch=32 << 20,

@@ -37,7 +37,7 @@ from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.environment import check_env
 from skillbox_core.sandbox.images import ready_image
 from skillbox_core.sandbox.journal import STATE_INTERVAL
-from skillbox_core.sandbox.policy import USER, container_config
+from skillbox_core.sandbox.policy import container_config
 from skillbox_core.skills.package import package
 from tests.conftest import EXAMPLES, MakeSkill, Run
 
@@ -497,6 +497,18 @@ print("last"); json.dump(name, open("/sandbox/out/output.json", "w"))
 """
 
 
+def test_a_container_is_collected_as_the_user_it_has_whatever_the_setting_says_now(
+    runner: Runner, make_skill: MakeSkill
+) -> None:
+    request, options = RunRequest(skill=make_skill(ANSWER)), RunOptions(key=uuid.uuid4().hex)
+    lost = Steps(runner.installation)
+    execution = lost.create_record(request, options)
+    lost.create_container(execution, lost.load_skill(execution, options), request, options)
+    other = runner.installation.settings.model_copy(update={"user_ids": "70000-70000"})
+    result = Runner.from_settings(other).run(request, options)
+    assert (result.execution_id, result.status) == (execution.id, Status.SUCCESS), result
+
+
 @pytest.mark.parametrize("stream", ["sys.stdout", "sys.stderr"])
 def test_a_container_whose_log_lost_its_beginning_is_adopted_and_not_started_again(
     runner: Runner, make_skill: MakeSkill, stream: str
@@ -519,7 +531,7 @@ def test_a_container_whose_log_lost_its_beginning_is_adopted_and_not_started_aga
     def hear(_stream: str, line: str) -> None:
         if line in log.decode(errors="replace"):
             go = runner.installation.engine.execute(
-                sandbox.container_id, ["touch", "/tmp/go"], user=USER, deadline=math.inf
+                sandbox.container_id, ["touch", "/tmp/go"], user=sandbox.user, deadline=math.inf
             )
             list(go) if not heard else None
         heard.append(line)
@@ -561,7 +573,9 @@ def test_a_sandbox_whose_delivery_broke_off_is_made_anew(runner: Runner, handed_
     image = ready_image(runner.installation.engine, runner.installation.settings.image_aliases.get("bash:5", "bash:5"))
     token = uuid.uuid4().hex
     labels = {LABEL_INSTANCE: runner.installation.settings.instance, LABEL_EXECUTION: token}
-    config = container_config(image_id=image.id, memory=64 << 20, scratch=1 << 20, cpu_quota=50_000, labels=labels)
+    config = container_config(
+        user=70_000, image_id=image.id, memory=64 << 20, scratch=1 << 20, cpu_quota=50_000, labels=labels
+    )
     name = container_name(token, 1)
     container = runner.installation.engine.create(name, config)
     try:
@@ -583,7 +597,9 @@ def test_a_log_that_was_followed_to_its_end_takes_no_other_request_with_it(runne
     engine = Engine(runner.installation.settings.engine_url)
     image = ready_image(engine, runner.installation.settings.image_aliases.get("bash:5", "bash:5"))
     labels = {LABEL_INSTANCE: runner.installation.settings.instance}
-    config = container_config(image_id=image.id, memory=64 << 20, scratch=1 << 20, cpu_quota=50_000, labels=labels)
+    config = container_config(
+        user=70_000, image_id=image.id, memory=64 << 20, scratch=1 << 20, cpu_quota=50_000, labels=labels
+    )
     quiet, over = (engine.create(f"t-{uuid.uuid4().hex}", config) for _ in range(2))
     try:
         attachment = runner.installation.engine.attach(quiet)
@@ -683,13 +699,12 @@ def test_a_forged_last_word_does_not_outlast_the_wait_for_the_rest(
         nonlocal seen
         seen += 1
         if line == "ready":
-            (found,) = runner.installation.engine.containers({LABEL_INSTANCE: runner.installation.settings.instance})
+            engine = runner.installation.engine
+            (row,) = engine.containers({LABEL_INSTANCE: runner.installation.settings.instance})
+            found = engine.inspect(row["Id"])["Config"]
             told = f"echo {found['Labels'][LABEL_EXECUTION]} >/tmp/token"
-            list(
-                runner.installation.engine.execute(
-                    found["Id"], ["sh", "-c", told], user=USER, deadline=time.monotonic() + 30
-                )
-            )
+            command = ["sh", "-c", told]
+            list(engine.execute(row["Id"], command, user=found["User"], deadline=time.monotonic() + 30))
         if cancelled and seen == 1000:
             token.cancel()
 

@@ -1,0 +1,23 @@
+# /// case
+# promise = "a skill still sets limits and priorities of its own and of its children"
+# status = "success"
+# output = [5, 7, 10, 0]
+# ///
+import json, os, resource
+
+resource.prlimit(0, resource.RLIMIT_CORE, (0, 0))
+resource.prlimit(os.getpid(), resource.RLIMIT_NPROC, (5, 5))
+resource.setrlimit(resource.RLIMIT_STACK, (7 << 20, 7 << 20))
+os.setpriority(os.PRIO_PROCESS, os.getpid(), 10)
+os.sched_setaffinity(0, os.sched_getaffinity(0))
+os.sched_setscheduler(os.getpid(), os.SCHED_BATCH, os.sched_param(0))
+os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+json.dump(
+    [
+        resource.getrlimit(resource.RLIMIT_NPROC)[0],
+        resource.getrlimit(resource.RLIMIT_STACK)[0] >> 20,
+        os.getpriority(os.PRIO_PROCESS, 0),
+        os.sched_getscheduler(0),
+    ],
+    open("/sandbox/out/output.json", "w"),
+)
