@@ -224,6 +224,7 @@ class Steps:
             spool.output_archive(self._installation.spool, execution),
             scratch=skill.scratch,
             max_document=self._settings.max_output_size,
+            redact=self._redactor.text,
         )
         if skill.output_schema is not None and output.document is not None:
             breach = find_breach(skill.output_schema, output.document)
@@ -237,7 +238,7 @@ class Steps:
 
     def cleanup(self, execution: Execution, verdict: Verdict) -> RunResult:
         """Closes the record, then removes the container: in this order a crash between them runs nothing twice."""
-        redact = self._redactor.text
+        redact = self._redactor.message
         error = redact(verdict.error) if verdict.error else None
         diagnosis = verdict.diagnosis and replace(
             verdict.diagnosis,
@@ -245,7 +246,10 @@ class Steps:
             detail=redact(verdict.diagnosis.detail),
             resolution=redact(verdict.diagnosis.resolution),
         )
-        verdict = replace(verdict, error=error, logs=redact(verdict.logs), diagnosis=diagnosis)
+        skipped = tuple((redact(path), redact(why)) for path, why in verdict.skipped)
+        verdict = replace(
+            verdict, error=error, logs=self._redactor.text(verdict.logs), diagnosis=diagnosis, skipped=skipped
+        )
         harvestable = taken_over = False
         try:
             result = self._installation.executions.close(execution, verdict)
