@@ -13,6 +13,7 @@ import docker
 import pytest
 
 from skillbox_core import Reason, Runner, RunOptions, RunResult, Settings, Status
+from skillbox_core.run import loading
 from skillbox_core.sandbox.container import LABEL_INSTANCE
 from skillbox_core.sandbox.engine import Image
 from skillbox_core.sandbox.images import ready_image
