@@ -271,7 +271,7 @@ def test_room_for_a_runtimes_threads_is_given_to_the_installations_own_runtime(
     if passes:
         assert decide("POST", "/v1.41/containers/create", {"name": NAME}, data, settings, IMAGES).body == content
         return
-    with pytest.raises(RefusedError, match="HostConfig.(PidsLimit|Runtime)"):
+    with pytest.raises(RefusedError, match=r"HostConfig\.(PidsLimit|Runtime)"):
         decide("POST", "/v1.41/containers/create", {"name": NAME}, data, settings, IMAGES)
 
 
