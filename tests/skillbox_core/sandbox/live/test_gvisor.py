@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
-from skillbox_core import Reason, Runner, RunRequest, Status
+from skillbox_core import Reason, Runner, RunOptions, RunRequest, Status
 from skillbox_core.operations.doctor import examine
+from skillbox_core.sandbox.container import LABEL_INSTANCE
 from tests.services import gvisor
 
 ROOT = Path(__file__).parents[4]
@@ -94,6 +95,42 @@ def test_what_it_does_not_report_is_missing_in_result_and_record(own: Runner) ->
     assert (usage.exit_code, usage.peak_memory, usage.cpu_seconds, usage.file_memory) == (0, None, None, None)
     row = own.installation.executions.get("default", result.execution_id)
     assert (row.peak_memory, row.cpu_seconds, row.file_memory) == (None, None, None)
+
+
+def test_the_hosts_limits_are_on_the_runtime(own: Runner, make_skill: Any) -> None:
+    """Inside there is no cgroup to look at, and with `--ignore-cgroups` there would be none outside either."""
+    name, found = make_skill("echo on; sleep 2; echo 1 >$SANDBOX_OUTPUT", lang="bash"), {}
+
+    def look(_stream: str, _line: str) -> None:
+        labels = {LABEL_INSTANCE: own.installation.settings.instance}
+        (container,) = own.installation.engine.containers(labels)
+        found.update(limits_of(own.installation.engine.inspect(container["Id"])["State"]["Pid"]))
+
+    result = own.run(RunRequest(skill=name), RunOptions(cpu="0.25", memory="64Mi"), on_log=look)
+    assert result.ok, result
+    assert found == {"pids": 16384, "memory": result.usage.memory_limit, "cpu": 0.25}
+
+
+def limits_of(pid: int) -> dict[str, float]:
+    """What the host's kernel grants the cgroups of a process, in either version of cgroups."""
+    root, paths = Path("/sys/fs/cgroup"), {}
+    for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
+        _, controllers, path = line.split(":", 2)
+        paths.update(dict.fromkeys(controllers.split(","), path.lstrip("/")))
+    if "pids" not in paths:
+        folder = root / paths[""]
+        quota, period = map(int, (folder / "cpu.max").read_text().split())
+        pids, memory = (int((folder / name).read_text()) for name in ("pids.max", "memory.max"))
+        return {"pids": pids, "memory": memory, "cpu": quota / period}
+    read = {
+        name: int((root / controller / paths[controller] / name).read_text())
+        for controller, name in (
+            ("pids", "pids.max"), ("memory", "memory.limit_in_bytes"), ("cpu", "cpu.cfs_quota_us"),
+            ("cpu", "cpu.cfs_period_us"),
+        )
+    }  # fmt: skip
+    cpu = read["cpu.cfs_quota_us"] / read["cpu.cfs_period_us"]
+    return {"pids": read["pids.max"], "memory": read["memory.limit_in_bytes"], "cpu": cpu}
 
 
 def test_memory_is_still_limited_by_the_host(own: Runner, make_skill: Any) -> None:
