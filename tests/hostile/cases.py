@@ -18,6 +18,8 @@ from skillbox_core.sandbox.policy import is_gvisor
 FOLDER = Path(__file__).parent / "cases"
 LANGS = {".py": "python", ".js": "node", ".sh": "bash"}
 
+_OUTCOMES = ({"gives", "gives_exactly"}, {"status", "reason", "output", "says", "warns", "logs", "files"})
+"""Keys that say together what must come of a case."""
 _HEAD = re.compile(r"(?m)^(?P<mark>#|//) /// case\n(?P<body>(?:(?P=mark)(?: .*)?\n)+?)(?P=mark) ///$")
 
 
@@ -55,9 +57,9 @@ class Case:
             return self
         changed = {key: value for key, value in other.items() if key != "why"}
         kept = {key: value for key, value in self.spec.items() if key not in ("gvisor", "needs")}
-        # A probe is held against one of these.
-        if changed.keys() & {"gives", "gives_exactly"}:
-            kept = {key: value for key, value in kept.items() if key not in ("gives", "gives_exactly")}
+        for outcome in _OUTCOMES:
+            if changed.keys() & outcome:
+                kept = {key: value for key, value in kept.items() if key not in outcome}
         return replace(self, spec={**kept, **(changed or {"skip": other["why"]})})
 
 

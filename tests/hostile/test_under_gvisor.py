@@ -24,6 +24,11 @@ def test_under_gvisor_the_other_answer_is_the_right_one() -> None:
     assert OTHER.under("runsc").spec == {"code": "a", "gives": ["EPERM"]}
 
 
+def test_another_status_is_another_outcome_as_a_whole() -> None:
+    spec = {"status": "success", "output": 1, "warns": "w", "options": {}, "gvisor": {"why": "w", "status": "timeout"}}
+    assert Case("c", "skill", "p", spec).under("runsc").spec == {"options": {}, "status": "timeout"}
+
+
 def test_where_there_is_nothing_to_try_the_reason_is_said() -> None:
     with pytest.raises(Skipped, match="under gVisor shows nothing"):
         needed(NOTHING.under("runsc"), NOWHERE)
