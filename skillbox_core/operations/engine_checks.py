@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -145,8 +146,18 @@ def _runtime(info: Mapping[str, Any], runtime: str) -> Check:
         found = f"{used} is gVisor ({program}), and sandboxes have no room for its threads"
         advice = "set SKILLBOX_RUNTIME to a name for it with `runsc` in it (SECURITY.md)"
         return Check("runtime", "FAIL", found, advice)
+    if _ignores_cgroups(runtimes.get(used)):
+        found = f"{used} has --ignore-cgroups: nothing limits a sandbox's memory, processes and CPU time"
+        advice = "take it out of the runtime's runtimeArgs in the engine's daemon.json"
+        return Check("runtime", "FAIL", found, advice)
     how = "as SKILLBOX_RUNTIME asks" if runtime else "the engine's default"
     return Check("runtime", "OK", f"{used}, {how}")
+
+
+def _ignores_cgroups(runtime: Any) -> bool:
+    """Whether a runtime has gVisor's flag for it. A sandbox could not tell from inside, nor could the read-back."""
+    flags = runtime.get("runtimeArgs") or () if isinstance(runtime, Mapping) else ()
+    return any(re.fullmatch(r"--?ignore-cgroups(=(1|t|true))?", str(flag), re.IGNORECASE) for flag in flags)
 
 
 def _program(runtime: Any) -> str:
