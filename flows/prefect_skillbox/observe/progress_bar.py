@@ -27,8 +27,9 @@ class ProgressBar:
         self._artifact: UUID | None = None
 
     def show(self, progress: Progress) -> None:
-        """Shows how far the skill is."""
+        """Shows how far it is; what is done is shown at once."""
         self._last = progress
+        self.every = 0 if progress.percent >= 100 else self.every
         outbox.post(self)
 
     def complete(self) -> None:
