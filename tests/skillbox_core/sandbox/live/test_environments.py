@@ -50,14 +50,14 @@ def made(engine: Engine, base: Image) -> Iterator[Packed]:
 
 
 def ready(runner: Runner, base: Image, own: Packed, lines: list[str] | None = None, **more: object) -> Image:
-    said = [] if lines is None else lines
+    say = (lambda progress: lines.append(progress.text)) if lines is not None else None
     instance = runner.installation.settings.instance
     return ready_environment(
         runner.installation.engine,
         base,
         own,
         instance=instance,
-        on_progress=lambda progress: said.append(progress.text),
+        on_progress=say,
         **{"most": PLENTY, **more},
     )  # type: ignore[arg-type]
 
