@@ -2,71 +2,28 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import tarfile
-import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from skillbox_core.errors import InvalidSkillError, PolicyError, SkillboxError, VersionExistsError
 from skillbox_core.installation import Installation
 from skillbox_core.models import Interpreter, Tree
 from skillbox_core.operations.exchange import export_skill, import_skill
-from skillbox_core.operations.exchange_file import ExportedTree, Manifest, write_export
+from skillbox_core.operations.exchange_file import Manifest
 from skillbox_core.settings import Settings
-from skillbox_core.skills.environment_lock import Lock, Pin
 from tests.services import trees
+from tests.services.exports import FILES, LOCK, PINS, PYTHON, made_file, manifest_of, skill, tree_of
 from tests.services.trees import SITE, file, folder, pack, tree_tar
 
-PYTHON = Interpreter("3.11.2", "x86_64", "glibc 2.36")
 PATCHED = Interpreter("3.11.9", "x86_64", "glibc 2.36")
-PINS = (
-    Pin("greeter", "1.0", 'sys_platform == "linux"', ("a" * 64,)),
-    Pin("only-new", "2.0", 'python_version >= "3.12"', ("b" * 64,)),
-)
-LOCK = Lock("requirements.txt", "c" * 64, PYTHON.text, True, PINS)
-FILES: Mapping[str, bytes] = {
-    f"{SITE}/greeter.py": b"ID = 1\n",
-    f"{SITE}/greeter-1.0.0.dist-info/METADATA": b"Name: greeter\n",
-    "bin/greet": b"#!/usr/bin/env python3\n",
-}
-
-
-def skill(
-    place: Path, *, lock: Lock | None = LOCK, name: str = "packed", more: Mapping[str, str] | None = None
-) -> Path:
-    made = place / f"{name}-{len(list(place.iterdir()))}.zip"
-    texts = {"SKILL.md": f"---\nname: {name}\ndescription: d\n---\n", "main.py": "", **(more or {})}
-    if lock:
-        texts["environment.lock"] = lock.text
-    with zipfile.ZipFile(made, "w") as archive:
-        for path, text in texts.items():
-            archive.writestr(zipfile.ZipInfo(path), text)
-    return made
-
-
-def tree_of(data: bytes, python: Interpreter = PYTHON, lock: Lock = LOCK) -> ExportedTree:
-    return ExportedTree(lock.digest, python, Tree(f"sha256:{hashlib.sha256(data).hexdigest()}", len(data)))
-
-
-def manifest_of(archive: Path, *said: ExportedTree) -> Manifest:
-    data = archive.read_bytes()
-    return Manifest("packed", "1.0.0", hashlib.sha256(data).hexdigest(), len(data), said)
-
-
-def made_file(place: Path, archive: Path, manifest: Manifest, *tars: bytes) -> Path:
-    target = place / "made.skillbox"
-    files = [archive]
-    for number, data in enumerate(tars):
-        files.append(place / f"{number}.gz")
-        files[-1].write_bytes(gzip.compress(data, mtime=0))
-    with target.open("wb") as opened:
-        write_export(opened, manifest, files)
-    return target
 
 
 @pytest.fixture
@@ -251,3 +208,27 @@ def test_a_file_for_a_skill_without_packages_may_bring_none(here: Installation, 
     with pytest.raises(SkillboxError, match="not of the skill's lock"):
         import_skill(here, "default", made_file(place, archive, manifest_of(archive, tree_of(data)), data))
     assert not import_skill(here, "default", made_file(place, archive, manifest_of(archive))).lacks
+
+
+@settings(max_examples=30)
+@given(data=st.data())
+def test_a_changed_byte_is_noticed_or_changes_nothing(data: st.DataObject, tmp_path_factory: Any) -> None:
+    folder = tmp_path_factory.mktemp("changed")
+    (folder / "place").mkdir()
+    here = Installation.from_settings(Settings(home=folder / "home", s3_endpoint="", db_dsn=""))
+    archive, tar = skill(folder / "place"), tree_tar(FILES)
+    one = tree_of(tar)
+    taken = made_file(folder / "place", archive, manifest_of(archive, one), tar)
+    changed = bytearray(taken.read_bytes())
+    at = data.draw(st.integers(0, len(changed) - 1))
+    changed[at] ^= data.draw(st.integers(1, 255))
+    taken.write_bytes(changed)
+    try:
+        imported = import_skill(here, "default", taken)
+    except SkillboxError as error:
+        assert str(error).isprintable()
+        assert stored(here) == ([], [], 0)
+    else:
+        # An owner or a time in a header of the file, which nobody reads.
+        assert imported.pushed.archive.digest == hashlib.sha256(archive.read_bytes()).hexdigest()
+        assert b"".join(here.environments.store.open(one.tree.digest)) == tar

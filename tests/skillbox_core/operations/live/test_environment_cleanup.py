@@ -10,7 +10,7 @@ import pytest
 
 from skillbox_core import Runner
 from skillbox_core.installation import Installation
-from skillbox_core.operations import orphans
+from skillbox_core.operations import environments, orphans
 from skillbox_core.operations.doctor import examine
 from skillbox_core.operations.orphans import carry_out, cleanup_orphans, find_orphans
 from skillbox_core.sandbox import layer, pruning
@@ -37,6 +37,7 @@ def built(runner: Runner, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
     monkeypatch.setattr(pruning, "stored_environments", mine)
     monkeypatch.setattr(orphans, "stored_environments", mine)
+    monkeypatch.setattr(environments, "stored_environments", mine)
     yield name
     engine.remove_image(name)
 
@@ -78,6 +79,23 @@ def test_what_was_used_a_moment_ago_is_not_planned(runner: Runner, built: str, m
     used = [one for one in stored_environments(installation.engine) if one.name == built]
     monkeypatch.setattr(orphans, "stored_environments", lambda _engine: used)
     assert [one for one in find_orphans(installation) if one.kind == "environments"] == []
+
+
+def test_a_pruning_says_what_went_and_what_stayed_because_it_is_in_use(runner: Runner, built: str) -> None:
+    engine, installation = runner.installation.engine, runner.installation
+    container = engine.create(
+        f"test-{uuid.uuid4().hex}", {"Image": built, "Cmd": ["sh"], "HostConfig": {"NetworkMode": "none"}}
+    )
+    try:
+        used = environments.prune(installation, 0)
+    finally:
+        engine.remove(container)
+    assert used.removed == ()
+    assert [(one.name, why) for one, why in used.kept] == [(built, "a container is made from it")]
+    assert environments.prune(installation, used.left).removed == ()
+    free = environments.prune(installation, used.left - 1)
+    assert [one.name for one in free.removed] == [built]
+    assert (free.kept, free.left) == ((), 0)
 
 
 def test_doctor_says_what_environments_cost_and_which_images_skills_name(
