@@ -25,15 +25,20 @@ def shown(value: str) -> str:
     return '"' + text[1:-1] + '"'
 
 
+def is_tenant(value: str) -> bool:
+    """Whether this may name a tenant."""
+    # In any case: some file systems take two names for one that differ in nothing else.
+    return len(value) <= MAX_NAME and _TENANT.match(value) is not None and value.casefold() != ENVIRONMENTS
+
+
 def check_tenant(value: str) -> str:
     """Returns the tenant id, or raises `InvalidRequestError`."""
-    # In any case: some file systems take two names for one that differ in nothing else.
+    if is_tenant(value):
+        return value
     if value.casefold() == ENVIRONMENTS:
         raise InvalidRequestError(
             f"tenant {shown(value)} is not a valid name", hint="environments are kept under that one; take another"
         )
-    if len(value) <= MAX_NAME and _TENANT.match(value):
-        return value
     raise InvalidRequestError(
         f"tenant {shown(value)} is not a valid name",
         hint=f"1 to {MAX_NAME} letters, digits, '-' or '_', beginning with a letter or digit",

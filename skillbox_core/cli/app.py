@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from skillbox_core import __version__
-from skillbox_core.cli import executions, skills
+from skillbox_core.cli import environments, executions, skills
+from skillbox_core.cli.exchange import add_exchange
 from skillbox_core.cli.output import EXIT_FAILED, fail, note, print_json, table
 
 app = typer.Typer(
@@ -19,8 +20,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+add_exchange(skills.app)
 app.add_typer(skills.app, name="skill")
 app.add_typer(executions.app, name="exec")
+app.add_typer(environments.app, name="env")
 
 Tenant = Annotated[str, typer.Option(help="Whose skills and executions.", envvar="SKILLBOX_TENANT")]
 

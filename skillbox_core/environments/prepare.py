@@ -52,6 +52,11 @@ class Environments:
         self.store = store
         self._registry = registry
 
+    @property
+    def records(self) -> EnvironmentRecords:
+        """What the database knows of them."""
+        return self._records
+
     def locker(self, tenant: str, tell: Tell) -> Locker:
         """What locks the Python packages of a tenant's skills when they are packaged.
 

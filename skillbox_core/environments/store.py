@@ -41,6 +41,10 @@ class EnvironmentStore:
         """Whether there is a tree of this digest; its bytes are checked when they are read."""
         return self._bucket.size(_key(digest)) is not None
 
+    def digests(self) -> list[str]:
+        """Which trees there are."""
+        return [digest for name in self._bucket.names(ENVIRONMENTS) if _DIGEST.match(digest := f"sha256:{name}")]
+
     def put(self, tar: Path, digest: str) -> None:
         """Stores a tree. The same digest again is fine.
 

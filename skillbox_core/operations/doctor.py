@@ -23,6 +23,7 @@ from skillbox_core.installation import Installation
 from skillbox_core.operations import canary
 from skillbox_core.operations.advisories import Advisory, advisories
 from skillbox_core.operations.engine_checks import Check, advisories_check, components, engine_checks, with_command
+from skillbox_core.operations.environment_checks import environments_check, skill_image_checks
 from skillbox_core.operations.findings import sandbox_check
 from skillbox_core.sandbox.allowlist import resolve_image
 from skillbox_core.sandbox.images import local_image
@@ -69,6 +70,8 @@ def _examine(installation: Installation) -> Iterator[Check]:
         )
         usable = usable or (image if check.level == "OK" else None)
         yield check
+    yield from skill_image_checks(installation)
+    yield environments_check(installation)
     if usable:
         yield from _canary(installation, usable)
 

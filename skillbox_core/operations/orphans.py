@@ -4,6 +4,9 @@ A container of this installation goes only if its execution is finished, if whoe
 nobody can want it any more: its deadline is over, and so is the time for which its output is kept. A record
 that still says `running` is closed when its container is gone and the same holds. Two reconcilers at once are
 harmless: removing what is gone, and closing what is closed, do nothing.
+
+Environments that take more room than they may go as well: else an engine on which nothing is built any more would keep
+them for ever.
 """
 
 from __future__ import annotations
@@ -15,12 +18,14 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Literal, TypeAlias
 
-from skillbox_core.base.quantities import parse_duration
+from skillbox_core.base.quantities import format_bytes, parse_duration
 from skillbox_core.errors import SkillboxError
 from skillbox_core.installation import Installation
 from skillbox_core.models import Execution, Verdict
+from skillbox_core.sandbox import layer
 from skillbox_core.sandbox.container import LABEL_DEADLINE, LABEL_EXECUTION, LABEL_INSTANCE, LABEL_OWNER
 from skillbox_core.sandbox.policy import MANAGED_BY
+from skillbox_core.sandbox.pruning import prune_environments, removable, stored_environments
 from skillbox_core.status import Reason, Status
 from skillbox_core.storage.spool import discard, stale_spool
 from skillbox_core.storage.tables import ExecutionRow, aware, now
@@ -41,7 +46,8 @@ class Orphan:
     """One thing to clean up.
 
     Attributes:
-        name: The container's name, the execution's id, or the name of an entry of this machine's spool.
+        name: The container's name, the execution's id, the name of an entry of this machine's spool, or of the images
+            of environments.
         why: What makes it an orphan.
         ends_as: What its record becomes, if it is closed.
         done: It was carried out.
@@ -49,7 +55,7 @@ class Orphan:
         holder: Attempt and key of its record when it was found. Who has begun or taken it over since looks after it.
     """
 
-    kind: Literal["container", "record", "spool"]
+    kind: Literal["container", "record", "spool", "environments"]
     name: str
     execution_id: str
     why: str
@@ -96,10 +102,28 @@ def find_orphans(installation: Installation, ended_owners: EndedOwners | None = 
     going = {orphan.name for orphan in found}
     held = {_execution_id(c) for c in containers if _container_name(c) not in going}
     found += [o for row in running if (o := judge_record(row, held, over, patience))]
-    return found + [
+    found += [
         Orphan("spool", entry.name, entry.name.partition("-")[0], "files of an attempt that is over")
         for entry in stale_spool(installation.spool, installation.executions)
     ]
+    return found + _surplus(installation)
+
+
+def _surplus(installation: Installation) -> list[Orphan]:
+    """Environments beyond the engine's limit, as one: which of them go is seen when they are removed."""
+    most = installation.settings.max_environments_size
+    try:
+        engine = installation.engine
+        stored = stored_environments(engine)
+        total = sum(one.size for one in stored)
+        # What was used a moment ago stays in any case.
+        if total <= most or not removable(stored, layer.seconds(engine.info()["SystemTime"])):
+            return []
+    except SkillboxError as error:
+        logger.warning("could not look at environments: %s", error)
+        return []
+    why = f"they take {format_bytes(total)}, {format_bytes(most)} are allowed (SKILLBOX_MAX_ENVIRONMENTS_SIZE)"
+    return [Orphan("environments", layer.REPOSITORY, "", why)]
 
 
 def carry_out(installation: Installation, orphans: Sequence[Orphan]) -> list[Orphan]:
@@ -200,6 +224,12 @@ def _carry_out(installation: Installation, orphan: Orphan) -> Orphan | None:
             installation.engine.remove(orphan.name)
         elif orphan.kind == "spool":
             discard(installation.spool / orphan.name)
+        elif orphan.kind == "environments":
+            removed = prune_environments(installation.engine, installation.settings.max_environments_size)
+            if not removed:
+                return None
+            sizes = format_bytes(sum(one.size for one in removed))
+            return replace(orphan, why=f"{orphan.why}: {len(removed)} removed, {sizes}", done=True)
         elif (
             row is not None
             and installation.executions.close(_execution(row), _verdict(orphan)).status is Status.RUNNING

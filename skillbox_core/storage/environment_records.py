@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from sqlmodel import col, select
 
 from skillbox_core.models import Interpreter, Tree
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.tables import InterpreterRow, TreeRow, now
+
+
+@dataclass(frozen=True)
+class KnownTree:
+    """A row: which tree a lock gave for an interpreter."""
+
+    lock_digest: str
+    interpreter: Interpreter
+    tree: Tree
 
 
 class EnvironmentRecords:
@@ -52,3 +63,18 @@ class EnvironmentRecords:
         )
         first = self._database.first(row, (lock_digest, interpreter.text))
         return Tree(first.digest, first.size)
+
+    def trees(self, lock_digest: str | None = None) -> list[KnownTree]:
+        """The trees that are known, of one lock or of all, in the order in which they were made."""
+        query = select(TreeRow).order_by(col(TreeRow.created_at), col(TreeRow.lock_digest), col(TreeRow.interpreter))
+        if lock_digest is not None:
+            query = query.where(TreeRow.lock_digest == lock_digest)
+        with self._database.session() as session:
+            rows = session.exec(query).all()
+        parsed = ((row, Interpreter.parse(row.interpreter)) for row in rows)
+        return [KnownTree(row.lock_digest, python, Tree(row.digest, row.size)) for row, python in parsed if python]
+
+    def images(self) -> dict[str, str]:
+        """The name under which each image was asked for its Python, by its id."""
+        with self._database.session() as session:
+            return {row.image_id: row.image for row in session.exec(select(InterpreterRow)).all()}

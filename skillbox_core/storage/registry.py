@@ -15,7 +15,7 @@ from pathlib import Path
 from sqlalchemy import delete
 from sqlmodel import col
 
-from skillbox_core.base.names import check_skill, check_tenant
+from skillbox_core.base.names import check_skill, check_tenant, is_tenant
 from skillbox_core.base.versions import Constraint, Version, check_version
 from skillbox_core.errors import (
     ChangedObjectError,
@@ -106,6 +106,10 @@ class Registry:
                         self._forget(taken)
                 raise
         return Pushed(archive, new=not stored)
+
+    def tenants(self) -> list[str]:
+        """Who has skills here."""
+        return [name for name in self._bucket.names("") if is_tenant(name)]
 
     def skills(self, tenant: str) -> list[str]:
         """Names of a tenant's skills."""

@@ -21,6 +21,7 @@ from skillbox_core.errors import SkillboxError
 from skillbox_core.installation import Installation
 from skillbox_core.sandbox.engine import Engine
 from tests.hostile.environments import tree_that_does_harm as tree_that_does_harm
+from tests.hostile.exports import export_that_lies as export_that_lies
 
 if TYPE_CHECKING:
     from tests.hostile.bench import Bench

@@ -1,0 +1,63 @@
+"""The command line in an installation of its own, with an index of packages in a folder."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from skillbox_core.installation import Installation
+from skillbox_core.sandbox.pruning import stored_environments
+from skillbox_core.settings import Settings
+from tests.services.wheels import use_folder, wheel
+
+SKILLBOX = str(Path(sys.executable).parent / "skillbox")
+Call = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def call(
+    cli_environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installation: Settings
+) -> Iterator[Call]:
+    """Calls the command in an installation of its own; what it builds on the engine is gone afterwards."""
+    use_folder(tmp_path / "index", monkeypatch)
+    wheel(tmp_path / "index", "greeter", files={"greeter.py": f"ID = {uuid.uuid4().hex!r}\n"})
+    indexes = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_"))}
+    ours = {name: value for name, value in cli_environment.items() if not name.startswith(("PIP_", "UV_"))}
+    engine = Installation.from_settings(installation).engine
+    before = {one.name for one in stored_environments(engine)}
+
+    def run(*arguments: str, home: str = "home", **more: str) -> subprocess.CompletedProcess[str]:
+        (tmp_path / home).mkdir(exist_ok=True)
+        return subprocess.run(
+            [SKILLBOX, *arguments],
+            env={**ours, **indexes, "SKILLBOX_HOME": str(tmp_path / home), **more},
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    yield run
+    for one in stored_environments(engine):
+        if one.name not in before:
+            engine.remove_image(one.name)
+
+
+@pytest.fixture
+def pushed(call: Call, tmp_path: Path) -> Path:
+    folder = tmp_path / "packed"
+    folder.mkdir()
+    (folder / "SKILL.md").write_text("---\nname: packed\ndescription: d\n---\n")
+    (folder / "main.py").write_text(
+        "import greeter, json, os\njson.dump(greeter.ID, open('/sandbox/out/output.json', 'w'))\n"
+    )
+    (folder / "requirements.txt").write_text("greeter\n")
+    done = call("skill", "push", str(folder))
+    assert done.returncode == 0, done.stderr
+    return folder
