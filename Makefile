@@ -18,8 +18,7 @@ help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 run: setup ## set everything up, then run the example pipeline on real data
-	@$(bin)/skillbox skill push examples/skills/*/
-	@$(bin)/python examples/pipeline.py
+	@$(bin)/python -m deployments.example
 
 check: lint ## style, types, imports and unit tests, in a minute; needs the packages only
 	@$(unit) -q --numprocesses auto --maxprocesses 4 --dist loadfile
