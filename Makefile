@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run check test nightly hostile gvisor mutation soak fuzz bench older lint audit format setup stop status clean lock
+.PHONY: help run check test nightly packages hostile gvisor mutation soak fuzz bench older lint audit format setup stop status clean lock
 
 bootstrap := ./deployments/local/bootstrap.sh
 bin := .venv/bin
@@ -12,26 +12,26 @@ unit := $(pytest) tests/skillbox_core tests/prefect_skillbox tests/deployments t
 all := SKILLBOX_TEST_DEAL=1 $(pytest) --ignore=tests/hostile/test_hostile.py
 postgres := SKILLBOX_TEST_POSTGRES=1 $(all) tests/prefect_skillbox
 older := .skillbox/older/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
-shared := -m "not by_itself" --numprocesses auto --maxprocesses 4 --dist loadfile
+shared := -m "not by_itself and not nightly" --numprocesses auto --maxprocesses 4 --dist loadfile
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
 
 run: setup ## set everything up, then run the example pipeline on real data
-	@$(bin)/skillbox skill push examples/skills/*/
-	@$(bin)/python examples/pipeline.py
+	@$(bin)/python -m deployments.example
 
 check: lint ## style, types, imports and unit tests, in a minute; needs the packages only
 	@$(unit) -q --numprocesses auto --maxprocesses 4 --dist loadfile
 
 test: setup ## set everything up, then run what a change can break (ARGS="-k name" for some)
 	@$(bootstrap) services
-	@$(if $(ARGS),$(pytest) $(ARGS),$(all) -m by_itself)
-	@$(if $(ARGS),,$(postgres) -m by_itself)
+	@$(if $(ARGS),$(pytest) $(ARGS),$(all) -m "by_itself and not nightly")
+	@$(if $(ARGS),,$(postgres) -m "by_itself and not nightly")
 	@$(if $(ARGS),,$(postgres) $(shared))
 	@$(if $(ARGS),,$(all) $(shared) --durations=40)
 
-nightly: check test ## that, and hostile, gvisor, mutation, soak, fuzz, bench and the oldest Prefect
+nightly: check test ## that, and packages, hostile, gvisor, mutation, soak, fuzz, bench and the oldest Prefect
+	@$(MAKE) packages
 	@$(MAKE) hostile
 	@$(MAKE) gvisor
 	@$(MAKE) mutation
@@ -39,6 +39,9 @@ nightly: check test ## that, and hostile, gvisor, mutation, soak, fuzz, bench an
 	@$(MAKE) fuzz
 	@$(MAKE) bench
 	@$(MAKE) older
+
+packages: setup ## skills with many packages of a real index (ARGS="-k polars" for some)
+	@$(pytest) -m nightly $(ARGS)
 
 hostile: setup ## only the hostile suite, as a table (ARGS="-k words" for some)
 	@$(bin)/python -m tests.hostile $(ARGS)

@@ -24,7 +24,7 @@ def served() -> list[RunnerDeployment]:
     from prefect.schedules import Cron
     from prefect.types.entrypoint import EntrypointType
 
-    from examples.pipeline import penguins
+    from examples.plain import penguins
     from prefect_skillbox import cleanup_orphans, run_skill
 
     return [

@@ -1,6 +1,6 @@
-"""Three skills in two languages on a real table: clean it (node), describe it (python), draw it (python).
+"""What a data team does, on a real table: clean it (polars), describe it (pandas), draw it (matplotlib).
 
-Run it with `make run`, or with `.venv/bin/python examples/pipeline.py` after `make setup`.
+`make run` pushes the skills of examples/tables and runs this; `.venv/bin/python examples/pipeline.py` runs it again.
 """
 
 from __future__ import annotations
@@ -9,68 +9,37 @@ import sys
 from pathlib import Path
 
 from prefect import flow
+from prefect.artifacts import create_table_artifact
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from prefect_skillbox import skill
-from skillbox_core import Runner, RunResult
+from prefect_skillbox import files_from, skill
+from skillbox_core import RunResult
 
 EXAMPLES = Path(__file__).parent
-MEASURES = ["flipper_length_mm", "bill_length_mm", "bill_depth_mm"]
+MEASURES = ["flipper_length_mm", "bill_length_mm", "body_mass_g"]
 
-clean = skill("clean-csv")
-stats = skill("stats")
-chart = skill("chart")
-summarise = skill("text-summary")
+clean = skill("clean-table")
+describe = skill("describe-table")
+plot = skill("plot-table")
 
 
 @flow(name="penguins", task_runner=ThreadPoolTaskRunner(max_workers=4))
-def penguins(table: str | None = None, article: str | None = None) -> list[RunResult]:
-    """From a table to statistics for each species and a chart of them; a text is summarised beside it.
+def penguins(table: str | None = None, group_by: str = "species") -> list[RunResult]:
+    """From a Parquet table to box plots of its groups; each skill takes the files that the one before it left.
 
     Args:
-        table: CSV text; without it, data/penguins.csv.
-        article: English text; without it, data/gettysburg.txt.
+        table: Path or URL of a Parquet file; without it, data/penguins.parquet.
+        group_by: The column whose values make the groups.
     """
-    table = table or (EXAMPLES / "data" / "penguins.csv").read_text("utf-8")
-    article = article or (EXAMPLES / "data" / "gettysburg.txt").read_text("utf-8")
-    summary = summarise.submit({"text": article, "sentences": 2})
-    cleaned = clean({"csv": table, "required": ["species", *MEASURES, "body_mass_g"]})
-    # A whole result inside an input draws its own arrow in the UI; a part of one needs `wait_for` to do so.
-    described = stats({"rows": cleaned.output["rows"], "group_by": "species", "columns": MEASURES}, wait_for=[cleaned])
-    drawn = chart({"stats": described, "columns": MEASURES, "title": "Palmer penguins, mean and standard deviation"})
-    return [cleaned, described, drawn, summary.result()]
-
-
-def main() -> int:
-    """Runs the flow, saves the chart and prints what ran."""
-    from rich.console import Console
-    from rich.table import Table
-
-    results = penguins()
-    runner = Runner.from_settings()
-    shown = Table("skill", "version", "status", "seconds", "files", "execution", title="What ran")
-    for result in results:
-        files = ", ".join(result.files_list)
-        shown.add_row(
-            result.skill,
-            result.version,
-            result.status.value,
-            f"{result.duration_ms / 1000:.2f}",
-            files,
-            result.execution_id,
-        )
-    console = Console(width=None if sys.stdout.isatty() else 110)
-    console.print(shown)
-    drawing = results[2]
-    for path in runner.installation.artifacts.extract(drawing.artifacts, runner.installation.settings.home / "output"):
-        console.print(f"chart: {path}", soft_wrap=True)
-    return 0 if all(result.ok for result in results) else 1
+    cleaned = clean({"required": [group_by, *MEASURES]}, files=table or str(EXAMPLES / "data" / "penguins.parquet"))
+    described = describe({"group_by": group_by, "columns": MEASURES}, files=cleaned)
+    drawn = plot({"title": f"Palmer penguins by {group_by}"}, files=files_from(described, "summary.csv"))
+    means = [{group_by: group, **columns} for group, columns in described.output["groups"].items()]
+    create_table_artifact(means, key="penguins", description=f"Means by {group_by}")
+    return [cleaned, described, drawn]
 
 
 if __name__ == "__main__":
-    from prefect.settings import PREFECT_API_URL, PREFECT_UI_URL
+    from shown import show
 
-    code = main()
-    address = PREFECT_UI_URL.value() or str(PREFECT_API_URL.value() or "").removesuffix("/api")
-    print(f"UI:    {address}")
-    sys.exit(code)
+    sys.exit(show(penguins()))

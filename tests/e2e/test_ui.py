@@ -1,4 +1,4 @@
-"""What a person sees: the Prefect UI in a real browser, after the example pipeline has run."""
+"""What a person sees: the Prefect UI in a real browser, after the plain example has run."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ expect.set_options(timeout=30_000)
 
 @pytest.fixture(scope="module")
 def run_id(runner: Runner, cli_environment: dict[str, str]) -> str:
-    """The flow run of the example pipeline."""
+    """The flow run of the plain example."""
     done = subprocess.run(
-        [sys.executable, str(EXAMPLES / "pipeline.py")], env=cli_environment, capture_output=True, text=True
+        [sys.executable, str(EXAMPLES / "plain.py")], env=cli_environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     found = re.search(r"/runs/flow-run/([0-9a-f-]{36})", done.stderr + done.stdout)

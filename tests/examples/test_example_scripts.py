@@ -24,6 +24,8 @@ from skillbox_core.skills.validation import find_breach
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 SKILLS = sorted(folder.name for folder in (EXAMPLES / "skills").iterdir())
+TABLES = sorted(folder.name for folder in (EXAMPLES / "tables").iterdir())
+"""Skills that need packages; live/test_tables.py runs them."""
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -97,9 +99,10 @@ def answer(run):
 # Every skill
 
 
-@pytest.mark.parametrize("name", SKILLS)
+@pytest.mark.parametrize("name", [*SKILLS, *TABLES])
 def test_skill_md_is_valid_and_named_as_its_folder(name):
-    manifest = parse_manifest((EXAMPLES / "skills" / name / "SKILL.md").read_bytes())
+    folder = "tables" if name in TABLES else "skills"
+    manifest = parse_manifest((EXAMPLES / folder / name / "SKILL.md").read_bytes())
     assert (manifest.name, manifest.warnings) == (name, ())
 
 
@@ -112,7 +115,21 @@ def test_the_ready_input_runs(run, name):
 
 
 def test_there_is_one_ready_input_for_each_skill():
-    assert sorted(path.stem for path in (EXAMPLES / "inputs").iterdir()) == SKILLS
+    assert sorted(path.stem for path in (EXAMPLES / "inputs").iterdir()) == sorted(SKILLS + TABLES)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_the_ready_input_of_a_skill_with_packages_fits_its_schema(name):
+    manifest = parse_manifest((EXAMPLES / "tables" / name / "SKILL.md").read_bytes())
+    given = (EXAMPLES / "inputs" / f"{name}.json").read_text()
+    assert find_breach(json.dumps(manifest.input_schema), given) is None
+
+
+@pytest.mark.parametrize("file", [path.name for path in (EXAMPLES / "data").iterdir() if path.name != "README.md"])
+def test_the_data_is_what_its_page_says(file):
+    page = (EXAMPLES / "data" / "README.md").read_text()
+    digest = hashlib.sha256((EXAMPLES / "data" / file).read_bytes()).hexdigest()
+    assert f"SHA-256: `{digest}`" in page.partition(f"## {file}\n")[2].partition("\n## ")[0]
 
 
 @pytest.mark.parametrize("request_text", ["", "{", "[]", "null", "7", b"\xff\xfe", '{"a": NaN}'])

@@ -133,7 +133,7 @@ def test_prefect_deploy_all_works_and_a_process_worker_runs_each_deployment(
 
     runs = [
         _start(client, f"run-skill/run-skill-{UNIQUE}", {"skill": "word-count@^1", "input": {"text": "a b"}}),
-        _start(client, f"penguins/penguins-{UNIQUE}", {}),
+        _start(client, f"penguins-plain/penguins-{UNIQUE}", {}),
         _start(client, f"cleanup-orphans/cleanup-orphans-{UNIQUE}", {"dry_run": True}),
     ]
     ended = [_ended(client, run) for run in runs]

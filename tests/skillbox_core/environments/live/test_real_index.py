@@ -12,12 +12,16 @@ from skillbox_core.environments.locking import make_lock
 from skillbox_core.environments.making import make_tree
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.installation import Installation
-from skillbox_core.models import Interpreter
 from skillbox_core.sandbox.images import ready_image
 from skillbox_core.skills.sources import PythonSource
+from tests.services.index import PYTHON, missing
 from tests.skillbox_core.environments.live.test_environments_on_engine import image_of
 
-PYTHON = Interpreter("3.11.2", "x86_64", "glibc 2.36")
+
+@pytest.fixture(autouse=True)
+def an_index() -> None:
+    if why := missing():
+        pytest.skip(why)
 
 
 @pytest.mark.timeout(600)
