@@ -17,8 +17,7 @@ from skillbox_core.errors import SkillboxError
 if TYPE_CHECKING:
     from skillbox_core.skills.archive import SkillArchive
     from skillbox_core.skills.manifest import Manifest
-    from skillbox_core.skills.package import Locker
-    from skillbox_core.skills.sources import PythonSource
+    from skillbox_core.skills.package import Locker, Source
 
 app = typer.Typer(help="Package, store and look at skills.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -189,9 +188,9 @@ def delete(skill: Annotated[str, typer.Argument(metavar="NAME@VERSION")], tenant
 
 
 def _locker(tenant: str) -> Locker:
-    """Locks Python packages with the parts of this installation, which are made only for a skill that needs some."""
+    """Locks packages with the parts of this installation, which are made only for a skill that needs some."""
 
-    def lock(manifest: Manifest, source: PythonSource, beside: str | None) -> str:
+    def lock(manifest: Manifest, source: Source, beside: str | None) -> str:
         from skillbox_core.installation import Installation
         from skillbox_core.settings import load_settings
 

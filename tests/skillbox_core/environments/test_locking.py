@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from skillbox_core.environments import locking, process
+from skillbox_core.environments import locking, process, uv
 from skillbox_core.environments.locking import make_lock
 from skillbox_core.errors import IndexUnavailableError, InvalidSkillError
 from skillbox_core.models import Interpreter
