@@ -10,6 +10,7 @@ from skillbox_core.models import RunOptions, RunRequest, RunResult
 from skillbox_core.run.lifecycle import run_lifecycle
 from skillbox_core.run.retrying import repeating
 from skillbox_core.run.steps import Steps
+from skillbox_core.sandbox.building import OnProgress
 from skillbox_core.sandbox.logs import OnLog
 from skillbox_core.settings import Settings
 
@@ -40,12 +41,14 @@ class Runner:
         *,
         on_log: OnLog | None = None,
         cancel: CancelToken | None = None,
+        on_progress: OnProgress | None = None,
     ) -> RunResult:
         """Runs a skill in a sandbox of its own and returns how it ended.
 
         Args:
             on_log: Called with `"stdout"` or `"stderr"` and each line as the skill prints it.
             cancel: Tripped from elsewhere, it ends the run as `cancelled`.
+            on_progress: Told how far the skill's environment is, where its packages have to be made ready first.
 
         Raises:
             SkillboxError: The request can't become an execution: `SkillNotFoundError`,
@@ -54,4 +57,4 @@ class Runner:
         options = options or RunOptions()
         if options.key is None:
             options = options.model_copy(update={"key": uuid.uuid4().hex})
-        return run_lifecycle(repeating(Steps(self.installation, on_log, cancel)), request, options)
+        return run_lifecycle(repeating(Steps(self.installation, on_log, cancel, on_progress)), request, options)

@@ -1,4 +1,4 @@
-"""What the tests need beside the installation: Postgres, a browser, and Swift as a real S3 service."""
+"""What the tests need beside the installation: Postgres, a browser, readers of zip files, and Swift for S3."""
 
 from __future__ import annotations
 
@@ -37,6 +37,11 @@ def _system_packages() -> dict[str, bool]:
     return {
         "postgresql": bool(postgres),
         "memcached": bool(shutil.which("memcached")),
+        "git": bool(shutil.which("git")),
+        "zip": bool(shutil.which("zip")),
+        "unzip": bool(shutil.which("unzip")),
+        "p7zip-full": bool(shutil.which("7z")),
+        "libarchive-tools": bool(shutil.which("bsdtar")),
         "chromium": any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
     }
 

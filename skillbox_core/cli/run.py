@@ -60,7 +60,10 @@ def run_skill(
     runner = Runner.from_settings()
     token = CancelToken()
     with _interrupts(token), _spinner(f"running {harmless(reference)}", as_json) as show:
-        result = runner.run(request, options, on_log=show, cancel=token)
+        result = runner.run(
+            request, options, on_log=show, cancel=token,
+            on_progress=lambda progress: show("stderr", f"[skillbox: {progress.text}]"),
+        )  # fmt: skip
     if as_json:
         print(json.dumps(result.model_dump(mode="json"), ensure_ascii=True))
     else:

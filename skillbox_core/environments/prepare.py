@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from skillbox_core.base.progress import Progress
+from skillbox_core.base.quantities import format_bytes
 from skillbox_core.environments.bytecode import Compiler
 from skillbox_core.environments.interpreter import Known, find_interpreter, remembered
 from skillbox_core.environments.making import make_tree
@@ -14,6 +16,7 @@ from skillbox_core.environments.store import EnvironmentStore
 from skillbox_core.errors import ChangedObjectError, ImageNotAllowedError, InputError
 from skillbox_core.models import Tree
 from skillbox_core.sandbox.allowlist import resolve_image, validate_image
+from skillbox_core.sandbox.building import OnProgress
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.images import ready_image
 from skillbox_core.settings import Settings
@@ -57,13 +60,13 @@ class Environments:
         """
         return locker(self._python_of, lambda manifest: self._stored(tenant, manifest), tell)
 
-    def prepare(self, archive: SkillArchive, image: str, tell: Tell = lambda _: None) -> Tree | None:
+    def prepare(self, archive: SkillArchive, image: str, say: OnProgress = lambda _: None) -> Tree | None:
         """The tree of a skill's environment, made and stored where it is not there yet.
 
         Args:
             archive: The skill.
             image: The one that will run it, after aliases.
-            tell: Takes a sentence before something that takes time.
+            say: Told before something that takes time.
 
         Returns:
             None for a skill that needs no environment.
@@ -80,7 +83,8 @@ class Environments:
         known = self._records.tree(lock.digest, python)
         if known and self.store.has(known.digest):
             return known
-        tell(f"making the environment of {archive.manifest.name}: {len(lock.pins)} packages for Python {python.text}")
+        count = f"{len(lock.pins)} package{'s' if len(lock.pins) != 1 else ''}"
+        say(Progress(0, f"making the environment of {archive.manifest.name}: {count} for Python {python.text}"))
         with tempfile.TemporaryDirectory(prefix="skillbox-environment-") as folder:
             tar = Path(folder) / "tree.tar"
             image_id = ready_image(self._engine, image).id
@@ -92,6 +96,7 @@ class Environments:
                 max_files=self._settings.max_tree_files,
                 compile=Compiler(self._engine, self._settings, image_id, python),
             )
+            say(Progress(40, f"storing it: {format_bytes(tree.size)}"))
             # Before its row: a row says that the tree was there once.
             self.store.put(tar, tree.digest)
         first = self._records.keep_tree(lock.digest, python, tree)

@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from skillbox_core.models.diagnosis import Diagnosis
+from skillbox_core.models.environment import Tree
 from skillbox_core.models.request import InputFile
 from skillbox_core.models.result import Artifacts, FileDigest, RunResult, Usage
 from skillbox_core.status import Reason, Status
@@ -85,6 +86,7 @@ class LoadedSkill:
         image: The image that will run it, after aliases; with its digest where it is pinned.
         input_schema, output_schema: JSON text of the schemas, None where the skill has none.
         input_files: Names or patterns of files that it needs.
+        tree: The files of its environment; None for a skill that needs none, or brings its packages along.
     """
 
     name: str
@@ -100,6 +102,7 @@ class LoadedSkill:
     input_schema: str | None = None
     output_schema: str | None = None
     input_files: tuple[str, ...] = ()
+    tree: Tree | None = None
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import uuid
 from pathlib import Path
 
 from skillbox_core.errors import EngineError
 from skillbox_core.installation import Installation
 from skillbox_core.sandbox.builtin import plan_script, run_script
+from skillbox_core.sandbox.container import container_name
 from skillbox_core.sandbox.images import ready_image
-from skillbox_core.sandbox.policy import SANDBOX
+from skillbox_core.sandbox.policy import SANDBOX, user_id
 
 # Plain sh: any image that can hold a skill can hold the canary.
 _SCRIPT = f"""
@@ -21,13 +23,12 @@ holds() {{
 status() {{
     while read -r key value rest; do [ "$key" = "$1:" ] && echo "$value" && return; done </proc/self/status
 }}
-own_user() {{ [ "$(status Uid)" -ge "$FIRST_USER" ] && [ "$(status Uid)" -le "$LAST_USER" ]; }}
 denied() {{ ! (eval "$1") 2>/dev/null; }}
 interfaces() {{ for i in /sys/class/net/*; do [ "${{i##*/}}" = lo ] || return 1; done; }}
 no_route() {{ n=0; while read -r _; do n=$((n+1)); done </proc/net/route; [ $n -le 1 ]; }}
 {{
 printf '{{'; comma=''
-holds "runs as its own user" own_user
+holds "runs as its own user" [ "$(status Uid)" = "$CANARY_USER" ]
 holds "no capabilities" [ "$(status CapEff)" = 0000000000000000 ]
 holds "no capabilities to gain" [ "$(status CapBnd)" = 0000000000000000 ]
 holds "no new privileges" [ "$(status NoNewPrivs)" = 1 ]
@@ -55,12 +56,13 @@ def probe(installation: Installation, image: str, folder: Path) -> dict[str, boo
     Raises:
         SkillboxError: The sandbox could not be made, or the canary did not come back.
     """
-    settings = installation.settings
-    users = {"FIRST_USER": str(settings.sandbox_users[0]), "LAST_USER": str(settings.sandbox_users[-1])}
+    settings, token = installation.settings, uuid.uuid4().hex
+    user = user_id(container_name(token, 1), settings.sandbox_users)
     try:
         output = run_script(
             installation.engine,
-            plan_script("sh", _SCRIPT, users, document=b'"canary-input"'),
+            plan_script("sh", _SCRIPT, {"CANARY_USER": str(user)}, b'"canary-input"'),
+            token=token,
             image_id=ready_image(installation.engine, image).id,
             instance=settings.instance,
             runtime=settings.runtime,

@@ -1,15 +1,21 @@
-"""Loading a skill: from the cache by its version, with the image and the limits that a run of it will have."""
+"""Loading a skill: from the cache by its version, with its image, its environment, and the limits that a run has."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 
+from skillbox_core.base.cancel import CancelToken
 from skillbox_core.errors import RunnerNotImplementedError
 from skillbox_core.installation import Installation
-from skillbox_core.models import LoadedSkill, RunOptions
+from skillbox_core.models import LoadedSkill, RunOptions, Tree
 from skillbox_core.run.limits import resolve_limits
+from skillbox_core.sandbox import layer
 from skillbox_core.sandbox.allowlist import resolve_image, validate_image
+from skillbox_core.sandbox.building import OnProgress, ready_environment
+from skillbox_core.sandbox.engine import Image
+from skillbox_core.sandbox.images import ready_image
 
 
 def load_skill(installation: Installation, tenant: str, name: str, version: str, options: RunOptions) -> LoadedSkill:
@@ -45,6 +51,56 @@ def load_skill(installation: Installation, tenant: str, name: str, version: str,
         output_schema=_json(archive.manifest.output_schema),
         input_files=archive.manifest.input_files,
     )
+
+
+def equip(
+    installation: Installation, tenant: str, skill: LoadedSkill, say: OnProgress, cancel: CancelToken | None = None
+) -> LoadedSkill:
+    """Makes a skill's environment ready, before anything of its own time begins; what goes meanwhile is built again.
+
+    Args:
+        say: Told how far an environment is that is not there yet.
+        cancel: Ends making one.
+
+    Raises:
+        InvalidSkillError: Its lock does not reach the image's Python.
+        RunCancelledError: `cancel` was tripped.
+        InfrastructureError: It could not be made; calling again is safe.
+    """
+    archive = installation.registry.again(tenant, skill.name, skill.version, skill.digest)
+    tree = installation.environments.prepare(archive, skill.image, say)
+    if tree is None:
+        return skill
+    sandbox_image(installation, skill.image, tree, say, cancel)
+    return replace(skill, tree=tree)
+
+
+def sandbox_image(
+    installation: Installation,
+    reference: str,
+    tree: Tree | None,
+    say: OnProgress | None = None,
+    cancel: CancelToken | None = None,
+) -> tuple[Image, Image]:
+    """The image that a skill names, and the one that its sandbox is made from: that, or its environment on it.
+
+    Args:
+        reference: The image's name after aliases.
+    """
+    base = ready_image(installation.engine, reference)
+    if tree is None:
+        return base, base
+    packed = layer.Packed(tree.digest, tree.size, lambda: installation.environments.store.open(tree.digest))
+    made = ready_environment(
+        installation.engine,
+        base,
+        packed,
+        instance=installation.settings.instance,
+        most=installation.settings.max_environments_size,
+        on_progress=say,
+        cancel=cancel,
+    )
+    return base, made
 
 
 def _json(schema: Mapping[str, object] | None) -> str | None:

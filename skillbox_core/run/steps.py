@@ -30,12 +30,13 @@ from skillbox_core.models import (
 )
 from skillbox_core.run import cleanup
 from skillbox_core.run.canonical import canonical_input, request_digest
-from skillbox_core.run.loading import load_skill
+from skillbox_core.run.loading import equip, load_skill, sandbox_image
 from skillbox_core.sandbox import container, follow
+from skillbox_core.sandbox.building import OnProgress
 from skillbox_core.sandbox.delivery import SCRIPTS, plan_delivery, start_script
 from skillbox_core.sandbox.engine_errors import ContainerGoneError
 from skillbox_core.sandbox.environment import check_env, skill_environment
-from skillbox_core.sandbox.images import described, ready_image
+from skillbox_core.sandbox.images import described
 from skillbox_core.sandbox.logs import OnLog
 from skillbox_core.sandbox.policy import container_config, memory_ceiling, user_id
 from skillbox_core.skills.archive import VENDOR
@@ -52,12 +53,17 @@ class Steps:
     """The lifecycle's steps (`skillbox_core.run.lifecycle.Steps`), each repeatable."""
 
     def __init__(
-        self, installation: Installation, on_log: OnLog | None = None, cancel: CancelToken | None = None
+        self,
+        installation: Installation,
+        on_log: OnLog | None = None,
+        cancel: CancelToken | None = None,
+        on_progress: OnProgress | None = None,
     ) -> None:
         self._installation = installation
         self._settings = installation.settings
         self._on_log = on_log
         self._cancel = cancel
+        self._say = on_progress or (lambda _progress: None)
         self._redactor = Redactor()
         self._ends_at: dict[str, float] = {}
         """Of each sandbox that was waited for: repeating the wait gives it no more time."""
@@ -105,10 +111,10 @@ class Steps:
         return str(found["State"].get("Status")) in ("created", "running", "paused")
 
     def load_skill(self, execution: Execution, options: RunOptions) -> LoadedSkill:
-        """Fetches the skill into the cache, and checks its image, its limits and the files that it needs."""
+        """Fetches the skill, checks its image, its limits and the files that it needs, and readies its environment."""
         skill = load_skill(self._installation, execution.tenant, execution.skill, execution.version, options)
         check_given(skill.name, skill.input_files, [file.path for file in execution.files])
-        return skill
+        return equip(self._installation, execution.tenant, skill, self._say, self._cancel)
 
     def admit(self, execution: Execution) -> None:
         """Waits until this process may have one more execution in a container."""
@@ -150,11 +156,13 @@ class Steps:
         files: Sequence[StagedFile],
     ) -> Sandbox:
         installation = self._installation
-        image = ready_image(installation.engine, skill.image)
+        base, image = sandbox_image(installation, skill.image, skill.tree, self._say, self._cancel)
+        prepared = skill.tree is not None
         archive = installation.registry.again(execution.tenant, skill.name, skill.version, skill.digest)
         vendored = f"/sandbox/{SCRIPTS}/{VENDOR}" if skill.lang == "python" and archive.vendored else None
-        env = skill_environment(document, archive.manifest.instructions, request.env, vendored)
-        plan = plan_delivery(archive, document, start_script(skill.lang, skill.entrypoint, env), files)
+        env = skill_environment(document, archive.manifest.instructions, request.env, vendored, prepared=prepared)
+        start = start_script(skill.lang, skill.entrypoint, env, prepared=prepared)
+        plan = plan_delivery(archive, document, start, files)
         if plan.size > skill.scratch:
             raise InvalidRequestError(
                 f"the skill, its input and its files are {format_bytes(plan.size)}, "
@@ -175,7 +183,7 @@ class Steps:
         if not installation.executions.note_launch(
             execution,
             digest=skill.digest,
-            image=described(skill.image, image),
+            image=described(skill.image, base),
             image_id=image.id,
             deadline=deadline,
             files=[file.digest for file in files],
@@ -216,6 +224,7 @@ class Steps:
             spool.output_archive(self._installation.spool, execution),
             scratch=skill.scratch,
             max_document=self._settings.max_output_size,
+            redact=self._redactor.text,
         )
         if skill.output_schema is not None and output.document is not None:
             breach = find_breach(skill.output_schema, output.document)
@@ -229,7 +238,7 @@ class Steps:
 
     def cleanup(self, execution: Execution, verdict: Verdict) -> RunResult:
         """Closes the record, then removes the container: in this order a crash between them runs nothing twice."""
-        redact = self._redactor.text
+        redact = self._redactor.message
         error = redact(verdict.error) if verdict.error else None
         diagnosis = verdict.diagnosis and replace(
             verdict.diagnosis,
@@ -237,7 +246,10 @@ class Steps:
             detail=redact(verdict.diagnosis.detail),
             resolution=redact(verdict.diagnosis.resolution),
         )
-        verdict = replace(verdict, error=error, logs=redact(verdict.logs), diagnosis=diagnosis)
+        skipped = tuple((redact(path), redact(why)) for path, why in verdict.skipped)
+        verdict = replace(
+            verdict, error=error, logs=self._redactor.text(verdict.logs), diagnosis=diagnosis, skipped=skipped
+        )
         harvestable = taken_over = False
         try:
             result = self._installation.executions.close(execution, verdict)

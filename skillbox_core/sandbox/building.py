@@ -15,6 +15,7 @@ from typing import TypeAlias
 from weakref import WeakValueDictionary
 
 from skillbox_core.base.cancel import CancelToken
+from skillbox_core.base.progress import Progress
 from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import ChangedObjectError, DiskError, EngineError, RunCancelledError, SkillboxError
 from skillbox_core.sandbox import layer
@@ -26,8 +27,8 @@ from skillbox_core.sandbox.treetar import TreeCheck
 
 logger = logging.getLogger(__name__)
 
-OnLine: TypeAlias = Callable[[str], None]
-"""Takes a line about how far a build is."""
+OnProgress: TypeAlias = Callable[[Progress], None]
+"""Told how far an environment is that is made ready: its tree is the first half of that, its layer the second."""
 
 POLL_INTERVAL = 0.5
 """Seconds between two looks at somebody else's build."""
@@ -36,7 +37,9 @@ TAKEOVER_GRACE = 10.0
 USE_INTERVAL = 300.0
 """Seconds after which a use is noted again; less than what is recent to pruning."""
 PROGRESS_STEP = 64 * 1024**2
-"""Bytes between two lines about how far a build is."""
+"""Bytes between two words about how far a build is."""
+_BEGUN, _UNPACKED = 50, 80
+"""Percent of all that is made ready."""
 
 
 def ready_environment(
@@ -46,7 +49,7 @@ def ready_environment(
     *,
     instance: str,
     most: int,
-    on_line: OnLine | None = None,
+    on_progress: OnProgress | None = None,
     cancel: CancelToken | None = None,
 ) -> Image:
     """The image with this environment on this base, built if need be. Safe to repeat, and for several at once.
@@ -57,7 +60,7 @@ def ready_environment(
         base: From `ready_image`.
         instance: The installation.
         most: Bytes that all environments of the engine may take; what was not used for longest goes after a build.
-        on_line: Told how far a build is; hears nothing where the image is there.
+        on_progress: Told how far a build is; hears nothing where the image is there.
         cancel: Ends a build.
 
     Raises:
@@ -68,7 +71,7 @@ def ready_environment(
     """
     if image := _found(engine, base, tree.digest):
         return image
-    say = on_line or (lambda _line: None)
+    say = on_progress or (lambda _progress: None)
     with _one_at_a_time(f"{engine.url} {layer.environment_name(tree.digest, base.id)}"):
         give_up = time.monotonic() + 2 * layer.build_timeout(tree.size) + TAKEOVER_GRACE
         told = False
@@ -83,7 +86,7 @@ def ready_environment(
             if time.monotonic() > give_up:
                 raise EngineError(f"another worker did not end its build of {_called(tree)}")
             if not told:
-                say(f"another worker builds {_called(tree)}: waiting for it")
+                say(Progress(_BEGUN, f"another worker builds {_called(tree)}: waiting for it"))
                 told = True
             time.sleep(POLL_INTERVAL)
 
@@ -117,7 +120,7 @@ def _found(engine: Engine, base: Image, tree: str) -> Image | None:
 
 
 def _build(
-    engine: Engine, base: Image, tree: layer.Packed, instance: str, say: OnLine, cancel: CancelToken | None
+    engine: Engine, base: Image, tree: layer.Packed, instance: str, say: OnProgress, cancel: CancelToken | None
 ) -> bool:
     """Builds it; False while somebody else does."""
     name = layer.build_name(tree.digest, base.id, instance)
@@ -134,17 +137,17 @@ def _build(
         return False
     try:
         with _explained(tree):
-            say(f"building {_called(tree)} on {base.id.removeprefix('sha256:')[:12]}")
+            say(Progress(_BEGUN, f"building {_called(tree)} on {base.id.removeprefix('sha256:')[:12]}"))
             check = TreeCheck(tree.size)
             chunks = _checked(tree, check, deadline, say, cancel)
             engine.put_archive(container, layer.ARCHIVE_PATH, tree.size, chunks, timeout=_left(deadline))
             # The image's name says this digest; what has another one never becomes an image.
             if (passed := check.finish()) != tree.digest:
                 raise ChangedObjectError(f"the bytes of the environment {tree.digest} have the digest {passed}")
-            say(f"unpacked {check.members} files and folders")
+            say(Progress(_UNPACKED, f"unpacked {check.members} files and folders"))
             repository, _, tag = layer.environment_name(tree.digest, base.id).partition(":")
             engine.commit(container, repository, tag, layer.commit_config(), timeout=_left(deadline))
-            say(f"built {_called(tree)} in {time.monotonic() - began:.1f} s")
+            say(Progress(100, f"built {_called(tree)} in {time.monotonic() - began:.1f} s"))
     finally:
         # Else it is taken away by the next who builds this, or by a clean-up.
         with suppress(SkillboxError):
@@ -153,7 +156,7 @@ def _build(
 
 
 def _checked(
-    tree: layer.Packed, check: TreeCheck, deadline: float, say: OnLine, cancel: CancelToken | None
+    tree: layer.Packed, check: TreeCheck, deadline: float, say: OnProgress, cancel: CancelToken | None
 ) -> Iterator[bytes]:
     passed, next_line = 0, PROGRESS_STEP
     try:
@@ -169,7 +172,8 @@ def _checked(
             yield chunk
             passed += len(chunk)
             if passed >= next_line:
-                say(f"{format_bytes(passed)} of {format_bytes(tree.size)} unpacked")
+                done = _BEGUN + (_UNPACKED - _BEGUN) * passed // tree.size
+                say(Progress(done, f"{format_bytes(passed)} of {format_bytes(tree.size)} unpacked"))
                 next_line = passed + PROGRESS_STEP
     except OSError as error:
         raise DiskError(f"the environment {tree.digest} could not be read to its end: {error}") from error

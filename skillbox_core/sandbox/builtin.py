@@ -51,6 +51,7 @@ def run_script(
     engine: Engine,
     plan: TarPlan,
     *,
+    token: str = "",
     image_id: str,
     instance: str,
     runtime: str,
@@ -65,7 +66,8 @@ def run_script(
 
     Args:
         plan: By `plan_script`.
-        users: Ids of which the sandbox gets one.
+        token: 32 hexadecimal digits that its container is named by; by default new ones.
+        users: Ids that the installation's sandboxes may have.
         folder: A temporary folder; the script's files, if it leaves any, are in `out.tar.gz` there.
         timeout: Seconds.
         memory, scratch: Bytes.
@@ -75,7 +77,7 @@ def run_script(
         NoAnswerError: The script did not end well, or left nothing.
         OutputError: What it left can't be accepted.
     """
-    token = uuid.uuid4().hex
+    token = token or uuid.uuid4().hex
     connections = container.Connections()
     name = container.container_name(token, 1)
     labels = {

@@ -10,7 +10,7 @@ import logging
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -294,13 +294,22 @@ def _has_started(engine: Engine, container_id: str, token: str) -> bool | None:
     return None if said and not refused else False
 
 
-def collect(engine: Engine, sandbox: Sandbox, spool: Path, *, scratch: int, max_document: int) -> Output:
+def collect(
+    engine: Engine,
+    sandbox: Sandbox,
+    spool: Path,
+    *,
+    scratch: int,
+    max_document: int,
+    redact: Callable[[str], str] = str,
+) -> Output:
     """Reads what the skill left in a parked sandbox. Can be repeated: nothing in the sandbox changes.
 
     Args:
         spool: Local path for the tar.gz of files.
         scratch: Size of the sandbox's scratch area, which no honest output can exceed.
         max_document: Bytes of output.json.
+        redact: Takes secrets out of what is said of it.
 
     Raises:
         OutputError: What it left can't be accepted.
@@ -313,10 +322,10 @@ def collect(engine: Engine, sandbox: Sandbox, spool: Path, *, scratch: int, max_
     # Headers and padding beside the contents: every inode may cost a few blocks.
     limit = scratch + policy.INODES * 2048 + 64 * 1024
     try:
-        return read_output(stdout_of(stream, errors), spool, limit=limit, max_document=max_document)
+        return read_output(stdout_of(stream, errors), spool, limit=limit, max_document=max_document, redact=redact)
     except (OutputError, EngineError):
         if errors:
-            logger.warning("reading the output of %s: %s", sandbox.name, ascii(bytes(errors[:500])))
+            logger.warning("reading the output of %s: %s", sandbox.name, redact(ascii(bytes(errors)))[:500])
         raise
 
 

@@ -17,6 +17,7 @@ from skillbox_core.base.cancel import CancelToken
 from skillbox_core.base.redaction import Redactor
 from skillbox_core.errors import EngineError, SkillboxError
 from skillbox_core.models import Ending, Outcome, Sandbox
+from skillbox_core.sandbox.backlog import Backlog
 from skillbox_core.sandbox.container import SLICE, Connections
 from skillbox_core.sandbox.ends import announced, post_mortem
 from skillbox_core.sandbox.engine import Engine
@@ -37,8 +38,10 @@ SILENCE = 2.0
 """Seconds without a byte after which that rest counts as lost: something else in the container may keep stdout."""
 OUTAGE = 60.0
 """Seconds for which an engine that does not answer is waited for; a restart takes less."""
-_PIECE = 4096
-"""Bytes between two looks at the clock."""
+LAST_LINES = 0.5
+"""Seconds for which lines from before a cancellation or the deadline are still passed on."""
+ROOM = 4 * 1024 * 1024
+"""How much may wait to be passed on, by `Backlog.size`, while the end is looked for: more than the engine keeps."""
 _TAIL = 20
 """Lines at the end of the log among which the announcement is; nothing but its own process can follow it."""
 
@@ -57,8 +60,6 @@ def wait(
 ) -> Outcome:
     """Follows a sandbox to its end, its deadline or its cancellation, whichever comes first.
 
-    In another process than the one that started the sandbox, logs come from their first line.
-
     Args:
         timeout: Seconds from now, by this process's monotonic clock. Whoever did not start the skill can't know how
             long it has been running, since the wall clocks in between may have jumped. The supervisor knows.
@@ -67,12 +68,13 @@ def wait(
         EngineError: The engine could not be asked for `OUTAGE` seconds; calling again reattaches.
     """
     attachment = connections.take(sandbox)
-    follower = _Follower(engine, sandbox, Journal(token, max_log, redactor, on_log), attachment)
+    backlog = Backlog(on_log, time.monotonic)
+    journal = Journal(token, max_log, redactor, backlog.add if on_log else None)
+    follower = _Follower(engine, sandbox, journal, backlog, attachment)
     try:
         stopped = follower.run(time.monotonic() + timeout + DEADLINE_GRACE, cancel)
     finally:
         follower.close()
-    journal = follower.journal
     if stopped is Ending.DEADLINE:
         # A cancelled one goes with its record: a later try may have taken both over.
         with suppress(SkillboxError):
@@ -101,32 +103,39 @@ class _Follower:
         state: At the end, what the engine said of a container that ended without a last word; None when it is gone.
     """
 
-    def __init__(self, engine: Engine, sandbox: Sandbox, journal: Journal, live: _Source | None) -> None:
+    def __init__(self, engine: Engine, sandbox: Sandbox, journal: Journal, backlog: Backlog, live: _Source | None):
         self._engine, self._sandbox = engine, sandbox
-        self.journal = journal
+        self.journal, self._backlog = journal, backlog
         self.state: dict[str, Any] | None = None
         self._live = live is not None
         self._source: _Source = live or _Replay(engine, sandbox.container_id)
         if live is None:
             journal.restart()
         self._out_since: float | None = None
-        self._drain_until: float | None = None
-        self._rest = b""
 
     def close(self) -> None:
         self._source.close()
 
     def run(self, ends_at: float, cancel: CancelToken | None) -> Ending | None:
         """Reads on until the sandbox is at its end (None), or until it is to be ended."""
-        journal, extended, heard = self.journal, False, time.monotonic()
+        stopped = self._read_on(ends_at, cancel)
+        self.journal.finish()
+        until = time.monotonic() + DRAIN
+        while not stopped and self._backlog.size and time.monotonic() < until and not (cancel and cancel.cancelled):
+            self._backlog.tell(SLICE)
+        self._backlog.end(LAST_LINES)
+        return stopped
+
+    def _read_on(self, ends_at: float, cancel: CancelToken | None) -> Ending | None:
+        journal, backlog = self.journal, self._backlog
+        extended, drain_until, heard = False, 0.0, time.monotonic()
         while not journal.complete:
             if cancel and cancel.cancelled:
-                journal.finish()
                 return Ending.CANCELLED
             now = time.monotonic()
             if journal.ended:
-                self._drain_until = self._drain_until or now + DRAIN
-                if now >= self._drain_until:
+                drain_until = drain_until or now + DRAIN
+                if now >= drain_until:
                     break
             elif now >= ends_at:
                 announced = False if extended else self._announced_at(ends_at)
@@ -134,7 +143,6 @@ class _Follower:
                     time.sleep(SLICE)
                     continue
                 if not announced:
-                    journal.finish()
                     return Ending.DEADLINE
                 self._replay()
                 ends_at, extended = now + REPLAY_GRACE, True
@@ -143,31 +151,24 @@ class _Follower:
                 with suppress(EngineError):
                     if self._announced():
                         self._replay()
-            data = self._read(SLICE if journal.ended else min(max(ends_at - now, 0.0), SLICE))
-            if data:
-                self._out_since = None
-                journal.feed(data)
-                # Not before: whoever is told of the lines may take its time.
+            # Whoever is told of them may take its time; how the skill ended must not depend on that.
+            if backlog.size > (ROOM if extended or journal.ended else 0):
+                backlog.tell(SLICE)
                 heard = time.monotonic()
                 continue
+            data = self._source.read(SLICE if journal.ended else min(max(ends_at - now, 0.0), SLICE))
+            if data:
+                self._out_since, heard = None, time.monotonic()
+                journal.feed(data)
+                continue
             journal.settle()
+            backlog.tell(SLICE)
             if data == b"":
                 if self._over():
                     break
             elif journal.ended and time.monotonic() - heard >= SILENCE:
                 break
-        journal.finish()
         return None
-
-    def _read(self, timeout: float) -> bytes | None:
-        """As a source's; little enough at once that the clock is looked at in between, whatever a line costs."""
-        if not self._rest:
-            data = self._source.read(timeout)
-            if not data:
-                return data
-            self._rest = data
-        piece, self._rest = self._rest[:_PIECE], self._rest[_PIECE:]
-        return piece
 
     def _over(self) -> bool:
         """Whether there is no more to come, now that the stream has ended; else it is taken up again."""
@@ -190,7 +191,6 @@ class _Follower:
 
     def _replay(self) -> None:
         self._source.close()
-        self._rest = b""
         self.journal.restart()
         self._source, self._live = _Replay(self._engine, self._sandbox.container_id), False
 

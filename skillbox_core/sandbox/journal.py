@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
@@ -29,8 +28,6 @@ _LAST_LINES = 40
 _LAST_CHARACTERS = 1_000
 """How much of stderr's end is kept for whoever asks why the skill failed: lines, and characters of each."""
 
-logger = logging.getLogger(__name__)
-
 
 class Journal:
     """The lines of one sandbox, from one stream or, after it broke, from another.
@@ -38,7 +35,7 @@ class Journal:
     Args:
         token: The word that the supervisor's announcements carry.
         max_log: Bytes that are kept.
-        on_log: Told of each line, once; one that fails is told no more, and the run goes on.
+        on_log: Told of each line, once, and of all in a frame at once: it must not take its time (`Backlog`).
         clock: Seconds, monotonic.
 
     Attributes:
@@ -163,17 +160,19 @@ class Journal:
             self._put(line)
 
     def _put(self, line: Line) -> None:
-        self._watch_room(line)
+        if self._room is not None:
+            self._watch_room(line)
         self._log.add(line.text)
         if line.stream == "stderr":
             self._errors.append(line.text[:_LAST_CHARACTERS])
-        self._states.pop(line.stream, None)
+        if self._states:
+            self._states.pop(line.stream, None)
         if self._known[line.stream] > 0:
             self._known[line.stream] -= 1
             return
         self._told[line.stream] += 1
         if self._on_log:
-            self._tell(self._on_log, line.stream, line.text)
+            self._on_log(line.stream, line.text)
 
     def _pass(self, line: Line) -> None:
         """A state is shown while it lasts, and neither kept nor counted: how many are shown depends on the clock."""
@@ -189,7 +188,7 @@ class Journal:
             self._shown[stream] = now
             text = State(self._states.pop(stream))
             if self._on_log:
-                self._tell(self._on_log, stream, text)
+                self._on_log(stream, text)
 
     def _watch_room(self, line: Line) -> None:
         """Says so once in a log that is read from the engine, and is longer than the engine keeps."""
@@ -199,19 +198,6 @@ class Journal:
         if self._room < 0:
             self._room = None
             self._log.add(OUTGROWN)
-
-    def _tell(self, on_log: OnLog, stream: Stream, text: str) -> None:
-        try:
-            on_log(stream, text)
-        except TimeoutError:
-            # An alarm that the caller has set may go off in here, and is meant for the run. What Prefect raises so is
-            # no Exception.
-            raise
-        except Exception as error:
-            self._on_log = None
-            logger.warning(
-                "the log is shown no further, because whoever shows it failed: %s: %s", type(error).__name__, error
-            )
 
 
 def _is_beginning(item: Line | Announcement) -> bool:

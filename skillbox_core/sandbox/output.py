@@ -9,7 +9,7 @@ import gzip
 import hashlib
 import tarfile
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from skillbox_core.base.json_rules import JsonError, parse_json
@@ -54,7 +54,9 @@ _KINDS = {
 }
 
 
-def read_output(chunks: Iterable[bytes], spool: Path, *, limit: int, max_document: int) -> Output:
+def read_output(
+    chunks: Iterable[bytes], spool: Path, *, limit: int, max_document: int, redact: Callable[[str], str] = str
+) -> Output:
     """Reads the tar of `/sandbox/out` into a checked document and a tar.gz of plain files.
 
     Args:
@@ -62,6 +64,7 @@ def read_output(chunks: Iterable[bytes], spool: Path, *, limit: int, max_documen
         spool: Where the tar.gz will be, whole or not at all; nothing is there when there are no files.
         limit: Bytes of the stream.
         max_document: Bytes of output.json.
+        redact: Takes secrets out of the names of what is left out; they are cut behind it.
 
     Returns:
         What was found; faults of output.json are in `problem`, left-out entries in `skipped`.
@@ -71,7 +74,7 @@ def read_output(chunks: Iterable[bytes], spool: Path, *, limit: int, max_documen
         EngineError: It was cut off.
         DiskError: The spool can't be written.
     """
-    found = _Collector(TarReader(chunks, limit), max_document)
+    found = _Collector(TarReader(chunks, limit), max_document, redact)
     # Whoever uploads the spooled file, in this process or another, must never see half of it.
     draft = spool.with_name(f"{spool.name}.{uuid.uuid4().hex}")
     try:
@@ -97,8 +100,9 @@ def read_output(chunks: Iterable[bytes], spool: Path, *, limit: int, max_documen
 class _Collector:
     """Sorts the entries of an output tar: the document, files to keep, and the rest with the reason."""
 
-    def __init__(self, reader: TarReader, max_document: int) -> None:
+    def __init__(self, reader: TarReader, max_document: int, redact: Callable[[str], str]) -> None:
         self._reader = reader
+        self._redact = redact
         self._max_document = max_document
         self._folders: set[str] = set()
         self._parents: set[str] = set()
@@ -158,8 +162,9 @@ class _Collector:
     def _skip(self, path: str, why: str) -> None:
         self._left_out += 1
         if self._left_out <= _SKIPPED_SHOWN:
-            shown = path if len(path) <= _NAME_SHOWN else f"{path[:_NAME_SHOWN]}... ({len(path)} characters)"
-            self.skipped.append((ascii(shown)[1:-1], why))
+            name = self._redact(path)
+            shown = name if len(name) <= _NAME_SHOWN else f"{name[:_NAME_SHOWN]}... ({len(path)} characters)"
+            self.skipped.append((ascii(shown)[1:-1], self._redact(why)))
 
 
 def _parents(path: str) -> list[str]:

@@ -1,13 +1,14 @@
 """A small, strict reader of zip files (APPNOTE.TXT 6.3.10) for archives from strangers.
 
 The standard library's reader is made to open whatever it can. This one is made to refuse: every byte of
-the file must belong to exactly one entry or to the directory, both headers of an entry must agree, and
-nothing outside stored and deflated, unencrypted, 32-bit zip is taken. Contents come as a stream that stops
-at the size the directory promised.
+the file must belong to exactly one entry or to the directory, both headers of an entry must agree, what is
+free in a record follows a rule (`ziprules`), and nothing outside stored and deflated, unencrypted, 32-bit zip is
+taken. Contents come as a stream that stops at the size the directory promised.
 """
 
 from __future__ import annotations
 
+import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -16,6 +17,15 @@ from pathlib import Path
 from typing import IO
 
 from skillbox_core.errors import InvalidSkillError
+from skillbox_core.skills.ziprules import (
+    MARKS,
+    comment_problem,
+    ends_in_locator,
+    entry_problem,
+    extra_problem,
+    other_format,
+    version_problem,
+)
 
 CHUNK = 64 * 1024
 
@@ -72,13 +82,18 @@ def read_index(path: Path, max_entries: int) -> list[ZipEntry]:
     """
     size = path.stat().st_size
     with path.open("rb") as file:
+        if other := other_format(file.read(CHUNK)):
+            raise refuse(f"it could be read as {other} as well")
         count, directory_size, directory_offset = _read_end(file, size)
         if count > max_entries:
             raise refuse(f"{count} entries, the limit is {max_entries}")
         if directory_size > _MAX_DIRECTORY:
             raise refuse("its directory is over 4 MiB")
         file.seek(directory_offset)
-        entries = _read_directory(file.read(directory_size), count)
+        directory = file.read(directory_size)
+        entries = _read_directory(directory, count)
+        if ends_in_locator(directory):
+            raise refuse("its directory ends as zip64's does")
         _check_layout(file, entries, directory_offset)
     return entries
 
@@ -90,12 +105,17 @@ def read_entry(path: Path, entry: ZipEntry) -> Iterator[bytes]:
         InvalidSkillError: The data is broken, longer or shorter than promised, or fails its checksum.
     """
     with path.open("rb") as file:
-        file.seek(_data_offset(file, entry))
+        file.seek(entry.offset + _local_header(file, entry).length)
         crc = produced = 0
+        # Whoever reads from a pipe knows only by a mark where such an entry ends.
+        guessed, before = entry.method == _STORED and bool(entry.flags & _DESCRIBED), b""
         for chunk in _inflate(file, entry):
             produced += len(chunk)
             if produced > entry.size:
                 raise refuse("an entry is longer than it says", entry.name)
+            if guessed and MARKS.search(before + chunk):
+                raise refuse("an entry whose length is not at its beginning holds a mark of zip files", entry.name)
+            before = chunk[-3:]
             crc = zlib.crc32(chunk, crc)
             yield chunk
     if produced != entry.size:
@@ -107,24 +127,23 @@ def read_entry(path: Path, entry: ZipEntry) -> Iterator[bytes]:
 def _read_end(file: IO[bytes], size: int) -> tuple[int, int, int]:
     if size < _END.size:
         raise refuse("not a zip file")
-    tail_size = min(size, _END.size + 0xFFFF)
-    file.seek(size - tail_size)
-    tail = file.read(tail_size)
-    for at in range(tail_size - _END.size, -1, -1):
-        if tail[at : at + 4] != _END_MAGIC:
-            continue
-        _, disk, start_disk, here, count, directory_size, offset, comment = _END.unpack_from(tail, at)
-        if at + _END.size + comment != tail_size:
-            continue
-        end_at = size - tail_size + at
-        if 0xFFFF in (disk, here, count) or _MAX_32 in (directory_size, offset):
-            raise refuse("zip64 is not taken")
-        if disk or start_disk or here != count:
-            raise refuse("it is one part of several")
-        if offset + directory_size != end_at:
-            raise refuse("there is data between its directory and its end")
-        return count, directory_size, offset
-    raise refuse("not a zip file, or one that was cut or has data behind it")
+    file.seek(-min(size, _END.size + 0xFFFF), os.SEEK_END)
+    tail = file.read()
+    at = tail.rfind(_END_MAGIC)
+    if at < 0 or at + _END.size > len(tail):
+        raise refuse("not a zip file, or one that was cut or has data behind it")
+    _, disk, start_disk, here, count, directory_size, offset, comment = _END.unpack_from(tail, at)
+    if at + _END.size + comment != len(tail):
+        raise refuse("it was cut or has data behind it, or its comment holds a second end of an archive")
+    if problem := comment_problem(tail[at + _END.size :]):
+        raise refuse(problem)
+    if 0xFFFF in (disk, here, count) or _MAX_32 in (directory_size, offset):
+        raise refuse("zip64 is not taken")
+    if disk or start_disk or here != count:
+        raise refuse("it is one part of several")
+    if offset + directory_size != size - len(tail) + at:
+        raise refuse("there is data between its directory and its end")
+    return count, directory_size, offset
 
 
 def _read_directory(data: bytes, count: int) -> list[ZipEntry]:
@@ -133,27 +152,13 @@ def _read_directory(data: bytes, count: int) -> list[ZipEntry]:
     for _ in range(count):
         if data[at : at + 4] != _CENTRAL_MAGIC or at + _CENTRAL.size > len(data):
             raise refuse("its directory is cut or has fewer entries than it says")
-        (
-            _,
-            _,
-            _,
-            flags,
-            method,
-            _,
-            _,
-            crc,
-            compressed,
-            size,
-            name_length,
-            extra,
-            comment,
-            disk,
-            _,
-            attributes,
-            offset,
-        ) = _CENTRAL.unpack_from(data, at)
+        fields = _CENTRAL.unpack_from(data, at)
+        made_by, needed, flags, method = fields[1:5]
+        crc, compressed, size, name_length, extra, comment, disk = fields[7:14]
+        attributes, offset = fields[15:]
         at += _CENTRAL.size
         raw = data[at : at + name_length]
+        extras = data[at + name_length : at + name_length + extra]
         at += name_length + extra + comment
         if at > len(data):
             raise refuse("its directory is cut")
@@ -166,6 +171,13 @@ def _read_directory(data: bytes, count: int) -> list[ZipEntry]:
             raise refuse(f"compression method {method} is not taken, only stored and deflate", name)
         if method == _STORED and compressed != size:
             raise refuse("a stored entry has two sizes", name)
+        problem = (
+            extra_problem(extras, central=True)
+            or entry_problem(name, made_by=made_by, needed=needed, flags=flags, attributes=attributes, extra=extras)
+            or comment_problem(data[at - comment : at])
+        )
+        if problem:
+            raise refuse(problem, name)
         entries.append(ZipEntry(name, size, compressed, crc, attributes >> 16, offset, method, flags))
     if at != len(data):
         raise refuse("its directory has more than it says")
@@ -184,18 +196,29 @@ def _decode(raw: bytes, flags: int) -> str:
         raise refuse(rule, raw.decode("latin-1")) from None
 
 
-def _local_header(file: IO[bytes], entry: ZipEntry) -> tuple[int, int, int, int, int, int, bytes]:
+@dataclass(frozen=True)
+class _Local:
+    """What an entry's own header says; `length` is its own, with name and extra fields."""
+
+    needed: int
+    flags: int
+    method: int
+    sizes: tuple[int, int, int]
+    raw: bytes
+    extra: bytes
+
+    @property
+    def length(self) -> int:
+        return _LOCAL.size + len(self.raw) + len(self.extra)
+
+
+def _local_header(file: IO[bytes], entry: ZipEntry) -> _Local:
     file.seek(entry.offset)
     header = file.read(_LOCAL.size)
     if len(header) < _LOCAL.size or not header.startswith(_LOCAL_MAGIC):
         raise refuse("an entry does not begin where the directory says", entry.name)
-    _, _, flags, method, _, _, crc, compressed, size, name_length, extra = _LOCAL.unpack(header)
-    raw = file.read(name_length)
-    return flags, method, crc, compressed, size, _LOCAL.size + name_length + extra, raw
-
-
-def _data_offset(file: IO[bytes], entry: ZipEntry) -> int:
-    return entry.offset + _local_header(file, entry)[5]
+    _, needed, flags, method, _, _, crc, compressed, size, name_length, extra = _LOCAL.unpack(header)
+    return _Local(needed, flags, method, (crc, compressed, size), file.read(name_length), file.read(extra))
 
 
 def _check_layout(file: IO[bytes], entries: list[ZipEntry], directory_offset: int) -> None:
@@ -204,28 +227,40 @@ def _check_layout(file: IO[bytes], entries: list[ZipEntry], directory_offset: in
     for entry in sorted(entries, key=lambda e: e.offset):
         if entry.offset != expected:
             raise refuse("entries overlap, or there is data between them", entry.name)
-        flags, method, crc, compressed, size, header, raw = _local_header(file, entry)
-        described = bool(entry.flags & _DESCRIBED)
-        own = (crc, compressed, size)
-        promised = (entry.crc, entry.compressed, entry.size)
-        agrees = own == promised or (described and own == (0, 0, 0))
-        if flags != entry.flags or method != entry.method or _decode(raw, flags) != entry.name or not agrees:
+        local = _local_header(file, entry)
+        if not _agree(local, entry):
             raise refuse("an entry's two headers disagree", entry.name)
-        expected = entry.offset + header + entry.compressed
-        if described:
+        if problem := version_problem(local.needed) or extra_problem(local.extra, central=False):
+            raise refuse(problem, entry.name)
+        expected = entry.offset + local.length + entry.compressed
+        if entry.flags & _DESCRIBED:
             expected += _descriptor_size(file, entry, expected)
     if expected != directory_offset:
         raise refuse("there is data between its entries and its directory")
 
 
+def _agree(local: _Local, entry: ZipEntry) -> bool:
+    """Whether an entry's own header says what the directory says; what a descriptor says may be 0 in it."""
+    if local.flags != entry.flags or local.method != entry.method:
+        return False
+    open_ = (0,) if entry.flags & _DESCRIBED else ()
+    promised = (entry.crc, entry.compressed, entry.size)
+    said = all(own in (wanted, *open_) for own, wanted in zip(local.sizes, promised, strict=True))
+    return said and _decode(local.raw, local.flags) == entry.name
+
+
 def _descriptor_size(file: IO[bytes], entry: ZipEntry, at: int) -> int:
-    """Length of the data descriptor behind an entry's data; its signature is optional by the standard."""
+    """Length of the data descriptor behind an entry's data; its signature is optional by the standard.
+
+    Not so where it alone shows that a stored entry is at its end, or where what it begins with looks like it.
+    """
     file.seek(at)
     data = file.read(4 + _DESCRIPTOR.size)
     promised = _DESCRIPTOR.pack(entry.crc, entry.compressed, entry.size)
     if data == _DESCRIPTOR_MAGIC + promised:
         return len(data)
-    if data.startswith(promised):
+    clear = entry.method == _DEFLATED and not promised.startswith(_DESCRIPTOR_MAGIC)
+    if clear and data.startswith(promised):
         return _DESCRIPTOR.size
     raise refuse("an entry's data descriptor disagrees with the directory", entry.name)
 

@@ -49,7 +49,7 @@ def base(engine: Dockerd) -> Image:
 def ready(engine: Dockerd, own: Packed, lines: list[str] | None = None, url: str = "") -> Image:
     said = [] if lines is None else lines
     return ready_environment(
-        Engine(url or engine.url), base(engine), own, instance="faults", most=1 << 40, on_line=said.append
+        Engine(url or engine.url), base(engine), own, instance="faults", most=1 << 40, on_progress=said.append
     )
 
 

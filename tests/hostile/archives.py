@@ -28,8 +28,9 @@ def build(spec: Mapping[str, Any], target: Path, name: str) -> None:
 
     Args:
         spec: `add` (entries), `base` (false leaves SKILL.md and main.py out), `md` and `main` (their text), `count`
-            (that many empty entries more), and edits of the finished file: `patch`, `replace`, `insert`, `prepend`,
-            `append`, `twice`, `cut`.
+            (that many empty entries more), `comment` (in hex), `comment_of` (a whole archive that is the comment,
+            described like this one), and edits of the finished file: `patch`, `replace`, `insert`, `prepend`,
+            `append`, `twice`, `cut`. An entry may have `extra` and `comment`, in hex.
         target: The file to write.
         name: The skill's name in SKILL.md.
     """
@@ -42,6 +43,12 @@ def build(spec: Mapping[str, Any], target: Path, name: str) -> None:
             _add(packed, entry, name)
         for number in range(spec.get("count", 0)):
             packed.writestr(f"n{number}", "")
+        packed.comment = bytes.fromhex(spec.get("comment", ""))
+        if "comment_of" in spec:
+            inner = target.with_suffix(".inner")
+            build(spec["comment_of"], inner, name)
+            packed.comment = inner.read_bytes()
+            inner.unlink()
     if _EDITS & spec.keys():
         target.write_bytes(_edited(target.read_bytes(), spec))
 
@@ -51,6 +58,8 @@ def _add(packed: zipfile.ZipFile, entry: Mapping[str, Any], name: str) -> None:
     info.create_system = 3
     info.compress_type = _METHODS[entry.get("method", "deflate")]
     info.external_attr = int(entry.get("mode", "0"), 8) << 16
+    info.extra = bytes.fromhex(entry.get("extra", ""))
+    info.comment = bytes.fromhex(entry.get("comment", ""))
     with packed.open(info, "w", force_zip64=False) as target:
         if "size" in entry:
             piece = bytes(_PIECE)

@@ -112,7 +112,8 @@ def skill(bench: Bench, trial: Trial) -> None:
             settings["image_allowlist"] = (*bench.runner.installation.settings.image_allowlist, image)
         md = f"---\nname: {name}\ndescription: A hostile case.\nlang: {LANGS[script.suffix]}\n{front}\n---\n"
         bench.push(name, md, {"name": f"main{script.suffix}", "text": script.read_text("utf-8")})
-        request = RunRequest(skill=name, input=spec.get("input"), env={"API_KEY": bench.ground.secret})
+        env = {"API_KEY": bench.ground.secret, **spec.get("env", {})}
+        request = RunRequest(skill=name, input=spec.get("input"), env=env)
         result = _run(bench, trial, bench.runner_with(settings), request, spec)
         trial.expect_words("says", result.error or "")
         trial.expect_words("warns", result.diagnosis.summary if result.ok and result.diagnosis else "")
@@ -126,7 +127,7 @@ def _run(bench: Bench, trial: Trial, runner: Runner, request: RunRequest, expect
     bound, meddle = spec.get("within", RUN_BOUND), spec.get("meddle")
     with (
         bench.watched(trial, store_may_change=True, bound=bound),
-        scenarios.Meddler(bench.engine, request.skill, meddle) as meddler,
+        scenarios.Meddler(bench.engine, request.skill, meddle, spec.get("listener_takes", 0.0)) as meddler,
     ):
         result = runner.run(request, options, on_log=meddler, cancel=meddler.cancel)
     trial.ended(result, expected, runner.installation.settings.max_output_size + LOG_NOTES)
@@ -134,6 +135,9 @@ def _run(bench: Bench, trial: Trial, runner: Runner, request: RunRequest, expect
     trial.expect(row.status == result.status, f"the record says {row.status}")
     trial.expect(row.finished_at is not None, "the record is not closed")
     trial.expect(bench.ground.secret not in str(row.model_dump()), "the secret is in the record")
+    told = f"{row.logs}\n{row.error}\n{row.files_skipped}\n{result.diagnosis}"
+    for word in trial.case.words("never_tells"):
+        trial.expect(word not in told, f"{word!r} is told: {told[:400]!r}")
     kept = max(map(len, bench.engine.logs_kept), default=0)
     trial.expect(kept <= ENGINE_LOG, f"the engine kept {kept} bytes of log")
     bench.next_run(trial)

@@ -33,12 +33,13 @@ class Meddler:
         deed: remove, kill, stop, pause, rename, cancel, or None for nothing. "an hour ahead" and "an hour back" are
             done to the worker's clock instead; only to what this process sees of it, since the machine has one. "read
             slowly" is done at each line.
+        seconds: How long it takes for each line that it is told of.
     """
 
     CLOCKS: ClassVar = {"an hour ahead": 3600.0, "an hour back": -3600.0}
 
-    def __init__(self, engine: Engine, skill: str, deed: str | None) -> None:
-        self._engine, self._skill, self._deed = engine, skill, deed
+    def __init__(self, engine: Engine, skill: str, deed: str | None, seconds: float = 0.0) -> None:
+        self._engine, self._skill, self._deed, self._seconds = engine, skill, deed, seconds
         self.cancel = CancelToken()
         self._undo = contextlib.ExitStack()
 
@@ -49,6 +50,8 @@ class Meddler:
         self._undo.close()
 
     def __call__(self, _stream: str, _line: str) -> None:
+        if self._seconds:
+            time.sleep(self._seconds)
         if self._deed == "read slowly":
             time.sleep(0.005)
             return

@@ -51,7 +51,12 @@ def execute(request: RunRequest, options: RunOptions, secrets: Secrets, installa
             raise RunCancelledError("cancelled before it began")
         place = Place(parts, token, options.owner)
         steps = TaskSteps(
-            Steps(parts, watch.on_log, token), request.skill, watch, reveal, place, suffix=current_suffix()
+            Steps(parts, watch.on_log, token, watch.preparing),
+            request.skill,
+            watch,
+            reveal,
+            place,
+            suffix=current_suffix(),
         )
         result = run_lifecycle(steps, request, options)
     if watch.unlearned and (result.has_output or result.files_list):

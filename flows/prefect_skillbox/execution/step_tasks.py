@@ -50,6 +50,10 @@ STEP_TIMEOUT = 900.0
 """Seconds for a step: a backstop behind the limits that the core keeps on everything it waits for."""
 
 
+PREPARE_TIMEOUT = 3600.0
+"""Seconds for loading a skill whose packages have to be made ready: each part of that has a limit of its own."""
+
+
 def is_retryable(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """Infrastructure may be tried again; what a skill did is an answer.
 
@@ -153,7 +157,9 @@ class TaskSteps:
         return execution
 
     def load_skill(self, execution: Execution, options: RunOptions) -> LoadedSkill:
-        return self._run(load_skill, partial(self._inner.load_skill, execution, options))
+        # Of a first run on an engine: its packages are fetched, compiled and laid on the image.
+        call = partial(self._inner.load_skill, execution, options)
+        return self._run(load_skill, call, timeout=PREPARE_TIMEOUT)
 
     def admit(self, execution: Execution) -> None:
         # No task: who waits here is in a queue, and a task run for each would only say so.

@@ -12,11 +12,15 @@ from skillbox_core.base.progress import Progress
 
 
 class ProgressBar:
-    """A progress artifact that follows what a skill says, at most once a second (`outbox.Item`)."""
+    """A progress artifact that follows what is said of a skill, at most once a second (`outbox.Item`).
 
-    def __init__(self, skill: str, tenant: str, home: Home) -> None:
+    Args:
+        kind: Of what it shows the progress; part of the artifact's key.
+    """
+
+    def __init__(self, skill: str, tenant: str, home: Home, kind: str = "progress") -> None:
         self._skill = skill
-        self._key = artifact_key("progress", skill, tenant)
+        self._key = artifact_key(kind, skill, tenant)
         self._home = home
         self.every = 1.0
         self._last: Progress | None = None

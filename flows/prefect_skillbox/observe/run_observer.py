@@ -14,7 +14,7 @@ from prefect_skillbox.observe.pictures import Picture, pictures
 from prefect_skillbox.observe.progress_bar import ProgressBar
 from prefect_skillbox.observe.reporting import reports
 from prefect_skillbox.observe.run_log import RunLog
-from skillbox_core.base.progress import parse_progress
+from skillbox_core.base.progress import Progress, parse_progress
 from skillbox_core.base.redaction import Redactor
 from skillbox_core.models import Execution, LoadedSkill, Output, RunResult
 from skillbox_core.sandbox.logs import Stream
@@ -41,6 +41,7 @@ class Watch:
         self._logger = get_run_logger()
         self._log = RunLog(self._logger)
         self._progress = ProgressBar(skill, tenant, self._home)
+        self._environment = ProgressBar(skill, tenant, self._home, kind="environment")
         self._pictures: list[Picture] = []
 
     def learned(self, secrets: Iterable[str]) -> None:
@@ -52,6 +53,12 @@ class Watch:
         """The execution has its record."""
         option = "" if execution.tenant == "default" else f" --tenant {execution.tenant}"
         self._log.whole = f"`skillbox exec logs {execution.id}{option}` for its beginning and its end"
+
+    def preparing(self, progress: Progress) -> None:
+        """The skill's packages are made ready, which takes its time once."""
+        with _harmless("how far an environment is"):
+            self._logger.info("[skillbox: %s]", progress.text)
+            self._environment.show(progress)
 
     def started(self, execution: Execution, skill: LoadedSkill) -> None:
         """The skill runs in its container."""

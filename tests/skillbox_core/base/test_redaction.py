@@ -106,6 +106,22 @@ def test_dividing_a_stream_anywhere_shows_nothing_that_the_whole_would_hide(
     assert (shown + redactor.data(held)).replace(b"******", b"***") == redactor.data(data).replace(b"******", b"***")
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (f"has {SECRET[:9]}..., which is not known", "has ***..., which is not known"),
+        (f'has "{SECRET[:9]}..."', 'has "***..."'),
+        (f"has {SECRET[:3]}...", f"has {SECRET[:3]}..."),
+        (f"has {SECRET[:9]} and more...", f"has {SECRET[:9]} and more..."),
+        (f"{SECRET}... {SECRET[:6]}... .......", "***... ***... ......."),
+        ("nothing...", "nothing..."),
+    ],
+)
+def test_the_beginning_of_a_value_is_replaced_where_a_message_was_cut(text: str, shown: str) -> None:
+    assert Redactor([SECRET]).message(text) == shown
+    assert Redactor().message(text) == text
+
+
 def test_an_announcement_is_understood_though_its_words_are_secrets() -> None:
     data = b"\n\x1eskillbox tok ended code=0\n"
     reader = LineReader("tok", Redactor(["ended", "code", "skillbox"]))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import struct
 
 import pytest
-from prefect._internal.concurrency.cancellation import CancelledError
-from prefect.exceptions import TerminationSignal
 
 from skillbox_core.base.redaction import Redactor
 from skillbox_core.sandbox.journal import OUTGROWN, Journal
@@ -165,37 +162,3 @@ def test_the_end_of_stderr_is_kept_apart_and_bounded(journal: Journal) -> None:
     journal.feed(log(STARTED, *[(2, b"%d " % number + b"x" * 5000 + b"\n") for number in range(100)], (1, b"out\n")))
     kept = journal.stderr().splitlines()
     assert (kept[-1][:3], len(kept), max(map(len, kept))) == ("99 ", 40, 1000)
-
-
-def test_a_listener_that_fails_is_told_no_more_and_the_log_goes_on(caplog: pytest.LogCaptureFixture) -> None:
-    told = []
-
-    def listen(_stream: str, line: str) -> None:
-        told.append(line)
-        raise BrokenPipeError(32, "Broken pipe")
-
-    journal = Journal("tok", 1 << 20, Redactor(), listen)
-    journal.feed(log(STARTED, *lines(0, 3)))
-    journal.finish()
-    assert (told, journal.text()) == (["0"], "0\n1\n2\n")
-    assert [record.getMessage() for record in caplog.records] == [
-        "the log is shown no further, because whoever shows it failed: BrokenPipeError: [Errno 32] Broken pipe"
-    ]
-
-
-@pytest.mark.parametrize("interruption", [KeyboardInterrupt, TimeoutError, CancelledError, TerminationSignal(15)])
-def test_who_interrupts_the_run_while_its_log_is_shown_interrupts_it(
-    interruption: type[BaseException] | BaseException,
-) -> None:
-    def listen(_stream: str, _line: str) -> None:
-        signal.raise_signal(signal.SIGALRM)
-
-    def go_off(_number: int, _frame: object) -> None:
-        raise interruption
-
-    before = signal.signal(signal.SIGALRM, go_off)
-    try:
-        with pytest.raises(interruption if isinstance(interruption, type) else type(interruption)):
-            Journal("tok", 1 << 20, Redactor(), listen).feed(log(STARTED, *lines(0, 3)))
-    finally:
-        signal.signal(signal.SIGALRM, before)

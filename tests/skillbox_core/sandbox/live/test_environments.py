@@ -53,7 +53,7 @@ def ready(runner: Runner, base: Image, own: Packed, lines: list[str] | None = No
     said = [] if lines is None else lines
     instance = runner.installation.settings.instance
     return ready_environment(
-        runner.installation.engine, base, own, instance=instance, on_line=said.append, **{"most": PLENTY, **more}
+        runner.installation.engine, base, own, instance=instance, on_progress=said.append, **{"most": PLENTY, **more}
     )  # type: ignore[arg-type]
 
 
