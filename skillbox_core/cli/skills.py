@@ -203,8 +203,13 @@ def _locker(tenant: str) -> Locker:
 
 def _tell_environment(archive: SkillArchive) -> None:
     from skillbox_core.skills.environment_lock import lock_of
+    from skillbox_core.skills.node_lock import node_lock_of
 
-    if lock := lock_of(archive):
+    if node := node_lock_of(archive):
+        more = node.count - len(node.named[:_NAMED])
+        named = ", ".join(node.named[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+        note(f"{archive.manifest.name}: {named} by {node.path}, locked for every Node")
+    elif lock := lock_of(archive):
         more = len(lock.pins) - _NAMED
         named = ", ".join(pin.exact for pin in lock.pins[:_NAMED]) + (f" and {more} more" if more > 0 else "")
         note(f"{archive.manifest.name}: {named or 'no packages'} by {lock.path}, locked for Python {lock.python}")

@@ -46,10 +46,17 @@ class NodeLock:
         return f"sha256:{hashlib.sha256(self.packages.encode()).hexdigest()}"
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """`name@version` of each, sorted; those for other platforms, too."""
-        found = json.loads(self.packages)
-        return tuple(sorted({f"{package_name(place, entry)}@{entry['version']}" for place, entry in found.items()}))
+    def count(self) -> int:
+        """How many packages are needed, beside those that are for some platforms only."""
+        return sum(1 for entry in json.loads(self.packages).values() if not entry.get("optional"))
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """`name@version` of what the skill itself asks for."""
+        packages = json.loads(self.packages)
+        places = [f"{NODE_MODULES}/{name}" for name in sorted(json.loads(self.root)["dependencies"])]
+        entries = [(package_name(place, packages[place]), packages[place]) for place in places if place in packages]
+        return tuple(f"{name}@{entry['version']}" for name, entry in entries)
 
     @property
     def npm_files(self) -> dict[str, str]:
@@ -132,6 +139,8 @@ def read_node_lock(text: str) -> NodeLock:
         raise _no_lock()
     path, asked, root = said["source"], said["asked"], said["root"]
     if not isinstance(path, str) or not _DIGEST.match(str(asked)) or not isinstance(root, dict):
+        raise _no_lock()
+    if not isinstance(root.get("dependencies"), dict):
         raise _no_lock()
     lock = node_lock(path, asked, checked_root(root, LOCK), checked_lock(said, LOCK))
     if lock.text != text:
