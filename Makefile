@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run check test nightly hostile mutation soak fuzz bench older lint audit format setup stop status clean lock
+.PHONY: help run check test nightly hostile gvisor mutation soak fuzz bench older lint audit format setup stop status clean lock
 
 bootstrap := ./deployments/local/bootstrap.sh
 bin := .venv/bin
@@ -31,8 +31,9 @@ test: setup ## set everything up, then run what a change can break (ARGS="-k nam
 	@$(if $(ARGS),,$(postgres) $(shared))
 	@$(if $(ARGS),,$(all) $(shared) --durations=40)
 
-nightly: check test ## that, and hostile, mutation, soak, fuzz, bench and the oldest Prefect
+nightly: check test ## that, and hostile, gvisor, mutation, soak, fuzz, bench and the oldest Prefect
 	@$(MAKE) hostile
+	@$(MAKE) gvisor
 	@$(MAKE) mutation
 	@$(MAKE) soak
 	@$(MAKE) fuzz
@@ -41,6 +42,10 @@ nightly: check test ## that, and hostile, mutation, soak, fuzz, bench and the ol
 
 hostile: setup ## only the hostile suite, as a table (ARGS="-k words" for some)
 	@$(bin)/python -m tests.hostile $(ARGS)
+
+gvisor: setup ## the examples and the hostile suite in gVisor's sandboxes, if runsc works here (ARGS="-k words" for some)
+	@$(bootstrap) gvisor
+	@$(bin)/python -m tests.gvisor $(ARGS)
 
 mutation: setup ## switch each hardening off in turn; a test must notice (ARGS="-k words" for some)
 	@$(bin)/python -m tests.mutation $(ARGS)

@@ -1,4 +1,4 @@
-"""`up`, `venv`, `services`, `advisories`, `audit`, `down`, `status` and `clean`: what the Makefile calls."""
+"""`up`, `venv`, `services`, `gvisor`, `advisories`, `audit`, `down`, `status` and `clean`: what the Makefile calls."""
 
 from __future__ import annotations
 
@@ -95,6 +95,12 @@ def service_packages() -> None:
         found.append(services.ensure_services())
 
 
+def gvisor_package() -> None:
+    """Installs gVisor's runtime."""
+    with _alone(), step("gvisor") as found:
+        found.append(services.ensure_gvisor())
+
+
 def look_up_advisories(*, strict: bool = False) -> None:
     """Says what is known against the locked dependencies; only `audit` fails on it.
 
@@ -152,6 +158,7 @@ def main() -> int:
         "up": up,
         "venv": only_venv,
         "services": service_packages,
+        "gvisor": gvisor_package,
         "advisories": look_up_advisories,
         "audit": partial(look_up_advisories, strict=True),
         "down": down,

@@ -32,6 +32,19 @@ def ensure_services() -> str:
     return "; ".join(words)
 
 
+def ensure_gvisor() -> str:
+    """Installs gVisor's runsc where it is missing and can be had; a word on what was found."""
+    if shutil.which("runsc"):
+        return "runsc is there"
+    if not (is_root() and shutil.which("apt-get")):
+        return "without runsc, which only root can install, on Debian or Ubuntu"
+    try:
+        apt_install(["runsc"])
+    except SetupError as error:
+        return f"without runsc: {error}"
+    return "installed runsc"
+
+
 def _system_packages() -> dict[str, bool]:
     postgres = shutil.which("initdb") or list(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     return {

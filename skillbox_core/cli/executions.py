@@ -74,7 +74,7 @@ def show(execution_id: Id, tenant: Tenant = "default", json_: Json = False) -> N
         # Where both have a key, they say the same; the RunResult's form is the one that is fixed.
         print_json({**_summary(row), **_more(row), **executions.result(tenant, row.id).model_dump(mode="json")})
         return
-    for key, value in _summary(row).items():
+    for key, value in {**_summary(row), **_unreported(row)}.items():
         if value not in (None, "", []):
             print(harmless(f"{key + ':':<14}{value}"))
     _print_diagnosis(row)
@@ -212,6 +212,14 @@ def _print_diagnosis(row: ExecutionRow) -> None:
     if diagnosis.detail:
         print("last lines of stderr:")
         print(harmless("\n".join(f"  {line}" for line in diagnosis.detail.splitlines())))
+
+
+def _unreported(row: ExecutionRow) -> dict[str, str]:
+    """The figures that the sandbox did not report, and says so."""
+    from skillbox_core.models.result import NOT_REPORTED
+    from skillbox_core.storage.execution_reads import usage_of
+
+    return {name: text for name, text in usage_of(row).shown().items() if text == NOT_REPORTED}
 
 
 def _utc(moment: datetime) -> datetime:

@@ -199,11 +199,12 @@ def _facts(result: RunResult) -> str:
     usage = result.usage
     ended = f"{result.status.value}: {result.reason.value}" if result.reason else result.status.value
     parts = [f"{result.skill}@{result.version}", ended, f"{result.duration_ms / 1000:.2f} s"]
-    if usage.peak_memory:
-        of = f" of {format_bytes(usage.memory_limit)}" if usage.memory_limit else ""
-        parts.append(f"container's peak {format_bytes(usage.peak_memory)}{of}")
-    if usage.cpu_seconds is not None:
-        parts.append(f"cpu {usage.cpu_seconds:.2f} s")
+    shown = usage.shown()
+    if shown["peak_memory"]:
+        of = f" of {format_bytes(usage.memory_limit)}" if usage.peak_memory and usage.memory_limit else ""
+        parts.append(f"container's peak {shown['peak_memory']}{of}")
+    if shown["cpu_seconds"]:
+        parts.append(f"cpu {shown['cpu_seconds']}")
     return " · ".join([*parts, f"execution {result.execution_id}"])
 
 

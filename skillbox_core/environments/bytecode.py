@@ -160,7 +160,7 @@ class Compiler:
         scratch = 2 * 1024**2 + total + _GROWTH * max(total, 1024**2)
         with tempfile.TemporaryDirectory(prefix="skillbox-bytecode-") as folder:
             try:
-                output = run_script(
+                output, _ = run_script(
                     self._engine,
                     plan,
                     image_id=self._image_id,

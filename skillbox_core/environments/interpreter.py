@@ -77,7 +77,7 @@ def ask_in_sandbox(engine: Engine, settings: Settings) -> Ask:
     def ask(image: Image) -> Interpreter:
         with tempfile.TemporaryDirectory(prefix="skillbox-ask-") as folder:
             try:
-                output = run_script(
+                output, _ = run_script(
                     engine,
                     plan_script(COMMAND, _SCRIPT),
                     image_id=image.id,

@@ -8,9 +8,12 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 from skillbox_core.base.names import DEFAULT_TENANT
+from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import SkillboxError
 from skillbox_core.models.diagnosis import Diagnosis
 from skillbox_core.status import Reason, Status
+
+NOT_REPORTED = "not reported"
 
 
 class RunResult(BaseModel):
@@ -95,6 +98,20 @@ class Usage:
     cpu_seconds: float | None = None
     memory_limit: int | None = None
     file_memory: int | None = None
+
+    def shown(self) -> dict[str, str]:
+        """What was measured, for people to read, by field; empty where there was no sandbox or nothing to tell.
+
+        A runtime with a kernel of its own may measure nothing, and what is not known must not look like little.
+        """
+        waited_for = self.memory_limit is not None
+        cpu = f"{self.cpu_seconds:.2f} s" if self.cpu_seconds is not None else None
+        told = {
+            "peak_memory": format_bytes(self.peak_memory) if self.peak_memory is not None else None,
+            "file_memory": format_bytes(self.file_memory) if self.file_memory is not None else None,
+            "cpu_seconds": cpu,
+        }
+        return {name: text if text is not None else NOT_REPORTED if waited_for else "" for name, text in told.items()}
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ from skillbox_core.installation import Installation
 from skillbox_core.operations import canary
 from skillbox_core.operations.advisories import Advisory, advisories
 from skillbox_core.operations.engine_checks import Check, advisories_check, components, engine_checks, with_command
+from skillbox_core.operations.findings import sandbox_check
 from skillbox_core.sandbox.allowlist import resolve_image
 from skillbox_core.sandbox.images import local_image
 from skillbox_core.settings import Settings, check_installation, load_settings
@@ -214,19 +215,12 @@ def _resolved(installation: Installation, asked: str) -> str:
 
 
 def _canary(installation: Installation, image: str) -> Iterator[Check]:
-    began = time.monotonic()
     try:
+        kernel = str(installation.engine.info().get("KernelVersion") or "")
+        began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             findings = canary.probe(installation, _resolved(installation, image), Path(folder))
     except SkillboxError as error:
         yield Check("sandbox", "FAIL", f"the canary could not run: {error.message}", error.hint or "")
         return
-    broken = [name for name, held in findings.items() if not held]
-    if broken or not findings:
-        found = f"not confined: {', '.join(broken)}" if broken else "the canary said nothing"
-        yield Check("sandbox", "FAIL", found, "do not run strangers' skills on this engine")
-    else:
-        seconds = time.monotonic() - began
-        yield Check(
-            "sandbox", "OK", f"a canary found {len(findings)} of {len(findings)} walls standing ({seconds:.2f} s)"
-        )
+    yield sandbox_check(findings, kernel, installation.settings.runtime, time.monotonic() - began)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from skillbox_core.operations.advisories import Advisory
-from skillbox_core.sandbox.policy import MAPPED_USERS, maps_users
+from skillbox_core.sandbox.policy import MAPPED_USERS, is_gvisor, maps_users
 
 Level = Literal["OK", "WARN", "FAIL"]
 
@@ -134,13 +135,35 @@ def _limits(info: Mapping[str, Any]) -> Check:
 
 
 def _runtime(info: Mapping[str, Any], runtime: str) -> Check:
-    known = sorted(info.get("Runtimes") or ())
-    if not runtime:
-        return Check("runtime", "OK", f"{info.get('DefaultRuntime') or '?'}, the engine's default")
-    if runtime not in known:
-        found = f"SKILLBOX_RUNTIME={runtime} is not among the engine's: {', '.join(known)}"
+    runtimes, default = info.get("Runtimes") or {}, str(info.get("DefaultRuntime") or "?")
+    if runtime and runtime not in runtimes:
+        found = f"SKILLBOX_RUNTIME={runtime} is not among the engine's: {', '.join(sorted(runtimes))}"
         return Check("runtime", "FAIL", found, "add it to the engine's configuration; every run is refused until then")
-    return Check("runtime", "OK", f"{runtime}, as SKILLBOX_RUNTIME asks")
+    used = runtime or default
+    program = _program(runtimes.get(used))
+    if is_gvisor(program) and not is_gvisor(runtime):
+        # The limit of processes must have room for the runtime's own threads, and goes by the name.
+        found = f"{used} is gVisor ({program}), and sandboxes have no room for its threads"
+        advice = "set SKILLBOX_RUNTIME to a name for it with `runsc` in it (SECURITY.md)"
+        return Check("runtime", "FAIL", found, advice)
+    if _ignores_cgroups(runtimes.get(used)):
+        found = f"{used} has --ignore-cgroups: nothing limits a sandbox's memory, processes and CPU time"
+        advice = "take it out of the runtime's runtimeArgs in the engine's daemon.json"
+        return Check("runtime", "FAIL", found, advice)
+    how = "as SKILLBOX_RUNTIME asks" if runtime else "the engine's default"
+    return Check("runtime", "OK", f"{used}, {how}")
+
+
+def _ignores_cgroups(runtime: Any) -> bool:
+    """Whether a runtime has gVisor's flag for it. A sandbox could not tell from inside, nor could the read-back."""
+    flags = runtime.get("runtimeArgs") or () if isinstance(runtime, Mapping) else ()
+    return any(re.fullmatch(r"--?ignore-cgroups(=(1|t|true))?", str(flag), re.IGNORECASE) for flag in flags)
+
+
+def _program(runtime: Any) -> str:
+    """Which program or shim a runtime is; empty where the engine does not say."""
+    said = runtime if isinstance(runtime, Mapping) else {}
+    return str(said.get("path") or said.get("runtimeType") or "").rpartition("/")[2]
 
 
 def _users(info: Mapping[str, Any], users: range) -> Check:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from skillbox_core.base.redaction import Redactor
 from skillbox_core.errors import NoAnswerError
-from skillbox_core.models import Ending, Output
+from skillbox_core.models import Ending, Output, Usage
 from skillbox_core.sandbox import container, follow
 from skillbox_core.sandbox.delivery import SCRIPTS, START, TarPlan
 from skillbox_core.sandbox.engine import Engine
@@ -61,8 +61,8 @@ def run_script(
     memory: int = MIN_MEMORY,
     scratch: int = 1024**2,
     max_document: int = 65536,
-) -> Output:
-    """Runs a script in a sandbox of its own and returns what it left.
+) -> tuple[Output, Usage]:
+    """Runs a script in a sandbox of its own and returns what it left, and what it used.
 
     Args:
         plan: By `plan_script`.
@@ -108,7 +108,7 @@ def run_script(
         engine.remove(name)
     if output.document is None:
         raise NoAnswerError(f"it left no answer: {_last_line(outcome.logs) or output.problem}")
-    return output
+    return output, outcome.usage
 
 
 def _last_line(logs: str) -> str:

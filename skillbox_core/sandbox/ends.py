@@ -25,9 +25,10 @@ def announced(ended: Announcement, logs: str) -> Outcome:
     late = ended.values.get("late") == "1"
     usage = Usage(
         exit_code=None if late else ended.number("code", 255),
-        peak_memory=ended.number("peak"),
+        # What ran has taken some: zero is the file of a kernel that does not count.
+        peak_memory=ended.number("peak") or None,
         file_memory=ended.number("files"),
-        cpu_seconds=nanoseconds / 1e9 if nanoseconds is not None else None,
+        cpu_seconds=nanoseconds / 1e9 if nanoseconds else None,
     )
     return Outcome(
         Ending.DEADLINE if late else Ending.EXITED,

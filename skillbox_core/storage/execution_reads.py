@@ -128,7 +128,7 @@ class ExecutionRecords:
             duration_ms=row.duration_ms,
             error=row.error,
             reason=Reason(row.reason) if row.reason else None,
-            usage=Usage(row.exit_code, row.peak_memory, row.cpu_seconds, row.memory_limit, row.file_memory),
+            usage=usage_of(row),
             diagnosis=diagnosis_of(row),
             artifacts=_artifacts(row),
             left_out=tuple(LeftOut(*entry) for entry in json.loads(row.files_skipped)),
@@ -136,6 +136,11 @@ class ExecutionRecords:
             version=row.skill_version,
             tenant=row.tenant_id,
         )
+
+
+def usage_of(row: ExecutionRow) -> Usage:
+    """What a record says that a run used."""
+    return Usage(row.exit_code, row.peak_memory, row.cpu_seconds, row.memory_limit, row.file_memory)
 
 
 def diagnosis_of(row: ExecutionRow) -> Diagnosis | None:

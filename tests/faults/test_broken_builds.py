@@ -47,9 +47,14 @@ def base(engine: Dockerd) -> Image:
 
 
 def ready(engine: Dockerd, own: Packed, lines: list[str] | None = None, url: str = "") -> Image:
-    said = [] if lines is None else lines
+    say = (lambda progress: lines.append(progress.text)) if lines is not None else None
     return ready_environment(
-        Engine(url or engine.url), base(engine), own, instance="faults", most=1 << 40, on_progress=said.append
+        Engine(url or engine.url),
+        base(engine),
+        own,
+        instance="faults",
+        most=1 << 40,
+        on_progress=say,
     )
 
 

@@ -13,7 +13,7 @@ import docker
 import pytest
 
 from skillbox_core import Reason, Runner, RunOptions, RunResult, Settings, Status
-from skillbox_core.run import steps
+from skillbox_core.run import loading
 from skillbox_core.sandbox.container import LABEL_INSTANCE
 from skillbox_core.sandbox.engine import Image
 from skillbox_core.sandbox.images import ready_image
@@ -140,5 +140,5 @@ def test_an_image_that_goes_between_look_up_and_use_is_looked_up_again(
 ) -> None:
     gone = Image("sha256:" + "0" * 64, (), ())
     answers = iter([gone])
-    monkeypatch.setattr(steps, "ready_image", lambda engine, name: next(answers, None) or ready_image(engine, name))
+    monkeypatch.setattr(loading, "ready_image", lambda engine, name: next(answers, None) or ready_image(engine, name))
     assert own_skill.run(request()).status is Status.SUCCESS

@@ -46,7 +46,7 @@ class Bench:
             Installation(parts.settings, self.engine, parts.registry, parts.executions, parts.artifacts)
         )
         self.ground = Ground(self.runner, self.engine)
-        self.together = together or []
+        self.together = [case.under(parts.settings.runtime) for case in together or ()]
         self._shared: dict[str, Any] = {}
         self._words = {
             "outside": str(self.ground.outside),
@@ -64,6 +64,7 @@ class Bench:
 
     def run(self, case: Case) -> Outcome:
         """Runs a case and everything that must hold after it."""
+        case = case.under(self.runner.installation.settings.runtime)
         trial = Trial(case)
         try:
             needed(case, self.engine)

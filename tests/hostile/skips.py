@@ -19,6 +19,8 @@ class Skipped(Exception):
 
 def needed(case: Case, engine: Engine) -> None:
     """Raises `Skipped` when something that the case needs is missing."""
+    if "skip" in case.spec:
+        raise Skipped(f"under gVisor {case.spec['skip']}")
     for need in case.words("needs"):
         if reason := _NEEDS[need](engine):
             raise Skipped(reason)

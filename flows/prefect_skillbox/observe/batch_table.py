@@ -18,7 +18,6 @@ from prefect.futures import PrefectDistributedFuture, PrefectFuture
 
 from prefect_skillbox.observe import outbox
 from prefect_skillbox.observe.artifacts import Artifact, Home, artifact_key, change, code
-from skillbox_core.base.quantities import format_bytes
 from skillbox_core.models import ExecutionError, RunResult
 
 logger = logging.getLogger(__name__)
@@ -116,7 +115,7 @@ def _row_of(index: int, result: RunResult) -> Row:
         index,
         f"{result.status.value}: {result.reason.value}" if result.reason else result.status.value,
         seconds=round(result.duration_ms / 1000, 2),
-        memory=format_bytes(result.usage.peak_memory) if result.usage.peak_memory else "",
+        memory=result.usage.shown()["peak_memory"],
         files=len(result.files_list),
         execution=result.execution_id,
         error=result.error or "",

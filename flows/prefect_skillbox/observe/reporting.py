@@ -89,14 +89,15 @@ def summary(result: RunResult, link_until: str | None = None, redact: Callable[[
         redact: As in `reports`.
     """
     usage = result.usage
+    shown = usage.shown()
     facts = {
         "status": result.status.value,
         "reason": result.reason.value if result.reason else "",
         "duration": f"{result.duration_ms / 1000:.2f} s",
-        "container's peak memory": format_bytes(usage.peak_memory) if usage.peak_memory else "",
+        "container's peak memory": shown["peak_memory"],
         "container's memory limit": format_bytes(usage.memory_limit) if usage.memory_limit else "",
-        "files in memory at the end": format_bytes(usage.file_memory) if usage.file_memory else "",
-        "CPU": f"{usage.cpu_seconds:.2f} s" if usage.cpu_seconds is not None else "",
+        "files in memory at the end": shown["file_memory"],
+        "CPU": shown["cpu_seconds"],
         "exit code": str(usage.exit_code) if usage.exit_code is not None else "",
         "execution": result.execution_id,
         "tenant": result.tenant,

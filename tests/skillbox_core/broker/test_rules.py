@@ -257,6 +257,24 @@ def test_the_installations_limits_hold_here_too(over: dict[str, int]) -> None:
         ask("POST", "/v1.41/containers/create", {"name": NAME}, content)
 
 
+@pytest.mark.parametrize(
+    ("installation", "asked", "passes"),
+    [("runsc", "runsc", True), ("runsc", "", False), ("", "runsc", False), ("kata", "runsc", False)],
+)
+def test_room_for_a_runtimes_threads_is_given_to_the_installations_own_runtime(
+    installation: str, asked: str, passes: bool
+) -> None:
+    limits = {"memory": 64 << 20, "scratch": 32 << 20, "cpu_quota": 50_000}
+    content = container_config(user=USER, image_id=f"sha256:{'1' * 64}", labels=LABELS, runtime=asked, **limits)
+    settings = SETTINGS.model_copy(update={"runtime": installation})
+    data = json.dumps(content).encode()
+    if passes:
+        assert decide("POST", "/v1.41/containers/create", {"name": NAME}, data, settings, IMAGES).body == content
+        return
+    with pytest.raises(RefusedError, match=r"HostConfig\.(PidsLimit|Runtime)"):
+        decide("POST", "/v1.41/containers/create", {"name": NAME}, data, settings, IMAGES)
+
+
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b'"x"', b"1", b"[" * 100_000, b"\xff"])
 def test_a_body_that_is_no_container_is_refused(content: bytes) -> None:
     with pytest.raises(RefusedError):

@@ -16,11 +16,13 @@ from skillbox_core.environments.making import make_tree
 from skillbox_core.environments.tree import Member
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.models import Interpreter, Tree
+from skillbox_core.sandbox.site_packages import USER_BASE
 from skillbox_core.skills.sources import PythonSource
 from tests.services.wheels import wheel
 
 PYTHON = Interpreter("3.12.7", "x86_64", "glibc 2.36")
 PACKAGES = "lib/python3.12/site-packages"
+BASE = USER_BASE.removeprefix("/")
 
 
 def nothing(members: Sequence[Member]) -> list[Member]:
@@ -34,13 +36,16 @@ def tree(target: Path, *requirements: str, **more: Any) -> Tree:
 
 
 def members(path: Path) -> dict[str, tarfile.TarInfo]:
+    """By their paths below the user base, where every member lies."""
     with tarfile.open(path, "r:") as archive:
-        return {member.name: member for member in archive}
+        first, *rest = archive
+    assert (first.name, first.isdir()) == (BASE, True)
+    return {member.name.removeprefix(f"{BASE}/"): member for member in rest if member.name.startswith(f"{BASE}/")}
 
 
 def text(path: Path, name: str) -> str:
     with tarfile.open(path, "r:") as archive:
-        file = archive.extractfile(name)
+        file = archive.extractfile(f"{BASE}/{name}")
         assert file is not None
         return file.read().decode()
 

@@ -66,3 +66,12 @@ def test_a_forged_end_says_nothing_that_a_record_can_not_hold() -> None:
     assert announced(forged, "").usage == Usage()
     assert announced(Announcement("ended", {"code": "256"}), "").usage.exit_code is None
     assert announced(Announcement("ended", {"code": "255"}), "").usage.exit_code == 255
+
+
+@pytest.mark.parametrize("said", ["", "0"])
+def test_what_a_kernel_does_not_count_is_missing_and_not_nothing(said: str) -> None:
+    values = {"code": "0", **dict.fromkeys(("peak", "cpu_us", "cpu_ns", "oom", "pids"), said)}
+    usage = announced(Announcement("ended", values), "").usage
+    assert (usage.exit_code, usage.peak_memory, usage.cpu_seconds) == (0, None, None)
+    # That no file takes memory at the end may well be.
+    assert announced(Announcement("ended", {"files": "0"}), "").usage.file_memory == 0

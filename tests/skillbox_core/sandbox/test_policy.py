@@ -90,6 +90,19 @@ def test_privileges_stay_away_and_system_calls_are_filtered() -> None:
     assert len(HOST["SecurityOpt"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("runtime", "limit"),
+    [
+        ("", 128), ("runc", 128), ("crun", 128), ("io.containerd.runc.v2", 128), ("io.containerd.kata.v2", 128),
+        ("kata-runtime", 128), ("runs", 128),
+        ("runsc", 16384), ("runsc-kvm", 16384), ("io.containerd.runsc.v1", 16384), ("gVisor", 16384),
+    ],
+)  # fmt: skip
+def test_only_a_runtime_whose_threads_are_counted_gets_room_for_them(runtime: str, limit: int) -> None:
+    body = container_config(user=1, image_id="", memory=1, scratch=1, cpu_quota=1, labels={}, runtime=runtime)
+    assert body["HostConfig"]["PidsLimit"] == limit
+
+
 @pytest.mark.parametrize("path", MASKED)
 def test_what_the_kernel_tells_is_masked(path: str) -> None:
     assert path in HOST["MaskedPaths"]

@@ -10,7 +10,7 @@ import pytest
 from skillbox_core.sandbox.policy import seccomp_profile
 
 PROFILE: dict[str, Any] = json.loads(seccomp_profile())
-ALLOW, ERRNO = "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO"
+ALLOW, ERRNO, TRACE = "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_TRACE"
 EPERM, ENOSYS = 1, 38
 
 AF_UNIX, AF_INET, AF_INET6, AF_NETLINK, AF_PACKET, AF_ALG, AF_VSOCK = 1, 2, 10, 16, 17, 38, 40
@@ -24,7 +24,8 @@ def verdict(name: str, *arguments: int) -> str | int:
     padded = (*arguments, *(0,) * (6 - len(arguments)))
     for rule in PROFILE["syscalls"]:
         if name in rule["names"] and all(_matches(condition, padded) for condition in rule.get("args", ())):
-            return "allowed" if rule["action"] == ALLOW else int(rule["errnoRet"])
+            # Without a tracer, and `ptrace` is refused, the kernel says ENOSYS (seccomp(2)).
+            return "allowed" if rule["action"] == ALLOW else {TRACE: ENOSYS}[rule["action"]]
     return int(PROFILE["defaultErrnoRet"])
 
 
@@ -38,7 +39,18 @@ def _matches(condition: dict[str, Any], arguments: tuple[int, ...]) -> bool:
 
 def test_what_is_not_named_is_refused() -> None:
     assert (PROFILE["defaultAction"], PROFILE["defaultErrnoRet"]) == (ERRNO, EPERM)
-    assert {rule["action"] for rule in PROFILE["syscalls"]} == {ALLOW, ERRNO}
+    assert {rule["action"] for rule in PROFILE["syscalls"]} == {ALLOW, TRACE}
+
+
+def test_no_error_but_the_default_is_asked_for() -> None:
+    """gVisor's runsc of 2022 answers each call that it refuses with EPERM, whatever error number a rule names."""
+    assert [rule["names"] for rule in PROFILE["syscalls"] if "errnoRet" in rule] == []
+
+
+def test_nothing_inside_can_trace_and_let_a_call_pass() -> None:
+    traced = [name for rule in PROFILE["syscalls"] if rule["action"] == TRACE for name in rule["names"]]
+    assert traced == ["clone3"]
+    assert {verdict(name) for name in ("ptrace", "process_vm_readv", "process_vm_writev")} == {EPERM}
 
 
 def test_only_the_machines_own_calls_are_known() -> None:

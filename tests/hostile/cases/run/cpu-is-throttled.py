@@ -2,6 +2,7 @@
 # promise = "four processes that spin for a second get the share of CPU they were given, no more"
 # status = "success"
 # output = true
+# gvisor = { why = "counts a process's time by a clock that goes on while the host throttles it; test_gvisor.py looks at the host" }
 # options = { cpu = "0.25", timeout = "30s" }
 # ///
 import json, os, time

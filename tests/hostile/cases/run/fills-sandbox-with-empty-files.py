@@ -3,6 +3,7 @@
 # status = "failed"
 # reason = "disk"
 # options = { timeout = "40s", cpu = "2" }
+# gvisor = { why = "sets no limit to the number of files: each is memory of the runtime, which has one", status = ["timeout", "failed"], reason = "oom", within = 60.0 }
 # ///
 import json
 

@@ -5,6 +5,7 @@
 # front = "resources: {memory: 64Mi}"
 # warns = "the kernel killed"
 # within = 40.0
+# gvisor = { why = "holds the memory of all its processes, so the host ends it as a whole", status = "failed", reason = "oom" }
 # ///
 import json, os, time
 

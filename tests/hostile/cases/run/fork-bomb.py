@@ -3,6 +3,7 @@
 # status = "failed"
 # reason = ["pids", "oom"]
 # logs = "temporarily unavailable"
+# gvisor = { why = "has processes of its own; the host counts its threads and their memory, and ends it as a whole", status = "failed", reason = ["oom", "infrastructure"] }
 # ///
 import os
 

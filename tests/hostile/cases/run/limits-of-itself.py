@@ -2,6 +2,7 @@
 # promise = "a skill still sets limits and priorities of its own and of its children"
 # status = "success"
 # output = [5, 7, 10, 0]
+# gvisor = { why = "has one scheduling policy, and refuses another to everybody", status = "failed", reason = "exit", says = "Invalid argument" }
 # ///
 import json, os, resource
 

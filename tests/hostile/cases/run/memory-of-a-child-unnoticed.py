@@ -4,6 +4,7 @@
 # output = "done"
 # warns = ["killed one of its processes for memory", "resources.memory", "peak"]
 # needs = "memory accounting"
+# gvisor = { why = "holds the memory of all its processes, so the host ends it as a whole", status = "failed", reason = "oom" }
 # ///
 import json, subprocess, sys
 

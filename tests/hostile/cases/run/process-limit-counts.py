@@ -2,6 +2,7 @@
 # promise = "no more than the limit of processes live at once, PID 1 included"
 # status = "success"
 # output = true
+# gvisor = { why = "has processes of its own; the host counts its threads and their memory, and ends it as a whole", status = "failed", reason = ["oom", "infrastructure"] }
 # ///
 import json, os, time
 

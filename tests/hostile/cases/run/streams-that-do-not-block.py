@@ -4,6 +4,7 @@
 # output = "done"
 # meddle = "read slowly"
 # within = 30.0
+# gvisor = { why = "has the host's pipes for streams, whose size it can't change, so the attack ends there", status = "failed", reason = "exit", says = "Bad file descriptor" }
 # ///
 import fcntl, json, os
 

@@ -3,6 +3,7 @@
 # status = "success"
 # output = 2000
 # options = { timeout = "60s" }
+# gvisor = { why = "takes longer to make a process, with a process of the host for each", options = { timeout = "240s" }, within = 250.0 }
 # ///
 import json, os
 

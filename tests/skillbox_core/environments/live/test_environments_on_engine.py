@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from skillbox_core.base.progress import Progress
 from skillbox_core.environments import prepare as prepare_module
 from skillbox_core.environments.bytecode import Compiler
 from skillbox_core.environments.interpreter import ask_in_sandbox, find_interpreter
@@ -133,10 +134,11 @@ def test_a_tree_is_made_once_for_all_skills_that_need_the_same(
 ) -> None:
     wheel(index, "greeter")
     archive = pushed(local, skill(local, tmp_path, "greeter"))
-    told: list[str] = []
+    told: list[Progress] = []
     first = local.environments.prepare(archive, image_of(local), told.append)
     assert first is not None
-    assert len(told) == 1
+    assert [progress.percent for progress in told] == [0, 40]
+    assert told[0].text.startswith("making the environment of s: 1 package for Python ")
     files = unpacked(local, first)
     assert files[f"{PACKAGES}/greeter.py"] == b"NAME = 'greeter'\n"
     assert f"{PACKAGES}/__pycache__/greeter.cpython-311.pyc" in files
@@ -144,7 +146,7 @@ def test_a_tree_is_made_once_for_all_skills_that_need_the_same(
     (index / "greeter-1.0-py3-none-any.whl").unlink()
     again = Installation.from_settings(local.settings)
     assert again.environments.prepare(archive, image_of(local), told.append) == first
-    assert len(told) == 1
+    assert len(told) == 2
 
 
 def test_a_tree_that_has_left_the_store_is_made_again_and_must_be_the_same(

@@ -50,10 +50,15 @@ def made(engine: Engine, base: Image) -> Iterator[Packed]:
 
 
 def ready(runner: Runner, base: Image, own: Packed, lines: list[str] | None = None, **more: object) -> Image:
-    said = [] if lines is None else lines
+    say = (lambda progress: lines.append(progress.text)) if lines is not None else None
     instance = runner.installation.settings.instance
     return ready_environment(
-        runner.installation.engine, base, own, instance=instance, on_progress=said.append, **{"most": PLENTY, **more}
+        runner.installation.engine,
+        base,
+        own,
+        instance=instance,
+        on_progress=say,
+        **{"most": PLENTY, **more},
     )  # type: ignore[arg-type]
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from skillbox_core import Runner, RunRequest, RunResult, Status
-from skillbox_core.run import steps
+from skillbox_core.environments.prepare import Environments
+from skillbox_core.environments.store import EnvironmentStore
+from skillbox_core.models import Tree
+from skillbox_core.run import loading
 from skillbox_core.sandbox import layer
-from skillbox_core.sandbox.building import ready_environment
 from skillbox_core.sandbox.engine import Engine, Image
 from skillbox_core.sandbox.images import ready_image
 from tests.conftest import MakeSkill
@@ -86,13 +87,11 @@ def run_in(
     def run(packages: Mapping[str, bytes], script: str, **details: Any) -> RunResult:
         own = tree({**packages, f"{SITE}/_unique": uuid.uuid4().bytes})
         built.append(layer.environment_name(own.digest, base.id))
-        instance = runner.installation.settings.instance
-        image = ready_environment(engine, base, own, instance=instance, most=1 << 40)
         with monkeypatch.context() as patch:
-            # What loading a skill with an environment hands on.
-            patch.setattr(steps, "ready_image", lambda _engine, _reference: image)
-            patch.setattr(steps, "skill_environment", partial(steps.skill_environment, prepared=True))
-            patch.setattr(steps, "start_script", partial(steps.start_script, prepared=True))
+            # As if this were what comes of the skill's lock, and its image were this one.
+            patch.setattr(loading, "ready_image", lambda _engine, _reference: base)
+            patch.setattr(Environments, "prepare", lambda *_: Tree(own.digest, own.size))
+            patch.setattr(EnvironmentStore, "open", lambda *_: own.open())
             return runner.run(RunRequest(skill=make_skill(ANSWER + script, **details)))
 
     yield run
