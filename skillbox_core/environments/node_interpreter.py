@@ -62,7 +62,7 @@ def find_node(image: str, engine: Engine, records: EnvironmentRecords, settings:
 def _ask(engine: Engine, settings: Settings, image: Image) -> Interpreter:
     with tempfile.TemporaryDirectory(prefix="skillbox-ask-") as folder:
         try:
-            output = run_script(
+            output, _ = run_script(
                 engine,
                 plan_script(_COMMAND, _SCRIPT),
                 image_id=image.id,
