@@ -190,7 +190,7 @@ def test_npm_gets_no_secret_of_the_installation(monkeypatch: pytest.MonkeyPatch,
     seen = tmp_path / "seen"
     fake = tmp_path / "bin" / "npm"
     fake.parent.mkdir()
-    fake.write_text(f"#!/bin/sh\nenv >{seen}\nexit 1\n")
+    fake.write_text(f"#!/bin/sh\nenv >{seen}; echo $* >>{seen}\nexit 1\n")
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{fake.parent}:/usr/bin:/bin")
     for name in ("SKILLBOX_S3_SECRET_KEY", "SKILLBOX_DB_DSN", "PREFECT_API_KEY", "AWS_SECRET_ACCESS_KEY", "MY_TOKEN"):
@@ -203,3 +203,5 @@ def test_npm_gets_no_secret_of_the_installation(monkeypatch: pytest.MonkeyPatch,
     assert "evil.js" not in seen.read_text()
     assert "npm_config_registry=http://127.0.0.1:1/" in seen.read_text()
     assert "npm_config_allow_git=none" in seen.read_text()
+    # Whether an npm runs scripts when it is not told to leave them depends on its version.
+    assert {"--ignore-scripts", "--git=/nonexistent"} <= set(seen.read_text().split())
