@@ -17,8 +17,7 @@ from skillbox_core.errors import SkillboxError
 if TYPE_CHECKING:
     from skillbox_core.skills.archive import SkillArchive
     from skillbox_core.skills.manifest import Manifest
-    from skillbox_core.skills.package import Locker
-    from skillbox_core.skills.sources import PythonSource
+    from skillbox_core.skills.package import Locker, Source
 
 app = typer.Typer(help="Package, store and look at skills.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -189,9 +188,9 @@ def delete(skill: Annotated[str, typer.Argument(metavar="NAME@VERSION")], tenant
 
 
 def _locker(tenant: str) -> Locker:
-    """Locks Python packages with the parts of this installation, which are made only for a skill that needs some."""
+    """Locks packages with the parts of this installation, which are made only for a skill that needs some."""
 
-    def lock(manifest: Manifest, source: PythonSource, beside: str | None) -> str:
+    def lock(manifest: Manifest, source: Source, beside: str | None) -> str:
         from skillbox_core.installation import Installation
         from skillbox_core.settings import load_settings
 
@@ -204,8 +203,13 @@ def _locker(tenant: str) -> Locker:
 
 def _tell_environment(archive: SkillArchive) -> None:
     from skillbox_core.skills.environment_lock import lock_of
+    from skillbox_core.skills.node_lock import node_lock_of
 
-    if lock := lock_of(archive):
+    if node := node_lock_of(archive):
+        more = node.count - len(node.named[:_NAMED])
+        named = ", ".join(node.named[:_NAMED]) + (f" and {more} more" if more > 0 else "")
+        note(f"{archive.manifest.name}: {named} by {node.path}, locked for every Node")
+    elif lock := lock_of(archive):
         more = len(lock.pins) - _NAMED
         named = ", ".join(pin.exact for pin in lock.pins[:_NAMED]) + (f" and {more} more" if more > 0 else "")
         note(f"{archive.manifest.name}: {named or 'no packages'} by {lock.path}, locked for Python {lock.python}")

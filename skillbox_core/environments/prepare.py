@@ -11,10 +11,12 @@ from skillbox_core.base.quantities import format_bytes
 from skillbox_core.environments.bytecode import Compiler
 from skillbox_core.environments.interpreter import Known, find_interpreter, remembered
 from skillbox_core.environments.making import make_tree
+from skillbox_core.environments.node_interpreter import find_node
+from skillbox_core.environments.node_packages import make_node_tree
 from skillbox_core.environments.push import locker
 from skillbox_core.environments.store import EnvironmentStore
 from skillbox_core.errors import ChangedObjectError, ImageNotAllowedError, InputError
-from skillbox_core.models import Tree
+from skillbox_core.models import Interpreter, Tree
 from skillbox_core.sandbox.allowlist import resolve_image, validate_image
 from skillbox_core.sandbox.building import OnProgress
 from skillbox_core.sandbox.engine import Engine
@@ -23,6 +25,7 @@ from skillbox_core.settings import Settings
 from skillbox_core.skills.archive import SkillArchive
 from skillbox_core.skills.environment_lock import Lock, lock_of
 from skillbox_core.skills.manifest import Manifest
+from skillbox_core.skills.node_lock import NodeLock, node_lock_of
 from skillbox_core.skills.package import Locker
 from skillbox_core.storage.environment_records import EnvironmentRecords
 from skillbox_core.storage.registry import Registry
@@ -58,7 +61,7 @@ class Environments:
         return self._records
 
     def locker(self, tenant: str, tell: Tell) -> Locker:
-        """What locks the Python packages of a tenant's skills when they are packaged.
+        """What locks the packages of a tenant's skills when they are packaged.
 
         Args:
             tell: Takes a sentence where an image could not be asked for its Python.
@@ -81,30 +84,23 @@ class Environments:
             ChangedObjectError: Another tree than before came of the lock.
             InfrastructureError: Index, engine, store or database failed; calling again is safe.
         """
-        lock = lock_of(archive)
-        if lock is None or not lock.pins:
+        lock = lock_of(archive) or node_lock_of(archive)
+        if lock is None or not lock.count:
             return None
-        python = find_interpreter(image, self._engine, self._records, self._settings).interpreter
-        known = self._records.tree(lock.digest, python)
+        interpreter = self._interpreter(lock, image)
+        known = self._records.tree(lock.digest, interpreter)
         if known and self.store.has(known.digest):
             return known
-        count = f"{len(lock.pins)} package{'s' if len(lock.pins) != 1 else ''}"
-        say(Progress(0, f"making the environment of {archive.manifest.name}: {count} for Python {python.text}"))
+        count = f"{lock.count} package{'s' if lock.count != 1 else ''}"
+        target = interpreter.text if isinstance(lock, NodeLock) else f"Python {interpreter.text}"
+        say(Progress(0, f"making the environment of {archive.manifest.name}: {count} for {target}"))
         with tempfile.TemporaryDirectory(prefix="skillbox-environment-") as folder:
             tar = Path(folder) / "tree.tar"
-            image_id = ready_image(self._engine, image).id
-            tree = make_tree(
-                lock,
-                python,
-                tar,
-                max_size=self._settings.max_tree_size,
-                max_files=self._settings.max_tree_files,
-                compile=Compiler(self._engine, self._settings, image_id, python),
-            )
+            tree = self._make(lock, interpreter, image, tar)
             say(Progress(40, f"storing it: {format_bytes(tree.size)}"))
             # Before its row: a row says that the tree was there once.
             self.store.put(tar, tree.digest)
-        first = self._records.keep_tree(lock.digest, python, tree)
+        first = self._records.keep_tree(lock.digest, interpreter, tree)
         if first != tree and not self.store.has(first.digest):
             raise ChangedObjectError(
                 f"the environment of {archive.manifest.name} was {first.digest}, is gone from the store, and what its "
@@ -112,6 +108,19 @@ class Environments:
                 hint="push a new version of the skill: it is locked anew",
             )
         return first
+
+    def _interpreter(self, lock: Lock | NodeLock, image: str) -> Interpreter:
+        if isinstance(lock, NodeLock):
+            return find_node(image, self._engine, self._records, self._settings)
+        return find_interpreter(image, self._engine, self._records, self._settings).interpreter
+
+    def _make(self, lock: Lock | NodeLock, interpreter: Interpreter, image: str, tar: Path) -> Tree:
+        max_size, max_files = self._settings.max_tree_size, self._settings.max_tree_files
+        if isinstance(lock, NodeLock):
+            return make_node_tree(lock, interpreter, tar, max_size=max_size, max_files=max_files)
+        image_id = ready_image(self._engine, image).id
+        compiler = Compiler(self._engine, self._settings, image_id, interpreter)
+        return make_tree(lock, interpreter, tar, max_size=max_size, max_files=max_files, compile=compiler)
 
     def _python_of(self, manifest: Manifest) -> Known:
         image = manifest.image or self._settings.default_images["python"]
@@ -123,8 +132,9 @@ class Environments:
             return remembered(used, self._records, self._settings, error)
         return find_interpreter(used, self._engine, self._records, self._settings)
 
-    def _stored(self, tenant: str, manifest: Manifest) -> Lock | None:
+    def _stored(self, tenant: str, manifest: Manifest) -> Lock | NodeLock | None:
         try:
-            return lock_of(self._registry.load(tenant, manifest.name, manifest.version))
+            archive = self._registry.load(tenant, manifest.name, manifest.version)
+            return lock_of(archive) or node_lock_of(archive)
         except InputError:
             return None

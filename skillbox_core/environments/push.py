@@ -1,4 +1,4 @@
-"""Locking at a push: for the Python of the skill's image, and not again where nothing has changed."""
+"""Locking at a push: Python for that of the skill's image, Node for all, and not again where nothing has changed."""
 
 from __future__ import annotations
 
@@ -6,33 +6,40 @@ from collections.abc import Callable
 
 from skillbox_core.environments.interpreter import Known
 from skillbox_core.environments.locking import make_lock
+from skillbox_core.environments.node_packages import make_node_lock
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.models import Interpreter
 from skillbox_core.skills.environment_lock import Lock, read_lock
 from skillbox_core.skills.manifest import Manifest
+from skillbox_core.skills.node_lock import NodeLock, read_node_lock
+from skillbox_core.skills.node_sources import NodeSource
 from skillbox_core.skills.package import Locker
 from skillbox_core.skills.sources import PythonSource
 
 
 def locker(
     python_of: Callable[[Manifest], Known],
-    stored: Callable[[Manifest], Lock | None],
+    stored: Callable[[Manifest], Lock | NodeLock | None],
     tell: Callable[[str], None],
     make: Callable[[PythonSource, Interpreter], Lock] = make_lock,
+    make_node: Callable[[NodeSource], NodeLock] = make_node_lock,
 ) -> Locker:
-    """What `package` calls for a skill that asks for Python packages.
+    """What `package` calls for a skill that asks for packages.
 
     Args:
         python_of: The Python of the skill's image.
         stored: The lock of the version that is stored already, if there is one: a push of the same is the same.
         tell: Takes a sentence about the Python, where it was not asked of the image.
-        make: Locks anew.
+        make, make_node: Lock anew.
     """
 
-    def lock(manifest: Manifest, source: PythonSource, beside: str | None) -> str:
-        before = [found for found in (stored(manifest), _beside(beside)) if found is not None]
+    def lock(manifest: Manifest, source: PythonSource | NodeSource, beside: str | None) -> str:
+        read = read_node_lock if isinstance(source, NodeSource) else read_lock
+        before = [found for found in (stored(manifest), _beside(beside, read)) if found is not None]
         same = [found for found in before if (found.path, found.asked) == (source.path, source.digest)]
         if not same:
+            if isinstance(source, NodeSource):
+                return make_node(source).text
             known = python_of(manifest)
             if known.note:
                 tell(known.note)
@@ -42,9 +49,9 @@ def locker(
     return lock
 
 
-def _beside(text: str | None) -> Lock | None:
+def _beside(text: str | None, read: Callable[[str], Lock | NodeLock]) -> Lock | NodeLock | None:
     """The lock that the author keeps in the folder; one that is none is as good as not there."""
     try:
-        return read_lock(text) if text is not None else None
+        return read(text) if text is not None else None
     except InvalidSkillError:
         return None

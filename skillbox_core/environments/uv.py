@@ -5,27 +5,18 @@ from __future__ import annotations
 import errno
 import os
 import re
-import resource
-import signal
-import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 
-from skillbox_core.base.quantities import format_bytes
+from skillbox_core.environments import process
 from skillbox_core.environments.platforms import uv_platform
 from skillbox_core.environments.uv_errors import explained
-from skillbox_core.errors import InvalidSkillError
 from skillbox_core.models import Interpreter
 from skillbox_core.skills.dependencies import PASSED
 
 LOCK_TIMEOUT = 300.0
 INSTALL_TIMEOUT = 1200.0
-_LOOK_INTERVAL = 1.0
-"""Seconds between two looks at how much has been unpacked."""
-_SAID = 64 * 1024
 _NO_ROOM = f"(os error {errno.EFBIG})"
 _UV = re.compile(
     r"UV_(DEFAULT_INDEX|INDEX|INDEX_URL|EXTRA_INDEX_URL|FIND_LINKS|INDEX_STRATEGY|INDEX_\w+_(USERNAME|PASSWORD)"
@@ -90,57 +81,15 @@ def run_uv(
     alone = [*_ALONE, "--cache-dir", str(folder / "cache"), "--python", sys.executable]
     if no_index(os.environ):
         alone.append("--no-index")
-    errors = folder / "stderr"
-    with errors.open("wb") as stderr:
-        process = subprocess.Popen(  # noqa: S603 - fixed program, and arguments that are paths or checked
-            [find_uv_bin(), *command, *alone, *arguments],
-            cwd=folder,
-            env=uv_environment(os.environ),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=stderr,
-            start_new_session=True,
-        )
-        try:
-            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (max_size, max_size))
-            code = _wait(process, folder, path, timeout, max_size)
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-    if code == -signal.SIGXFSZ:
-        raise too_large(path, max_size)
-    if code:
-        with errors.open("rb") as file:
-            said = file.read(_SAID).decode(errors="replace")
-        if _NO_ROOM in said:
-            raise too_large(path, max_size)
-        raise explained(said, str(folder), path, interpreter)
-
-
-def _wait(process: subprocess.Popen[bytes], folder: Path, path: str, timeout: float, max_size: int) -> int:
-    end = time.monotonic() + timeout
-    while True:
-        with suppress(subprocess.TimeoutExpired):
-            return process.wait(_LOOK_INTERVAL)
-        if time.monotonic() > end:
-            raise InvalidSkillError(f"preparing the packages of {path} took longer than {timeout:g} s")
-        if _held(folder) > 2 * max_size:
-            raise too_large(path, max_size)
-
-
-def too_large(path: str, max_size: int) -> InvalidSkillError:
-    """The error of an environment that is over the limit."""
-    return InvalidSkillError(
-        f"the packages of {path} are over this installation's limit of {format_bytes(max_size)}",
-        hint="SKILLBOX_MAX_TREE_SIZE",
+    said = process.run(
+        [find_uv_bin(), *command, *alone, *arguments],
+        folder,
+        env=uv_environment(os.environ),
+        path=path,
+        timeout=timeout,
+        max_size=max_size,
     )
-
-
-def _held(folder: Path) -> int:
-    total = 0
-    for root, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):
-                total += (Path(root) / name).lstat().st_blocks * 512
-    return total
+    if said is not None:
+        if _NO_ROOM in said:
+            raise process.too_large(path, max_size)
+        raise explained(said, str(folder), path, interpreter)

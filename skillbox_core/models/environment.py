@@ -6,18 +6,21 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
-_TEXT = re.compile(r"(3\.\d{1,3}(?:\.\d{1,3})?) (x86_64|aarch64) (glibc|musl) (\d{1,3}\.\d{1,4})\Z", re.ASCII)
+_TEXT = re.compile(
+    r"(3\.\d{1,3}(?:\.\d{1,3})?|node \d{1,3}\.\d{1,3}\.\d{1,3}) (x86_64|aarch64) (glibc|musl) (\d{1,3}\.\d{1,4})\Z",
+    re.ASCII,
+)
 
 
 @dataclass(frozen=True)
 class Interpreter:
-    """The Python of an image, as far as the choice of packages depends on it.
+    """The Python or the Node of an image, as far as the choice of packages depends on it.
 
     Attributes:
         version: `3.11.2`; `3.11` where nobody knows more.
         machine: `x86_64` or `aarch64`.
         libc: `glibc 2.36` or `musl 1.2`.
-        implementation: Always CPython: uv locks for no other.
+        implementation: `cpython`, the only one that uv locks for, or `node`.
     """
 
     version: str
@@ -32,14 +35,19 @@ class Interpreter:
 
     @property
     def text(self) -> str:
-        """`3.11.2 x86_64 glibc 2.36`, as a setting says it, a lock notes it and a person reads it."""
-        return f"{self.version} {self.machine} {self.libc}"
+        """`3.11.2 x86_64 glibc 2.36`, as a setting says it, a lock notes it and a person reads it; Node's has `node `
+        before it."""
+        text = f"{self.version} {self.machine} {self.libc}"
+        return f"node {text}" if self.implementation == "node" else text
 
     @classmethod
     def parse(cls, text: str) -> Self | None:
         """The interpreter that a text names; None where it is no such text."""
         found = _TEXT.match(" ".join(text.split()))
-        return cls(found[1], found[2], f"{found[3]} {found[4]}") if found else None
+        if found is None:
+            return None
+        version = found[1].removeprefix("node ")
+        return cls(version, found[2], f"{found[3]} {found[4]}", "cpython" if version == found[1] else "node")
 
 
 @dataclass(frozen=True)

@@ -74,7 +74,7 @@ def start_script(lang: str, entrypoint: str, env: Mapping[str, str], *, prepared
     lines.append(f'export LANG="${{LANG:-{LANG}}}"')
     lines += [f"export {name}={shlex.quote(value)}" for name, value in env.items()]
     if prepared:
-        lines += environment_lines()
+        lines += environment_lines(lang)
     lines.append(f"exec {COMMANDS[lang]} {shlex.quote(f'/sandbox/{SCRIPTS}/{entrypoint}')}")
     return ("\n".join(lines) + "\n").encode("utf-8", errors="surrogatepass")
 

@@ -1,5 +1,8 @@
 """How a skill's interpreter finds its environment: behind the standard library, in front of the image's own. Pure.
 
+Node looks for packages in the `node_modules` of each folder above the real path of who asks, `import` nowhere else: a
+link above the skill leads to those of the environment. What the skill brings along lies nearer, and comes first.
+
 A user base is what Python has for that (PEP 370): `site` puts its packages between the two, and runs its `.pth` files
 as it does those of site-packages, in the sandbox and as the skill. A virtual environment takes no notice of a user
 base; in an image whose `python3` is one, a `sitecustomize` module does the same, and makes way for the image's own.
@@ -51,11 +54,13 @@ def environment_variables() -> dict[str, str]:
     }
 
 
-def environment_lines() -> list[str]:
+def environment_lines(lang: str) -> list[str]:
     """Lines of the start script that come after the variables, in POSIX shell.
 
     Console scripts are found in the order of imports: the environment's, then the image's.
     """
+    if lang == "node":
+        return [f"ln -s {USER_BASE}/node_modules /sandbox/node_modules"]
     return [
         'python=$(command -v python3) || python=""',
         # Where an interpreter looks for it itself: beside its own file, and one folder above.

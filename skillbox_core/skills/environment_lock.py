@@ -72,6 +72,11 @@ class Lock:
     pins: tuple[Pin, ...]
 
     @property
+    def count(self) -> int:
+        """How many packages there are."""
+        return len(self.pins)
+
+    @property
     def body(self) -> str:
         """The packages, as an installer reads them."""
         return "".join(pin.text for pin in self.pins)

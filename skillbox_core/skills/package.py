@@ -17,8 +17,10 @@ from skillbox_core.errors import InvalidSkillError
 from skillbox_core.skills import dependencies
 from skillbox_core.skills.archive import LOCK, MAX_ENTRIES, NOT_LOCKED, SKILL_MD, VENDOR, SkillArchive, find_entrypoint
 from skillbox_core.skills.manifest import MAX_SKILL_MD, Manifest, parse_manifest
+from skillbox_core.skills.node_lock import NODE_MODULES
+from skillbox_core.skills.node_sources import PACKAGE_LOCK, NodeFound, NodeSource, find_node_source
 from skillbox_core.skills.scripts import inspect_new
-from skillbox_core.skills.sources import Found, PythonSource, find_source
+from skillbox_core.skills.sources import REQUIREMENTS, UV_LOCK, Found, PythonSource, find_source
 
 _LEFT_OUT = frozenset(
     {".git", ".hg", ".venv", "venv", "__pycache__", ".pytest_cache", ".mypy_cache", ".DS_Store", ".idea"}
@@ -28,7 +30,8 @@ _SCRIPT = 16 * 1024 * 1024
 """Bytes of an entrypoint that are looked at for a list of dependencies."""
 
 
-Locker = Callable[[Manifest, PythonSource, str | None], str]
+Source = PythonSource | NodeSource
+Locker = Callable[[Manifest, Source, str | None], str]
 """Makes the lock of what a skill asks for; last comes the one that lies in its folder. See `environments.push`."""
 
 
@@ -41,13 +44,13 @@ def package(
     prepare: bool = True,
     locker: Locker | None = None,
 ) -> SkillArchive:
-    """Zips a skill's folder, with its dependencies prepared, and checks the result as a push would.
+    """Zips a skill's folder, with its packages locked, and checks the result as a push would.
 
     Archives of the skill itself that lie in its folder are left out (`is_own_archive`).
 
     Args:
-        prepare: Whether dependencies are fetched and locked; else what would be asked for is checked only.
-        locker: Locks Python packages, for a skill that needs some.
+        prepare: Whether packages are locked; else what would be asked for is checked only.
+        locker: Locks packages, for a skill that needs some.
 
     Raises:
         InvalidSkillError: The folder is no skill, breaks a rule, or needs what can't be prepared.
@@ -63,7 +66,10 @@ def package(
     with _opened(folder / SKILL_MD, SKILL_MD) as file:
         manifest = parse_manifest(file.read(MAX_SKILL_MD + 1))
     names = {path.relative_to(folder).as_posix() for path in files}
-    found = _python_source(folder, manifest, names)
+    found = _source(folder, manifest, names)
+    if isinstance(found.source, NodeSource) and LOCK not in names:
+        # Said by lint, too.
+        dependencies.find_npm(found.source.path)
     total = 0
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for path in files:
@@ -75,25 +81,27 @@ def package(
             if total > max_size:
                 raise InvalidSkillError(f"unpacked it is over {format_bytes(max_size)}, with {name!r}")
             _add(archive, path, name)
-        if prepare and found.source and found.source.requirements:
+        if prepare and found.source and found.source.needed:
             _write(archive, LOCK, _lock(folder, manifest, found.source, locker))
-        needs = dependencies.find_needs(folder)
-        with dependencies.prepared(needs if prepare else {}) as ready:
-            if ready:
-                for path in _files(ready):
-                    _add(archive, path, path.relative_to(ready).as_posix())
     made = inspect_new(target, max_size, max_entries)
     # Of a folder more is known than its archive shows where nothing was prepared.
     shown = [warning for warning in made.warnings if not (found.source and warning == NOT_LOCKED)]
     return replace(made, warnings=(*shown, *found.warnings))
 
 
-def _python_source(folder: Path, manifest: Manifest, names: set[str]) -> Found:
-    """Which Python packages the skill asks for, where there is something that may need them."""
+def _source(folder: Path, manifest: Manifest, names: set[str]) -> Found | NodeFound:
+    """Which packages the skill asks for, in the language of its entrypoint."""
     lang, entrypoint = find_entrypoint(manifest.lang, names)
-    brought = any(name.startswith(f"{VENDOR}/") for name in names)
-    if not manifest.environment or lang != "python" or entrypoint is None or brought:
+    brought = any(name.startswith(f"{VENDOR if lang == 'python' else NODE_MODULES}/") for name in names)
+    if not manifest.environment or entrypoint is None:
         return Found()
+    others = tuple(
+        f"{name} is passed over: the skill is run by {lang}"
+        for name, of in ((REQUIREMENTS, "python"), (UV_LOCK, "python"), (PACKAGE_LOCK, "node"))
+        if of != lang and name in names
+    )
+    if brought or lang not in ("python", "node"):
+        return Found(warnings=others)
 
     def read(name: str) -> str | None:
         if name == entrypoint:
@@ -102,10 +110,11 @@ def _python_source(folder: Path, manifest: Manifest, names: set[str]) -> Found:
                 return file.read(_SCRIPT).decode(errors="replace")
         return dependencies.read_text(folder / name) if name in names else None
 
-    return find_source(read, entrypoint)
+    found = find_node_source(read, entrypoint) if lang == "node" else find_source(read, entrypoint)
+    return replace(found, warnings=(*found.warnings, *others))
 
 
-def _lock(folder: Path, manifest: Manifest, source: PythonSource, locker: Locker | None) -> str:
+def _lock(folder: Path, manifest: Manifest, source: Source, locker: Locker | None) -> str:
     if locker is None:
         raise InvalidSkillError(
             f"{source.path} asks for packages, and nothing is here to lock them",

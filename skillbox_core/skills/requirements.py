@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,10 +31,13 @@ _NAME = re.compile(r"(@[\w.-]+/)?[\w-][\w.-]*\Z", re.ASCII)
 _PLACE = re.compile(r"((\A|/)node_modules/(@[\w.-]+/)?[\w-][\w.-]*)+\Z", re.ASCII)
 _EXACT = re.compile(r"\d+\.\d+\.\d+([-+][\w.+-]+)?\Z", re.ASCII)
 _NPM_KEYS = ("dependencies", "devDependencies", "optionalDependencies", "peerDependencies", "overrides")
+ROOT_KEYS = ("dependencies", "optionalDependencies", "peerDependencies", "peerDependenciesMeta", "overrides")
+"""Of a `package.json`, what npm needs to know where nothing is developed."""
 _LOCKED = frozenset(
     {
         *("name", "version", "integrity", "dev", "optional", "devOptional", "peer", "engines", "os", "cpu", "libc"),
-        *("dependencies", "devDependencies", "optionalDependencies", "peerDependencies", "peerDependenciesMeta"),
+        *("dependencies", "optionalDependencies", "peerDependencies", "peerDependenciesMeta"),
+        *("bundleDependencies", "inBundle"),
     }
 )
 """What an entry of a lock may say. npm takes much else for the place to fetch a package from."""
@@ -121,28 +124,40 @@ def _refused(where: str, line: str) -> InvalidSkillError:
     )
 
 
-def checked_packages(package: str, lock: str | None) -> dict[str, str]:
+def checked_packages(package: str, lock: str | None, folder: str = "") -> dict[str, dict[str, Any]]:
     """The files for npm by name, whose dependencies are packages of the registry and nothing else; none without any.
 
     Args:
         package: The text of `package.json`.
         lock: That of `package-lock.json`, if there is one. It is written anew from the little that is known to be
             harmless, and without addresses: npm then asks its own registry for each package, by name and version.
+        folder: Where both lie in the skill, for messages: empty, or with a slash at its end.
 
     Raises:
         InvalidSkillError: Not JSON, or it names a folder, a repository or a URL.
     """
-    wanted = _object(package, "package.json")
+    file = f"{folder}package.json"
+    wanted = _object(package, file)
     if not wanted.get("dependencies"):
         return {}
     if "workspaces" in wanted:
-        raise InvalidSkillError("package.json: workspaces are refused: a skill is one package", hint=_BRING)
-    _check_versions(wanted, "package.json")
-    kept = {key: value for key, value in wanted.items() if not key.startswith("_")}
-    files = {"package.json": json.dumps(kept)}
+        raise InvalidSkillError(f"{file}: workspaces are refused: a skill is one package", hint=_BRING)
+    files = {"package.json": checked_root(wanted, file)}
     if lock is not None:
-        files["package-lock.json"] = json.dumps(_checked_lock(_object(lock, "package-lock.json")))
+        path = f"{folder}package-lock.json"
+        packages = checked_lock(_object(lock, path), path)
+        files["package-lock.json"] = {"lockfileVersion": 3, "requires": True, "packages": packages}
     return files
+
+
+def checked_root(wanted: Mapping[str, Any], file: str) -> dict[str, Any]:
+    """Of a `package.json`, what says which packages are needed where a skill runs.
+
+    Raises:
+        InvalidSkillError: One does not come from a registry.
+    """
+    _check_versions(wanted, file)
+    return {key: wanted[key] for key in ROOT_KEYS if wanted.get(key)}
 
 
 def _object(text: str, file: str) -> dict[str, Any]:
@@ -155,9 +170,15 @@ def _object(text: str, file: str) -> dict[str, Any]:
     return found
 
 
-def _check_versions(package: dict[str, Any], file: str) -> None:
+def _check_versions(package: Mapping[str, Any], file: str) -> None:
     for key in _NPM_KEYS:
-        for version in _texts(package.get(key) or {}):
+        value = package.get(key) or {}
+        if not isinstance(value, dict):
+            raise InvalidSkillError(f"{file}: {key} is not an object")
+        for name in value if key != "overrides" else ():
+            if not _NAME.match(name):
+                raise InvalidSkillError(f"{file}: {shown(name)} among {key} is refused: it is no name of a package")
+        for version in _texts(value):
             if not _NPM.match(version):
                 raise InvalidSkillError(
                     f"{file}: {shown(version)} among {key} is refused: only packages of a registry are taken",
@@ -173,17 +194,24 @@ def _texts(value: Any) -> Iterator[str]:
             yield inner if isinstance(inner, str) else json.dumps(inner)
 
 
-def _checked_lock(lock: dict[str, Any]) -> dict[str, Any]:
+def checked_lock(lock: Mapping[str, Any], file: str) -> dict[str, Any]:
+    """The packages of a `package-lock.json` by their place, each with no more than is known to be harmless.
+
+    Those that are for development only are left out.
+
+    Raises:
+        InvalidSkillError: Names the place of one that does not come from a registry, and the rule.
+    """
     packages = lock.get("packages")
     if not isinstance(packages, dict):
-        raise InvalidSkillError("package-lock.json has no packages: it is older than npm 7", hint="write it anew")
-    checked = {place: _checked_entry(place, entry) for place, entry in packages.items()}
-    return {"lockfileVersion": 3, "requires": True, "packages": checked}
+        raise InvalidSkillError(f"{file} has no packages: it is older than npm 7", hint="write it anew")
+    checked = {place: _checked_entry(place, entry, file) for place, entry in packages.items()}
+    return {place: entry for place, entry in checked.items() if entry.get("dev") is not True}
 
 
-def _checked_entry(place: str, entry: Any) -> dict[str, Any]:
+def _checked_entry(place: str, entry: Any, file: str) -> dict[str, Any]:
     def refused(why: str) -> InvalidSkillError:
-        return InvalidSkillError(f"package-lock.json: {shown(place)} is refused: {why}", hint=_BRING)
+        return InvalidSkillError(f"{file}: {shown(place)} is refused: {why}", hint=_BRING)
 
     if not isinstance(entry, dict) or entry.get("link"):
         raise refused("it does not come from a registry")
@@ -196,5 +224,7 @@ def _checked_entry(place: str, entry: Any) -> dict[str, Any]:
         raise refused("it has no exact version")
     if not isinstance(entry.get("name", "a"), str) or not _NAME.match(entry.get("name", "a")):
         raise refused("it has no name of a package")
-    _check_versions(entry, "package-lock.json")
+    _check_versions(entry, file)
+    if not place:
+        return {key: entry[key] for key in ROOT_KEYS if entry.get(key)}
     return {key: value for key, value in entry.items() if key in _LOCKED}

@@ -9,6 +9,7 @@ from pathlib import Path
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.skills.archive import MAX_ENTRIES, SkillArchive, inspect_archive
 from skillbox_core.skills.environment_lock import lock_of
+from skillbox_core.skills.node_lock import node_lock_of
 
 _SHELL = (".sh", ".bash")
 _BROUGHT = ("vendor/", "node_modules/")
@@ -25,6 +26,7 @@ def inspect_new(path: Path, max_size: int, max_entries: int = MAX_ENTRIES) -> Sk
     """
     archive = inspect_archive(path, max_size, max_entries)
     lock_of(archive)
+    node_lock_of(archive)
     for file in archive.files:
         if file.path.startswith(_BROUGHT):
             continue

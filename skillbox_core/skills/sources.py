@@ -40,6 +40,11 @@ class PythonSource:
     requires_python: str = ""
 
     @property
+    def needed(self) -> bool:
+        """Whether it asks for any package."""
+        return bool(self.requirements)
+
+    @property
     def digest(self) -> str:
         """SHA-256 of all that it says."""
         said = [self.path, self.requirements, self.constraints, sorted(self.hashes.items()), self.requires_python]

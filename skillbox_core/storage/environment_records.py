@@ -1,4 +1,4 @@
-"""What the database knows of environments: the Pythons of images, and which tree a lock gave. Rows are written once."""
+"""What the database knows of environments: the Pythons and Nodes of images, and the trees of locks. Written once."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from sqlmodel import col, select
 from skillbox_core.models import Interpreter, Tree
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.tables import InterpreterRow, TreeRow, now
+
+_NODE = "node "
+"""Before the id of an image that was asked for its Node: it may have a Python as well."""
 
 
 @dataclass(frozen=True)
@@ -32,9 +35,15 @@ class EnvironmentRecords:
             row = session.get(InterpreterRow, image_id)
         return Interpreter.parse(row.interpreter) if row else None
 
+    def node(self, image_id: str) -> Interpreter | None:
+        """The Node of an image; None for one that was never asked."""
+        return self.interpreter(f"{_NODE}{image_id}")
+
     def last_interpreter(self, image: str) -> Interpreter | None:
         """The Python of the image that was last asked under a name; None where there is none."""
-        query = select(InterpreterRow).where(InterpreterRow.image == image)
+        query = select(InterpreterRow).where(
+            InterpreterRow.image == image, ~col(InterpreterRow.image_id).startswith(_NODE)
+        )
         with self._database.session() as session:
             row = session.exec(query.order_by(col(InterpreterRow.created_at).desc())).first()
         return Interpreter.parse(row.interpreter) if row else None
@@ -43,8 +52,9 @@ class EnvironmentRecords:
         """Keeps an image's answer; where there is no database yet, none is made for that."""
         if self._database.is_missing():
             return
-        row = InterpreterRow(image_id=image_id, image=image, interpreter=interpreter.text, created_at=now())
-        self._database.first(row, image_id)
+        key = f"{_NODE}{image_id}" if interpreter.implementation == "node" else image_id
+        row = InterpreterRow(image_id=key, image=image, interpreter=interpreter.text, created_at=now())
+        self._database.first(row, key)
 
     def tree(self, lock_digest: str, interpreter: Interpreter) -> Tree | None:
         """The tree that a lock gave for an interpreter; None where there was none yet."""

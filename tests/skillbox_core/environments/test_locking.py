@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from skillbox_core.environments import locking, uv
+from skillbox_core.environments import locking, process, uv
 from skillbox_core.environments.locking import make_lock
 from skillbox_core.errors import IndexUnavailableError, InvalidSkillError
 from skillbox_core.models import Interpreter
@@ -126,7 +126,7 @@ def test_what_takes_too_long_or_too_much_is_stopped(
 ) -> None:
     wheel(index, "greeter", files={"greeter.bin": b"\0" * 1_000_000})
     monkeypatch.setattr(uv, "LOCK_TIMEOUT", 0.0)
-    monkeypatch.setattr(uv, "_LOOK_INTERVAL", 0.001)
+    monkeypatch.setattr(process, "_LOOK_INTERVAL", 0.001)
     with pytest.raises(InvalidSkillError, match=r"preparing the packages of requirements\.txt took longer than 0 s"):
         make_lock(asks("greeter"), PYTHON)
     monkeypatch.undo()

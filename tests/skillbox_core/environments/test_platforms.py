@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from skillbox_core.environments.interpreter import read_answer
+from skillbox_core.environments.node_interpreter import read_node
 from skillbox_core.environments.platforms import check_python, check_reach, uv_platform
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.models import Interpreter
@@ -108,3 +109,31 @@ def test_a_lock_says_whether_it_reaches_an_interpreter(
         return
     with pytest.raises(InvalidSkillError, match=rf"made for Python 3\.11\.2 .* does not reach {interpreter.version}"):
         check_reach(lock, interpreter)
+
+
+@pytest.mark.parametrize(
+    ("version", "machine", "libc", "text"),
+    [
+        ("18.20.4", "x64", "glibc 2.36", "node 18.20.4 x86_64 glibc 2.36"),
+        ("22.1.0", "arm64", "musl 1.2.5", "node 22.1.0 aarch64 musl 1.2"),
+        ("18.20.4", "ia32", "glibc 2.36", None),
+        ("18.20.4", "x64", "musl ", None),
+        ("18", "x64", "glibc 2.36", None),
+        ("18.20.4 x86_64 glibc 2.36\n", "x64", "glibc 2.36", None),
+    ],
+)
+def test_what_an_image_says_of_its_node_is_read(version: str, machine: str, libc: str, text: str | None) -> None:
+    answer = {"version": version, "machine": machine, "libc": libc}
+    if text is not None:
+        found = read_node(answer)
+        assert (found.text, found.implementation) == (text, "node")
+        assert Interpreter.parse(text) == found
+        return
+    with pytest.raises(InvalidSkillError, match="no packages for an image with the Node"):
+        read_node(answer)
+
+
+@pytest.mark.parametrize("answer", [None, [], {}, {"version": ["18.20.4"]}])
+def test_an_image_that_says_nothing_of_its_node_has_none(answer: object) -> None:
+    with pytest.raises(InvalidSkillError, match="no packages for an image with the Node"):
+        read_node(answer)

@@ -11,6 +11,8 @@ from skillbox_core.environments.push import locker
 from skillbox_core.models import Interpreter
 from skillbox_core.skills.environment_lock import Lock, Pin
 from skillbox_core.skills.manifest import Manifest
+from skillbox_core.skills.node_lock import NodeLock
+from skillbox_core.skills.node_sources import NodeSource
 from skillbox_core.skills.sources import PythonSource
 
 PYTHON = Interpreter("3.11.2", "x86_64", "glibc 2.36")
@@ -51,3 +53,28 @@ def test_a_python_that_was_not_asked_of_the_image_is_told() -> None:
     lock = locker(lambda _: Known(PYTHON, "by the settings"), lambda _: None, said.append, lambda *_: NEW)
     lock(MANIFEST, SOURCE, None)
     assert said == ["by the settings"]
+
+
+NODE = NodeSource("package.json", '{"dependencies": {"a": "1"}}')
+NODE_OLD = NodeLock(NODE.path, NODE.digest, NODE.root, "{}")
+NODE_NEW = replace(NODE_OLD, packages='{"node_modules/a": {"version": "1.0.0"}}')
+
+
+@pytest.mark.parametrize(
+    ("stored", "beside", "source", "gives"),
+    [
+        (None, None, NODE, NODE_NEW),
+        (NODE_OLD, None, NODE, NODE_OLD),
+        (None, NODE_OLD.text, NODE, NODE_OLD),
+        (OLD, OLD.text, NODE, NODE_NEW),
+        (NODE_OLD, None, replace(NODE, lock="{}"), NODE_NEW),
+    ],
+)
+def test_node_is_locked_for_every_image_and_not_again(
+    stored: Lock | NodeLock | None, beside: str | None, source: NodeSource, gives: NodeLock
+) -> None:
+    def nobody(_: Manifest) -> Known:
+        raise AssertionError("the image was asked")
+
+    lock = locker(nobody, lambda _: stored, lambda _: None, make_node=lambda _: NODE_NEW)
+    assert lock(MANIFEST, source, beside) == gives.text

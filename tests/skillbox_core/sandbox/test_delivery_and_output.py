@@ -293,6 +293,13 @@ NASTY = {
 }
 
 
+@pytest.mark.parametrize(("lang", "prepared"), [("node", True), ("node", False), ("python", True), ("bash", True)])
+def test_only_node_with_an_environment_finds_it_above_its_script(lang: str, prepared: bool) -> None:
+    text = start_script(lang, "main", {}, prepared=prepared).decode()
+    linked = "\nln -s /opt/skillbox/node_modules /sandbox/node_modules\n" in text
+    assert linked == (lang == "node" and prepared)
+
+
 @pytest.mark.parametrize("entrypoint", ["main.py", "a b'$(touch pwned).py", "scripts/-x; touch pwned.py"])
 def test_a_start_script_hands_over_every_value_as_it_is(tmp_path: Path, entrypoint: str) -> None:
     seen = run_start(tmp_path, entrypoint, NASTY)

@@ -33,6 +33,13 @@ def skill(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def node_skill(skill: Path) -> Path:
+    (skill / "SKILL.md").write_text("---\nname: s\ndescription: d\nlang: node\n---\n")
+    (skill / "main.py").rename(skill / "main.js")
+    return skill
+
+
 def names(path: Path) -> list[str]:
     with zipfile.ZipFile(path) as archive:
         return archive.namelist()
@@ -127,10 +134,12 @@ def test_what_can_not_be_prepared_is_said(skill: Path, tmp_path: Path, index: Pa
         package(skill, tmp_path / "s.zip", MAX, locker=LOCKER)
     with pytest.raises(InvalidSkillError, match=r"requirements\.txt asks for packages, and nothing is here to lock"):
         package(skill, tmp_path / "s.zip", MAX)
-    (skill / "requirements.txt").unlink()
-    (skill / "package.json").write_text("{")
+
+
+def test_what_is_no_package_json_is_said(node_skill: Path, tmp_path: Path) -> None:
+    (node_skill / "package.json").write_text("{")
     with pytest.raises(InvalidSkillError, match=r"package\.json can't be read"):
-        package(skill, tmp_path / "s.zip", MAX)
+        package(node_skill, tmp_path / "s.zip", MAX)
 
 
 def no_locker(*_: object) -> str:
@@ -251,16 +260,20 @@ def test_a_source_package_is_not_built_even_from_the_index(
             for place in ("../evil", "/evil", "node_modules/../evil", "node_modules/a/../../evil", "evil")
         ),
         ({"dependencies": {"a": "*"}}, {"packages": {"node_modules/a": {"version": "1.0.0", "name": "file:../evil"}}}),
+        ({"dependencies": {"../evil": "1"}}, None),
+        ({"dependencies": {"a": "1"}, "optionalDependencies": {"git+ssh://h/evil": "1"}}, None),
+        ({"dependencies": ["file:../evil"]}, None),
+        ({"dependencies": {"a": "1"}}, {"packages": {"node_modules/a": {"version": "1.0.0", "resolved": ["file:"]}}}),
     ],
 )
 def test_node_dependencies_that_are_no_packages_of_a_registry_reach_no_npm(
-    skill: Path, tmp_path: Path, package_json: dict[str, Any], lock: dict[str, Any] | None
+    node_skill: Path, tmp_path: Path, package_json: dict[str, Any], lock: dict[str, Any] | None
 ) -> None:
-    (skill / "package.json").write_text(json.dumps(package_json))
+    (node_skill / "package.json").write_text(json.dumps(package_json))
     if lock:
-        (skill / "package-lock.json").write_text(json.dumps(lock))
-    with pytest.raises(InvalidSkillError, match=r"refused|older than npm 7"):
-        package(skill, tmp_path / "s.zip", MAX)
+        (node_skill / "package-lock.json").write_text(json.dumps(lock))
+    with pytest.raises(InvalidSkillError, match=r"refused|older than npm 7|is not an object"):
+        package(node_skill, tmp_path / "s.zip", MAX, locker=no_locker)
 
 
 def test_a_lock_reaches_npm_without_any_other_place_to_fetch_from() -> None:
@@ -268,13 +281,19 @@ def test_a_lock_reaches_npm_without_any_other_place_to_fetch_from() -> None:
         **{"version": "1.2.3", "integrity": "sha512-abc", "dependencies": {"b": "^1"}, "optional": True},
         **{"resolved": "http://127.0.0.1:1/a.tgz", "_resolved": "file:../evil", "_from": "file:../evil", "x": 1},
     }
-    wanted = {"name": "mine", "dependencies": {"a": "*"}, "_resolved": "file:../evil"}
+    wanted = {
+        **{"name": "mine", "dependencies": {"a": "*"}, "_resolved": "file:../evil"},
+        **{"scripts": {"preinstall": "evil"}, "devDependencies": {"b": "1"}, "bin": "evil.js"},
+    }
     lock = {
         "packages": {"": wanted, "node_modules/a": entry, "node_modules/a/node_modules/@x/b": {"version": "1.0.0-r+1"}}
     }
+    lock["packages"]["node_modules/c"] = {"version": "1.0.0", "dev": True}
     files = checked_packages(json.dumps(wanted), json.dumps(lock))
-    assert not any(word in text for text in files.values() for word in ("evil", "127.0.0.1", "resolved", "_from"))
-    assert json.loads(files["package-lock.json"])["packages"]["node_modules/a"] == {
+    said = json.dumps(files)
+    assert not any(word in said for word in ("evil", "127.0.0.1", "resolved", "_from", "dev"))
+    assert files["package.json"] == files["package-lock.json"]["packages"][""] == {"dependencies": {"a": "*"}}
+    assert files["package-lock.json"]["packages"]["node_modules/a"] == {
         **{"version": "1.2.3", "integrity": "sha512-abc", "dependencies": {"b": "^1"}, "optional": True}
     }
 
@@ -297,20 +316,3 @@ def test_versions_of_a_registry_are_taken() -> None:
     wanted = {"dependencies": {f"a{number}": version for number, version in enumerate(versions)}}
     lock = {"packages": {"": wanted, "node_modules/a0": {"version": "1.2.3", "resolved": "https://registry/a.tgz"}}}
     assert set(checked_packages(json.dumps(wanted), json.dumps(lock))) == {"package.json", "package-lock.json"}
-
-
-def test_npm_gets_no_secret_of_the_installation(skill: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    npm = tmp_path / "bin" / "npm"
-    npm.parent.mkdir()
-    npm.write_text("#!/bin/sh\nmkdir -p node_modules/a\nenv >node_modules/a/env\n")
-    npm.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{npm.parent}:{os.environ['PATH']}")
-    for name in ("SKILLBOX_S3_SECRET_KEY", "SKILLBOX_DB_DSN", "PREFECT_API_KEY", "AWS_SECRET_ACCESS_KEY", "MY_TOKEN"):
-        monkeypatch.setenv(name, "hunter2")
-    monkeypatch.setenv("npm_config_registry", "http://127.0.0.1:1/")
-    (skill / "package.json").write_text('{"dependencies": {"a": "1"}}')
-    package(skill, tmp_path / "s.zip", MAX)
-    with zipfile.ZipFile(tmp_path / "s.zip") as archive:
-        seen = archive.read("node_modules/a/env").decode()
-    assert "hunter2" not in seen
-    assert "npm_config_registry=http://127.0.0.1:1/" in seen

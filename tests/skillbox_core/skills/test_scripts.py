@@ -98,6 +98,8 @@ def test_a_skill_that_was_stored_before_stays_what_it_is(tmp_path: Path) -> None
 
 def test_lint_says_what_push_would_say_where_npm_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = made(tmp_path / "greet", {"package.json": b'{"dependencies": {"left-pad": "1.3.0"}}'})
+    (folder / "main.sh").rename(folder / "main.js")
+    (folder / "SKILL.md").write_bytes(MD.replace(b"lang: bash", b"lang: node"))
     monkeypatch.setattr(dependencies.shutil, "which", lambda _name: None)
     linted = CliRunner().invoke(skills.app, ["lint", str(folder)])
     assert (linted.exit_code, "npm is not here" in linted.stderr) == (2, True)
