@@ -57,7 +57,11 @@ def pushed(installation: Installation, archive: SkillArchive) -> SkillArchive:
 def unpacked(installation: Installation, tree: Tree) -> dict[str, bytes]:
     data = io.BytesIO(b"".join(installation.environments.store.open(tree.digest)))
     with tarfile.open(fileobj=data, mode="r:") as archive:
-        files = {member.name: archive.extractfile(member) for member in archive if member.isfile()}
+        files = {
+            member.name.removeprefix(f"{USER_BASE[1:]}/"): archive.extractfile(member)
+            for member in archive
+            if member.isfile()
+        }
         return {name: file.read() for name, file in files.items() if file}
 
 
