@@ -148,12 +148,22 @@ def lock_of(archive: SkillArchive) -> Lock | None:
     Raises:
         InvalidSkillError: What is there by that name is none.
     """
+    text = None if archive.vendored else lock_text(archive, "python")
+    return None if text is None else read_lock(text)
+
+
+def lock_text(archive: SkillArchive, lang: str) -> str | None:
+    """The text of the lock of a skill in this language; None where it has none, or wants nothing prepared.
+
+    Raises:
+        InvalidSkillError: It is too large, or no text.
+    """
     file = next((file for file in archive.files if file.path == LOCK), None)
-    if file is None or not archive.manifest.environment or archive.vendored or archive.lang != "python":
+    if file is None or not archive.manifest.environment or archive.lang != lang:
         return None
     if file.size > MAX_LOCK:
         raise InvalidSkillError(f"{LOCK} is over {MAX_LOCK // 1024**2} MiB")
     try:
-        return read_lock(b"".join(archive.read(file)).decode("ascii"))
+        return b"".join(archive.read(file)).decode("ascii")
     except UnicodeDecodeError:
         raise InvalidSkillError(f"{LOCK} is not ASCII") from None

@@ -16,7 +16,7 @@ from typing import Any
 from skillbox_core.base.names import shown
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.skills.archive import LOCK, SkillArchive
-from skillbox_core.skills.environment_lock import MAX_LOCK
+from skillbox_core.skills.environment_lock import lock_text
 from skillbox_core.skills.requirements import checked_lock, checked_root
 
 NODE_MODULES = "node_modules"
@@ -158,14 +158,7 @@ def node_lock_of(archive: SkillArchive) -> NodeLock | None:
     Raises:
         InvalidSkillError: What is there by that name is none.
     """
-    file = next((file for file in archive.files if file.path == LOCK), None)
-    if file is None or not archive.manifest.environment or archive.lang != "node":
-        return None
     if any(file.path.startswith(f"{NODE_MODULES}/") for file in archive.files):
         return None
-    if file.size > MAX_LOCK:
-        raise InvalidSkillError(f"{LOCK} is over {MAX_LOCK // 1024**2} MiB")
-    try:
-        return read_node_lock(b"".join(archive.read(file)).decode("ascii"))
-    except UnicodeDecodeError:
-        raise InvalidSkillError(f"{LOCK} is not ASCII") from None
+    text = lock_text(archive, "node")
+    return None if text is None else read_node_lock(text)
