@@ -31,11 +31,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     What has nothing to do with the server's database runs on the first one only, as does what has no server at all.
     """
+    if not ON_POSTGRES:
+        for item in items:
+            for mark in item.iter_markers("postgres_only"):
+                item.add_marker(pytest.mark.skip(reason=mark.kwargs["reason"]))
     if os.environ.get("SKILLBOX_TEST_DEAL") != "1":
         return
     others = {item for item in items if item.get_closest_marker("dealt") and _is_for_postgres(item.name) != ON_POSTGRES}
     if ON_POSTGRES:
         others |= {item for item in items if item.get_closest_marker("once") or "live" not in item.path.parts}
+    else:
+        others |= {item for item in items if item.get_closest_marker("postgres_only")}
     config.hook.pytest_deselected(items=[item for item in items if item in others])
     items[:] = [item for item in items if item not in others]
 

@@ -285,6 +285,10 @@ def test_prefects_own_timeout_ends_a_skill_and_is_told_from_an_error(
     assert runner.installation.engine.containers({LABEL_SKILL: f"{name}@1.0.0"}) == []
 
 
+@pytest.mark.postgres_only(
+    reason="tried with 3.9.1 and plain tasks: a server on SQLite stands still for a minute when the limit of a tag is "
+    "asked for while something else is written, for everybody"
+)
 def test_the_steps_of_a_skill_do_not_count_against_the_limit_of_a_tag(show: SkillTask) -> None:
     tag = f"heavy-{uuid.uuid4().hex[:8]}"
     with get_client(sync_client=True) as client:
