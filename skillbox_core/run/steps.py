@@ -90,6 +90,7 @@ class Steps:
                 owner=options.owner,
                 owner_attempt=options.owner_attempt,
                 instance=self._settings.instance,
+                call=options.call,
             ),
             lambda: self._installation.registry.resolve(options.tenant, request.skill, request.version, options.owner),
         )
