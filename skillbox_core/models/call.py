@@ -124,7 +124,8 @@ class Call(BaseModel):
     @property
     def text(self) -> str:
         """What of it is not as usual, on one line of ASCII, for people to read."""
-        return json.dumps(self.model_dump(mode="json", exclude_defaults=True))
+        usual = Call(script="-").model_dump(mode="json")
+        return json.dumps({name: value for name, value in self.model_dump(mode="json").items() if value != usual[name]})
 
     @property
     def result_file(self) -> str | None:

@@ -71,6 +71,10 @@ def test_a_call_is_the_same_after_its_record_and_in_another_process() -> None:
     )
 
 
+def test_a_call_is_shown_without_what_is_as_usual() -> None:
+    assert Call.model_validate_json(Call(script="x.py").model_dump_json()).text == '{"script": "x.py"}'
+
+
 def test_one_exit_code_may_stand_alone() -> None:
     assert Call(script="x", ok_exit_codes=1).ok_exit_codes == {1}  # type: ignore[arg-type]
 
