@@ -125,7 +125,7 @@ if [ -n "$copier" ]; then
         [ "$process" = 1 ] || [ "$process" = $copier ] || kill -9 "$process" 2>/dev/null
     done
     sh -c 'sleep 10 && kill -9 -1' >/dev/null 2>&1 3>&- 4>&- &
-    while wait $copier; copied=$?; [ $copied -gt 128 ] && kill -0 $copier 2>/dev/null; do :; done
+    while wait $copier 2>/dev/null; copied=$?; [ $copied -gt 128 ] && kill -0 $copier 2>/dev/null; do :; done
 fi
 
 # Nothing may write while the output is read. PID 1 is the one process this does not reach.
