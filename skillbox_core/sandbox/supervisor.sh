@@ -94,7 +94,7 @@ due=$((now + ${limit%.*} * 100 + (1$fraction - 1000) / 10 - 1))
 # this one knows is not in memory that the skill can read.
 sh -c 'sleep "$1" && kill -9 -1' sh "$limit" >/dev/null 2>&1 3>&- 4>&- &
 copier=''
-if [ -f $sandbox/.stdout ] && mkfifo $sandbox/.pipe; then
+if [ -f $sandbox/.stdout ] && command -v tee >/dev/null && mkfifo $sandbox/.pipe; then
     # What a call prints may be its result: it is kept in a file, and goes into the log besides.
     tee $sandbox/.stdout <$sandbox/.pipe >&4 3>&- 4>&- &
     copier=$!
