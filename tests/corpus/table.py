@@ -40,6 +40,11 @@ class Case:
     needs: str = ""
 
     @property
+    def name(self) -> str:
+        """The skill's name once it is stored: a slug."""
+        return self.skill.lower()
+
+    @property
     def folder(self) -> Path:
         return SKILLS / self.skill
 
