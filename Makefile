@@ -7,9 +7,11 @@ pytest := $(bin)/python -m pytest
 # Needs packages only. What needs an engine, a database or a server lies in a folder live/, or in the folders left out.
 unit := $(pytest) tests/skillbox_core tests/prefect_skillbox tests/deployments tests/examples tests/fuzz tests/mutation \
 	--ignore-glob='*/live/*'
-# All that a change can break: long tables dealt between Prefect's two databases, files between the processors.
+# All that a change can break. Tests of flows are dealt between Prefect's two databases (`make test deal=` runs each on
+# both), files between the processors.
+deal := 1
 # The hostile cases are a suite of their own, `make hostile`.
-all := SKILLBOX_TEST_DEAL=1 $(pytest) --ignore=tests/hostile/test_hostile.py
+all := SKILLBOX_TEST_DEAL=$(deal) $(pytest) --ignore=tests/hostile/test_hostile.py
 postgres := SKILLBOX_TEST_POSTGRES=1 $(all) tests/prefect_skillbox
 older := .skillbox/older/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 shared := -m "not by_itself and not nightly" --numprocesses auto --maxprocesses 4 --dist loadfile
@@ -30,7 +32,8 @@ test: setup ## set everything up, then run what a change can break (ARGS="-k nam
 	@$(if $(ARGS),,$(postgres) $(shared))
 	@$(if $(ARGS),,$(all) $(shared) --durations=40)
 
-nightly: check test ## that, and packages, hostile, gvisor, mutation, soak, fuzz, bench and the oldest Prefect
+nightly: check ## that, with flows on both databases, and packages, hostile, gvisor, mutation, soak, fuzz, bench and the oldest Prefect
+	@$(MAKE) test deal=
 	@$(MAKE) packages
 	@$(MAKE) hostile
 	@$(MAKE) gvisor
