@@ -87,6 +87,8 @@ class Judge:
         trial = Trial(case)
         trial.ended(result, case.spec, self._runner.installation.settings.max_output_size + LOG_NOTES)
         trial.expect_words("says", result.error or "")
+        trial.expect_warnings(result)
+        trial.expect_untold(row, result)
         if not (fate.strikes and (result.logs.startswith(BEGINNING_LOST) or OUTGROWN in result.logs)):
             # The engine keeps the last megabyte for whoever takes a run over, and the log says so.
             trial.expect_words("logs", result.logs)
