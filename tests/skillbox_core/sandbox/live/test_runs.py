@@ -491,6 +491,21 @@ def test_repeating_the_wait_gives_a_skill_no_more_time(runner: Runner, make_skil
     assert outcome.ending is Ending.DEADLINE
 
 
+def test_a_skill_whose_worker_dies_at_its_deadline_is_not_started_again(runner: Runner, make_skill: MakeSkill) -> None:
+    # Without the supervisor's clock, so that the worker's own decides.
+    name = make_skill("import os, time; os.kill(-1, 19) if not os.fork() else time.sleep(60)")
+    request, options = RunRequest(skill=name), RunOptions(timeout="1s", key=uuid.uuid4().hex)
+    lost = Steps(Runner.from_settings(runner.installation.settings).installation)
+    execution = lost.create_record(request, options)
+    skill = lost.load_skill(execution, options)
+    outcome = lost.wait(execution, skill, lost.create_container(execution, skill, request, options))
+    assert outcome.ending is Ending.DEADLINE
+    result = Runner.from_settings(runner.installation.settings).run(request, options)
+    assert (result.execution_id, result.status) == (execution.id, Status.TIMEOUT), result
+    assert runner.installation.executions.get("default", execution.id).attempt == 1
+    assert runner.installation.engine.containers({"skillbox.execution": execution.id}) == []
+
+
 LOUD = """
 import json, os, sys, time, uuid
 name = uuid.uuid4().hex
