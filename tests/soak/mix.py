@@ -85,8 +85,10 @@ def _known(case: Case) -> Case:
 
 def call_of(case: Case) -> dict[str, Any]:
     """How a case's skill is called, beside its input: `options` and `env`."""
+    # What is to succeed has time enough for that on a machine that does much else.
+    patience = {"timeout": "150s"} if case.spec["status"] == "success" else {}
     return {
-        "options": {"timeout": "60s", "cpu": "1", **case.spec.get("options", {})},
+        "options": {"timeout": "60s", "cpu": "1", **case.spec.get("options", {}), **patience},
         "env": dict(case.spec.get("env", {})),
     }
 

@@ -58,6 +58,19 @@ def test_a_worker_runs_a_case_with_all_that_the_case_has(
     assert list(Judge(runner, {row.id: 1 for row in rows_of(runner)}).faults([fate])) == []
 
 
+@pytest.mark.parametrize(("printed", "faults"), [(10_000, 0), (1024 * 1024 - 100, 1)], ids=["little", "to the limit"])
+def test_a_flood_is_cut_only_where_there_was_time_for_one(
+    installation: Settings, tmp_path: Path, printed: int, faults: int
+) -> None:
+    name = "run/log-flood-until-the-deadline"
+    runner = Runner.from_settings(installation.model_copy(update={"home": tmp_path / "home", "db_dsn": ""}))
+    push(runner, "flood", "print('x')", lang="python")
+    runner.run(RunRequest(skill="flood", input={"n": 1}), RunOptions(key="1"))
+    _change(runner, 1, status="timeout", reason=None, logs="x" * printed)
+    found = list(Judge(runner, {}).faults([Fate(Batch("batch", "core", False, (Run(1, name),)))]))
+    assert len(found) == faults, found
+
+
 def test_a_case_with_something_that_the_soak_passes_over_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     case = Case("failing/new", "skill", "a promise", {"status": "success", "somebody": "else"})
     monkeypatch.setattr(mix, "load_cases", lambda *_folder: [case])
