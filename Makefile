@@ -33,8 +33,10 @@ test: setup ## set everything up, then run what a change can break (ARGS="-k nam
 nightly: check test ## that, and packages, hostile, gvisor, mutation, soak, fuzz, bench and the oldest Prefect
 	@$(MAKE) packages
 	@$(MAKE) hostile
+	@$(MAKE) hostile ARGS=--inside-environment
 	@$(MAKE) gvisor
 	@$(MAKE) mutation
+	@$(MAKE) mutation ARGS=--inside-environment
 	@$(MAKE) soak
 	@$(MAKE) fuzz
 	@$(MAKE) bench

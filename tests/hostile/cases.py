@@ -62,6 +62,10 @@ class Case:
                 kept = {key: value for key, value in kept.items() if key not in outcome}
         return replace(self, spec={**kept, **(changed or {"skip": other["why"]})})
 
+    def inside(self) -> Case:
+        """The case as it is inside a prepared environment: with the keys that its key `inside` has instead."""
+        return replace(self, spec={**self.spec, **self.spec.get("inside", {})})
+
 
 def load_cases(folder: Path = FOLDER) -> list[Case]:
     """All cases, in the order of their files; ids are unique."""

@@ -9,8 +9,9 @@ import pytest
 from skillbox_core import Runner, Settings
 from tests.hostile.bench import Bench
 from tests.hostile.cases import Case, load_cases
+from tests.hostile.inside import asked, sandboxed
 
-CASES = load_cases()
+CASES = sandboxed(load_cases()) if asked() else load_cases()
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +22,7 @@ def bench(
     parameters = (item.callspec.params.get("case") for item in request.session.items if hasattr(item, "callspec"))
     chosen = [case for case in parameters if isinstance(case, Case)]
     settings = installation.model_copy(update={"home": tmp_path_factory.mktemp("hostile")})
-    with Bench(Runner.from_settings(settings), together=chosen) as bench:
+    with Bench(Runner.from_settings(settings), together=chosen, inside=asked()) as bench:
         yield bench
 
 

@@ -10,7 +10,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.mutation.hardenings import Hardening, load
+from tests.hostile.cases import load_cases
+from tests.hostile.inside import VARIABLE, sandboxed
+from tests.mutation.hardenings import Hardening, load, noticed_by
 from tests.mutation.workbench import PASSED, Verdict, Workbench, prepare
 
 AT_ONCE = 2
@@ -22,8 +24,18 @@ def main() -> int:
     parser.add_argument(
         "-k", default="", metavar="WORDS", help="only those whose name holds one of these, comma-separated"
     )
-    words = [word for word in parser.parse_args().k.split(",") if word]
-    chosen = [h for h in load() if not words or any(word in f"{h.group}/{h.name}" for word in words)]
+    parser.add_argument(
+        "--inside-environment",
+        action="store_true",
+        help="those that a hostile case with a sandbox notices, with the sandboxes inside a prepared environment",
+    )
+    arguments = parser.parse_args()
+    words = [word for word in arguments.k.split(",") if word]
+    hardenings = load()
+    if arguments.inside_environment:
+        hardenings = noticed_by(hardenings, {case.id for case in sandboxed(load_cases())})
+        os.environ[VARIABLE] = "1"
+    chosen = [h for h in hardenings if not words or any(word in f"{h.group}/{h.name}" for word in words)]
     began, unnoticed, sound = time.monotonic(), 0, False
     prepare()
     print(f"{'HARDENING':62} {'NOTICED BY':120} TIME")
