@@ -16,8 +16,7 @@ from rich.text import Text
 from skillbox_core import Runner, Settings
 from skillbox_core.base.home import load_env_file
 from tests.hostile.bench import Bench
-from tests.hostile.cases import Case, load_cases, select
-from tests.hostile.inside import sandboxed
+from tests.hostile.cases import Case, load_cases, sandboxed, select
 from tests.hostile.trial import Outcome
 
 _COLUMNS = (44, 72, 40)

@@ -72,7 +72,6 @@ class Bench:
     def run(self, case: Case) -> Outcome:
         """Runs a case and everything that must hold after it."""
         case = case.under(self.runner.installation.settings.runtime)
-        case = case.inside() if self._inside else case
         trial = Trial(case)
         try:
             needed(case, self.engine)

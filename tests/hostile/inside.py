@@ -8,7 +8,6 @@ tree.
 
 from __future__ import annotations
 
-import os
 import uuid
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -28,20 +27,11 @@ from skillbox_core.skills.archive import LOCK
 from skillbox_core.skills.environment_lock import lock_of
 from skillbox_core.skills.package import package
 from skillbox_core.skills.sources import REQUIREMENTS
-from tests.hostile.cases import Case
 from tests.hostile.images import remove_environments
 from tests.services.wheels import use_folder, wheel
 
-VARIABLE = "SKILLBOX_TEST_INSIDE"
-"""Set for the tests of the cases: each runs inside an environment, and those without a sandbox not at all."""
-KINDS = frozenset({"skill", "probe", "engine", "quota"})
 PACKAGE = "inside"
 _MD = "---\nname: inside\ndescription: Asks for a package.\n---\n"
-
-
-def sandboxed(cases: Iterable[Case]) -> list[Case]:
-    """The cases that differ inside an environment: those that have a sandbox."""
-    return [case for case in cases if case.kind in KINDS]
 
 
 class Inside:
@@ -94,8 +84,3 @@ class Inside:
         for sandbox in seen:
             if (sandbox["Config"].get("Labels") or {}).get(layer.LABEL_TREE) != self.tree.digest:
                 yield "a sandbox was not inside the environment"
-
-
-def asked() -> bool:
-    """Whether the tests run inside an environment."""
-    return bool(os.environ.get(VARIABLE))
