@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run check test nightly packages hostile gvisor mutation soak fuzz bench older lint audit format setup stop status clean lock
+.PHONY: help run check test nightly packages hostile gvisor mutation soak fuzz bench bench-packages older lint audit format setup stop status clean lock
 
 bootstrap := ./deployments/local/bootstrap.sh
 bin := .venv/bin
@@ -36,11 +36,14 @@ nightly: check ## that, with flows on both databases, and packages, hostile, gvi
 	@$(MAKE) test deal=
 	@$(MAKE) packages
 	@$(MAKE) hostile
+	@$(MAKE) hostile ARGS=--inside-environment
 	@$(MAKE) gvisor
 	@$(MAKE) mutation
+	@$(MAKE) mutation ARGS=--inside-environment
 	@$(MAKE) soak
 	@$(MAKE) fuzz
 	@$(MAKE) bench
+	@$(MAKE) bench-packages
 	@$(MAKE) older
 
 packages: setup ## skills with many packages of a real index (ARGS="-k polars" for some)
@@ -72,6 +75,9 @@ evening: setup ## a new user's first evening: a transcript of the terminal and p
 bench: setup ## what Prefect costs for each skill, measured (ARGS="--skills 100")
 	@$(bootstrap) services
 	@$(bin)/python -m tests.benchmarks.mapped $(ARGS)
+
+bench-packages: setup ## what prepared packages cost: a first build, and runs beside `docker run` (ARGS="--pairs 40")
+	@$(bin)/python -m tests.benchmarks.environments $(ARGS)
 
 older: setup ## the tests of the Prefect package on the oldest Prefect that its bounds allow
 	@$(bootstrap) services

@@ -92,6 +92,12 @@ def export_skill(
     needs = lock is not None and bool(lock.pins)
     trees = _made(installation, lock) if with_environment and needs else []
     if with_environment and needs and not trees:
+        if lock and any(row.alone for row in installation.environments.records.trees(lock.digest)):
+            raise InvalidRequestError(
+                f"the environment of {name}@{version} counts for its own image only, which has another Python than the "
+                "installation's image",
+                hint="SKILLBOX_DEFAULT_IMAGES names the image whose Python prepares what all share",
+            )
         raise InvalidRequestError(
             f"the environment of {name}@{version} is not made yet", hint=f"`skillbox env build {name}@{version}`"
         )
@@ -118,7 +124,8 @@ def _made(installation: Installation, lock: Lock | None) -> list[ExportedTree]:
     found = [
         ExportedTree(row.lock_digest, row.interpreter, row.tree)
         for row in (environments.records.trees(lock.digest) if lock else ())
-        if environments.store.has(row.tree.digest)
+        # One image's own bytecode would be every image's there.
+        if environments.store.has(row.tree.digest) and not row.alone
     ]
     return found[-MAX_ENVIRONMENTS:]
 

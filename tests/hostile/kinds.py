@@ -182,7 +182,8 @@ def engine(bench: Bench, trial: Trial) -> None:
 
     def inspected() -> Any:
         bench.runner.run(RunRequest(skill="harmless"))
-        return bench.engine.seen[0]
+        # Inside an environment, the container in which that was built comes first.
+        return bench.engine.seen[-1]
 
     spec, value = trial.case.spec, bench.shared("engine", trial, inspected)
     for key in spec["path"].split("."):
