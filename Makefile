@@ -5,7 +5,7 @@ bootstrap := ./deployments/local/bootstrap.sh
 bin := .venv/bin
 pytest := $(bin)/python -m pytest
 # Needs packages only. What needs an engine, a database or a server lies in a folder live/, or in the folders left out.
-unit := $(pytest) tests/skillbox_core tests/prefect_skillbox tests/deployments tests/examples tests/fuzz tests/mutation \
+unit := $(pytest) tests/skillbox_core tests/prefect_skillbox tests/deployments tests/examples tests/fuzz tests/mutation tests/corpus \
 	--ignore-glob='*/live/*'
 # All that a change can break. Tests of flows are dealt between Prefect's two databases (`make test deal=` runs each on
 # both), files between the processors.

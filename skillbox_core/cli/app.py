@@ -46,9 +46,29 @@ def _options(
 @app.command()
 def run(
     skill: Annotated[str, typer.Argument(metavar="NAME[@VERSION]")],
+    script: Annotated[
+        str | None, typer.Argument(help="A script of the skill, instead of its own entrypoint.", metavar="SCRIPT")
+    ] = None,
+    args: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Its arguments, in which {input.FIELD}, {file:NAME}, {files} and {out} stand for what they name.",
+            metavar="-- ARGS",
+        ),
+    ] = None,
     input_: Annotated[
         str, typer.Option("--input", "-i", help="JSON, @FILE, or - for stdin.", metavar="JSON|@FILE|-")
     ] = "",
+    stdin: Annotated[
+        str | None, typer.Option(help="Standard input of SCRIPT, a template as its arguments are.", metavar="TEXT")
+    ] = None,
+    ok_exit_code: Annotated[
+        list[int] | None, typer.Option(help="An exit code of SCRIPT that is an answer; can be given several times.")
+    ] = None,
+    result: Annotated[
+        str | None, typer.Option(help="SCRIPT's result: auto, json, lines or text of what it prints, or file:PATH.")
+    ] = None,
+    edit: Annotated[bool, typer.Option("--edit", help="SCRIPT may change its files; they are kept.")] = False,
     env: Annotated[
         list[str] | None,
         typer.Option(
@@ -79,11 +99,12 @@ def run(
     version: Annotated[str, typer.Option(help="Same as NAME@VERSION: 1.2.3, ^1.2, ~1.2 or latest.")] = "",
     tenant: Tenant = "default",
 ) -> None:
-    """Run a skill and show its logs as they come, then its output."""
-    from skillbox_core.cli.run import run_skill
+    """Run a skill, or one of its scripts, and show its logs as they come, then its output."""
+    from skillbox_core.cli.run import read_call, run_skill
 
+    call = read_call(script, args or [], stdin, ok_exit_code or [], result, edit=edit)
     code = run_skill(
-        skill, version, input_, env or [], env_file or [], file or [], timeout=timeout, cpu=cpu, memory=memory,
+        skill, version, input_, env or [], env_file or [], file or [], call, timeout=timeout, cpu=cpu, memory=memory,
         download=download, as_json=json_, tenant=tenant,
     )  # fmt: skip
     raise typer.Exit(code)

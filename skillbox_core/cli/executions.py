@@ -77,6 +77,10 @@ def show(execution_id: Id, tenant: Tenant = "default", json_: Json = False) -> N
     for key, value in {**_summary(row), **_unreported(row)}.items():
         if value not in (None, "", []):
             print(harmless(f"{key + ':':<14}{value}"))
+    if row.call:
+        from skillbox_core.models import Call
+
+        print(f"call:         {Call.model_validate_json(row.call).text}")
     _print_diagnosis(row)
     if row.output is not None:
         print("output:")
@@ -195,6 +199,7 @@ def _more(row: ExecutionRow) -> dict[str, object]:
     diagnosis = diagnosis_of(row)
     return {
         "diagnosis": asdict(diagnosis) if diagnosis else None,
+        "call": json.loads(row.call) if row.call else None,
         "files_skipped": dict(json.loads(row.files_skipped)),
     }
 

@@ -20,7 +20,7 @@ from skillbox_core.base.text import harmless
 from skillbox_core.cli.output import exit_code, fail, note
 from skillbox_core.errors import InvalidRequestError
 from skillbox_core.inputs.sources import input_files
-from skillbox_core.models import RunOptions, RunRequest, RunResult
+from skillbox_core.models import Call, RunOptions, RunRequest, RunResult
 from skillbox_core.runner import Runner
 
 
@@ -31,6 +31,7 @@ def run_skill(
     env: list[str],
     env_files: list[Path],
     files: list[str],
+    call: Call | None = None,
     *,
     timeout: str | None,
     cpu: str | None,
@@ -54,12 +55,12 @@ def run_skill(
         input=read_input(input_text),
         env=read_env(env, env_files, os.environ),
     )
-    options = RunOptions(
-        tenant=tenant, timeout=timeout, cpu=cpu, memory=memory, files=input_files([*map(read_file, files)])
-    )
+    given = input_files([*map(read_file, files)])
+    options = RunOptions(tenant=tenant, timeout=timeout, cpu=cpu, memory=memory, call=call, files=given)
     runner = Runner.from_settings()
     token = CancelToken()
-    with _interrupts(token), _spinner(f"running {harmless(reference)}", as_json) as show:
+    # What a script prints may be its result, which then stands on stdout alone.
+    with _interrupts(token), _spinner(f"running {harmless(reference)}", as_json or call is not None) as show:
         result = runner.run(
             request, options, on_log=show, cancel=token,
             on_progress=lambda progress: show("stderr", f"[skillbox: {progress.text}]"),
@@ -75,6 +76,31 @@ def run_skill(
         for path in runner.installation.artifacts.extract(result.artifacts, download):
             note(f"saved {path}")
     return exit_code(result)
+
+
+def read_call(
+    script: str | None,
+    args: Sequence[str],
+    stdin: str | None,
+    ok_exit_codes: Sequence[int],
+    result: str | None,
+    *,
+    edit: bool,
+) -> Call | None:
+    """The call of a script that a command line asks for; None where it names none.
+
+    Raises:
+        InvalidRequestError: Something breaks its rule, or would have no effect without a script.
+    """
+    given: dict[str, Any] = {"stdin": stdin, "ok_exit_codes": set(ok_exit_codes) | {0} if ok_exit_codes else None}
+    given |= {"result": result, "edit": edit or None}
+    named = {name: value for name, value in given.items() if value is not None}
+    if script is not None:
+        return Call(script=script, args=tuple(args), **named)
+    if named:
+        option = "ok-exit-code" if "ok_exit_codes" in named else next(iter(named))
+        raise InvalidRequestError(f"--{option} is for a script: skillbox run NAME SCRIPT --{option} ...")
+    return None
 
 
 def read_input(text: str) -> Any:
@@ -166,11 +192,11 @@ def _interrupts(token: CancelToken) -> Iterator[None]:
 
 
 @contextmanager
-def _spinner(title: str, as_json: bool) -> Iterator[Callable[[str, str], None]]:
-    """Shows logs live: above a spinner or bar on a terminal, plain when piped; on stderr when stdout is for JSON."""
+def _spinner(title: str, apart: bool) -> Iterator[Callable[[str, str], None]]:
+    """Shows logs live: above a spinner or bar on a terminal, plain when piped; on stderr when stdout is kept apart."""
 
     def plain(stream: str, line: str) -> None:
-        out = sys.stderr if as_json or stream == "stderr" else sys.stdout
+        out = sys.stderr if apart or stream == "stderr" else sys.stdout
         print(harmless(line), file=out, flush=True)
 
     if not sys.stderr.isatty():
@@ -186,7 +212,9 @@ def _spinner(title: str, as_json: bool) -> Iterator[Callable[[str, str], None]]:
 
 
 def _show_output(result: RunResult) -> None:
-    if result.has_output:
+    if result.call and isinstance(result.output, str):
+        sys.stdout.write(harmless(result.output) if sys.stdout.isatty() else result.output)
+    elif result.has_output:
         print(json.dumps(result.output, indent=2, ensure_ascii=True))
     for path in result.files_list:
         note(f"file {path}")

@@ -1,5 +1,6 @@
 """Values that pass between callers, steps and storage: small, immutable, picklable, free of live clients."""
 
+from skillbox_core.models.call import Call
 from skillbox_core.models.diagnosis import Diagnosis
 from skillbox_core.models.environment import Interpreter, Tree
 from skillbox_core.models.request import InputFile, RunOptions, RunRequest, Source
@@ -28,6 +29,7 @@ from skillbox_core.models.steps import (
 
 __all__ = [
     "Artifacts",
+    "Call",
     "Diagnosis",
     "Ending",
     "Execution",

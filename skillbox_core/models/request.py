@@ -20,6 +20,7 @@ from pydantic import (
 
 from skillbox_core.base.names import DEFAULT_TENANT
 from skillbox_core.base.quantities import check_limits
+from skillbox_core.models.call import Call
 
 
 class RunRequest(BaseModel):
@@ -109,6 +110,7 @@ class RunOptions(BaseModel):
     Attributes:
         timeout, cpu, memory: As in SKILL.md; None leaves the skill's or the installation's word. One that is
             malformed is an `InvalidRequestError` at once.
+        call: Which script runs, and how; None for the skill's own entrypoint.
         files: What lies in `/sandbox/in/files/`; `skillbox_core.input_files` makes these from what people write.
         key: Idempotency key. The same key with the same request is the same execution, in any process.
         owner: On whose behalf this runs, such as a Prefect flow run; a label on the container. All that one
@@ -126,6 +128,7 @@ class RunOptions(BaseModel):
     timeout: str | None = None
     cpu: str | None = None
     memory: str | None = None
+    call: Call | None = None
     files: tuple[InputFile, ...] = ()
     key: str | None = Field(default=None, max_length=200)
     owner: str | None = Field(default=None, max_length=200)

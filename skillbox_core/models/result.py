@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler
 from skillbox_core.base.names import DEFAULT_TENANT
 from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import SkillboxError
+from skillbox_core.models.call import Call
 from skillbox_core.models.diagnosis import Diagnosis
 from skillbox_core.status import Reason, Status
 
@@ -30,6 +31,7 @@ class RunResult(BaseModel):
         reason: Why the status is `failed`; not part of the JSON.
         diagnosis: Why it failed, or what a success should be warned of; None for any other. Not part of the JSON.
         usage: What the run used; not part of the JSON.
+        call: Which script ran, and how; None for the skill's own entrypoint. Not part of the JSON.
         artifacts: Its stored files with their digests; not part of the JSON.
         left_out: What the skill left and what was not stored; not part of the JSON.
     """
@@ -48,6 +50,7 @@ class RunResult(BaseModel):
     reason: Reason | None = Field(default=None, exclude=True)
     diagnosis: Diagnosis | None = Field(default=None, exclude=True)
     usage: Usage = Field(default_factory=lambda: Usage(), exclude=True)
+    call: Call | None = Field(default=None, exclude=True)
     artifacts: Artifacts = Field(default_factory=lambda: Artifacts(), exclude=True)
     left_out: tuple[LeftOut, ...] = Field(default=(), exclude=True)
     skill: str = Field(default="", exclude=True)

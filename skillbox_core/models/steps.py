@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from skillbox_core.models.call import Call
 from skillbox_core.models.diagnosis import Diagnosis
 from skillbox_core.models.environment import Tree
 from skillbox_core.models.request import InputFile
@@ -87,6 +88,8 @@ class LoadedSkill:
         input_schema, output_schema: JSON text of the schemas, None where the skill has none.
         input_files: Names or patterns of files that it needs.
         tree: The files of its environment; None for a skill that needs none, or brings its packages along.
+        call: Which script was called, and how; None for the skill's own entrypoint.
+        own_folder: It runs in the skill's own folder, not in `/sandbox`; see `skillbox_core.skills.entry`.
     """
 
     name: str
@@ -103,6 +106,8 @@ class LoadedSkill:
     output_schema: str | None = None
     input_files: tuple[str, ...] = ()
     tree: Tree | None = None
+    call: Call | None = None
+    own_folder: bool = False
 
 
 @dataclass(frozen=True)
@@ -160,6 +165,7 @@ class Output:
         problem: Why it can't be accepted: missing, no JSON, or not what the skill's output_schema promises.
         spool: Local tar.gz of the files; None when there are no files.
         skipped: Entries that were not taken, with the reason.
+        blank: A script that was called printed nothing, which may be its result.
     """
 
     document: str | None = None
@@ -167,6 +173,7 @@ class Output:
     spool: Path | None = None
     files: tuple[FileDigest, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
+    blank: bool = False
 
 
 @dataclass(frozen=True)

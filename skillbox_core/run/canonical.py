@@ -10,7 +10,7 @@ from typing import Any
 from skillbox_core.base.json_rules import json_problem
 from skillbox_core.base.versions import Constraint
 from skillbox_core.errors import InvalidRequestError
-from skillbox_core.models import PlannedFile, RunOptions, RunRequest
+from skillbox_core.models import Call, PlannedFile, RunOptions, RunRequest
 
 
 def canonical_input(value: Any, limit: int) -> str:
@@ -42,6 +42,11 @@ def canonical_input(value: Any, limit: int) -> str:
     return text
 
 
+def call_document(call: Call) -> dict[str, Any]:
+    """A call as JSON values: the same for two that are the same."""
+    return {"call": call.model_dump(mode="json")}
+
+
 def request_digest(
     request: RunRequest,
     constraint: Constraint,
@@ -49,7 +54,7 @@ def request_digest(
     options: RunOptions,
     files: Sequence[PlannedFile] = (),
 ) -> str:
-    """What makes two requests the same: skill, version asked for, input, files, environment names, limits.
+    """What makes two requests the same: skill, version asked for, call, input, files, environment names, limits.
 
     Values of the environment may be secrets, so what tells them apart is for the caller to say. And not
     the version it means today: a repeated request must find its execution after `latest` has moved.
@@ -66,4 +71,6 @@ def request_digest(
     ]
     if options.env_identity:
         parts.append(options.env_identity)
+    if options.call:
+        parts.append(call_document(options.call))
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()

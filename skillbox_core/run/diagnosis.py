@@ -11,7 +11,8 @@ import signal
 
 from skillbox_core.base.quantities import format_bytes
 from skillbox_core.base.text import harmless
-from skillbox_core.models import Diagnosis, Ending, LoadedSkill, Outcome, Output
+from skillbox_core.models import Call, Diagnosis, Ending, LoadedSkill, Outcome, Output
+from skillbox_core.models.call import MAX_EXIT_CODE
 from skillbox_core.run import stderr
 from skillbox_core.sandbox.policy import PIDS, SANDBOX, SHM_SIZE, TMP_SIZE
 from skillbox_core.status import Category, Reason, Status
@@ -27,9 +28,13 @@ NO_NETWORK = (
 )
 
 
-def ending(outcome: Outcome, output: Output) -> tuple[Status, Reason | None]:
-    """What the end of a run is called."""
-    failed = outcome.ending is Ending.LOST or outcome.usage.exit_code != 0
+def ending(outcome: Outcome, output: Output, call: Call | None = None) -> tuple[Status, Reason | None]:
+    """What the end of a run is called.
+
+    Args:
+        call: Which script was called, and which of its exit codes are answers; None for the skill's own entrypoint.
+    """
+    failed = outcome.ending is Ending.LOST or not (outcome.usage.exit_code == 0 or _answered(outcome, output, call))
     if outcome.ending is Ending.CANCELLED:
         return Status.CANCELLED, None
     if outcome.ending is Ending.DEADLINE:
@@ -44,14 +49,14 @@ def ending(outcome: Outcome, output: Output) -> tuple[Status, Reason | None]:
         return Status.FAILED, Reason.PIDS
     if failed:
         return Status.FAILED, Reason.EXIT
-    if output.document is None or output.problem is not None:
+    if output.problem is not None or (output.document is None and call is None):
         return Status.FAILED, Reason.OUTPUT
     return Status.SUCCESS, None
 
 
 def diagnose(outcome: Outcome, output: Output, skill: LoadedSkill) -> Diagnosis | None:
     """The diagnosis of a run whose steps all went through; None for a success without a warning."""
-    status, reason = ending(outcome, output)
+    status, reason = ending(outcome, output, skill.call)
     detail = last_lines(outcome.stderr)
     if status is Status.SUCCESS:
         return _warning(outcome, skill, detail)
@@ -75,9 +80,33 @@ def diagnose(outcome: Outcome, output: Output, skill: LoadedSkill) -> Diagnosis 
             summary, resolution = _exit(outcome), _network(outcome)
             if resolution:
                 return Diagnosis(Category.NETWORK, summary, detail, resolution)
+            resolution = _answer(outcome, skill.call)
         case _:
             summary, resolution = f"the sandbox was lost: {outcome.detail}", ""
     return Diagnosis(Category(reason or status), summary, detail, resolution)
+
+
+def _answered(outcome: Outcome, output: Output, call: Call | None) -> bool:
+    """Whether a script's exit code is an answer: the call says so, there is a result, and no error that nothing caught.
+
+    Python ends with 1 after a traceback, which many a script means as an answer.
+    """
+    if call is None or outcome.usage.exit_code not in call.ok_exit_codes:
+        return False
+    resulted = output.document is not None and output.problem is None and not output.blank
+    return resulted and stderr.error_line(outcome.stderr) is None
+
+
+def _answer(outcome: Outcome, call: Call | None) -> str:
+    """What helps a caller for whom an exit code is an answer."""
+    code = outcome.usage.exit_code
+    if call is None or outcome.detail or code is None or code > MAX_EXIT_CODE:
+        return ""
+    if code in call.ok_exit_codes and code:
+        return f"exit code {code} is an answer only with a result, and without an error that nothing caught"
+    if stderr.error_line(outcome.stderr):
+        return ""
+    return f"if exit code {code} is an answer of the script, name it among the call's ok_exit_codes"
 
 
 def last_lines(text: str) -> str:

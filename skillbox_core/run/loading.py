@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from skillbox_core.base.cancel import CancelToken
-from skillbox_core.errors import RunnerNotImplementedError
 from skillbox_core.installation import Installation
 from skillbox_core.models import LoadedSkill, RunOptions, Tree
 from skillbox_core.run.limits import resolve_limits
@@ -16,32 +15,29 @@ from skillbox_core.sandbox.allowlist import resolve_image, validate_image
 from skillbox_core.sandbox.building import OnProgress, ready_environment
 from skillbox_core.sandbox.engine import Image
 from skillbox_core.sandbox.images import ready_image
+from skillbox_core.skills.entry import find_entry
 
 
 def load_skill(installation: Installation, tenant: str, name: str, version: str, options: RunOptions) -> LoadedSkill:
     """Fetches a version into the cache, and checks its image and its limits.
 
     Raises:
-        RunnerNotImplementedError: It has nothing that can be run.
+        RunnerNotImplementedError: It has nothing that can be run, or nothing here runs the script.
         SkillNotFoundError, InvalidRequestError, PolicyError: It may not be run here as it is asked for.
         StorageError, DatabaseError: It could not be fetched; calling again is safe.
     """
     settings = installation.settings
     archive = installation.registry.load(tenant, name, version)
-    if archive.entrypoint is None:
-        raise RunnerNotImplementedError(
-            f"skill {name} has instructions only, nothing that can be run",
-            hint="add main.py, run.py, main.js or main.sh",
-        )
+    entry = find_entry(archive, options.call.script if options.call else None)
     limits = resolve_limits(settings, archive.manifest, options)
-    image = archive.manifest.image or settings.default_images[archive.lang]
+    image = archive.manifest.image or settings.default_images[entry.lang]
     validate_image(image, settings.image_allowlist)
     return LoadedSkill(
         name=name,
         version=version,
         digest=archive.digest,
-        lang=archive.lang,
-        entrypoint=archive.entrypoint,
+        lang=entry.lang,
+        entrypoint=entry.script,
         image=resolve_image(image, settings.image_allowlist, settings.image_aliases),
         timeout=limits.timeout,
         cpu_quota=limits.cpu_quota,
@@ -50,6 +46,8 @@ def load_skill(installation: Installation, tenant: str, name: str, version: str,
         input_schema=_json(archive.manifest.input_schema),
         output_schema=_json(archive.manifest.output_schema),
         input_files=archive.manifest.input_files,
+        call=options.call,
+        own_folder=entry.own_folder,
     )
 
 
@@ -68,7 +66,8 @@ def equip(
         InfrastructureError: It could not be made; calling again is safe.
     """
     archive = installation.registry.again(tenant, skill.name, skill.version, skill.digest)
-    tree = installation.environments.prepare(archive, skill.image, say)
+    # A skill's packages are for the language that they are locked for, not for each of its scripts.
+    tree = installation.environments.prepare(archive, skill.image, say) if skill.lang == archive.lang else None
     if tree is None:
         return skill
     sandbox_image(installation, skill.image, tree, say, cancel)

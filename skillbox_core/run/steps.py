@@ -29,11 +29,12 @@ from skillbox_core.models import (
     Verdict,
 )
 from skillbox_core.run import cleanup
+from skillbox_core.run.calling import invoke
 from skillbox_core.run.canonical import canonical_input, request_digest
 from skillbox_core.run.loading import equip, load_skill, sandbox_image
 from skillbox_core.sandbox import container, follow
 from skillbox_core.sandbox.building import OnProgress
-from skillbox_core.sandbox.delivery import SCRIPTS, plan_delivery, start_script
+from skillbox_core.sandbox.delivery import PLAIN, SCRIPTS, plan_delivery, start_script
 from skillbox_core.sandbox.engine_errors import ContainerGoneError
 from skillbox_core.sandbox.environment import check_env, skill_environment
 from skillbox_core.sandbox.images import described
@@ -77,6 +78,9 @@ class Steps:
         check_limits(timeout=options.timeout, cpu=options.cpu, memory=options.memory)
         document = canonical_input(request.input, self._settings.max_input_size)
         files = self._installation.inputs.plan(options.tenant, options.files)
+        if options.call:
+            # What is missing is said before there is anything to be cleaned up.
+            invoke(options.call, document, [file.path for file in files], self._settings.max_input_size)
         key = options.key or uuid.uuid4().hex
         execution = self._installation.executions.open(
             NewExecution(
@@ -90,6 +94,7 @@ class Steps:
                 owner=options.owner,
                 owner_attempt=options.owner_attempt,
                 instance=self._settings.instance,
+                call=options.call,
             ),
             lambda: self._installation.registry.resolve(options.tenant, request.skill, request.version, options.owner),
         )
@@ -160,9 +165,25 @@ class Steps:
         prepared = skill.tree is not None
         archive = installation.registry.again(execution.tenant, skill.name, skill.version, skill.digest)
         vendored = f"/sandbox/{SCRIPTS}/{VENDOR}" if skill.lang == "python" and archive.vendored else None
-        env = skill_environment(document, archive.manifest.instructions, request.env, vendored, prepared=prepared)
-        start = start_script(skill.lang, skill.entrypoint, env, prepared=prepared)
-        plan = plan_delivery(archive, document, start, files)
+        how = PLAIN
+        if skill.call:
+            paths = [file.digest.path for file in files]
+            how = invoke(skill.call, document.decode(), paths, self._settings.max_input_size)
+            how = replace(how, own_folder=skill.own_folder)
+        search = [vendored] if vendored else []
+        if how.own_folder and skill.lang == "python":
+            # `from scripts.x import ...` works from a repository's root, where the script's own folder hides it.
+            search.append(f"/sandbox/{SCRIPTS}")
+        env = skill_environment(
+            document,
+            archive.manifest.instructions,
+            request.env,
+            ":".join(search) or None,
+            prepared=prepared,
+            files_folder=how.files_folder,
+        )
+        start = start_script(skill.lang, skill.entrypoint, env, prepared=prepared, invocation=how)
+        plan = plan_delivery(archive, document, start, files, how)
         if plan.size > skill.scratch:
             raise InvalidRequestError(
                 f"the skill, its input and its files are {format_bytes(plan.size)}, "
@@ -225,11 +246,13 @@ class Steps:
             scratch=skill.scratch,
             max_document=self._settings.max_output_size,
             redact=self._redactor.text,
+            call=skill.call,
         )
         if skill.output_schema is not None and output.document is not None:
             breach = find_breach(skill.output_schema, output.document)
             if breach:
-                return replace(output, problem=f"output.json does not fit the skill's output_schema: {breach}")
+                what = "the result" if skill.call else "output.json"
+                return replace(output, problem=f"{what} does not fit the skill's output_schema: {breach}")
         return output
 
     def upload_artifacts(self, execution: Execution, output: Output) -> Artifacts:

@@ -28,7 +28,7 @@ def internal(error: Exception, outcome: Outcome) -> Verdict:
 
 def judge(outcome: Outcome, output: Output, artifacts: Artifacts, skill: LoadedSkill) -> Verdict:
     """The verdict on a run whose steps all went through: what the skill did, and why it failed if it did."""
-    status, reason = ending(outcome, output)
+    status, reason = ending(outcome, output, skill.call)
     diagnosis = diagnose(outcome, output, skill)
     return Verdict(
         status,

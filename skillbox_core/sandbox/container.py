@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from skillbox_core.errors import DiskError, EngineError, OutputError, PolicyError
-from skillbox_core.models import Execution, LoadedSkill, Output, Sandbox
+from skillbox_core.models import Call, Execution, LoadedSkill, Output, Sandbox
 from skillbox_core.sandbox import policy
 from skillbox_core.sandbox.delivery import TarPlan
 from skillbox_core.sandbox.engine import Engine
@@ -287,6 +287,7 @@ def collect(
     scratch: int,
     max_document: int,
     redact: Callable[[str], str] = str,
+    call: Call | None = None,
 ) -> Output:
     """Reads what the skill left in a parked sandbox. Can be repeated: nothing in the sandbox changes.
 
@@ -295,6 +296,7 @@ def collect(
         scratch: Size of the sandbox's scratch area, which no honest output can exceed.
         max_document: Bytes of output.json.
         redact: Takes secrets out of what is said of it.
+        call: Which script was called, and where its result is; None for the skill's own entrypoint.
 
     Raises:
         OutputError: What it left can't be accepted.
@@ -307,7 +309,9 @@ def collect(
     # Headers and padding beside the contents: every inode may cost a few blocks.
     limit = scratch + policy.INODES * 2048 + 64 * 1024
     try:
-        return read_output(stdout_of(stream, errors), spool, limit=limit, max_document=max_document, redact=redact)
+        return read_output(
+            stdout_of(stream, errors), spool, limit=limit, max_document=max_document, redact=redact, call=call
+        )
     except (OutputError, EngineError):
         if errors:
             logger.warning("reading the output of %s: %s", sandbox.name, redact(ascii(bytes(errors)))[:500])

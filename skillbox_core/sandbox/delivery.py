@@ -20,7 +20,12 @@ from skillbox_core.skills.archive import SkillArchive
 COMMANDS = {"python": "python3", "node": "node", "bash": "bash"}
 SCRIPTS = "scripts"
 INPUT_FILES = "in/files"
+OUTPUT_FILES = "out/files"
 START = ".run"
+STDIN = ".stdin"
+STDOUT = ".stdout"
+"""Where it is there, the supervisor keeps in it what is printed; see supervisor.sh."""
+PIPE = ".pipe"
 LANG = "C.UTF-8"
 """Where neither the image nor the caller says one: without it, text that is not ASCII is bytes to many tools."""
 CHUNK = 256 * 1024
@@ -61,25 +66,81 @@ class TarPlan:
         yield b"\0" * 2 * BLOCK
 
 
-def start_script(lang: str, entrypoint: str, env: Mapping[str, str], *, prepared: bool = False) -> bytes:
+@dataclass(frozen=True)
+class Invocation:
+    """How a script is called in a sandbox: a call whose templates are expanded.
+
+    Attributes:
+        args: Its arguments.
+        stdin: Its standard input; None for none.
+        result_file: The file that it may leave in its working directory, to be kept as one in `{out}`.
+        printed: Its result may be what it prints, which is kept.
+        edit: Its input files lie in `{out}`, as copies that it may change.
+        own_folder: It runs in the skill's own folder, not in `/sandbox`.
+    """
+
+    args: tuple[str, ...] = ()
+    stdin: str | None = None
+    result_file: str | None = None
+    printed: bool = False
+    edit: bool = False
+    own_folder: bool = False
+
+    @property
+    def files_folder(self) -> str:
+        """Where its input files are, below `/sandbox`."""
+        return OUTPUT_FILES if self.edit else INPUT_FILES
+
+
+PLAIN = Invocation()
+"""That of a skill's own entrypoint."""
+
+
+def start_script(
+    lang: str, entrypoint: str, env: Mapping[str, str], *, prepared: bool = False, invocation: Invocation = PLAIN
+) -> bytes:
     """The script that becomes the skill: it sets the environment and replaces itself by the entrypoint.
 
     It removes its own file first, so that no secret stays on a file system.
 
     Args:
         prepared: The image is an environment's, whose packages and programs are to be found.
+        invocation: Its arguments are single-quoted words, in which a shell expands nothing (POSIX, 2.2.2).
     """
-    lines = [f"rm -f /sandbox/{START}", "cd /sandbox"]
+    folder = f"/sandbox/{SCRIPTS}" if invocation.own_folder else "/sandbox"
+    lines = [f"rm -f /sandbox/{START}", f"cd {folder}"]
     # What an image says is its own, and what the caller says comes after it.
     lines.append(f'export LANG="${{LANG:-{LANG}}}"')
     lines += [f"export {name}={shlex.quote(value)}" for name, value in env.items()]
     if prepared:
         lines += environment_lines(lang)
-    lines.append(f"exec {COMMANDS[lang]} {shlex.quote(f'/sandbox/{SCRIPTS}/{entrypoint}')}")
+    if invocation.printed:
+        # Both its ends are open by now.
+        lines.append(f"rm -f /sandbox/{PIPE}")
+    if invocation.stdin is not None:
+        lines += [f"exec </sandbox/{STDIN}", f"rm -f /sandbox/{STDIN}"]
+    if invocation.result_file is not None:
+        lines += _kept(invocation.result_file)
+    arguments = [f"/sandbox/{SCRIPTS}/{entrypoint}", *invocation.args]
+    lines.append(f"exec {COMMANDS[lang]} {' '.join(map(shlex.quote, arguments))}")
     return ("\n".join(lines) + "\n").encode("utf-8", errors="surrogatepass")
 
 
-def plan_delivery(archive: SkillArchive, input_json: bytes, start: bytes, files: Sequence[StagedFile] = ()) -> TarPlan:
+def _kept(name: str) -> list[str]:
+    """Lines by which a file that is written into the working directory becomes one that is kept."""
+    place, kept = shlex.quote(f"./{name}"), shlex.quote(f"/sandbox/{OUTPUT_FILES}/{name}")
+    folders = [shlex.quote(f"{at}/{name}".rpartition("/")[0]) for at in (".", f"/sandbox/{OUTPUT_FILES}")]
+    # One that is there already is the skill's own, and no result.
+    return [f"[ -e {place} ] || [ -L {place} ] || {{ mkdir -p {' '.join(folders)} && ln -s {kept} {place}; }}"]
+
+
+def plan_delivery(
+    archive: SkillArchive,
+    input_json: bytes,
+    start: bytes,
+    files: Sequence[StagedFile] = (),
+    invocation: Invocation = PLAIN,
+) -> TarPlan:
     """Everything a sandbox gets, in one tar, and last what starts it: a delivery that broke off starts nothing."""
     plan = TarPlan()
     plan.add_bytes("input.json", input_json)
@@ -87,9 +148,14 @@ def plan_delivery(archive: SkillArchive, input_json: bytes, start: bytes, files:
         plan.add(f"{SCRIPTS}/{file.path}", file.size, file.mode, partial(archive.read, file))
     folders = {INPUT_FILES, INPUT_FILES.rpartition("/")[0]}
     for given in files:
-        path = f"{INPUT_FILES}/{given.digest.path}"
-        plan.add(path, given.digest.size, 0o444, partial(_read, given.spool))
-        folders.update(str(parent) for parent in PurePosixPath(path).parents[:-1])
+        path = f"{invocation.files_folder}/{given.digest.path}"
+        plan.add(path, given.digest.size, 0o644 if invocation.edit else 0o444, partial(_read, given.spool))
+        if not invocation.edit:
+            folders.update(str(parent) for parent in PurePosixPath(path).parents[:-1])
+    if invocation.stdin is not None:
+        plan.add_bytes(STDIN, invocation.stdin.encode(), 0o600)
+    if invocation.printed:
+        plan.add_bytes(STDOUT, b"", 0o600)
     # After their contents and from the inside out: not every tar can write into a folder that it made read-only.
     for folder in sorted(folders, key=lambda folder: folder.count("/"), reverse=True):
         plan.add_folder(folder, 0o555)

@@ -85,6 +85,7 @@ def skill_environment(
     vendored: str | None,
     *,
     prepared: bool = False,
+    files_folder: str = "in/files",
 ) -> dict[str, str]:
     """All variables a skill starts with, the image's own apart.
 
@@ -92,8 +93,10 @@ def skill_environment(
         input_json: What lies in `/sandbox/input.json`.
         instructions: The body of SKILL.md.
         caller: Variables from the request; already checked.
-        vendored: Folder of Python dependencies inside the sandbox that the skill brings along, if it has one.
+        vendored: Folder of Python dependencies inside the sandbox that the skill brings along, if it has one; or
+            several folders, with `:` between them.
         prepared: The image is an environment's.
+        files_folder: Where its input files are, below `/sandbox`.
 
     Returns:
         Names and values. `SANDBOX_INPUT` and `SKILL_INSTRUCTIONS` are left out when they are longer
@@ -101,7 +104,7 @@ def skill_environment(
     """
     env = {
         "HOME": "/tmp",  # noqa: S108 - the sandbox's own tmpfs
-        "SANDBOX_INPUT_FILES_DIR": "/sandbox/in/files/",
+        "SANDBOX_INPUT_FILES_DIR": f"/sandbox/{files_folder}/",
         "SANDBOX_OUTPUT": "/sandbox/out/output.json",
         "SANDBOX_FILES_DIR": "/sandbox/out/files/",
         # A sandbox's user has a number only.

@@ -16,7 +16,8 @@ from skillbox_core.base.json_rules import JsonError, parse_json
 from skillbox_core.base.paths import path_problem, seen_path
 from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import DiskError, OutputError
-from skillbox_core.models import FileDigest, Output
+from skillbox_core.models import Call, FileDigest, Output
+from skillbox_core.sandbox.call_result import STDOUT, CallResult, Kept, result_of
 from skillbox_core.sandbox.tarstream import TarEntry, TarReader
 
 MAX_FILES = 10_000
@@ -55,7 +56,13 @@ _KINDS = {
 
 
 def read_output(
-    chunks: Iterable[bytes], spool: Path, *, limit: int, max_document: int, redact: Callable[[str], str] = str
+    chunks: Iterable[bytes],
+    spool: Path,
+    *,
+    limit: int,
+    max_document: int,
+    redact: Callable[[str], str] = str,
+    call: Call | None = None,
 ) -> Output:
     """Reads the tar of `/sandbox/out` into a checked document and a tar.gz of plain files.
 
@@ -65,6 +72,7 @@ def read_output(
         limit: Bytes of the stream.
         max_document: Bytes of output.json.
         redact: Takes secrets out of the names of what is left out; they are cut behind it.
+        call: Which script was called, and where its result is; None for the skill's own entrypoint.
 
     Returns:
         What was found; faults of output.json are in `problem`, left-out entries in `skipped`.
@@ -74,7 +82,7 @@ def read_output(
         EngineError: It was cut off.
         DiskError: The spool can't be written.
     """
-    found = _Collector(TarReader(chunks, limit), max_document, redact)
+    found = _Collector(TarReader(chunks, limit), max_document, redact, call)
     # Whoever uploads the spooled file, in this process or another, must never see half of it.
     draft = spool.with_name(f"{spool.name}.{uuid.uuid4().hex}")
     try:
@@ -94,22 +102,26 @@ def read_output(
     finally:
         draft.unlink(missing_ok=True)
     files = tuple(sorted(found.files.values(), key=lambda file: file.path))
-    return Output(found.document, found.problem, spool if files else None, files, tuple(found.skipped))
+    result = found.result()
+    kept = spool if files else None
+    return Output(result.document, result.problem, kept, files, tuple(found.skipped), result.blank)
 
 
 class _Collector:
     """Sorts the entries of an output tar: the document, files to keep, and the rest with the reason."""
 
-    def __init__(self, reader: TarReader, max_document: int, redact: Callable[[str], str]) -> None:
+    def __init__(self, reader: TarReader, max_document: int, redact: Callable[[str], str], call: Call | None) -> None:
         self._reader = reader
         self._redact = redact
         self._max_document = max_document
+        self._call = call
+        self._stdout: Kept | None = None
+        self._named: Kept | None = None
         self._folders: set[str] = set()
         self._parents: set[str] = set()
         self._seen: dict[str, str] = {}
         self._left_out = 0
-        self.document: str | None = None
-        self.problem: str | None = "output.json is missing: the skill must write its result to /sandbox/out/output.json"
+        self._written: CallResult | None = None
         self.files: dict[str, FileDigest] = {}
         self.skipped: list[tuple[str, str]] = []
 
@@ -120,7 +132,9 @@ class _Collector:
                 raise OutputError(f"the output has more than {MAX_ENTRIES} entries")
             path = entry.path.decode("utf-8", errors="surrogateescape").removeprefix("out").strip("/")
             if path == "output.json":
-                self.document, self.problem = _take_document(self._reader, entry, self._max_document)
+                self._written = CallResult(*_take_document(self._reader, entry, self._max_document))
+            elif path == STDOUT and self._call and entry.kind in _PLAIN:
+                self._stdout = Kept(self._short(entry), entry.size)
             elif path.startswith("files/"):
                 self._file(entry, path.removeprefix("files/"), tar)
             elif path == "files" and entry.kind != b"5":
@@ -131,6 +145,19 @@ class _Collector:
             self._skip(folder, "an empty folder")
         if self._left_out > _SKIPPED_SHOWN:
             self.skipped.append((f"{self._left_out - _SKIPPED_SHOWN} more", "as those above"))
+
+    def result(self) -> CallResult:
+        """What the skill gave, once all is read."""
+        if self._written:
+            return self._written
+        if self._call:
+            limit = self._max_document
+            return result_of(self._call, self._stdout, self._named, files=bool(self.files), limit=limit)
+        return CallResult(problem="output.json is missing: the skill must write its result to /sandbox/out/output.json")
+
+    def _short(self, entry: TarEntry) -> bytes | None:
+        """An entry's contents, unless they are over the limit of a document."""
+        return b"".join(self._reader.body()) if entry.size <= self._max_document else None
 
     def _file(self, entry: TarEntry, name: str, tar: tarfile.TarFile) -> None:
         if fault := path_problem(name):
@@ -148,7 +175,14 @@ class _Collector:
         elif len(self.files) >= MAX_FILES:
             raise OutputError(f"the skill left more than {MAX_FILES} files")
         else:
-            self.files[name] = _copy(self._reader, entry, name, tar)
+            if self._call and name == self._call.result_file and entry.size <= self._max_document:
+                data = b"".join(self._reader.body())
+                self._named = Kept(data, entry.size)
+                self.files[name] = _copy(iter((data,)), entry, name, tar)
+            else:
+                if self._call and name == self._call.result_file:
+                    self._named = Kept(None, entry.size)
+                self.files[name] = _copy(self._reader.body(), entry, name, tar)
             self._parents.update(_parents(name))
             self._seen.update((seen_path(path), path) for path in (*_parents(name), name))
 
@@ -210,9 +244,9 @@ class _Hashing:
         return b"".join(parts)
 
 
-def _copy(reader: TarReader, entry: TarEntry, name: str, tar: tarfile.TarFile) -> FileDigest:
+def _copy(contents: Iterator[bytes], entry: TarEntry, name: str, tar: tarfile.TarFile) -> FileDigest:
     info = tarfile.TarInfo(name)
     info.size, info.mode = entry.size, 0o644
-    body = _Hashing(reader.body())
+    body = _Hashing(contents)
     tar.addfile(info, body)  # type: ignore[arg-type]
     return FileDigest(name, entry.size, body.sha256.hexdigest())

@@ -93,7 +93,15 @@ due=$((now + ${limit%.*} * 100 + (1$fraction - 1000) / 10 - 1))
 # Reaches all but itself and PID 1. Whoever ends this clock meanwhile is left to the worker's. A shell of its own: what
 # this one knows is not in memory that the skill can read.
 sh -c 'sleep "$1" && kill -9 -1' sh "$limit" >/dev/null 2>&1 3>&- 4>&- &
-sh $sandbox/.run 3>&- 4>&- &
+copier=''
+if [ -f $sandbox/.stdout ] && command -v tee >/dev/null && mkfifo $sandbox/.pipe; then
+    # What a call prints may be its result: it is kept in a file, and goes into the log besides.
+    tee $sandbox/.stdout <$sandbox/.pipe >&4 3>&- 4>&- &
+    copier=$!
+    sh $sandbox/.run >$sandbox/.pipe 3>&- 4>&- &
+else
+    sh $sandbox/.run 3>&- 4>&- &
+fi
 skill=$!
 
 # A trapped signal ends wait early; only the skill's end counts.
@@ -109,11 +117,26 @@ late=0
 clock
 if [ $code = 137 ] && [ $now -ge $due ]; then late=1; fi
 
+if [ -n "$copier" ]; then
+    # Only once nobody holds the pipe is it read to its end. Whoever forks faster than this is ended with the copier, and
+    # what was printed does not count as whole.
+    for process in /proc/[0-9]*; do
+        process=${process#/proc/}
+        [ "$process" = 1 ] || [ "$process" = $copier ] || kill -9 "$process" 2>/dev/null
+    done
+    sh -c 'sleep 10 && kill -9 -1' >/dev/null 2>&1 3>&- 4>&- &
+    while wait $copier 2>/dev/null; copied=$?; [ $copied -gt 128 ] && kill -0 $copier 2>/dev/null; do :; done
+fi
+
 # Nothing may write while the output is read. PID 1 is the one process this does not reach.
 kill -9 -1 2>/dev/null
 wait
 
 chmod 700 $sandbox /tmp 2>/dev/null
+if [ -n "$copier" ] && [ $copied = 0 ]; then
+    chmod 700 $sandbox/out
+    rm -rf $sandbox/out/stdout && mv $sandbox/.stdout $sandbox/out/stdout
+fi 2>/dev/null
 full=$(full $sandbox /tmp /dev/shm)
 # The two streams travel apart, and either may be far behind: each needs an end of its own.
 printf '\n\036skillbox %s drained\n' "$token" >&4

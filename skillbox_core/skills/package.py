@@ -16,9 +16,11 @@ from skillbox_core.base.versions import Version
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.skills import dependencies
 from skillbox_core.skills.archive import LOCK, MAX_ENTRIES, NOT_LOCKED, SKILL_MD, VENDOR, SkillArchive, find_entrypoint
+from skillbox_core.skills.entry import script_lang
 from skillbox_core.skills.manifest import MAX_SKILL_MD, Manifest, parse_manifest
 from skillbox_core.skills.node_lock import NODE_MODULES
 from skillbox_core.skills.node_sources import PACKAGE_LOCK, NodeFound, NodeSource, find_node_source
+from skillbox_core.skills.script_sources import find_scripts_source
 from skillbox_core.skills.scripts import inspect_new
 from skillbox_core.skills.sources import REQUIREMENTS, UV_LOCK, Found, PythonSource, find_source
 
@@ -27,7 +29,8 @@ _LEFT_OUT = frozenset(
 )
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _SCRIPT = 16 * 1024 * 1024
-"""Bytes of an entrypoint that are looked at for a list of dependencies."""
+"""Bytes of a script that are looked at for a list of dependencies."""
+_SHEBANG = 256
 
 
 Source = PythonSource | NodeSource
@@ -82,7 +85,13 @@ def package(
                 raise InvalidSkillError(f"unpacked it is over {format_bytes(max_size)}, with {name!r}")
             _add(archive, path, name)
         if prepare and found.source and found.source.needed:
-            _write(archive, LOCK, _lock(folder, manifest, found.source, locker))
+            try:
+                _write(archive, LOCK, _lock(folder, manifest, found.source, locker))
+            except InvalidSkillError as error:
+                if find_entrypoint(manifest.lang, names)[1] is not None:
+                    raise
+                # Of scripts that somebody wrote for another tool, those that need no packages run all the same.
+                found = Found(warnings=(*found.warnings, f"its scripts have no packages: {error}"))
     made = inspect_new(target, max_size, max_entries)
     # Of a folder more is known than its archive shows where nothing was prepared.
     shown = [warning for warning in made.warnings if not (found.source and warning == NOT_LOCKED)]
@@ -93,8 +102,10 @@ def _source(folder: Path, manifest: Manifest, names: set[str]) -> Found | NodeFo
     """Which packages the skill asks for, in the language of its entrypoint."""
     lang, entrypoint = find_entrypoint(manifest.lang, names)
     brought = any(name.startswith(f"{VENDOR if lang == 'python' else NODE_MODULES}/") for name in names)
-    if not manifest.environment or entrypoint is None:
+    if not manifest.environment:
         return Found()
+    if entrypoint is None:
+        return Found() if brought else _scripts_source(folder, names)
     others = tuple(
         f"{name} is passed over: the skill is run by {lang}"
         for name, of in ((REQUIREMENTS, "python"), (UV_LOCK, "python"), (PACKAGE_LOCK, "node"))
@@ -112,6 +123,25 @@ def _source(folder: Path, manifest: Manifest, names: set[str]) -> Found | NodeFo
 
     found = find_node_source(read, entrypoint) if lang == "node" else find_source(read, entrypoint)
     return replace(found, warnings=(*found.warnings, *others))
+
+
+def _scripts_source(folder: Path, names: set[str]) -> Found:
+    """Which packages the Python scripts of a skill without an entrypoint ask for."""
+
+    def head(name: str, size: int) -> bytes:
+        with _opened(folder / name, name) as file:
+            return file.read(size)
+
+    # What has another ending is no script of Python, whatever its first line is.
+    possible = [name for name in sorted(names) if name.endswith(".py") or "." not in name.rpartition("/")[2]]
+    scripts = {name for name in possible if script_lang(name, head(name, _SHEBANG)) == "python"}
+
+    def read(name: str) -> str | None:
+        if name in scripts:
+            return head(name, _SCRIPT).decode(errors="replace")
+        return dependencies.read_text(folder / name) if name in names else None
+
+    return find_scripts_source(read, sorted(scripts))
 
 
 def _lock(folder: Path, manifest: Manifest, source: Source, locker: Locker | None) -> str:

@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from skillbox_core.base.names import check_execution_id, check_tenant
 from skillbox_core.errors import ExecutionNotFoundError, InvalidRequestError
-from skillbox_core.models import Artifacts, Diagnosis, FileDigest, LeftOut, RunResult, Usage
+from skillbox_core.models import Artifacts, Call, Diagnosis, FileDigest, LeftOut, RunResult, Usage
 from skillbox_core.status import Category, Reason, Status
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket
@@ -18,7 +18,7 @@ from skillbox_core.storage.tables import ExecutionRow
 
 _WITHOUT_CONTENTS = tuple(
     defer(column)  # type: ignore[arg-type]
-    for column in (ExecutionRow.input, ExecutionRow.output, ExecutionRow.logs)
+    for column in (ExecutionRow.input, ExecutionRow.call, ExecutionRow.output, ExecutionRow.logs)
 )
 """Each may be megabytes, and there may be many records. A row that was read so doesn't have them."""
 
@@ -89,7 +89,7 @@ class ExecutionRecords:
     def list(
         self, tenant: str, *, status: Status | None = None, skill: str | None = None, limit: int = 20
     ) -> Sequence[ExecutionRow]:
-        """The newest records of a tenant, without their inputs, outputs and logs: `get` has those."""
+        """The newest records of a tenant, without their inputs, calls, outputs and logs: `get` has those."""
         query = select(ExecutionRow).where(ExecutionRow.tenant_id == check_tenant(tenant))
         if status:
             query = query.where(ExecutionRow.status == status)
@@ -129,6 +129,7 @@ class ExecutionRecords:
             error=row.error,
             reason=Reason(row.reason) if row.reason else None,
             usage=usage_of(row),
+            call=Call.model_validate_json(row.call) if row.call else None,
             diagnosis=diagnosis_of(row),
             artifacts=_artifacts(row),
             left_out=tuple(LeftOut(*entry) for entry in json.loads(row.files_skipped)),

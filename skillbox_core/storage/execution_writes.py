@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from skillbox_core.errors import InvalidRequestError
-from skillbox_core.models import Execution, FileDigest, RunResult, Verdict
+from skillbox_core.models import Call, Execution, FileDigest, RunResult, Verdict
 from skillbox_core.status import Status
 from skillbox_core.storage.execution_reads import ExecutionRecords
 from skillbox_core.storage.tables import ExecutionRow, aware, now
@@ -24,6 +24,7 @@ class NewExecution:
 
     Attributes:
         asked: The version or constraint that was asked for.
+        call: Which script is called; None for the skill's own entrypoint.
     """
 
     id: str
@@ -36,6 +37,7 @@ class NewExecution:
     owner: str | None
     owner_attempt: int
     instance: str
+    call: Call | None = None
 
 
 class ExecutionStore(ExecutionRecords):
@@ -108,6 +110,7 @@ class ExecutionStore(ExecutionRecords):
             tenant_id=new.tenant,
             status=Status.RUNNING,
             input=new.input,
+            call=new.call.model_dump_json() if new.call else None,
             idempotency_key=new.key,
             request_digest=new.request_digest,
             owner=new.owner,

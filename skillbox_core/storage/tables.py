@@ -37,6 +37,8 @@ class ExecutionRow(SQLModel, table=True):
     reason: str | None = Field(default=None, max_length=16)
     attempt: int = 1
     input: str = Field(sa_column=Column(Text, nullable=False))
+    call: str | None = Field(default=None, sa_column=Column(Text))
+    """Which script was called, and how, as JSON; None for the skill's own entrypoint."""
     output: str | None = Field(default=None, sa_column=Column(Text))
     logs: str = Field(default="", sa_column=Column(Text, nullable=False))
     files_key: str = Field(default="", max_length=255)

@@ -106,6 +106,8 @@ def summary(result: RunResult, link_until: str | None = None, redact: Callable[[
     (first, value), *rest = ((name, value) for name, value in facts.items() if value)
     lines = [f"# `{result.skill}@{result.version}`", "", f"| {first} | {value} |", "|---|---|"]
     lines += [f"| {name} | {value} |" for name, value in rest]
+    if result.call:
+        lines += ["", "## Call", "", block(redact(result.call.text))]
     diagnosis = result.diagnosis
     if result.error or diagnosis:
         told = result.error or (diagnosis.summary if diagnosis else "")

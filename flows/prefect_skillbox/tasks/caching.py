@@ -35,7 +35,7 @@ from skillbox_core.base.versions import Constraint
 from skillbox_core.errors import InvalidRequestError, SkillboxError
 from skillbox_core.inputs.sources import input_files
 from skillbox_core.models import LoadedSkill, PlannedFile, RunOptions
-from skillbox_core.run.canonical import canonical_input
+from skillbox_core.run.canonical import call_document, canonical_input
 from skillbox_core.run.loading import load_skill
 from skillbox_core.sandbox.images import ready_image
 from skillbox_core.settings import Settings
@@ -144,7 +144,12 @@ class _Call:
         self._spec = spec
         self._input = input
         self._options = RunOptions(
-            tenant=spec.tenant, timeout=spec.timeout, cpu=spec.cpu, memory=spec.memory, files=input_files(files)
+            tenant=spec.tenant,
+            timeout=spec.timeout,
+            cpu=spec.cpu,
+            memory=spec.memory,
+            call=spec.call,
+            files=input_files(files),
         )
         self._installation = installation_for(installation_settings(spec.installation))
 
@@ -183,10 +188,11 @@ class _Call:
 
     @property
     def _surroundings(self) -> list[Any]:
-        """Whose call it is, where, and with which environment and files."""
+        """Whose call it is, of which script, where, and with which environment and files."""
         files = [(file.path, file.identity) for file in self.files]
         # Records and files are those of one installation; another's result could not be looked up here.
-        return [_place(self._installation.settings), self._spec.tenant, self._spec.secrets.identity, files]
+        parts = [_place(self._installation.settings), self._spec.tenant, self._spec.secrets.identity, files]
+        return [*parts, call_document(self._spec.call)] if self._spec.call else parts
 
 
 def _hashed(parts: list[Any]) -> str:

@@ -20,7 +20,10 @@ from prefect_skillbox.tasks.spec import SkillSpec
 from skillbox_core.errors import InvalidRequestError
 
 _KNOWN = tuple(name for name in inspect.signature(Task.__init__).parameters if name not in ("self", "fn"))
-_SKILLS = ("tenant", "timeout", "cpu", "memory", "env", "installation", "raise_on_failure")
+_SKILLS = (
+    *("script", "args", "stdin", "ok_exit_codes", "result", "edit"),
+    *("tenant", "timeout", "cpu", "memory", "env", "installation", "raise_on_failure"),
+)
 _REFUSED = {
     "version": 'the version of a skill is part of its reference: skill("{name}@1.0.0")',
     "result_storage_key": "it would take the place of the cache policy, and give one skill the result of another; "

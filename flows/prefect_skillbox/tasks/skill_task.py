@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from typing import Any, Self, cast
 
@@ -34,9 +34,9 @@ from prefect_skillbox.tasks.task_key import task_key
 from skillbox_core.base.names import DEFAULT_TENANT, check_skill, check_tenant, split_reference
 from skillbox_core.base.quantities import check_limits
 from skillbox_core.base.versions import Constraint
-from skillbox_core.errors import RunCancelledError, SkillboxError
+from skillbox_core.errors import InvalidRequestError, RunCancelledError, SkillboxError
 from skillbox_core.inputs.sources import input_files
-from skillbox_core.models import RunOptions, RunRequest, RunResult
+from skillbox_core.models import Call, RunOptions, RunRequest, RunResult
 from skillbox_core.sandbox.environment import check_env
 from skillbox_core.status import Status
 
@@ -49,6 +49,12 @@ _WHOLE = (Mapping, BaseModel)
 def skill(
     reference: str,
     *,
+    script: str | None = None,
+    args: Sequence[str] = (),
+    stdin: str | None = None,
+    ok_exit_codes: Collection[int] | None = None,
+    result: str | None = None,
+    edit: bool = False,
     tenant: str = DEFAULT_TENANT,
     timeout: str | None = None,
     cpu: str | None = None,
@@ -63,6 +69,14 @@ def skill(
     Args:
         reference: `name` for the highest version, or `name@version` with a version or a constraint: `1.2.3`,
             `^1.2`, `~1.2`, `latest`. All calls in one flow run get the same version, also when the run is retried.
+        script: One of the skill's scripts, by its path inside it, instead of the skill's own entrypoint.
+        args: Its arguments, one each, in which `{input.FIELD}`, `{file:NAME}`, `{files}` and `{out}` stand for what
+            they name in each call (`skillbox_core.base.placeholders`).
+        stdin: Its standard input, a template as well.
+        ok_exit_codes: Its exit codes that are answers; by default 0.
+        result: What its result is where it writes no output.json: `auto` (what it prints, as JSON where it is that),
+            `json`, `lines`, `text`, or `file:PATH`, a file that it leaves in `{out}` or its working directory.
+        edit: Its input files are copies that it may change; they are among the result's files.
         tenant: Whose skill, and whose files. `SKILLBOX_TENANT` is for the command line and not read here.
         timeout, cpu, memory: As in SKILL.md, instead of the skill's own.
         env: Environment variables for the skill: text, or `prefect_skillbox.secret("block")` for the value of a Prefect
@@ -90,6 +104,7 @@ def skill(
     check_limits(timeout=timeout, cpu=cpu, memory=memory)
     secrets = Secrets.of(env or {})
     check_env(secrets.placeholders)
+    call = _call(script, {"args": args, "stdin": stdin, "ok_exit_codes": ok_exit_codes, "result": result, "edit": edit})
     spec = SkillSpec(
         name=name,
         version=version,
@@ -100,16 +115,33 @@ def skill(
         secrets=secrets,
         installation=installation,
         raise_on_failure=raise_on_failure,
+        call=call,
     )
     cancellation.listen()
     return SkillTask(spec, task_options)
+
+
+def _call(script: str | None, how: Mapping[str, Any]) -> Call | None:
+    """The call that a skill task is defined with; None for the skill's own entrypoint."""
+    usual: dict[str, Any] = {"args": (), "edit": False}
+    said = {name: value for name, value in how.items() if value is not None and value != usual.get(name)}
+    if script is not None:
+        return Call(script=script, **said)
+    if said:
+        raise InvalidRequestError(f"{next(iter(said))} is for a script: skill(..., script=..., {next(iter(said))}=...)")
+    return None
 
 
 def run_spec(spec: SkillSpec, input: Any, files: Any) -> Any:
     """What a skill task does: the result of a run, or Prefect's *Cancelled*, or the error of a run that failed."""
     request = RunRequest(skill=spec.name, version=spec.version, input=outputs(input), env=spec.secrets.placeholders)
     options = RunOptions(
-        tenant=spec.tenant, timeout=spec.timeout, cpu=spec.cpu, memory=spec.memory, files=input_files(files)
+        tenant=spec.tenant,
+        timeout=spec.timeout,
+        cpu=spec.cpu,
+        memory=spec.memory,
+        call=spec.call,
+        files=input_files(files),
     )
     try:
         result = execute(request, options, spec.secrets, spec.installation)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefect_skillbox.config.secrets import Secrets
-from skillbox_core.models import ExecutionError, RunResult
+from skillbox_core.models import Call, ExecutionError, RunResult
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,7 @@ class SkillSpec:
 
     Attributes:
         version: As asked for; empty for the highest.
+        call: Which script runs, and how; None for the skill's own entrypoint.
         installation: Name of a `SkillboxInstallation` block; None for the process's own settings.
     """
 
@@ -28,6 +29,7 @@ class SkillSpec:
     secrets: Secrets
     installation: str | None
     raise_on_failure: bool
+    call: Call | None = None
 
 
 def outputs(value: Any) -> Any:

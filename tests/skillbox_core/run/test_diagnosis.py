@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from skillbox_core.models import Diagnosis, Ending, LoadedSkill, Outcome, Output, Usage
+from skillbox_core.models import Call, Diagnosis, Ending, LoadedSkill, Outcome, Output, Usage
 from skillbox_core.run.diagnosis import DETAIL_CHARACTERS, DETAIL_LINES, diagnose, ending, last_lines
 from skillbox_core.status import Category, Reason, Status
 from tests.skillbox_core.run.test_stderr import NODE_HEAP, PYTHON
@@ -116,6 +118,63 @@ def test_what_happened_during_a_success_is_a_warning(
 @pytest.mark.parametrize("stderr", ["", "a warning\n", PYTHON, "getaddrinfo EAI_AGAIN", "No space left on device"])
 def test_a_success_that_only_printed_something_has_no_diagnosis(stderr: str) -> None:
     assert diagnose(ended(0, stderr), DONE, SKILL) is None
+
+
+def called(**fields: object) -> LoadedSkill:
+    return replace(SKILL, call=Call(script="x.py", **fields))  # type: ignore[arg-type]
+
+
+FOUND = Output(document='["finding"]')
+
+
+@pytest.mark.parametrize(
+    ("outcome", "output", "codes", "status"),
+    [
+        (ended(0), FOUND, {0}, Status.SUCCESS),
+        (ended(0), Output(), {0}, Status.SUCCESS),
+        (ended(0, PYTHON), FOUND, {0}, Status.SUCCESS),
+        (ended(1), FOUND, {0, 1}, Status.SUCCESS),
+        (ended(3), FOUND, {0, 1, 3}, Status.SUCCESS),
+        (ended(0), FOUND, {1}, Status.SUCCESS),
+        (ended(1), FOUND, {0}, Status.FAILED),
+        (ended(2), FOUND, {0, 1}, Status.FAILED),
+        (ended(1), Output(), {0, 1}, Status.FAILED),
+        (ended(1), Output(document="[]", blank=True), {0, 1}, Status.FAILED),
+        (ended(1), Output(document="[]"), {0, 1}, Status.SUCCESS),
+        (ended(1), Output(problem="standard output is not JSON"), {0, 1}, Status.FAILED),
+        (ended(1, PYTHON), FOUND, {0, 1}, Status.FAILED),
+        (ended(1, "a warning\n"), FOUND, {0, 1}, Status.SUCCESS),
+        (ended(137), FOUND, {0, 1}, Status.FAILED),
+        (ended(None), FOUND, {0, 1}, Status.FAILED),
+        (ended(0), Output(problem="standard output is not JSON"), {0}, Status.FAILED),
+        (Outcome(Ending.DEADLINE), FOUND, {0, 1}, Status.TIMEOUT),
+        (Outcome(Ending.CANCELLED), FOUND, {0, 1}, Status.CANCELLED),
+        (Outcome(Ending.LOST, usage=Usage(1)), FOUND, {0, 1}, Status.FAILED),
+    ],
+)
+def test_an_exit_code_is_an_answer_where_the_call_says_so_and_there_is_a_result(
+    outcome: Outcome, output: Output, codes: set[int], status: Status
+) -> None:
+    skill = called(ok_exit_codes=codes)
+    assert ending(outcome, output, skill.call)[0] is status
+    assert (diagnose(outcome, output, skill) is None) == (status is Status.SUCCESS)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "codes", "resolution"),
+    [
+        (ended(1), {0}, "if exit code 1 is an answer of the script, name it among the call's ok_exit_codes"),
+        (ended(1), {0, 1}, "exit code 1 is an answer only with a result, and without an error that nothing caught"),
+        (ended(1, PYTHON), {0}, ""),
+        (ended(137), {0}, ""),
+    ],
+)
+def test_a_caller_is_told_how_an_exit_code_becomes_an_answer(
+    outcome: Outcome, codes: set[int], resolution: str
+) -> None:
+    found = diagnose(outcome, Output(), called(ok_exit_codes=codes))
+    assert found is not None
+    assert found.resolution == resolution
 
 
 def test_the_detail_is_the_end_of_stderr_and_bounded() -> None:

@@ -8,6 +8,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from skillbox_core.errors import EngineError, OutputError, SkillboxError
 from skillbox_core.inputs.sources import check_inputs
 from skillbox_core.models import InputFile, Output, PlannedFile, Source
-from skillbox_core.sandbox.delivery import TarPlan, start_script
+from skillbox_core.sandbox.delivery import Invocation, TarPlan, start_script
 from skillbox_core.sandbox.output import parse_output_document, read_output
 from skillbox_core.sandbox.tarstream import TarReader
 
@@ -307,6 +308,62 @@ def test_a_start_script_hands_over_every_value_as_it_is(tmp_path: Path, entrypoi
 
 
 VALUES = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
+
+
+def run_call(folder: Path, how: Invocation) -> dict[str, Any]:
+    """Runs a called script as the sandbox would, in a folder instead of it, and returns what it saw."""
+    script = folder / "scripts" / "scripts" / "x.py"
+    script.parent.mkdir(parents=True)
+    script.write_text(
+        "import json, os, sys\n"
+        "args = [os.fsencode(arg).hex() for arg in sys.argv[1:]]\n"
+        "print(json.dumps([args, sys.stdin.buffer.read().hex(), os.getcwd()]))\n"
+    )
+    if how.stdin is not None:
+        (folder / ".stdin").write_bytes(how.stdin.encode())
+    text = start_script("python", "scripts/x.py", {}, invocation=how).replace(b"/sandbox", str(folder).encode())
+    (folder / ".run").write_bytes(text)
+    done = subprocess.run(
+        ["sh", str(folder / ".run")], stdin=subprocess.DEVNULL, capture_output=True, timeout=30, check=True, cwd=folder
+    )
+    args, stdin, place = json.loads(done.stdout)
+    assert {path.name for path in folder.iterdir()} <= {"scripts", "out"}
+    return {"args": [bytes.fromhex(arg).decode() for arg in args], "stdin": bytes.fromhex(stdin), "place": place}
+
+
+@pytest.mark.parametrize("own_folder", [True, False])
+def test_a_called_script_gets_its_arguments_and_its_standard_input_as_they_are(
+    tmp_path: Path, own_folder: bool
+) -> None:
+    how = Invocation(args=tuple(NASTY.values()), stdin="".join(NASTY.values()) + "\0", own_folder=own_folder)
+    seen = run_call(tmp_path, how)
+    assert seen["args"] == list(NASTY.values())
+    assert seen["stdin"].decode() == how.stdin
+    assert seen["place"] == str(tmp_path / "scripts" if own_folder else tmp_path)
+
+
+@pytest.mark.parametrize("name", ["r.json", "a b/$(touch pwned)'/r.json", "-n", "-d/-r"])
+def test_a_named_result_in_the_working_directory_becomes_one_that_is_kept(tmp_path: Path, name: str) -> None:
+    run_call(tmp_path, Invocation(result_file=name, own_folder=True))
+    (tmp_path / "out" / "files").mkdir(parents=True, exist_ok=True)
+    (tmp_path / "scripts" / name).write_text("made")
+    assert (tmp_path / "out" / "files" / name).read_text() == "made"
+
+
+def test_a_named_result_that_the_skill_brings_along_stays_its_own(tmp_path: Path) -> None:
+    own = tmp_path / "scripts" / "r.json"
+    own.parent.mkdir()
+    own.write_text("own")
+    run_call(tmp_path, Invocation(result_file="r.json", own_folder=True))
+    assert not own.is_symlink()
+
+
+@settings(max_examples=10)
+@given(st.lists(VALUES, min_size=10, max_size=30), VALUES)
+def test_any_arguments_pass_through_the_start_script(args: list[str], stdin: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        seen = run_call(Path(name), Invocation(args=tuple(args), stdin=stdin))
+    assert (seen["args"], seen["stdin"].decode()) == (args, stdin)
 
 
 @settings(max_examples=10)

@@ -1,0 +1,1 @@
+exports.reverse = (text) => [...text].reverse().join("");

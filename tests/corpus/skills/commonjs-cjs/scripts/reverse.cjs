@@ -1,0 +1,3 @@
+const { reverse } = require("./reverse-text.cjs");
+
+console.log(reverse(process.argv[2]));

@@ -1,0 +1,3 @@
+import pathlib
+
+print(len(pathlib.Path("data/words.txt").read_text().split()))

@@ -1,0 +1,3 @@
+import sys
+
+print("even" if int(sys.argv[1]) % 2 == 0 else "odd")

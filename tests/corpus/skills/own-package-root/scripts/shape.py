@@ -1,0 +1,5 @@
+import sys
+
+from toolkit import shape
+
+print(shape(sys.argv[1]))

@@ -1,0 +1,1 @@
+from toolkit.core import shape

@@ -1,0 +1,2 @@
+def shape(text):
+    return "".join("A" if letter.isupper() else "a" if letter.isalpha() else "9" for letter in text)

@@ -1,0 +1,1 @@
+for each; do : > "$each"; done

@@ -1,0 +1,3 @@
+#!/bin/sh
+echo "$# arguments"
+for each; do printf '[%s]\n' "$each"; done

@@ -1,0 +1,2 @@
+def table(words):
+    return " | ".join(words)

@@ -1,0 +1,5 @@
+import sys
+
+import formatting
+
+print(formatting.table(sys.argv[1:]))

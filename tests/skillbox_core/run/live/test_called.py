@@ -1,0 +1,138 @@
+"""What holds for a run holds for a call of a script: once, whole, followed, ended, recorded."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from skillbox_core import CancelToken, Runner, RunOptions, RunRequest, Settings, Status, input_files
+from skillbox_core.cli.app import app
+from skillbox_core.errors import InvalidRequestError
+from skillbox_core.models import Call
+from skillbox_core.run.steps import Steps
+from skillbox_core.status import Reason
+from tests.conftest import MakeSkill
+
+MANY = "for number in range(40_000): print(f'line {number}')\n"
+
+
+@pytest.fixture
+def scripts(make_skill: MakeSkill) -> Any:
+    """Makes a skill with a main.py and these scripts beside it."""
+    return lambda **texts: make_skill("print()", files={f"{name}.py": text for name, text in texts.items()})
+
+
+def test_what_a_script_printed_is_whole_for_whoever_takes_the_run_over(runner: Runner, scripts: Any) -> None:
+    request = RunRequest(skill=scripts(many=MANY))
+    options = RunOptions(key=uuid.uuid4().hex, call=Call(script="many.py", result="lines"))
+    lost = Steps(Runner.from_settings(runner.installation.settings).installation)
+    execution = lost.create_record(request, options)
+    lost.create_container(execution, lost.load_skill(execution, options), request, options)
+    result = runner.run(request, options)
+    assert (result.execution_id, result.status) == (execution.id, Status.SUCCESS)
+    assert result.output == [f"line {number}" for number in range(40_000)]
+
+
+def test_one_key_is_one_execution_of_one_call(runner: Runner, scripts: Any) -> None:
+    request = RunRequest(skill=scripts(when="import time\nprint(time.time_ns())\n"))
+    options = RunOptions(key=uuid.uuid4().hex, call=Call(script="when.py"))
+    first = runner.run(request, options)
+    assert runner.run(request, options).output == first.output
+    for other in (Call(script="when.py", args=("x",)), None):
+        with pytest.raises(InvalidRequestError, match="another request"):
+            runner.run(request, options.model_copy(update={"call": other}))
+
+
+def test_what_is_printed_is_followed_as_the_log_with_secrets_left_out_and_is_the_result_as_it_is(
+    runner: Runner, scripts: Any
+) -> None:
+    name = scripts(says="import os, sys\nprint('key', os.environ['KEY'], flush=True)\nprint('note', file=sys.stderr)\n")
+    seen: list[tuple[str, str]] = []
+    result = runner.run(
+        RunRequest(skill=name, env={"KEY": "a-long-secret-word"}),
+        RunOptions(call=Call(script="says.py")),
+        on_log=lambda stream, line: seen.append((stream, line)),
+    )
+    assert result.output == "key a-long-secret-word\n"
+    assert sorted(seen) == [("stderr", "note"), ("stdout", "key ***")]
+    assert "a-long-secret-word" not in result.logs
+
+
+def test_a_call_is_followed_while_it_runs_and_ended_when_it_is_cancelled(runner: Runner, scripts: Any) -> None:
+    name = scripts(waits="import time\nprint('begun', flush=True)\ntime.sleep(60)\n")
+    token = CancelToken()
+    began = time.monotonic()
+    result = runner.run(
+        RunRequest(skill=name),
+        RunOptions(call=Call(script="waits.py")),
+        on_log=lambda _stream, _line: threading.Thread(target=token.cancel).start(),
+        cancel=token,
+    )
+    assert result.status is Status.CANCELLED
+    assert time.monotonic() - began < 30
+
+
+def test_a_call_has_the_deadline_of_any_run_and_what_it_printed_is_no_result_then(runner: Runner, scripts: Any) -> None:
+    name = scripts(waits="import time\nprint('begun', flush=True)\ntime.sleep(60)\n")
+    result = runner.run(RunRequest(skill=name), RunOptions(call=Call(script="waits.py"), timeout="1s"))
+    assert (result.status, result.logs[:6], result.has_output) == (Status.TIMEOUT, "begun\n", False)
+
+
+def test_an_edited_file_is_a_copy(runner: Runner, scripts: Any, tmp_path: Path) -> None:
+    mine = tmp_path / "mine.txt"
+    mine.write_text("before")
+    name = scripts(edits="import sys\nopen(sys.argv[1], 'a').write(' and after')\n")
+    call = Call(script="edits.py", args=("{file:mine.txt}",), edit=True, result="file:mine.txt")
+    result = runner.run(RunRequest(skill=name), RunOptions(call=call, files=input_files(str(mine))))
+    assert (result.output, result.files_list, mine.read_text()) == ("before and after", ("mine.txt",), "before")
+
+
+def test_a_script_that_is_not_there_is_a_failure_that_names_those_that_are(runner: Runner, scripts: Any) -> None:
+    result = runner.run(RunRequest(skill=scripts(there="")), RunOptions(call=Call(script="gone.py")))
+    assert (result.status, result.reason) == (Status.FAILED, Reason.INPUT)
+    assert "there.py" in str(result.error)
+
+
+def test_a_result_is_held_against_the_skills_own_schema(runner: Runner, make_skill: MakeSkill) -> None:
+    name = make_skill("", front="output_schema: {type: object}", files={"x.py": "import sys\nprint(sys.argv[1])\n"})
+    results = [
+        runner.run(RunRequest(skill=name), RunOptions(call=Call(script="x.py", args=(text,))))
+        for text in ("{{}}", "[]")
+    ]
+    assert [result.status for result in results] == [Status.SUCCESS, Status.FAILED]
+    assert "the result does not fit" in str(results[1].error)
+
+
+def test_a_record_shows_the_call_and_the_exit_code(
+    runner: Runner, scripts: Any, installation: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKILLBOX_HOME", str(installation.home))
+    monkeypatch.setenv("SKILLBOX_INSTANCE", installation.instance)
+    call = Call(script="ends.py", args=("{input.a}",), ok_exit_codes={0, 3})
+    request = RunRequest(skill=scripts(ends="import sys\nprint(7)\nsys.exit(3)\n"), input={"a": "b"})
+    result = runner.run(request, RunOptions(call=call))
+    shown = CliRunner().invoke(app, ["exec", "show", result.execution_id]).stdout
+    assert f"call:         {call.text}\n" in shown
+    assert "exit_code:    3\n" in shown
+    told = json.loads(CliRunner().invoke(app, ["exec", "show", result.execution_id, "--json"]).stdout)
+    assert Call.model_validate(told["call"]) == call
+    assert runner.installation.executions.list("default", limit=1)[0].id == result.execution_id
+
+
+def test_a_terminal_gets_what_a_script_printed_once_and_as_it_is(
+    scripts: Any, installation: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKILLBOX_HOME", str(installation.home))
+    monkeypatch.setenv("SKILLBOX_INSTANCE", installation.instance)
+    name = scripts(table="print('a,b')\nprint('1,2')\n", object="print('{\"a\": 1}')\n")
+    assert CliRunner().invoke(app, ["run", name, "table.py"]).stdout == "a,b\n1,2\n"
+    assert json.loads(CliRunner().invoke(app, ["run", name, "object.py"]).stdout) == {"a": 1}
+    wrong = CliRunner().invoke(app, ["run", name, "--result", "text"])
+    assert "--result is for a script" in str(wrong.exception)
