@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -78,23 +79,33 @@ def lint(paths: list[Path]) -> None:
         else:
             _warn(archive)
             _warn_of_image(archive)
-            print(harmless(f"{path}: ok, {archive.manifest.name}@{archive.manifest.version}"))
+            manifest = archive.manifest
+            known = f"{manifest.name}@{manifest.version}" if manifest.has_version else f"{manifest.name}, no version"
+            print(harmless(f"{path}: ok, {known}"))
     if failed:
         raise typer.Exit(EXIT_INPUT)
 
 
 @app.command()
-def push(paths: list[Path], tenant: Tenant = "default") -> None:
+def push(
+    paths: list[Path],
+    name: Annotated[str | None, typer.Option(help="For a skill whose own name is no skill's name here.")] = None,
+    tenant: Tenant = "default",
+) -> None:
     """Store folders or archives as versions; pushing the same contents again is fine."""
+    from skillbox_core.errors import InvalidRequestError
     from skillbox_core.installation import Installation
+    from skillbox_core.skills.origin import find_origin
 
+    if name and len(paths) > 1:
+        raise InvalidRequestError(f"--name {name} names one skill, and there are {len(paths)} to push")
     registry = Installation.from_settings().registry
     failed = 0
     for path in paths:
         try:
             with TemporaryDirectory() as scratch:
-                archive = _archive(path, Path(scratch), tenant=tenant)
-                pushed = registry.push(tenant, archive.path)
+                archive = _archive(path, Path(scratch), tenant=tenant, name=name)
+                pushed = registry.push(tenant, archive.path, name=name, origin=find_origin(path))
                 _tell_environment(archive)
         except SkillboxError as error:
             if error.retryable:
@@ -106,6 +117,8 @@ def push(paths: list[Path], tenant: Tenant = "default") -> None:
         _warn(archive)
         _warn_of_image(pushed.archive)
         manifest = pushed.archive.manifest
+        if pushed.note:
+            note(f"{manifest.name}@{manifest.version}: {pushed.note}")
         print(f"{manifest.name}@{manifest.version} {'stored' if pushed.new else 'is there already'}")
     if failed:
         raise typer.Exit(EXIT_INPUT)
@@ -159,10 +172,15 @@ def show(
     registry = Installation.from_settings().registry
     name, version = split_reference(skill)
     archive = registry.load(tenant, name, registry.resolve(tenant, name, version))
+    row = registry.record(tenant, name, archive.manifest.version)
+    source = {"folder": row.source_folder, "commit": row.source_commit, "digest": row.contents} if row else {}
     if json_:
-        print_json({**_summary(archive), **_schemas(archive), "instructions": archive.manifest.instructions})
+        about = {**_summary(archive), "source": source, **_schemas(archive)}
+        print_json({**about, "instructions": archive.manifest.instructions})
         return
-    for key, value in {**_summary(archive), "versions": ", ".join(registry.versions(tenant, name))}.items():
+    told = ", ".join(f"{key} {value}" if key != "folder" else value for key, value in source.items() if value)
+    versions = ", ".join(registry.versions(tenant, name))
+    for key, value in {**_summary(archive), "source": told, "versions": versions}.items():
         if value:
             print(harmless(f"{key + ':':<13}{', '.join(value) if isinstance(value, list) else value}"))
     for key, schema in _schemas(archive).items():
@@ -187,8 +205,12 @@ def delete(skill: Annotated[str, typer.Argument(metavar="NAME@VERSION")], tenant
     print(f"{name}@{version} deleted")
 
 
-def _locker(tenant: str) -> Locker:
-    """Locks packages with the parts of this installation, which are made only for a skill that needs some."""
+def _locker(tenant: str, name: str | None = None) -> Locker:
+    """Locks packages with the parts of this installation, which are made only for a skill that needs some.
+
+    Args:
+        name: Under which the skill will be kept, where that is not what SKILL.md says.
+    """
 
     def lock(manifest: Manifest, source: Source, beside: str | None) -> str:
         from skillbox_core.installation import Installation
@@ -196,6 +218,7 @@ def _locker(tenant: str) -> Locker:
 
         # A skill can be packaged where nobody has made an installation.
         environments = Installation.from_settings(load_settings()).environments
+        manifest = replace(manifest, name=name or manifest.name)
         return environments.locker(tenant, lambda said: note(f"{manifest.name}: {said}"))(manifest, source, beside)
 
     return lock
@@ -215,7 +238,9 @@ def _tell_environment(archive: SkillArchive) -> None:
         note(f"{archive.manifest.name}: {named or 'no packages'} by {lock.path}, locked for Python {lock.python}")
 
 
-def _archive(path: Path, scratch: Path, *, prepare: bool = True, tenant: str = "default") -> SkillArchive:
+def _archive(
+    path: Path, scratch: Path, *, prepare: bool = True, tenant: str = "default", name: str | None = None
+) -> SkillArchive:
     from skillbox_core.errors import InvalidRequestError
     from skillbox_core.settings import load_settings
     from skillbox_core.skills.package import package as make
@@ -225,7 +250,7 @@ def _archive(path: Path, scratch: Path, *, prepare: bool = True, tenant: str = "
     size, entries = settings.max_skill_size, settings.max_skill_files
     if path.is_dir():
         target = scratch / "skill.zip"
-        return make(path, target, size, max_entries=entries, prepare=prepare, locker=_locker(tenant))
+        return make(path, target, size, max_entries=entries, prepare=prepare, locker=_locker(tenant, name))
     if not path.is_file():
         raise InvalidRequestError(f"{path} is neither a skill's folder nor an archive")
     return inspect_new(path, size, entries)

@@ -10,7 +10,7 @@ import json
 import stat
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from skillbox_core.base.paths import path_key, path_problem
@@ -76,6 +76,11 @@ class SkillArchive:
     def read(self, file: SkillFile) -> Iterator[bytes]:
         """The file's bytes in chunks."""
         return read_entry(self.path, file.entry)
+
+    def kept_as(self, name: str, version: str) -> SkillArchive | None:
+        """The same under a name and a version that somebody has said; None if its SKILL.md says others."""
+        manifest = self.manifest.kept_as(name, version)
+        return replace(self, manifest=manifest) if manifest else None
 
     @property
     def vendored(self) -> bool:

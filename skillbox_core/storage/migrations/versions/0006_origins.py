@@ -1,0 +1,22 @@
+"""What a stored version holds, and where it came from."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0006"
+down_revision = "0005"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.add_column("skill_digests", sa.Column("contents", sa.String(64), nullable=True))
+    op.add_column("skill_digests", sa.Column("source_folder", sa.Text, nullable=True))
+    op.add_column("skill_digests", sa.Column("source_commit", sa.String(64), nullable=True))
+
+
+def downgrade() -> None:
+    for column in ("source_commit", "source_folder", "contents"):
+        op.drop_column("skill_digests", column)
