@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from skillbox_core.base.cancel import CancelToken
-from skillbox_core.errors import RunnerNotImplementedError
+from skillbox_core.errors import SkillboxError
 from skillbox_core.installation import Installation
 from skillbox_core.models import LoadedSkill, RunOptions, Tree
 from skillbox_core.run.limits import resolve_limits
@@ -16,6 +16,7 @@ from skillbox_core.sandbox.allowlist import resolve_image, validate_image
 from skillbox_core.sandbox.building import OnProgress, ready_environment
 from skillbox_core.sandbox.engine import Image
 from skillbox_core.sandbox.images import ready_image
+from skillbox_core.skills.runnable import not_runnable
 
 
 def load_skill(installation: Installation, tenant: str, name: str, version: str, options: RunOptions) -> LoadedSkill:
@@ -28,11 +29,8 @@ def load_skill(installation: Installation, tenant: str, name: str, version: str,
     """
     settings = installation.settings
     archive = installation.registry.load(tenant, name, version)
-    if archive.entrypoint is None:
-        raise RunnerNotImplementedError(
-            f"skill {name} has instructions only, nothing that can be run",
-            hint="add main.py, run.py, main.js or main.sh",
-        )
+    if (problem := not_runnable(archive)) or archive.entrypoint is None:
+        raise problem or AssertionError(archive)
     limits = resolve_limits(settings, archive.manifest, options)
     image = archive.manifest.image or settings.default_images[archive.lang]
     validate_image(image, settings.image_allowlist)
@@ -51,6 +49,26 @@ def load_skill(installation: Installation, tenant: str, name: str, version: str,
         output_schema=_json(archive.manifest.output_schema),
         input_files=archive.manifest.input_files,
     )
+
+
+def resolve_runnable(installation: Installation, tenant: str, name: str, version: str, owner: str | None) -> str:
+    """The version that a request means, for a run of the skill as a whole: before there is a record of it.
+
+    Raises:
+        RunnerNotImplementedError: It has no entrypoint.
+        SkillNotFoundError, InvalidRequestError: As for `resolve`.
+    """
+    version = installation.registry.resolve(tenant, name, version, owner)
+    row = installation.registry.record(tenant, name, version)
+    if row is None or not row.runnable:
+        try:
+            problem = not_runnable(installation.registry.load(tenant, name, version))
+        except SkillboxError:
+            # The step that loads it fails by it, and the record says so.
+            problem = None
+        if problem:
+            raise problem
+    return version
 
 
 def equip(

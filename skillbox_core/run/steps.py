@@ -30,7 +30,7 @@ from skillbox_core.models import (
 )
 from skillbox_core.run import cleanup
 from skillbox_core.run.canonical import canonical_input, request_digest
-from skillbox_core.run.loading import equip, load_skill, sandbox_image
+from skillbox_core.run.loading import equip, load_skill, resolve_runnable, sandbox_image
 from skillbox_core.sandbox import container, follow
 from skillbox_core.sandbox.building import OnProgress
 from skillbox_core.sandbox.delivery import SCRIPTS, plan_delivery, start_script
@@ -91,7 +91,7 @@ class Steps:
                 owner_attempt=options.owner_attempt,
                 instance=self._settings.instance,
             ),
-            lambda: self._installation.registry.resolve(options.tenant, request.skill, request.version, options.owner),
+            lambda: resolve_runnable(self._installation, options.tenant, request.skill, request.version, options.owner),
         )
         if execution.result is not None:
             # Who closed the record may have died before the container was removed.

@@ -60,7 +60,7 @@ def read_skill_md(text: str) -> tuple[dict[str, Node], str, tuple[str, ...]]:
             raise
         try:
             fields, warnings = read(rest[0])
-        except InvalidSkillError:
+        except UnreadableError:
             pass
         else:
             return fields, rest[1].strip("\n"), (*warnings, "the front matter ends at three dashes inside a line")

@@ -27,6 +27,7 @@ from skillbox_core.skills.archive import (
     copied,
     find_entrypoint,
 )
+from skillbox_core.skills.discovery import LEFT_OUT, find_skills, has_skill_md
 from skillbox_core.skills.links import find_copies
 from skillbox_core.skills.manifest import MAX_SKILL_MD, Manifest, parse_manifest
 from skillbox_core.skills.node_lock import NODE_MODULES
@@ -34,10 +35,8 @@ from skillbox_core.skills.node_sources import PACKAGE_LOCK, NodeFound, NodeSourc
 from skillbox_core.skills.scripts import inspect_new
 from skillbox_core.skills.sources import REQUIREMENTS, UV_LOCK, Found, PythonSource, find_source
 
-_LEFT_OUT = frozenset(
-    {".git", ".hg", ".venv", "venv", "__pycache__", ".pytest_cache", ".mypy_cache", ".DS_Store", ".idea"}
-)
-_SKILL_MDS = (SKILL_MD, SKILL_MD_LOWER)
+_NAMED = 20
+"""Skills of a folder that are named."""
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _SCRIPT = 16 * 1024 * 1024
 """Bytes of an entrypoint that are looked at for a list of dependencies."""
@@ -105,14 +104,25 @@ def check_is_skill(folder: Path) -> None:
     """Refuses a folder without SKILL.md.
 
     Raises:
-        InvalidSkillError: With what is in the way.
+        InvalidSkillError: With the skills that are in it.
     """
-    try:
-        is_skill = any((folder / name).is_file() or (folder / name).is_symlink() for name in _SKILL_MDS)
-    except OSError as error:
-        raise InvalidSkillError(f"{folder} can't be read: {error.strerror}") from None
-    if not is_skill:
+    if has_skill_md(folder):
+        return
+    found = find_skills(folder) if folder.is_dir() else []
+    if not found:
         raise InvalidSkillError(f"{folder} is not a skill: it has no {SKILL_MD}", hint="`skillbox init NAME` makes one")
+    named = ", ".join(
+        f"{_shown(one.folder.relative_to(folder))} ({one.name or 'unreadable'})" for one in found[:_NAMED]
+    )
+    more = f" and {len(found) - _NAMED} more" if len(found) > _NAMED else ""
+    raise InvalidSkillError(
+        f"{folder} is not a skill, and has {len(found)} in it: {named}{more}",
+        hint="name the folders of those that you want; `skillbox skill push --all` takes all",
+    )
+
+
+def _shown(path: Path) -> str:
+    return ascii(path.as_posix())[1:-1]
 
 
 def _misnamed(folder: Path, manifest: Manifest) -> tuple[str, ...]:
@@ -210,11 +220,11 @@ def _files(folder: Path) -> tuple[list[str], dict[str, str]]:
     files: list[str] = []
     links: dict[str, str] = {}
     for root, folders, names in os.walk(folder, onerror=refuse):
-        folders[:] = sorted(name for name in folders if name not in _LEFT_OUT)
+        folders[:] = sorted(name for name in folders if name not in LEFT_OUT)
         for name in sorted([*names, *(f for f in folders if (Path(root) / f).is_symlink())]):
             path = Path(root) / name
             inside = path.relative_to(folder).as_posix()
-            if name in _LEFT_OUT or name.endswith(".pyc"):
+            if name in LEFT_OUT or name.endswith(".pyc"):
                 continue
             if path.is_symlink():
                 links[inside] = str(path.readlink())

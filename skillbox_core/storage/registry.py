@@ -153,7 +153,13 @@ class Registry(StoredSkills):
             # The database is newer than the store, or a delete broke off. What is stored was first.
             self._adopt(tenant, manifest.name, manifest.version, key)
         taken, ours = self._records.claim(
-            tenant, manifest.name, manifest.version, archive.digest, contents=push.contents, origin=push.origin
+            tenant,
+            manifest.name,
+            manifest.version,
+            archive.digest,
+            runnable=archive.entrypoint is not None,
+            contents=push.contents,
+            origin=push.origin,
         )
         if taken.digest != archive.digest:
             if stored and not manifest.has_version and taken.contents in (None, push.contents):

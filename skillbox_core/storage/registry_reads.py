@@ -168,7 +168,7 @@ class StoredSkills:
                 raise SkillNotFoundError(f"there is no version {version} of skill {name} in {self.place}") from error
             archive = inspect_archive(draft, self._max_size, self._max_entries)
             kept(archive, name, version)
-            row, _ = self._records.claim(tenant, name, version, archive.digest)
+            row, _ = self._records.claim(tenant, name, version, archive.digest, runnable=archive.entrypoint is not None)
             if row.digest != archive.digest:
                 raise ChangedObjectError(f"the stored {name}@{version} is not what was pushed: its digest has changed")
             return kept(self._cache.keep(draft, archive), name, version)

@@ -34,6 +34,7 @@ class SkillRecords:
         version: str,
         digest: str,
         *,
+        runnable: bool | None = None,
         contents: str | None = None,
         origin: Origin | None = None,
     ) -> tuple[SkillDigestRow, bool]:
@@ -43,6 +44,7 @@ class SkillRecords:
             skill_name=name,
             version=version,
             digest=digest,
+            runnable=runnable,
             contents=contents,
             source_folder=origin.folder if origin else None,
             source_commit=origin.commit if origin else None,

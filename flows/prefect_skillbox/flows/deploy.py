@@ -28,6 +28,7 @@ from skillbox_core.base.names import DEFAULT_TENANT, split_reference
 from skillbox_core.errors import InfrastructureError, InvalidRequestError, SettingsError
 from skillbox_core.installation import Installation
 from skillbox_core.skills.archive import SkillArchive
+from skillbox_core.skills.runnable import not_runnable
 from skillbox_core.skills.validation import find_breach
 
 
@@ -134,8 +135,8 @@ def plan(
 def _load(installation: Installation, tenant: str, reference: str) -> SkillArchive:
     name, version = split_reference(reference)
     archive = installation.registry.load(tenant, name, installation.registry.resolve(tenant, name, version))
-    if archive.entrypoint is None:
-        raise InvalidRequestError(f"skill {name} has instructions only, nothing that can be run")
+    if problem := not_runnable(archive):
+        raise problem
     return archive
 
 

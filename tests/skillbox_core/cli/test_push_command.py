@@ -83,3 +83,32 @@ def test_a_name_that_is_no_slug_is_kept_as_one_until_another_source_wants_it(cli
     both = cli("skill", "push", mine, theirs, "--name", "x")
     assert both.returncode == 2
     assert "--name x names one skill, and there are 2 to push" in both.stderr
+
+
+def test_a_folder_of_several_skills_names_them_and_all_takes_them(cli: Cli, tmp_path: Path) -> None:
+    top = tmp_path / "repository"
+    write(top / "skills" / "pdf")
+    write(top / "skills" / "csv")
+    write(top / "more" / "pdf")
+    (write(top / "skills" / "odd") / "SKILL.md").write_text("nothing")
+    named = cli("skill", "push", top)
+    assert (named.returncode, named.stdout) == (2, "")
+    assert "has 4 in it: more/pdf (pdf), skills/csv (csv), skills/odd (unreadable), skills/pdf (pdf)" in named.stderr
+    assert "`skillbox skill push --all` takes all" in named.stderr
+    done = cli("skill", "push", "--all", top)
+    assert (done.returncode, done.stdout) == (2, "pdf@1.0.0 stored\ncsv@1.0.0 stored\n")
+    assert f"{top}/skills/pdf: it would be kept as pdf, as {top}/more/pdf is: push one of them" in done.stderr
+    assert f"{top}/skills/odd: invalid skill: SKILL.md must begin with front matter" in done.stderr
+    assert cli("skill", "push", "--all", top / "skills" / "csv").stdout == "csv@1.0.0 is there already\n"
+
+
+def test_what_can_not_be_run_says_what_it_has_and_leaves_no_record(cli: Cli, tmp_path: Path) -> None:
+    cli("skill", "push", write(tmp_path / "pdf"))
+    run = cli("run", "pdf")
+    assert run.returncode == 2
+    assert run.stderr == (
+        "skillbox: skill pdf has no main.py, run.py, main.js or main.sh, and 1 script "
+        "(call one: `skillbox run pdf scripts/check.py`)\n"
+    )
+    assert json.loads(cli("exec", "list", "--json").stdout) == []
+    assert "entrypoint:  none: 1 script\n" in cli("skill", "show", "pdf").stdout

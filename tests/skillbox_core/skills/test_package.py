@@ -75,7 +75,7 @@ def test_skill_md_may_be_written_small_as_the_reference_library_has_it(skill: Pa
     assert [file.path for file in inspect_new(tmp_path / "3.zip", MAX).files] == ["SKILL.md", "main.py"]
 
 
-def test_folders_without_skill_md_are_refused(skill: Path, tmp_path: Path) -> None:
+def test_folders_without_skill_md_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidSkillError, match=r"no SKILL\.md"):
         package(tmp_path, tmp_path / "x.zip", MAX)
 
