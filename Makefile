@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run check test nightly packages hostile gvisor mutation soak fuzz bench bench-packages older lint audit format setup stop status clean lock
+.PHONY: help run check test nightly packages hostile gvisor mutation soak fuzz bench bench-packages older lint audit format setup tools-image stop status clean lock
 
 bootstrap := ./deployments/local/bootstrap.sh
 bin := .venv/bin
@@ -17,7 +17,7 @@ older := .skillbox/older/bin/python -m pip install --quiet --disable-pip-version
 shared := -m "not by_itself and not nightly" --numprocesses auto --maxprocesses 4 --dist loadfile
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: setup ## set everything up, then run the example pipeline on real data
 	@$(bin)/python -m deployments.example
@@ -105,6 +105,9 @@ format: ## put the code in order
 
 setup: ## packages, container engine, images and Prefect server
 	@$(bootstrap) up
+
+tools-image: setup ## an image with git, poppler, pandoc, ffmpeg, imagemagick, ghostscript and jq, for skills that call them
+	@$(bootstrap) tools-image
 
 stop: ## end the engine and the server that the set-up started
 	@$(bootstrap) down

@@ -162,7 +162,9 @@ class Environments:
 
     def _stored(self, tenant: str, manifest: Manifest) -> Lock | NodeLock | None:
         try:
-            archive = self._registry.load(tenant, manifest.name, manifest.version)
+            # Without a version of its own, a push of the same is one of the newest again.
+            version = manifest.version if manifest.has_version else self._registry.resolve(tenant, manifest.name, "")
+            archive = self._registry.load(tenant, manifest.name, version)
             return lock_of(archive) or node_lock_of(archive)
         except InputError:
             return None

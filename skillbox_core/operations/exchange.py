@@ -40,6 +40,7 @@ from skillbox_core.operations.exchange_file import (
 )
 from skillbox_core.sandbox.treetar import ROOT, TreeCheck
 from skillbox_core.skills.environment_lock import Lock, Pin, lock_of
+from skillbox_core.skills.origin import find_origin
 from skillbox_core.skills.scripts import inspect_new
 from skillbox_core.storage.registry import Pushed
 
@@ -158,9 +159,8 @@ def import_skill(installation: Installation, tenant: str, source: Path) -> Impor
         archive_path = Path(folder) / SKILL
         _write(reader.member(SKILL, settings.max_skill_size), archive_path)
         archive = inspect_new(archive_path, settings.max_skill_size, settings.max_skill_files)
-        said = (manifest.name, manifest.version, manifest.digest, manifest.size)
-        real = (archive.manifest.name, archive.manifest.version, archive.digest, archive_path.stat().st_size)
-        if said != real:
+        named = archive.kept_as(manifest.name, manifest.version)
+        if named is None or (manifest.digest, manifest.size) != (archive.digest, archive_path.stat().st_size):
             raise refused(f"its skill is not the {manifest.name}@{manifest.version} that its manifest names")
         lock = lock_of(archive)
         for one in manifest.trees:
@@ -172,7 +172,9 @@ def import_skill(installation: Installation, tenant: str, source: Path) -> Impor
         reader.end()
         for one in manifest.trees:
             check_contents(paths[one.tree.digest], one, lock, settings.max_tree_size, settings.max_tree_files)
-        pushed = installation.registry.push(tenant, archive_path)
+        pushed = installation.registry.push(
+            tenant, archive_path, name=manifest.name, version=manifest.version, origin=find_origin(source)
+        )
         for digest, path in paths.items():
             # Also where it is there: these bytes were just looked at. Before its row, which says that it was there.
             installation.environments.store.put(path, digest)
