@@ -80,6 +80,9 @@ def test_links_that_unfold_to_millions_of_files_stop_at_the_limit() -> None:
 
 
 def test_links_are_limited_in_number_and_in_depth() -> None:
+    chain = {f"l{n}": f"l{n + 1}" for n in range(18)}
+    with pytest.raises(InvalidSkillError, match="too many links"):
+        find_copies(["l18"], chain, 100)
     with pytest.raises(InvalidSkillError, match="symbolic links, the limit is"):
         find_copies(["a"], {f"l{n}": "a" for n in range(MAX_LINKS + 1)}, 100_000)
     with pytest.raises(InvalidSkillError, match="16 levels"):
