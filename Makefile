@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run check test nightly packages hostile gvisor mutation soak fuzz bench older lint audit format setup stop status clean lock
+.PHONY: help run check test nightly packages hostile gvisor mutation soak fuzz bench bench-packages older lint audit format setup tools-image stop status clean lock
 
 bootstrap := ./deployments/local/bootstrap.sh
 bin := .venv/bin
@@ -7,15 +7,17 @@ pytest := $(bin)/python -m pytest
 # Needs packages only. What needs an engine, a database or a server lies in a folder live/, or in the folders left out.
 unit := $(pytest) tests/skillbox_core tests/prefect_skillbox tests/deployments tests/examples tests/fuzz tests/mutation tests/corpus \
 	--ignore-glob='*/live/*'
-# All that a change can break: long tables dealt between Prefect's two databases, files between the processors.
+# All that a change can break. Tests of flows are dealt between Prefect's two databases (`make test deal=` runs each on
+# both), files between the processors.
+deal := 1
 # The hostile cases are a suite of their own, `make hostile`.
-all := SKILLBOX_TEST_DEAL=1 $(pytest) --ignore=tests/hostile/test_hostile.py
+all := SKILLBOX_TEST_DEAL=$(deal) $(pytest) --ignore=tests/hostile/test_hostile.py
 postgres := SKILLBOX_TEST_POSTGRES=1 $(all) tests/prefect_skillbox
 older := .skillbox/older/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 shared := -m "not by_itself and not nightly" --numprocesses auto --maxprocesses 4 --dist loadfile
 
 help: ## show this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: setup ## set everything up, then run the example pipeline on real data
 	@$(bin)/python -m deployments.example
@@ -30,14 +32,18 @@ test: setup ## set everything up, then run what a change can break (ARGS="-k nam
 	@$(if $(ARGS),,$(postgres) $(shared))
 	@$(if $(ARGS),,$(all) $(shared) --durations=40)
 
-nightly: check test ## that, and packages, hostile, gvisor, mutation, soak, fuzz, bench and the oldest Prefect
+nightly: check ## that, with flows on both databases, and packages, hostile, gvisor, mutation, soak, fuzz, bench and the oldest Prefect
+	@$(MAKE) test deal=
 	@$(MAKE) packages
 	@$(MAKE) hostile
+	@$(MAKE) hostile ARGS=--inside-environment
 	@$(MAKE) gvisor
 	@$(MAKE) mutation
+	@$(MAKE) mutation ARGS=--inside-environment
 	@$(MAKE) soak
 	@$(MAKE) fuzz
 	@$(MAKE) bench
+	@$(MAKE) bench-packages
 	@$(MAKE) older
 
 packages: setup ## skills with many packages of a real index (ARGS="-k polars" for some)
@@ -70,6 +76,9 @@ bench: setup ## what Prefect costs for each skill, measured (ARGS="--skills 100"
 	@$(bootstrap) services
 	@$(bin)/python -m tests.benchmarks.mapped $(ARGS)
 
+bench-packages: setup ## what prepared packages cost: a first build, and runs beside `docker run` (ARGS="--pairs 40")
+	@$(bin)/python -m tests.benchmarks.environments $(ARGS)
+
 older: setup ## the tests of the Prefect package on the oldest Prefect that its bounds allow
 	@$(bootstrap) services
 	@$(bin)/python -m venv --clear .skillbox/older
@@ -96,6 +105,9 @@ format: ## put the code in order
 
 setup: ## packages, container engine, images and Prefect server
 	@$(bootstrap) up
+
+tools-image: setup ## an image with git, poppler, pandoc, ffmpeg, imagemagick, ghostscript and jq, for skills that call them
+	@$(bootstrap) tools-image
 
 stop: ## end the engine and the server that the set-up started
 	@$(bootstrap) down

@@ -7,7 +7,7 @@ import os
 import shlex
 import shutil
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from urllib.parse import quote, urlencode
 
@@ -48,10 +48,10 @@ def ensure_images(engine: str, given: dict[str, str]) -> tuple[dict[str, str], s
         SetupError: They can be neither pulled nor built.
     """
     wanted = [given.get(image, image) for image in WANTED.values()]
-    if all(_has(engine, image) for image in wanted):
+    if all(has(engine, image) for image in wanted):
         return given, ", ".join(wanted) + " are there" if given else "python, node and bash are there"
     for image in wanted:
-        if image in given.values() and not _has(engine, image) and (problem := _pull(engine, [image])):
+        if image in given.values() and not has(engine, image) and (problem := _pull(engine, [image])):
             raise SetupError(
                 f"SKILLBOX_IMAGE_ALIASES names {image}, which the engine does not have and can't pull "
                 f"({problem[:200]}): load it into the engine, or change the alias"
@@ -75,7 +75,8 @@ def aliases(built: dict[str, str]) -> dict[str, str]:
     return {official: built[lang] for lang, names in STANDS_FOR.items() for official in names}
 
 
-def _has(engine: str, image: str) -> bool:
+def has(engine: str, image: str) -> bool:
+    """Whether an engine has an image."""
     try:
         return bool(call(engine, "GET", f"/images/{quote(image, safe='')}/json"))
     except SetupError:
@@ -111,7 +112,7 @@ def _name_and_tag(image: str) -> tuple[str, str]:
 def _pull(engine: str, images: Iterable[str]) -> str | None:
     """Pulls what is missing; the problem when that is not possible."""
     for image in images:
-        if _has(engine, image):
+        if has(engine, image):
             continue
         name, tag = _name_and_tag(image)
         query = urlencode({"fromImage": name, "tag": tag})
@@ -124,35 +125,23 @@ def _pull(engine: str, images: Iterable[str]) -> str | None:
 
 def _build(engine: str, problem: str) -> dict[str, str]:
     """One root file system with all three languages, under three honest names."""
-    if not is_root() or not shutil.which("apt-get"):
+    if problem_here := cannot_build():
         raise SetupError(
-            f"the images can't be pulled ({problem[:200]}), and building them needs root on Debian or Ubuntu. "
+            f"the images can't be pulled ({problem[:200]}), and {problem_here}. "
             f"Load {', '.join(WANTED.values())} into the engine, or set SKILLBOX_IMAGE_ALIASES"
         )
-    if not shutil.which("mmdebstrap"):
-        apt_install(["mmdebstrap"])
     folder = STATE / "images"
     folder.mkdir(parents=True, exist_ok=True)
     root, versions = folder / "root.tar", folder / "versions"
-    log = LOGS / "images.log"
-    # Debian and Ubuntu have no `python`; skills written for python:slim call it.
-    link = 'ln -s python3 "$1/usr/bin/python"'
     ask = 'chroot "$1" dpkg-query -W -f "\\${Package} \\${Version}\\n" python3 nodejs bash > ' + shlex.quote(
         str(versions)
     )
-    lean = 'rm -rf "$1"/usr/share/doc/* "$1"/usr/share/man/* "$1"/usr/share/locale/* "$1"/var/log/*'
-    command = ["mmdebstrap", "--variant=minbase", "--include=python3,nodejs"]
-    command += [f"--customize-hook={hook}" for hook in (link, ask, lean)]
-    with log.open("ab") as out:
-        if subprocess.run([*command, _suite(), str(root)], stdout=out, stderr=out, stdin=subprocess.DEVNULL).returncode:
-            raise SetupError(f"the images could not be built; the log is {log}:\n{tail(log)}")
+    make_root(root, ["python3", "nodejs"], [ask])
     tags = image_tags(versions.read_text())
     for number, tag in enumerate(tags.values()):
         repository, _, version = tag.partition(":")
         if number == 0:
-            query = urlencode({"fromSrc": "-", "repo": repository, "tag": version, "changes": _PATH})
-            with root.open("rb") as data:
-                call(engine, "POST", f"/images/create?{query}", body=data, timeout=300)
+            load_root(engine, root, tag)
             first = tag
         else:
             call(
@@ -162,6 +151,45 @@ def _build(engine: str, problem: str) -> dict[str, str]:
             )
     root.unlink()
     return tags
+
+
+def cannot_build() -> str | None:
+    """What keeps this machine from building images of its own packages."""
+    if is_root() and shutil.which("apt-get"):
+        return None
+    return "building them needs root on Debian or Ubuntu"
+
+
+def make_root(root: Path, packages: Sequence[str], hooks: Sequence[str] = ()) -> None:
+    """Writes a root file system of the host's own release as a tar.
+
+    Args:
+        root: The tar.
+        packages: What is in it beside the least that a system needs.
+        hooks: Shell lines that are run on it, as `$1`.
+
+    Raises:
+        SetupError: With the end of the log.
+    """
+    if not shutil.which("mmdebstrap"):
+        apt_install(["mmdebstrap"])
+    log = LOGS / "images.log"
+    # Debian and Ubuntu have no `python`; skills written for python:slim call it.
+    link = 'ln -s python3 "$1/usr/bin/python"'
+    lean = 'rm -rf "$1"/usr/share/doc/* "$1"/usr/share/man/* "$1"/usr/share/locale/* "$1"/var/log/*'
+    command = ["mmdebstrap", "--variant=minbase", f"--include={','.join(packages)}"]
+    command += [f"--customize-hook={hook}" for hook in (link, *hooks, lean)]
+    with log.open("ab") as out:
+        if subprocess.run([*command, _suite(), str(root)], stdout=out, stderr=out, stdin=subprocess.DEVNULL).returncode:
+            raise SetupError(f"the images could not be built; the log is {log}:\n{tail(log)}")
+
+
+def load_root(engine: str, root: Path, image: str) -> None:
+    """Makes an image of a root file system's tar, which may take minutes for a large one."""
+    repository, _, version = image.partition(":")
+    query = urlencode({"fromSrc": "-", "repo": repository, "tag": version, "changes": _PATH})
+    with root.open("rb") as data:
+        call(engine, "POST", f"/images/create?{query}", body=data, timeout=900)
 
 
 def image_tags(versions: str) -> dict[str, str]:
@@ -185,8 +213,13 @@ def image_tags(versions: str) -> dict[str, str]:
 
 def _suite() -> str:
     """The host's own release, whose mirrors and keys are at hand."""
+    return release("VERSION_CODENAME")
+
+
+def release(field: str) -> str:
+    """What /etc/os-release says of the host."""
     for line in Path("/etc/os-release").read_text().splitlines():
         name, _, value = line.partition("=")
-        if name == "VERSION_CODENAME":
+        if name == field:
             return value.strip('"')
     raise SetupError("/etc/os-release names no release to build images from")

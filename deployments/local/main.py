@@ -1,4 +1,4 @@
-"""`up`, `venv`, `services`, `gvisor`, `advisories`, `audit`, `down`, `status` and `clean`: what the Makefile calls."""
+"""What the Makefile calls: `up`, `venv`, `services`, `gvisor`, `tools-image`, `audit`, `down`, `clean` and others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 
-from deployments.local import audit, engine, images, prefect_server, services, venv
+from deployments.local import audit, engine, images, prefect_server, services, tools_image, venv
 from deployments.local.common import (
     LOGS,
     STATE,
@@ -89,6 +89,15 @@ def only_venv() -> None:
         found.append(venv.ensure_venv())
 
 
+def make_tools_image() -> None:
+    """Makes the image with tools, and says how skills may use it: which images run here is the operator's word."""
+    with _alone(), step("tools") as found:
+        url, _ = engine.ensure_engine()
+        image, word = tools_image.ensure_tools_image(url)
+        found.append(word)
+    say(f"Allow it: add {image} to SKILLBOX_IMAGE_ALLOWLIST (docs/skills.md); then `image: {image}` in SKILL.md.")
+
+
 def service_packages() -> None:
     """Installs what the tests need beside the installation."""
     with _alone(), step("services") as found:
@@ -159,6 +168,7 @@ def main() -> int:
         "venv": only_venv,
         "services": service_packages,
         "gvisor": gvisor_package,
+        "tools-image": make_tools_image,
         "advisories": look_up_advisories,
         "audit": partial(look_up_advisories, strict=True),
         "down": down,

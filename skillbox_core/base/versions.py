@@ -69,6 +69,15 @@ def check_version(value: str) -> Version:
     )
 
 
+def next_version(versions: Iterable[Version]) -> Version:
+    """The version for what follows others and says none itself: the next patch of the highest release, or 1.0.0."""
+    releases = [version.release for version in versions if not version.pre]
+    if not releases:
+        return Version((1, 0, 0))
+    major, minor, patch = max(releases)
+    return Version((major, minor, patch + 1))
+
+
 @dataclass(frozen=True)
 class Constraint:
     """Which versions of a skill a reference asks for.

@@ -12,17 +12,13 @@ import typer
 
 from skillbox_core.base.text import harmless
 from skillbox_core.cli.output import EXIT_INFRASTRUCTURE, EXIT_INPUT, fail, note, print_json, table
+from skillbox_core.cli.packing import archive_of, locker, skills_of, tell_environment, warn, warn_of_image
 from skillbox_core.errors import SkillboxError
 
 if TYPE_CHECKING:
     from skillbox_core.skills.archive import SkillArchive
-    from skillbox_core.skills.manifest import Manifest
-    from skillbox_core.skills.package import Locker, Source
 
 app = typer.Typer(help="Package, store and look at skills.", no_args_is_help=True, rich_markup_mode=None)
-
-_NAMED = 8
-"""Packages of a lock that are named; there may be a hundred."""
 
 Tenant = Annotated[str, typer.Option(help="Whose skills.", envvar="SKILLBOX_TENANT")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -45,7 +41,7 @@ def package(
         draft = Path(scratch) / "skill.zip"
         settings = load_settings()
         archive = make(
-            folder, draft, settings.max_skill_size, max_entries=settings.max_skill_files, locker=_locker(tenant)
+            folder, draft, settings.max_skill_size, max_entries=settings.max_skill_files, locker=locker(tenant)
         )
         usual = f"{archive.manifest.name}-{archive.manifest.version}.zip"
         target = out or Path(usual)
@@ -59,8 +55,8 @@ def package(
             shutil.copyfile(draft, target)
         except OSError as error:
             raise unwritable(target, error) from None
-        _tell_environment(archive)
-    _warn(archive)
+        tell_environment(archive)
+    warn(archive)
     print(target)
 
 
@@ -71,31 +67,47 @@ def lint(paths: list[Path]) -> None:
     for path in paths:
         try:
             with TemporaryDirectory() as scratch:
-                archive = _archive(path, Path(scratch), prepare=False)
+                archive = archive_of(path, Path(scratch), prepare=False)
         except SkillboxError as error:
             failed = True
             fail(f"{path}: {error}")
         else:
-            _warn(archive)
-            _warn_of_image(archive)
-            print(harmless(f"{path}: ok, {archive.manifest.name}@{archive.manifest.version}"))
+            warn(archive)
+            warn_of_image(archive)
+            manifest = archive.manifest
+            known = f"{manifest.name}@{manifest.version}" if manifest.has_version else f"{manifest.name}, no version"
+            print(harmless(f"{path}: ok, {known}"))
     if failed:
         raise typer.Exit(EXIT_INPUT)
 
 
 @app.command()
-def push(paths: list[Path], tenant: Tenant = "default") -> None:
+def push(
+    paths: list[Path],
+    all_: Annotated[bool, typer.Option("--all", help="All skills of a folder that has several.")] = False,
+    name: Annotated[str | None, typer.Option(help="For a skill whose own name is no skill's name here.")] = None,
+    tenant: Tenant = "default",
+) -> None:
     """Store folders or archives as versions; pushing the same contents again is fine."""
+    from skillbox_core.errors import InvalidRequestError
     from skillbox_core.installation import Installation
+    from skillbox_core.skills.origin import find_origin
 
-    registry = Installation.from_settings().registry
     failed = 0
+    if all_:
+        paths, clashes = skills_of(paths)
+        failed = len(clashes)
+        for clash in clashes:
+            fail(clash)
+    if name and len(paths) > 1:
+        raise InvalidRequestError(f"--name {name} names one skill, and there are {len(paths)} to push")
+    registry = Installation.from_settings().registry
     for path in paths:
         try:
             with TemporaryDirectory() as scratch:
-                archive = _archive(path, Path(scratch), tenant=tenant)
-                pushed = registry.push(tenant, archive.path)
-                _tell_environment(archive)
+                archive = archive_of(path, Path(scratch), tenant=tenant, name=name)
+                pushed = registry.push(tenant, archive.path, name=name, origin=find_origin(path))
+                tell_environment(archive)
         except SkillboxError as error:
             if error.retryable:
                 raise
@@ -103,9 +115,11 @@ def push(paths: list[Path], tenant: Tenant = "default") -> None:
             fail(f"{path}: {error}")
             continue
         # What is warned of is known of the folder, and the archive that is stored has no word of it.
-        _warn(archive)
-        _warn_of_image(pushed.archive)
+        warn(archive)
+        warn_of_image(pushed.archive)
         manifest = pushed.archive.manifest
+        if pushed.note:
+            note(f"{manifest.name}@{manifest.version}: {pushed.note}")
         print(f"{manifest.name}@{manifest.version} {'stored' if pushed.new else 'is there already'}")
     if failed:
         raise typer.Exit(EXIT_INPUT)
@@ -159,10 +173,15 @@ def show(
     registry = Installation.from_settings().registry
     name, version = split_reference(skill)
     archive = registry.load(tenant, name, registry.resolve(tenant, name, version))
+    row = registry.record(tenant, name, archive.manifest.version)
+    source = {"folder": row.source_folder, "commit": row.source_commit, "digest": row.contents} if row else {}
     if json_:
-        print_json({**_summary(archive), **_schemas(archive), "instructions": archive.manifest.instructions})
+        about = {**_summary(archive), "source": source, **_schemas(archive)}
+        print_json({**about, "instructions": archive.manifest.instructions})
         return
-    for key, value in {**_summary(archive), "versions": ", ".join(registry.versions(tenant, name))}.items():
+    told = ", ".join(f"{key} {value}" if key != "folder" else value for key, value in source.items() if value)
+    versions = ", ".join(registry.versions(tenant, name))
+    for key, value in {**_summary(archive), "source": told, "versions": versions}.items():
         if value:
             print(harmless(f"{key + ':':<13}{', '.join(value) if isinstance(value, list) else value}"))
     for key, schema in _schemas(archive).items():
@@ -187,58 +206,16 @@ def delete(skill: Annotated[str, typer.Argument(metavar="NAME@VERSION")], tenant
     print(f"{name}@{version} deleted")
 
 
-def _locker(tenant: str) -> Locker:
-    """Locks packages with the parts of this installation, which are made only for a skill that needs some."""
-
-    def lock(manifest: Manifest, source: Source, beside: str | None) -> str:
-        from skillbox_core.installation import Installation
-        from skillbox_core.settings import load_settings
-
-        # A skill can be packaged where nobody has made an installation.
-        environments = Installation.from_settings(load_settings()).environments
-        return environments.locker(tenant, lambda said: note(f"{manifest.name}: {said}"))(manifest, source, beside)
-
-    return lock
-
-
-def _tell_environment(archive: SkillArchive) -> None:
-    from skillbox_core.skills.environment_lock import lock_of
-    from skillbox_core.skills.node_lock import node_lock_of
-
-    if node := node_lock_of(archive):
-        more = node.count - len(node.named[:_NAMED])
-        named = ", ".join(node.named[:_NAMED]) + (f" and {more} more" if more > 0 else "")
-        note(f"{archive.manifest.name}: {named} by {node.path}, locked for every Node")
-    elif lock := lock_of(archive):
-        more = len(lock.pins) - _NAMED
-        named = ", ".join(pin.exact for pin in lock.pins[:_NAMED]) + (f" and {more} more" if more > 0 else "")
-        note(f"{archive.manifest.name}: {named or 'no packages'} by {lock.path}, locked for Python {lock.python}")
-
-
-def _archive(path: Path, scratch: Path, *, prepare: bool = True, tenant: str = "default") -> SkillArchive:
-    from skillbox_core.errors import InvalidRequestError
-    from skillbox_core.settings import load_settings
-    from skillbox_core.skills.package import package as make
-    from skillbox_core.skills.scripts import inspect_new
-
-    settings = load_settings()
-    size, entries = settings.max_skill_size, settings.max_skill_files
-    if path.is_dir():
-        target = scratch / "skill.zip"
-        return make(path, target, size, max_entries=entries, prepare=prepare, locker=_locker(tenant))
-    if not path.is_file():
-        raise InvalidRequestError(f"{path} is neither a skill's folder nor an archive")
-    return inspect_new(path, size, entries)
-
-
 def _summary(archive: SkillArchive) -> dict[str, object]:
+    from skillbox_core.skills.entry import what_it_has
+
     manifest = archive.manifest
     return {
         "name": manifest.name,
         "version": manifest.version,
         "description": manifest.description,
         "lang": archive.lang,
-        "entrypoint": archive.entrypoint or "none: instructions only",
+        "entrypoint": what_it_has(archive),
         "image": manifest.image or "",
         "timeout": manifest.timeout or "",
         "cpu": manifest.resources.cpu or "",
@@ -254,22 +231,3 @@ def _schemas(archive: SkillArchive) -> dict[str, object]:
     manifest = archive.manifest
     schemas = {"input_schema": manifest.input_schema, "output_schema": manifest.output_schema}
     return {key: schema for key, schema in schemas.items() if schema is not None}
-
-
-def _warn(archive: SkillArchive) -> None:
-    for warning in archive.warnings:
-        note(f"warning: {archive.manifest.name}: {warning}")
-
-
-def _warn_of_image(archive: SkillArchive) -> None:
-    """Says that the skill's image is not allowed here, which else its first run would say."""
-    from skillbox_core.errors import ImageNotAllowedError
-    from skillbox_core.sandbox.allowlist import validate_image
-    from skillbox_core.settings import load_settings
-
-    settings = load_settings()
-    if archive.entrypoint:
-        try:
-            validate_image(archive.manifest.image or settings.default_images[archive.lang], settings.image_allowlist)
-        except ImageNotAllowedError as error:
-            note(f"warning: {archive.manifest.name}: {error}")

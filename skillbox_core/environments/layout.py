@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 
 from skillbox_core.base.names import shown
 from skillbox_core.environments.scripts import console_scripts, with_own_interpreter
-from skillbox_core.environments.tree import Member
+from skillbox_core.environments.tree import Member, check_count
 from skillbox_core.errors import InvalidSkillError
 
 _DATA = ("etc", "include", "man", "share")
@@ -23,12 +23,14 @@ _BIN = "bin"
 _PACKAGERS = frozenset({"INSTALLER", "REQUESTED", "RECORD", "direct_url.json", "uv_cache.json", "uv_build.json"})
 """What an installer writes of itself: with times, paths and its name."""
 _SCRIPT = 4 * 1024 * 1024
+_MAX_RECORD = 64 * 1024 * 1024
+"""Bytes. A file needs some hundred of it, and an environment has a limit on files."""
 
 Again = Callable[[str], Path]
-"""A folder with one of the packages alone, by the name and version of its `.dist-info`."""
+"""A folder with one of the packages alone, by the name and version of its `.dist-info`; none for no package."""
 
 
-def lay_out(unpacked: Path, python: str, interpreter: str, again: Again) -> list[Member]:
+def lay_out(unpacked: Path, python: str, interpreter: str, again: Again, max_files: int) -> list[Member]:
     """The members of a tree.
 
     Args:
@@ -37,12 +39,13 @@ def lay_out(unpacked: Path, python: str, interpreter: str, again: Again) -> list
         interpreter: The path of the Python that uv was given.
         again: Called where two packages have a file of one name with different bytes: which of them uv wrote last
             depends on the moment, and here the first by name always wins.
+        max_files: How many files are looked at.
 
     Raises:
-        InvalidSkillError: A package holds something that is no plain file.
+        InvalidSkillError: A package holds something that is no plain file, or there are too many.
     """
     packages = f"lib/python{python}/site-packages"
-    found = _plain_files(unpacked)
+    found = _plain_files(unpacked, max_files)
     infos = sorted({path.split("/")[0] for path in found if path.split("/")[0].endswith(".dist-info")})
     records = {info: _record(found, info) for info in infos}
     found.update(_settled(records, found, again))
@@ -50,7 +53,8 @@ def lay_out(unpacked: Path, python: str, interpreter: str, again: Again) -> list
     owned: dict[str, set[str]] = {info: set(rows) for info, rows in records.items()}
     for info in infos:
         entry_points = found.get(f"{info}/entry_points.txt")
-        for name, text in console_scripts(entry_points.read_bytes() if entry_points else b"").items():
+        small = entry_points if entry_points and entry_points.stat().st_size <= _SCRIPT else None
+        for name, text in console_scripts(small.read_bytes() if small else b"").items():
             scripts.setdefault(name, text)
             owned[info].add(f"{_BIN}/{name}")
     data = {folder for folder in _DATA if f"{folder}/__init__.py" not in found}
@@ -79,7 +83,7 @@ def lay_out(unpacked: Path, python: str, interpreter: str, again: Again) -> list
     return list(members.values())
 
 
-def _plain_files(folder: Path) -> dict[str, Path]:
+def _plain_files(folder: Path, most: int) -> dict[str, Path]:
     found: dict[str, Path] = {}
     for root, folders, names in os.walk(folder):
         for name in sorted([*names, *folders]):
@@ -87,6 +91,7 @@ def _plain_files(folder: Path) -> dict[str, Path]:
             mode = path.lstat().st_mode
             if stat.S_ISREG(mode):
                 found[path.relative_to(folder).as_posix()] = path
+                check_count(len(found), most)
             elif not stat.S_ISDIR(mode):
                 raise InvalidSkillError(
                     f"a package has {shown(path.relative_to(folder).as_posix())}, which is no plain file",
@@ -100,6 +105,11 @@ def _record(found: Mapping[str, Path], info: str) -> dict[str, str]:
     record = found.get(f"{info}/RECORD")
     if record is None:
         return {}
+    if record.stat().st_size > _MAX_RECORD:
+        raise InvalidSkillError(
+            f"a package's {shown(info)}/RECORD is over {_MAX_RECORD // 1024**2} MiB",
+            hint="use an image that has the package (`image:` and `environment: none` in SKILL.md)",
+        )
     rows = csv.reader(io.StringIO(record.read_text("utf-8", errors="replace")))
     try:
         return {row[0]: row[1] if len(row) > 1 else "" for row in rows if row and row[0] in found}
@@ -115,10 +125,12 @@ def _settled(records: Mapping[str, Mapping[str, str]], found: Mapping[str, Path]
             owners[path].append(info)
     settled: dict[str, Path] = {}
     for path, infos in owners.items():
-        if len(infos) > 1 and {records[info][path] for info in infos} != {_hash(found[path].read_bytes())}:
-            alone = again(infos[0].removesuffix(".dist-info")) / path
-            if alone.is_file() and not alone.is_symlink():
-                settled[path] = alone
+        if len(infos) > 1 and {records[info][path] for info in infos} != {_hash(found[path])}:
+            for info in infos:
+                alone = again(info.removesuffix(".dist-info")) / path
+                if alone.is_file() and not alone.is_symlink():
+                    settled[path] = alone
+                    break
     return settled
 
 
@@ -143,8 +155,9 @@ def _from_packages(path: str, packages: str) -> str:
     return "../" * len(PurePosixPath(packages).parts) + path
 
 
-def _hash(data: bytes) -> str:
-    return _urlsafe(hashlib.sha256(data).digest())
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return _urlsafe(hashlib.file_digest(file, "sha256").digest())
 
 
 def _urlsafe(digest: bytes) -> str:

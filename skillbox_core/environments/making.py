@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 from packaging.utils import canonicalize_name
@@ -54,12 +55,16 @@ def make_tree(
             (folder / name).mkdir(exist_ok=True)
             return folder / name
 
+        @cache
         def again(info: str) -> Path:
+            # Once for each package, however many files it has in common with others; a wheel may name any number that
+            # it does not have.
             name = canonicalize_name(info.partition("-")[0])
-            return install(f"alone-{name}", "".join(pin.text for pin in lock.pins if pin.name == name))
+            pins = "".join(pin.text for pin in lock.pins if pin.name == name)
+            return install(f"alone-{name}", pins) if pins else folder / "nothing"
 
         unpacked = install("unpacked", lock.body)
-        members = lay_out(unpacked, interpreter.minor, sys.executable, again)
+        members = lay_out(unpacked, interpreter.minor, sys.executable, again, max_files)
         check_members(members, max_size, max_files)
         members += compile(members)
         check_members(members, max_size, max_files)

@@ -11,7 +11,7 @@ from typing import Any
 
 from skillbox_core.base.names import shown
 from skillbox_core.environments import npm
-from skillbox_core.environments.tree import Member, check_members, write_tree
+from skillbox_core.environments.tree import Member, check_count, check_members, write_tree
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.models import Interpreter, Tree
 from skillbox_core.skills.environment_lock import MAX_LOCK
@@ -87,16 +87,16 @@ def make_node_tree(lock: NodeLock, node: Interpreter, target: Path, *, max_size:
             (folder / name).write_text(text, "utf-8")
         platform = ["--os=linux", f"--cpu={_CPUS[node.machine]}", f"--libc={node.libc.partition(' ')[0]}"]
         npm.run_npm(["ci", *platform], folder, path=lock.path, timeout=npm.INSTALL_TIMEOUT, max_size=max_size)
-        members = lay_out_node(folder)
+        members = lay_out_node(folder, max_files)
         check_members(members, max_size, max_files)
         return write_tree(members, target)
 
 
-def lay_out_node(folder: Path) -> list[Member]:
+def lay_out_node(folder: Path, max_files: int) -> list[Member]:
     """The members of a tree: the plain files of `node_modules`, without what npm wrote of itself.
 
     Raises:
-        InvalidSkillError: A package holds something that is no plain file.
+        InvalidSkillError: A package holds something that is no plain file, or there are too many files.
     """
     found: list[Member] = []
     for root, folders, names in os.walk(folder / NODE_MODULES):
@@ -107,6 +107,7 @@ def lay_out_node(folder: Path) -> list[Member]:
             if stat.S_ISREG(mode):
                 if inside != f"{NODE_MODULES}/{_HIDDEN}":
                     found.append(Member(inside, path, bool(mode & stat.S_IXUSR)))
+                    check_count(len(found), max_files)
             elif not stat.S_ISDIR(mode):
                 raise InvalidSkillError(
                     f"a package has {shown(inside)}, which is no plain file",

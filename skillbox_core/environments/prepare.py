@@ -15,12 +15,12 @@ from skillbox_core.environments.node_interpreter import find_node
 from skillbox_core.environments.node_packages import make_node_tree
 from skillbox_core.environments.push import locker
 from skillbox_core.environments.store import EnvironmentStore
-from skillbox_core.errors import ChangedObjectError, ImageNotAllowedError, InputError
+from skillbox_core.errors import ChangedObjectError, ImageNotAllowedError, InputError, InvalidSkillError, PolicyError
 from skillbox_core.models import Interpreter, Tree
 from skillbox_core.sandbox.allowlist import resolve_image, validate_image
 from skillbox_core.sandbox.building import OnProgress
 from skillbox_core.sandbox.engine import Engine
-from skillbox_core.sandbox.images import ready_image
+from skillbox_core.sandbox.images import local_image, ready_image
 from skillbox_core.settings import Settings
 from skillbox_core.skills.archive import SkillArchive
 from skillbox_core.skills.environment_lock import Lock, lock_of
@@ -88,19 +88,21 @@ class Environments:
         if lock is None or not lock.count:
             return None
         interpreter = self._interpreter(lock, image)
-        known = self._records.tree(lock.digest, interpreter)
-        if known and self.store.has(known.digest):
+        if known := self._stored_tree(lock, interpreter, ""):
+            return known
+        compiles, alone = self._compiles(lock, interpreter, image)
+        if alone and (known := self._stored_tree(lock, interpreter, alone)):
             return known
         count = f"{lock.count} package{'s' if lock.count != 1 else ''}"
         target = interpreter.text if isinstance(lock, NodeLock) else f"Python {interpreter.text}"
         say(Progress(0, f"making the environment of {archive.manifest.name}: {count} for {target}"))
         with tempfile.TemporaryDirectory(prefix="skillbox-environment-") as folder:
             tar = Path(folder) / "tree.tar"
-            tree = self._make(lock, interpreter, image, tar)
+            tree = self._make(lock, interpreter, compiles, tar)
             say(Progress(40, f"storing it: {format_bytes(tree.size)}"))
             # Before its row: a row says that the tree was there once.
             self.store.put(tar, tree.digest)
-        first = self._records.keep_tree(lock.digest, interpreter, tree)
+        first = self._records.keep_tree(lock.digest, interpreter, tree, alone)
         if first != tree and not self.store.has(first.digest):
             raise ChangedObjectError(
                 f"the environment of {archive.manifest.name} was {first.digest}, is gone from the store, and what its "
@@ -114,11 +116,37 @@ class Environments:
             return find_node(image, self._engine, self._records, self._settings)
         return find_interpreter(image, self._engine, self._records, self._settings).interpreter
 
-    def _make(self, lock: Lock | NodeLock, interpreter: Interpreter, image: str, tar: Path) -> Tree:
+    def _stored_tree(self, lock: Lock | NodeLock, interpreter: Interpreter, image_id: str) -> Tree | None:
+        known = self._records.tree(lock.digest, interpreter, image_id)
+        return known if known and self.store.has(known.digest) else None
+
+    def _compiles(self, lock: Lock | NodeLock, interpreter: Interpreter, image: str) -> tuple[str, str]:
+        """The id of the image that makes the bytecode, and the same where the tree is for that image only.
+
+        Bytecode is never checked against its source, and an image may say that it is any Python and give back
+        anything. So what all skills share is compiled by the installation's own image, and what another image
+        compiles is for that image only.
+        """
+        if isinstance(lock, NodeLock):
+            return "", ""
+        mine = ready_image(self._engine, image).id
+        settings = self._settings
+        default = resolve_image(settings.default_images["python"], settings.image_allowlist, settings.image_aliases)
+        ours = local_image(self._engine, default)
+        if ours is None:
+            return mine, mine
+        if ours.id == mine:
+            return mine, ""
+        try:
+            same = find_interpreter(default, self._engine, self._records, settings).interpreter == interpreter
+        except (InvalidSkillError, PolicyError):
+            same = False
+        return (ours.id, "") if same else (mine, mine)
+
+    def _make(self, lock: Lock | NodeLock, interpreter: Interpreter, image_id: str, tar: Path) -> Tree:
         max_size, max_files = self._settings.max_tree_size, self._settings.max_tree_files
         if isinstance(lock, NodeLock):
             return make_node_tree(lock, interpreter, tar, max_size=max_size, max_files=max_files)
-        image_id = ready_image(self._engine, image).id
         compiler = Compiler(self._engine, self._settings, image_id, interpreter)
         return make_tree(lock, interpreter, tar, max_size=max_size, max_files=max_files, compile=compiler)
 
@@ -134,7 +162,9 @@ class Environments:
 
     def _stored(self, tenant: str, manifest: Manifest) -> Lock | NodeLock | None:
         try:
-            archive = self._registry.load(tenant, manifest.name, manifest.version)
+            # Without a version of its own, a push of the same is one of the newest again.
+            version = manifest.version if manifest.has_version else self._registry.resolve(tenant, manifest.name, "")
+            archive = self._registry.load(tenant, manifest.name, version)
             return lock_of(archive) or node_lock_of(archive)
         except InputError:
             return None

@@ -117,4 +117,7 @@ def _key(digest: str) -> str:
 
 
 def _changed(digest: str) -> ChangedObjectError:
-    return ChangedObjectError(f"the stored environment {digest} is not what was stored: its digest has changed")
+    return ChangedObjectError(
+        f"the stored environment {digest} is not what was stored: its digest has changed",
+        hint=f"who writes to the bucket of the skills? Without {_key(digest)} there it is made anew from its lock",
+    )

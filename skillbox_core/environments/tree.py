@@ -20,6 +20,8 @@ from skillbox_core.errors import InvalidSkillError
 from skillbox_core.models import Tree
 from skillbox_core.sandbox.site_packages import USER_BASE
 
+_COUNTED = 4
+"""Times the limit to which files are counted."""
 MAX_PATH = 1000
 MAX_DEPTH = 40
 """Wider than for strangers' archives: packages have folders in folders, and an image's file system takes them."""
@@ -63,10 +65,7 @@ def check_members(members: Sequence[Member], max_size: int, max_files: int) -> N
         InvalidSkillError: Names the file and the rule.
     """
     if len(members) > max_files:
-        raise InvalidSkillError(
-            f"the packages have {len(members)} files, this installation's limit is {max_files}",
-            hint="SKILLBOX_MAX_TREE_FILES",
-        )
+        raise _too_many(f"{len(members)} files", max_files)
     seen: dict[str, str] = {}
     total = 0
     for member in members:
@@ -89,6 +88,22 @@ def check_members(members: Sequence[Member], max_size: int, max_files: int) -> N
         for parent in _parents(path):
             if parent in files:
                 raise _refused(path, "its path leads through a file")
+
+
+def check_count(counted: int, most: int) -> None:
+    """Refuses packages while their files are counted: not at the limit, so that an error can say how many there are.
+
+    Raises:
+        InvalidSkillError: There are more than anybody needs to count.
+    """
+    if counted > _COUNTED * most:
+        raise _too_many(f"over {counted - 1} files", most)
+
+
+def _too_many(files: str, most: int) -> InvalidSkillError:
+    return InvalidSkillError(
+        f"the packages have {files}, this installation's limit is {most}", hint="SKILLBOX_MAX_TREE_FILES"
+    )
 
 
 def _problem(path: str) -> str | None:

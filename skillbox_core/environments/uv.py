@@ -6,12 +6,14 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from skillbox_core.base.names import shown
 from skillbox_core.environments import process
 from skillbox_core.environments.platforms import uv_platform
 from skillbox_core.environments.uv_errors import explained
+from skillbox_core.errors import IndexUnavailableError
 from skillbox_core.models import Interpreter
 from skillbox_core.skills.dependencies import PASSED
 
@@ -31,6 +33,11 @@ _OF_PIP = {
     "PIP_CERT": "SSL_CERT_FILE",
 }
 """pip's variables for the same, which are taken where uv's own say nothing."""
+_PLACES = {
+    **dict.fromkeys(("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL"), ""),
+    "UV_FIND_LINKS": ",",
+}
+"""Variables that name indexes, and what parts those; empty for spaces."""
 _ALONE = ("--no-config", "--no-python-downloads", "--no-progress", "--color", "never", "--no-build", "--quiet")
 
 
@@ -41,7 +48,37 @@ def uv_environment(ours: Mapping[str, str]) -> dict[str, str]:
         for name, own in _OF_PIP.items():
             if ours.get(name):
                 taken.setdefault(own, ours[name])
+        if folders := taken.get("UV_FIND_LINKS"):
+            # pip's are parted by spaces.
+            taken["UV_FIND_LINKS"] = ",".join(folders.split())
     return taken
+
+
+def with_whole_paths(variables: Mapping[str, str], exists: Callable[[str], bool] = os.path.exists) -> dict[str, str]:
+    """The same variables, with folders of packages as they are named from this process's folder: uv works in another.
+
+    Raises:
+        IndexUnavailableError: What a variable names is neither an address nor there; uv would find no package in it.
+    """
+    found = dict(variables)
+    for name, separator in _PLACES.items():
+        if name in found:
+            places = found[name].split(separator) if separator else found[name].split()
+            found[name] = (separator or " ").join(_whole(name, place.strip(), exists) for place in places if place)
+    return found
+
+
+def _whole(name: str, place: str, exists: Callable[[str], bool]) -> str:
+    called, equals, path = place.rpartition("=")
+    if "://" in place or not path:
+        return place
+    whole = str(Path.cwd() / path)
+    if not exists(whole):
+        raise IndexUnavailableError(
+            f"{name} names {shown(path)}, which is no address, and no folder that is there",
+            hint="an index has an address (`https://...`) or is a folder; where uv's variables say nothing, pip's do",
+        )
+    return f"{called}{equals}{whole}"
 
 
 def no_index(ours: Mapping[str, str]) -> bool:
@@ -84,7 +121,7 @@ def run_uv(
     said = process.run(
         [find_uv_bin(), *command, *alone, *arguments],
         folder,
-        env=uv_environment(os.environ),
+        env=with_whole_paths(uv_environment(os.environ)),
         path=path,
         timeout=timeout,
         max_size=max_size,

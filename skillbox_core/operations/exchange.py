@@ -40,6 +40,7 @@ from skillbox_core.operations.exchange_file import (
 )
 from skillbox_core.sandbox.treetar import ROOT, TreeCheck
 from skillbox_core.skills.environment_lock import Lock, Pin, lock_of
+from skillbox_core.skills.origin import find_origin
 from skillbox_core.skills.scripts import inspect_new
 from skillbox_core.storage.registry import Pushed
 
@@ -92,6 +93,12 @@ def export_skill(
     needs = lock is not None and bool(lock.pins)
     trees = _made(installation, lock) if with_environment and needs else []
     if with_environment and needs and not trees:
+        if lock and any(row.alone for row in installation.environments.records.trees(lock.digest)):
+            raise InvalidRequestError(
+                f"the environment of {name}@{version} counts for its own image only, which has another Python than the "
+                "installation's image",
+                hint="SKILLBOX_DEFAULT_IMAGES names the image whose Python prepares what all share",
+            )
         raise InvalidRequestError(
             f"the environment of {name}@{version} is not made yet", hint=f"`skillbox env build {name}@{version}`"
         )
@@ -118,7 +125,8 @@ def _made(installation: Installation, lock: Lock | None) -> list[ExportedTree]:
     found = [
         ExportedTree(row.lock_digest, row.interpreter, row.tree)
         for row in (environments.records.trees(lock.digest) if lock else ())
-        if environments.store.has(row.tree.digest)
+        # One image's own bytecode would be every image's there.
+        if environments.store.has(row.tree.digest) and not row.alone
     ]
     return found[-MAX_ENVIRONMENTS:]
 
@@ -151,9 +159,8 @@ def import_skill(installation: Installation, tenant: str, source: Path) -> Impor
         archive_path = Path(folder) / SKILL
         _write(reader.member(SKILL, settings.max_skill_size), archive_path)
         archive = inspect_new(archive_path, settings.max_skill_size, settings.max_skill_files)
-        said = (manifest.name, manifest.version, manifest.digest, manifest.size)
-        real = (archive.manifest.name, archive.manifest.version, archive.digest, archive_path.stat().st_size)
-        if said != real:
+        named = archive.kept_as(manifest.name, manifest.version)
+        if named is None or (manifest.digest, manifest.size) != (archive.digest, archive_path.stat().st_size):
             raise refused(f"its skill is not the {manifest.name}@{manifest.version} that its manifest names")
         lock = lock_of(archive)
         for one in manifest.trees:
@@ -165,7 +172,9 @@ def import_skill(installation: Installation, tenant: str, source: Path) -> Impor
         reader.end()
         for one in manifest.trees:
             check_contents(paths[one.tree.digest], one, lock, settings.max_tree_size, settings.max_tree_files)
-        pushed = installation.registry.push(tenant, archive_path)
+        pushed = installation.registry.push(
+            tenant, archive_path, name=manifest.name, version=manifest.version, origin=find_origin(source)
+        )
         for digest, path in paths.items():
             # Also where it is there: these bytes were just looked at. Before its row, which says that it was there.
             installation.environments.store.put(path, digest)

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from skillbox_core.base.cancel import CancelToken
+from skillbox_core.errors import SkillboxError
 from skillbox_core.installation import Installation
-from skillbox_core.models import LoadedSkill, RunOptions, Tree
+from skillbox_core.models import LoadedSkill, RunOptions, RunRequest, Tree
 from skillbox_core.run.limits import resolve_limits
 from skillbox_core.sandbox import layer
 from skillbox_core.sandbox.allowlist import resolve_image, validate_image
@@ -49,6 +50,25 @@ def load_skill(installation: Installation, tenant: str, name: str, version: str,
         call=options.call,
         own_folder=entry.own_folder,
     )
+
+
+def resolve_runnable(installation: Installation, request: RunRequest, options: RunOptions) -> str:
+    """The version that a request means, for a run of what it asks for: before there is a record of it.
+
+    Raises:
+        RunnerNotImplementedError: It has no entrypoint, or nothing here runs the script.
+        SkillNotFoundError, InvalidRequestError: As for `resolve`; or it has no such script.
+    """
+    version = installation.registry.resolve(options.tenant, request.skill, request.version, options.owner)
+    row = installation.registry.record(options.tenant, request.skill, version)
+    if options.call or row is None or not row.runnable:
+        try:
+            archive = installation.registry.load(options.tenant, request.skill, version)
+        except SkillboxError:
+            # The step that loads it fails by it, and the record says so.
+            return version
+        find_entry(archive, options.call.script if options.call else None)
+    return version
 
 
 def equip(

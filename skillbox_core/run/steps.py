@@ -31,7 +31,7 @@ from skillbox_core.models import (
 from skillbox_core.run import cleanup
 from skillbox_core.run.calling import invoke
 from skillbox_core.run.canonical import canonical_input, request_digest
-from skillbox_core.run.loading import equip, load_skill, sandbox_image
+from skillbox_core.run.loading import equip, load_skill, resolve_runnable, sandbox_image
 from skillbox_core.sandbox import container, follow
 from skillbox_core.sandbox.building import OnProgress
 from skillbox_core.sandbox.delivery import PLAIN, SCRIPTS, plan_delivery, start_script
@@ -96,7 +96,7 @@ class Steps:
                 instance=self._settings.instance,
                 call=options.call,
             ),
-            lambda: self._installation.registry.resolve(options.tenant, request.skill, request.version, options.owner),
+            lambda: resolve_runnable(self._installation, request, options),
         )
         if execution.result is not None:
             # Who closed the record may have died before the container was removed.

@@ -5,7 +5,6 @@ Each function can be repeated. Containers are found again by their name, and tol
 
 from __future__ import annotations
 
-import itertools
 import logging
 import re
 import threading
@@ -21,9 +20,10 @@ from skillbox_core.sandbox import policy
 from skillbox_core.sandbox.delivery import TarPlan
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.engine_errors import ContainerGoneError, ContainerRunningError, NameTakenError
-from skillbox_core.sandbox.logs import Announcement, Line, LineReader, stdout_of
+from skillbox_core.sandbox.logs import stdout_of
 from skillbox_core.sandbox.output import read_output
 from skillbox_core.sandbox.readback import verify
+from skillbox_core.sandbox.started import has_started
 from skillbox_core.sandbox.streams import Attachment
 
 logger = logging.getLogger(__name__)
@@ -36,8 +36,6 @@ UNSTARTED = 3.0
 """Seconds for which a container that was made and not started is left to whoever made it."""
 _UNMAPPED = re.compile(r"invalid argument|\bEINVAL\b|cannot set [ug]id|not mapped", re.IGNORECASE)
 """How runtimes put it that a user of a container has none on the host behind it."""
-_REFUSED = re.compile(r"\x1eskillbox \S* refused")
-"""What a supervisor says that never got its token."""
 SLICE = 0.25
 """Seconds at most that any wait goes without looking up."""
 
@@ -258,8 +256,8 @@ def _settle(engine: Engine, container_id: str, token: str) -> bool:
     Whoever made it may be gone, which closes its stdin and ends it soon, or may be delivering right now. A
     container in which the skill can still start must not be taken for one in which it did not.
     """
-    began, in_doubt = time.monotonic(), None
-    while not (started := _has_started(engine, container_id, token)):
+    began, in_doubt, cut_off = time.monotonic(), None, False
+    while not (started := has_started(engine.logs(container_id), token)):
         now = time.monotonic()
         if started is None:
             in_doubt = in_doubt or now
@@ -268,30 +266,17 @@ def _settle(engine: Engine, container_id: str, token: str) -> bool:
         status = engine.inspect(container_id)["State"].get("Status")
         # Two workers who took each other's new containers for abandoned ones would make and remove them in turns.
         if status != "running" and (status != "created" or now - began > UNSTARTED):
-            return _has_started(engine, container_id, token) is not False
-        if now - began > DELIVERY_TIMEOUT:
-            engine.kill(container_id)
-            return _has_started(engine, container_id, token) is not False
+            # The engine may be at the last lines of a flood: a log that it begins anew is empty for a moment.
+            time.sleep(SLICE)
+            return has_started(engine.logs(container_id), token) is not False
+        if now - began > DELIVERY_TIMEOUT + DOUBT:
+            return True
+        if now - began > DELIVERY_TIMEOUT and not cut_off:
+            # The first connection that ends closes stdin. That ends a delivery; a skill has another one, and goes on.
+            engine.attach(container_id).close()
+            cut_off = True
         time.sleep(SLICE)
     return True
-
-
-def _has_started(engine: Engine, container_id: str, token: str) -> bool | None:
-    """Whether the engine's log says that the skill has started; None where nothing in it tells.
-
-    The engine keeps the last megabyte, so the supervisor's own word for it can be gone. Nothing but a skill writes to
-    stdout. On stderr, `tar` may complain before the supervisor refuses, perhaps under no token yet.
-    """
-    reader, said, refused = LineReader(token), False, False
-    chunks = (reader.feed(chunk) for chunk in engine.logs(container_id))
-    for item in itertools.chain(itertools.chain.from_iterable(chunks), reader.finish()):
-        if isinstance(item, Announcement) and item.word != "refused":
-            return True
-        if isinstance(item, Line) and item.stream == "stdout":
-            return True
-        refused = refused or isinstance(item, Announcement) or _REFUSED.match(item.text) is not None
-        said = True
-    return None if said and not refused else False
 
 
 def collect(

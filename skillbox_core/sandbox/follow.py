@@ -27,7 +27,7 @@ from skillbox_core.sandbox.logs import OnLog
 from skillbox_core.sandbox.streams import LogFollower
 
 DEADLINE_GRACE = 1.0
-"""The supervisor ends the skill at its deadline; this much later the engine is asked to kill the container."""
+"""The supervisor ends the skill at its deadline; this much later the worker gives it up."""
 REPLAY_GRACE = 10.0
 """Seconds to read a log in which the end is known to be, when the deadline is over."""
 QUIET = 10.0
@@ -58,7 +58,7 @@ def wait(
     on_log: OnLog | None = None,
     cancel: CancelToken | None = None,
 ) -> Outcome:
-    """Follows a sandbox to its end, its deadline or its cancellation, whichever comes first.
+    """Follows a sandbox to its end, its deadline or its cancellation, whichever comes first. Nothing is ended here.
 
     Args:
         timeout: Seconds from now, by this process's monotonic clock. Whoever did not start the skill can't know how
@@ -75,10 +75,8 @@ def wait(
         stopped = follower.run(time.monotonic() + timeout + DEADLINE_GRACE, cancel)
     finally:
         follower.close()
-    if stopped is Ending.DEADLINE:
-        # A cancelled one goes with its record: a later try may have taken both over.
-        with suppress(SkillboxError):
-            engine.kill(sandbox.container_id)
+    # What still runs in it is ended once the record is closed. One that was killed before looks lost to whoever takes
+    # over from a worker that dies meanwhile (an engine takes seconds to end a flood), and would be started anew.
     if stopped:
         outcome = Outcome(stopped, journal.text())
     elif journal.ended is not None:

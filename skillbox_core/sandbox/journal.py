@@ -65,6 +65,7 @@ class Journal:
         self._begin()
         self._before: CappedLog | None = None
         self._held: list[Line | Announcement] | None = None
+        self._heard = False
         self._room: int | None = None
 
     def _begin(self) -> None:
@@ -86,11 +87,12 @@ class Journal:
         if self._told:
             self._before = self._before if self._held is not None else self._log
         self._begin()
-        self._known, self._drained, self._held = self._told.copy(), False, []
+        self._known, self._drained, self._held, self._heard = self._told.copy(), False, [], False
         self._room = _ENGINE_KEEPS
 
     def feed(self, data: bytes) -> None:
         """Takes bytes as the engine sends them, frames and all."""
+        self._heard = True
         self._take(self._reader.feed(data))
 
     def settle(self) -> None:
@@ -107,6 +109,9 @@ class Journal:
     def finish(self) -> None:
         """Takes unfinished lines as they are: there is no more to come."""
         self._take(self._reader.finish())
+        if self._held is not None and self._heard:
+            # Even an empty line, which the reader keeps back, is one of a skill.
+            self._resume(self._held)
         self.settle()
 
     def text(self) -> str:

@@ -9,13 +9,14 @@ import hashlib
 import json
 import stat
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from skillbox_core.base.paths import path_key, path_problem
+from skillbox_core.base.paths import MAX_PATH_BYTES, path_key, path_problem
 from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import InvalidSkillError
+from skillbox_core.skills.links import find_copies
 from skillbox_core.skills.manifest import MAX_SKILL_MD, Manifest, parse_manifest
 from skillbox_core.skills.validation import find_schema_problem
 from skillbox_core.skills.zipindex import ZipEntry, read_entry, read_index, refuse
@@ -30,6 +31,8 @@ MAX_SECONDS = 60.0
 """For reading all contents; what takes longer is made to take long, or lies on a store that hangs."""
 
 SKILL_MD = "SKILL.md"
+SKILL_MD_LOWER = "skill.md"
+"""Taken where there is no SKILL.md, as the format's reference library does."""
 VENDOR = "vendor"
 LOCK = "environment.lock"
 """Which packages a Python skill needs, in a stored skill; see `skillbox_core.environments.lock`."""
@@ -77,6 +80,11 @@ class SkillArchive:
         """The file's bytes in chunks."""
         return read_entry(self.path, file.entry)
 
+    def kept_as(self, name: str, version: str) -> SkillArchive | None:
+        """The same under a name and a version that somebody has said; None if its SKILL.md says others."""
+        manifest = self.manifest.kept_as(name, version)
+        return replace(self, manifest=manifest) if manifest else None
+
     @property
     def vendored(self) -> bool:
         """Whether the skill brings prepared Python packages."""
@@ -119,7 +127,9 @@ def open_archive(path: Path, max_size: int, max_entries: int = MAX_ENTRIES) -> S
             f"invalid skill archive: over this installation's limit of {format_bytes(max_size)}",
             hint="SKILLBOX_MAX_SKILL_SIZE",
         )
-    files, warnings = _select(read_index(path, max_entries), max_size)
+    files, warnings = _select(
+        read_index(path, max_entries), max_size, max_entries, lambda entry: b"".join(read_entry(path, entry))
+    )
     folders = {parent for file in files for parent in PurePosixPath(file.path).parents[:-1]}
     if len(folders) > MAX_FOLDERS:
         # Most have no entry of their own, and are made when it is unpacked.
@@ -175,8 +185,10 @@ def _is_litter(name: str) -> bool:
     return name.startswith("__MACOSX/") or name.rsplit("/", 1)[-1] == ".DS_Store"
 
 
-def _select(entries: list[ZipEntry], max_size: int) -> tuple[tuple[SkillFile, ...], tuple[str, ...]]:
-    """The files of a skill, without folders, litter and a wrapping folder."""
+def _select(
+    entries: list[ZipEntry], max_size: int, max_entries: int, read: Callable[[ZipEntry], bytes]
+) -> tuple[tuple[SkillFile, ...], tuple[str, ...]]:
+    """The files of a skill, without folders, litter and a wrapping folder, and with copies in place of links."""
     taken: dict[str, bool] = {}
     kept: list[ZipEntry] = []
     litter = total = 0
@@ -204,18 +216,47 @@ def _select(entries: list[ZipEntry], max_size: int) -> tuple[tuple[SkillFile, ..
             if taken.get(parent) is False:
                 raise refuse("a path leads through a file", entry.name)
     prefix = _wrapping_folder(kept)
-    files = [
-        SkillFile(entry.name.removeprefix(prefix), 0o755 if entry.mode & 0o111 else 0o644, entry) for entry in kept
-    ]
+    plain = {entry.name.removeprefix(prefix): entry for entry in kept if not _is_link(entry)}
+    links = {entry.name.removeprefix(prefix): _target(read(entry), entry) for entry in kept if _is_link(entry)}
+    for copy, path in find_copies(plain, links, max_entries).items():
+        # One entry of the zip for both.
+        plain[copy] = plain[path]
+        total += plain[path].size
+        if total > max_size:
+            raise refuse(f"unpacked it is over {format_bytes(max_size)}", copy)
+    if SKILL_MD not in plain and SKILL_MD_LOWER in plain:
+        plain[SKILL_MD] = plain.pop(SKILL_MD_LOWER)
+    files = [SkillFile(path, 0o755 if entry.mode & 0o111 else 0o644, entry) for path, entry in sorted(plain.items())]
     warnings = (f"{litter} macOS metadata files are left out",) if litter else ()
-    return tuple(sorted(files, key=lambda file: file.path)), warnings
+    return tuple(files), (*warnings, *copied(len(links)))
+
+
+def copied(links: int) -> tuple[str, ...]:
+    """The warning that links are not kept as such."""
+    if not links:
+        return ()
+    said = "1 link is taken as a copy" if links == 1 else f"{links} links are taken as copies"
+    return (f"{said} of what they lead to",)
+
+
+def _is_link(entry: ZipEntry) -> bool:
+    return stat.S_IFMT(entry.mode) == stat.S_IFLNK
+
+
+def _target(data: bytes, entry: ZipEntry) -> str:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        raise refuse("a symbolic link leads to a name that is not UTF-8", entry.name) from None
 
 
 def _check_kind(entry: ZipEntry) -> None:
     kind = stat.S_IFMT(entry.mode)
     expected = stat.S_IFDIR if entry.is_folder else stat.S_IFREG
-    if kind == stat.S_IFLNK:
-        raise refuse("symbolic links are not taken", entry.name)
+    if kind == stat.S_IFLNK and not entry.is_folder:
+        if entry.size > MAX_PATH_BYTES:
+            raise refuse(f"a symbolic link leads to a path of over {MAX_PATH_BYTES} bytes", entry.name)
+        return
     if kind not in (0, expected):
         raise refuse("only plain files and folders are taken", entry.name)
     if entry.is_folder and entry.size:
@@ -224,10 +265,11 @@ def _check_kind(entry: ZipEntry) -> None:
 
 def _wrapping_folder(entries: list[ZipEntry]) -> str:
     names = [entry.name for entry in entries]
-    if not names or SKILL_MD in names:
+    if not names or {SKILL_MD, SKILL_MD_LOWER} & set(names):
         return ""
     folder = names[0].split("/", 1)[0] + "/"
-    wrapped = folder + SKILL_MD in names and all(name.startswith(folder) for name in names)
+    holds = {folder + SKILL_MD, folder + SKILL_MD_LOWER} & set(names)
+    wrapped = bool(holds) and all(name.startswith(folder) for name in names)
     return folder if wrapped else ""
 
 

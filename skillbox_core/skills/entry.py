@@ -8,7 +8,8 @@ its own folder, which is laid out as in its repository.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import shlex
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from skillbox_core.base.names import shown
@@ -29,7 +30,8 @@ _PYTHON = re.compile(r"python3(\.\d+)?\Z")
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
 _FIRST_LINE = 256
 """Bytes of a `#!` line that are looked at, as many as Linux does (BINPRM_BUF_SIZE)."""
-_NAMED = 5
+_NAMED = 3
+_BROUGHT = ("vendor/", "node_modules/")
 
 
 @dataclass(frozen=True)
@@ -57,19 +59,18 @@ def find_entry(archive: SkillArchive, script: str | None) -> Entry:
         InvalidRequestError: The skill has no such script.
         RunnerNotImplementedError: There is nothing to start, or nothing here to start it with.
     """
-    name = archive.manifest.name
     if script is None:
         if archive.entrypoint is None:
-            raise RunnerNotImplementedError(f"skill {name} has nothing that runs by itself", hint=_callable(archive))
+            raise _no_entrypoint(archive)
         return Entry(archive.entrypoint, archive.lang)
     file = next((file for file in archive.files if file.path == script), None)
     if file is None:
-        raise InvalidRequestError(f"skill {name} has no script {shown(script)}", hint=_callable(archive))
+        raise _no_script(archive, script)
     head = next(iter(archive.read(file)), b"")
     lang = script_lang(script, head)
     if lang is None:
         raise RunnerNotImplementedError(
-            f"nothing here can run {shown(script)} of skill {name}",
+            f"nothing here can run {shown(script)} of skill {archive.manifest.name}",
             hint=f"by its ending ({', '.join(_ENDINGS)}) or its #! line it must be for Python, Node or a shell",
         )
     return Entry(script, lang, archive.entrypoint is None)
@@ -81,7 +82,7 @@ def script_lang(path: str, head: bytes) -> str | None:
     Args:
         head: Its first bytes.
     """
-    ending = "." + path.rpartition("/")[2].rpartition(".")[2].lower()
+    ending = _ending(path)
     if ending in _ENDINGS:
         return _ENDINGS[ending]
     line = head[:_FIRST_LINE].partition(b"\n")[0].decode(errors="replace")
@@ -95,19 +96,59 @@ def script_lang(path: str, head: bytes) -> str | None:
     return "python" if _PYTHON.match(interpreter) else _INTERPRETERS.get(interpreter)
 
 
-def scripts_of(archive: SkillArchive) -> list[str]:
-    """The scripts that can be called: by their ending, or marked as executable."""
-    return [
+def callable_scripts(archive: SkillArchive) -> list[str]:
+    """The scripts that can be called, by their ending or marked as executable; those in `scripts/` come first.
+
+    No package's own `__init__`, and none that was brought along.
+    """
+    found = [
         file.path
         for file in archive.files
-        if "." + file.path.rpartition("/")[2].rpartition(".")[2].lower() in _ENDINGS or file.mode & 0o100
+        if (_ending(file.path) in _ENDINGS or file.mode & 0o100)
+        and "__init__." not in file.path
+        and not file.path.startswith(_BROUGHT)
     ]
+    return sorted(found, key=lambda path: (not path.startswith("scripts/"), path.count("/"), path))
 
 
-def _callable(archive: SkillArchive) -> str:
-    scripts = scripts_of(archive)
+def what_it_has(archive: SkillArchive) -> str:
+    """The entrypoint of a skill, or what it has instead, in a few words."""
+    if archive.entrypoint:
+        return archive.entrypoint
+    count = len(callable_scripts(archive))
+    return f"none: {_count(count)}" if count else "none: instructions only"
+
+
+def _ending(path: str) -> str:
+    return "." + path.rpartition("/")[2].rpartition(".")[2].lower()
+
+
+def _count(scripts: int) -> str:
+    return f"{scripts} script{'s' * (scripts != 1)}"
+
+
+def _no_entrypoint(archive: SkillArchive) -> RunnerNotImplementedError:
+    name, scripts = archive.manifest.name, callable_scripts(archive)
     if not scripts:
-        return "it has instructions only; add main.py, run.py, main.js or main.sh"
-    count = f"{len(scripts)} scripts" if len(scripts) != 1 else "one script"
-    listed = ", ".join(shown(script)[1:-1] for script in scripts[:_NAMED]) + (", ..." if len(scripts) > _NAMED else "")
-    return f"it has {count}; call one (`skillbox run {archive.manifest.name} SCRIPT -- ARGS`): {listed}"
+        return RunnerNotImplementedError(
+            f"skill {name} has instructions only, nothing that can be run",
+            hint="add main.py, run.py, main.js or main.sh",
+        )
+    first, *others = _listed(scripts)
+    also = f"; there is {', '.join(others)} too" if others else ""
+    return RunnerNotImplementedError(
+        f"skill {name} has no main.py, run.py, main.js or main.sh, and {_count(len(scripts))}",
+        hint=f"call one: `skillbox run {name} {first}`{also}",
+    )
+
+
+def _no_script(archive: SkillArchive, script: str) -> InvalidRequestError:
+    scripts = callable_scripts(archive)
+    has = f"it has {_count(len(scripts))}: {', '.join(_listed(scripts))}" if scripts else "it has none"
+    return InvalidRequestError(f"skill {archive.manifest.name} has no script {shown(script)}", hint=has)
+
+
+def _listed(scripts: Sequence[str]) -> list[str]:
+    """The first of them, as a shell takes them."""
+    named = [ascii(shlex.quote(script))[1:-1] for script in scripts[:_NAMED]]
+    return [*named, "..."] if len(scripts) > _NAMED else named

@@ -21,6 +21,7 @@ from typing import TypeAlias
 import yaml
 
 from skillbox_core.errors import InvalidSkillError
+from skillbox_core.skills.open_format import quote_colons
 
 MAX_FRONT_MATTER = 64 * 1024
 MAX_DEPTH = 16
@@ -31,39 +32,87 @@ Node: TypeAlias = "str | bool | int | float | list[Node] | dict[str, Node] | Non
 """A value as read; other scalars than text are only inside `JSON_KEYS`."""
 
 _FENCE = "---"
+_REQUIRED_TEXT = ("name", "description")
+"""Keys whose value is text whatever it looks like: `null` is a name too."""
 _JSON_SCALAR = re.compile(r"(?:true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)\Z")
 
 
-def split(text: str) -> tuple[str, str]:
-    """Splits a SKILL.md into its front matter and its body.
+class UnreadableError(InvalidSkillError):
+    """Not one document of YAML between two fences, so that another reading may be tried."""
+
+
+def read_skill_md(text: str) -> tuple[dict[str, Node], str, tuple[str, ...]]:
+    """The front matter of a SKILL.md, its body, and warnings about how the one was told from the other.
 
     Leading blank lines, CRLF and a byte-order mark are fine.
 
     Raises:
-        InvalidSkillError: No front matter, or one that never ends.
+        InvalidSkillError: No front matter, one that never ends, or more of YAML than is taken here.
     """
-    lines = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").lstrip("\n \t").split("\n")
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n").lstrip("\n \t")
+    try:
+        head, body = split(text)
+        fields, warnings = read(head)
+    except UnreadableError:
+        # The format's reference library ends front matter at the next three dashes, wherever they stand.
+        before, *rest = text.split(_FENCE, 2)
+        if before or len(rest) < 2:
+            raise
+        try:
+            fields, warnings = read(rest[0])
+        except UnreadableError:
+            pass
+        else:
+            return fields, rest[1].strip("\n"), (*warnings, "the front matter ends at three dashes inside a line")
+        raise
+    return fields, body, warnings
+
+
+def split(text: str) -> tuple[str, str]:
+    """Splits a SKILL.md into its front matter and its body, at lines of three dashes.
+
+    Raises:
+        UnreadableError: No front matter, or one that never ends.
+    """
+    lines = text.split("\n")
     if lines[0].rstrip() != _FENCE:
-        raise InvalidSkillError("invalid skill: SKILL.md must begin with front matter between '---' lines")
+        raise UnreadableError("invalid skill: SKILL.md must begin with front matter between '---' lines")
     for number, line in enumerate(lines[1:], start=1):
         if line.rstrip() == _FENCE:
             return "\n".join(lines[1:number]), "\n".join(lines[number + 1 :]).strip("\n")
-    raise InvalidSkillError("invalid skill: the front matter of SKILL.md has no closing '---' line")
+    raise UnreadableError("invalid skill: the front matter of SKILL.md has no closing '---' line")
 
 
-def read(front_matter: str) -> dict[str, Node]:
-    """The front matter as a mapping of text, lists and mappings; of JSON values under `JSON_KEYS`.
+def read(front_matter: str) -> tuple[dict[str, Node], tuple[str, ...]]:
+    """The front matter as a mapping of text, lists and mappings; of JSON values under `JSON_KEYS`; and warnings.
 
     Raises:
-        InvalidSkillError: Not YAML, not a mapping, or more of YAML than is taken here.
+        UnreadableError: Not YAML, or several documents of it.
+        InvalidSkillError: Not a mapping, or more of YAML than is taken here.
     """
     if len(front_matter.encode(errors="surrogatepass")) > MAX_FRONT_MATTER:
         raise InvalidSkillError(f"invalid skill: the front matter is over {MAX_FRONT_MATTER // 1024} KiB")
     try:
+        return _mapping(front_matter), ()
+    except UnreadableError:
+        mended, keys = quote_colons(front_matter)
+        if not keys:
+            raise
+        try:
+            fields = _mapping(mended)
+        except UnreadableError:
+            pass
+        else:
+            return fields, tuple(f"{key} has an unquoted colon in its value, which is read as text" for key in keys)
+        raise  # what is wrong with the text as it stands
+
+
+def _mapping(front_matter: str) -> dict[str, Node]:
+    try:
         root = _build(_events(front_matter))
     # The parser lets numbers in escapes and directives run into Python's own limits.
     except (yaml.YAMLError, ValueError, OverflowError) as error:
-        raise InvalidSkillError(f"invalid skill: the front matter is not valid YAML: {_one_line(error)}") from None
+        raise UnreadableError(f"invalid skill: the front matter is not valid YAML: {_one_line(error)}") from None
     if root == "":
         root = {}
     if not isinstance(root, dict):
@@ -77,7 +126,7 @@ def _events(text: str) -> Iterator[yaml.Event]:
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:
-                raise InvalidSkillError("invalid skill: the front matter holds more than one YAML document")
+                raise UnreadableError("invalid skill: the front matter holds more than one YAML document")
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
             raise InvalidSkillError(f"invalid skill: anchors and aliases are not taken ({_where(event)})")
         if getattr(event, "tag", None) is not None:
@@ -96,6 +145,8 @@ def _build(events: Iterator[yaml.Event]) -> Node:
         is_key = isinstance(open_nodes[-1], dict) and pending_keys[-1] is None
         if in_json and not is_key:
             return _json_scalar(event)
+        if len(open_nodes) == 2 and pending_keys[-1] in _REQUIRED_TEXT:
+            return event.value
         # A plain `~` or `null` is how YAML writers say "nothing here".
         return "" if event.style is None and event.value in ("~", "null") else event.value
 

@@ -7,16 +7,17 @@ The open Agent Skills format (https://agentskills.io/specification: `name`, `des
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from skillbox_core.base.names import MAX_NAME, is_skill_name
 from skillbox_core.base.quantities import parse_cpu_limit, parse_duration, parse_memory_limit
-from skillbox_core.base.versions import Version
-from skillbox_core.errors import InvalidRequestError, InvalidSkillError
+from skillbox_core.errors import InvalidSkillError
 from skillbox_core.skills import frontmatter
 from skillbox_core.skills.declared_files import declaration_problem
+from skillbox_core.skills.fields import FieldReader, plain, quoted
 from skillbox_core.skills.frontmatter import Node
+from skillbox_core.skills.open_format import MAX_COMPATIBILITY, padded_version, slug, split_tools
 from skillbox_core.skills.schema import schema_faults, schema_warnings
 
 LANGS = ("python", "node", "bash")
@@ -51,6 +52,10 @@ class Manifest:
     """A parsed SKILL.md.
 
     Attributes:
+        name: As it is kept; a slug of `stated_name` where that is none.
+        version: As it is kept; `DEFAULT_VERSION` where `has_version` is False and nobody has said another.
+        stated_name: What SKILL.md says.
+        has_version: Whether SKILL.md says one.
         lang: None when the skill leaves it to be told from its entrypoint.
         image: None for the installation's default image of the language.
         instructions: The body after the front matter.
@@ -64,6 +69,8 @@ class Manifest:
     name: str
     version: str
     description: str
+    stated_name: str = ""
+    has_version: bool = True
     lang: str | None = None
     image: str | None = None
     timeout: str | None = None
@@ -79,6 +86,17 @@ class Manifest:
     environment: bool = True
     extra: Mapping[str, Node] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    @property
+    def has_name(self) -> bool:
+        """Whether SKILL.md says the name under which the skill is kept."""
+        return is_skill_name(self.stated_name)
+
+    def kept_as(self, name: str, version: str) -> Manifest | None:
+        """The manifest of a version of a name that somebody has said; None if SKILL.md says another."""
+        if (self.has_name and name != self.name) or (self.has_version and version != self.version):
+            return None
+        return replace(self, name=name, version=version)
 
 
 def parse_manifest(data: bytes) -> Manifest:
@@ -101,74 +119,44 @@ def parse_manifest(data: bytes) -> Manifest:
         raise InvalidSkillError(f"invalid skill: SKILL.md is not UTF-8 (byte {error.start})") from None
     if "\0" in text:
         raise InvalidSkillError("invalid skill: SKILL.md contains a NUL")
-    head, body = frontmatter.split(text)
-    return _Reader(frontmatter.read(head)).manifest(body)
+    fields, body, warnings = frontmatter.read_skill_md(text)
+    return _Reader(fields, warnings).manifest(body)
 
 
-class _Reader:
-    """Takes the known keys out of a mapping and gathers every fault on the way."""
-
-    def __init__(self, fields: dict[str, Node]) -> None:
-        self.fields = fields
-        self.faults: list[str] = []
-        self.warnings: list[str] = []
-
-    def text(self, key: str, where: Mapping[str, Node] | None = None, label: str | None = None) -> str | None:
-        value = (self.fields if where is None else where).get(key)
-        if value is None or value == "":
-            return None
-        if not isinstance(value, str):
-            self.faults.append(f"{label or key} must be a single value")
-            return None
-        return value
-
-    def mapping(self, key: str) -> dict[str, Node]:
-        value = self.fields.get(key)
-        if value is None or value == "":
-            return {}
-        if not isinstance(value, dict):
-            self.faults.append(f"{key} must be a mapping")
-            return {}
-        return value
-
-    def checked(self, label: str, value: str | None, parse: Callable[[str, str], object]) -> str | None:
-        if value is not None:
-            try:
-                parse(value, label)
-            except InvalidRequestError as error:
-                self.faults.append(str(error))
-        return value
-
-    def name(self) -> str:
-        name = self.text("name")
-        if name is None:
+class _Reader(FieldReader):
+    def names(self) -> tuple[str, str]:
+        """The name to keep the skill under, and the one in SKILL.md."""
+        stated = (self.text("name") or "").strip()
+        if not stated:
             self.faults.append("name is required")
-            return ""
-        if not is_skill_name(name):
+            return "", ""
+        if is_skill_name(stated):
+            return stated, stated
+        name = slug(stated)
+        if name is None:
             self.faults.append(
-                f"name {_quoted(name)} must be 1 to {MAX_NAME} lowercase letters and digits, "
+                f"name {quoted(stated)} must be 1 to {MAX_NAME} lowercase letters and digits, "
                 "in parts joined by single '-' or '_'"
             )
-        return name
+            return "", stated
+        self.warnings.append(f"name {quoted(stated)} is kept as {name}: lowercase letters, digits, single '-' or '_'")
+        return name, stated
 
-    def version(self, metadata: Mapping[str, str]) -> str:
-        version = self.text("version")
-        if version is not None:
-            if Version.parse(version) is None:
-                self.faults.append(
-                    f"version {_quoted(version)} must be semver, MAJOR.MINOR.PATCH or MAJOR.MINOR.PATCH-pre"
-                )
-            return version
-        version = metadata.get("version")
+    def version(self, metadata: Mapping[str, str]) -> str | None:
+        version, label = self.text("version"), "version"
         if version is None:
-            return DEFAULT_VERSION
-        # Agent Skills leave the form of metadata.version free; "1.0" is what its own examples use.
-        padded = next((v for v in (version, f"{version}.0", f"{version}.0.0") if Version.parse(v)), None)
-        if padded is None:
-            self.faults.append(f"metadata.version {_quoted(version)} must be semver, for example 1.0.0")
+            version, label = metadata.get("version"), "metadata.version"
+        if not version:
+            return None
+        padded = padded_version(version)
+        if padded is None and label == "version":
+            self.faults.append(f"version {quoted(version)} must be semver, MAJOR.MINOR.PATCH or MAJOR.MINOR.PATCH-pre")
+        elif padded is None:
+            # The open format leaves its form free.
+            self.warnings.append(f"metadata.version {quoted(version)} is not semver, for example 1.0.0, and not used")
         elif padded != version:
-            self.warnings.append(f"metadata.version {_quoted(version)} is taken as {padded}")
-        return padded or version
+            self.warnings.append(f"{label} {quoted(version)} is taken as {padded}")
+        return padded
 
     def description(self) -> str:
         description = self.text("description")
@@ -182,19 +170,19 @@ class _Reader:
     def lang(self) -> str | None:
         lang = self.text("lang")
         if lang is not None and lang not in LANGS:
-            self.faults.append(f"lang {_quoted(lang)} must be one of {', '.join(LANGS)}")
+            self.faults.append(f"lang {quoted(lang)} must be one of {', '.join(LANGS)}")
         return lang
 
     def image(self) -> str | None:
         image = self.text("image")
         if image is not None and (len(image) > 255 or not image.isascii() or not image.isprintable() or " " in image):
-            self.faults.append(f"image {_quoted(image)} is not an image reference")
+            self.faults.append(f"image {quoted(image)} is not an image reference")
         return image
 
     def resources(self) -> Resources:
         given = self.mapping("resources")
         for key in sorted(given.keys() - _KNOWN_RESOURCES):
-            self.warnings.append(f"resources.{_plain(key)} is not known here and has no effect")
+            self.warnings.append(f"resources.{plain(key)} is not known here and has no effect")
         values = {key: self.text(key, given, f"resources.{key}") for key in _KNOWN_RESOURCES}
         return Resources(
             cpu=self.checked("resources.cpu", values["cpu"], parse_cpu_limit),
@@ -204,19 +192,34 @@ class _Reader:
 
     def metadata(self) -> dict[str, str]:
         metadata: dict[str, str] = {}
-        for key, value in self.mapping("metadata").items():
+        given = self.fields.get("metadata") or {}
+        if not isinstance(given, dict):
+            self.warnings.append("metadata is not a mapping and is left out")
+            return {}
+        for key, value in given.items():
             if isinstance(value, str):
                 metadata[key] = value
             else:
-                self.warnings.append(f"metadata.{_plain(key)} is not text and is left out")
+                self.warnings.append(f"metadata.{plain(key)} is not text and is left out")
         return metadata
 
+    def compatibility(self) -> str | None:
+        compatibility = self.free_text("compatibility")
+        if compatibility and len(compatibility) > MAX_COMPATIBILITY:
+            self.warnings.append(f"compatibility is over {MAX_COMPATIBILITY} characters")
+        return compatibility
+
     def allowed_tools(self) -> tuple[str, ...]:
-        value = self.fields.get("allowed-tools") or []
-        items = value.split() if isinstance(value, str) else value
-        if isinstance(items, list) and all(isinstance(item, str) for item in items):
-            return tuple(str(item) for item in items)
-        self.faults.append("allowed-tools must be a list of names")
+        value = self.fields.get("allowed-tools") or ()
+        if isinstance(value, list) and all(isinstance(item, str) for item in value):
+            return tuple(map(str, value))
+        if isinstance(value, str):
+            tools = split_tools(value)
+            if tools != split_tools(value, " \n"):
+                self.warnings.append("allowed-tools has commas between its tools, and the format blanks")
+            return tools
+        if value:
+            self.warnings.append("allowed-tools is not a list of names and is left out")
         return ()
 
     def schema(self, key: str) -> Mapping[str, Node] | None:
@@ -241,22 +244,26 @@ class _Reader:
     def environment(self) -> bool:
         value = self.text("environment")
         if value not in (None, "none"):
-            self.faults.append(f"environment {_quoted(value)} must be none, or not be there")
+            self.faults.append(f"environment {quoted(value)} must be none, or not be there")
         return value is None
 
     def manifest(self, body: str) -> Manifest:
         metadata = self.metadata()
+        name, stated = self.names()
+        version = self.version(metadata)
         manifest = Manifest(
-            name=self.name(),
-            version=self.version(metadata),
+            name=name,
+            version=version or DEFAULT_VERSION,
+            stated_name=stated,
+            has_version=version is not None,
             description=self.description(),
             lang=self.lang(),
             image=self.image(),
             timeout=self.checked("timeout", self.text("timeout"), parse_duration),
             resources=self.resources(),
             instructions=body,
-            license=self.text("license"),
-            compatibility=self.text("compatibility"),
+            license=self.free_text("license"),
+            compatibility=self.compatibility(),
             metadata=metadata,
             allowed_tools=self.allowed_tools(),
             input_schema=self.schema("input_schema"),
@@ -267,7 +274,7 @@ class _Reader:
             warnings=_first(
                 [
                     *self.warnings,
-                    *(f"{_plain(key)} is not known here and has no effect" for key in self.fields if key not in _KNOWN),
+                    *(f"{plain(key)} is not known here and has no effect" for key in self.fields if key not in _KNOWN),
                 ]
             ),
         )
@@ -278,11 +285,3 @@ class _Reader:
 
 def _first(sentences: Sequence[str]) -> tuple[str, ...]:
     return (*sentences[:_SENTENCES], "and more") if len(sentences) > _SENTENCES else tuple(sentences)
-
-
-def _plain(text: str) -> str:
-    return ascii(text[:80])[1:-1]
-
-
-def _quoted(text: str) -> str:
-    return f'"{_plain(text)}"'

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from skillbox_core.base.json_rules import JsonError, parse_json
 from skillbox_core.base.names import shown
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.skills.archive import LOCK, SkillArchive
@@ -132,8 +133,9 @@ def read_node_lock(text: str) -> NodeLock:
         InvalidSkillError: It is none, to the letter.
     """
     try:
-        said = json.loads(text)
-    except (ValueError, RecursionError):
+        # With their limit on depth: what follows walks through it level by level.
+        said = parse_json(text)
+    except JsonError:
         raise _no_lock() from None
     if not isinstance(said, dict) or said.keys() != {"source", "asked", "root", "packages"}:
         raise _no_lock()

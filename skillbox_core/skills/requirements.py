@@ -16,6 +16,7 @@ from typing import Any
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from skillbox_core.base.json_rules import JsonError, parse_json
 from skillbox_core.base.names import shown
 from skillbox_core.errors import InvalidSkillError
 
@@ -162,9 +163,9 @@ def checked_root(wanted: Mapping[str, Any], file: str) -> dict[str, Any]:
 
 def _object(text: str, file: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InvalidSkillError(f"{file} can't be read: {error}") from None
+        found = parse_json(text)
+    except JsonError as error:
+        raise InvalidSkillError(f"{file} can't be read: it {error}") from None
     if not isinstance(found, dict):
         raise InvalidSkillError(f"{file} can't be read: it is not an object")
     return found

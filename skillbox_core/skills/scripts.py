@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from skillbox_core.errors import InvalidSkillError
@@ -12,6 +13,7 @@ from skillbox_core.skills.environment_lock import lock_of
 from skillbox_core.skills.node_lock import node_lock_of
 
 _SHELL = (".sh", ".bash")
+_WARNED = 40
 _BROUGHT = ("vendor/", "node_modules/")
 """Packages of others: what is in them is theirs, and mostly never run."""
 
@@ -27,15 +29,20 @@ def inspect_new(path: Path, max_size: int, max_entries: int = MAX_ENTRIES) -> Sk
     archive = inspect_archive(path, max_size, max_entries)
     lock_of(archive)
     node_lock_of(archive)
+    warnings = list(archive.warnings)
     for file in archive.files:
         if file.path.startswith(_BROUGHT):
             continue
         if problem := script_problem(archive.read(file), shell=file.path.endswith(_SHELL)):
+            if archive.entrypoint is None:
+                # Somebody else's skill, whose other scripts can be called.
+                warnings.append(f"{file.path!a} {problem}")
+                continue
             raise InvalidSkillError(
                 f"invalid skill: {file.path!a} {problem}",
                 hint="save it with Unix line ends (LF), as UTF-8 without a byte-order mark",
             )
-    return archive
+    return replace(archive, warnings=tuple(warnings[:_WARNED]))
 
 
 def script_problem(chunks: Iterable[bytes], *, shell: bool) -> str | None:

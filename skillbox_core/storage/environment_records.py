@@ -10,17 +10,23 @@ from skillbox_core.models import Interpreter, Tree
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.tables import InterpreterRow, TreeRow, now
 
+_IMAGE_DIGITS = 24
 _NODE = "node "
 """Before the id of an image that was asked for its Node: it may have a Python as well."""
 
 
 @dataclass(frozen=True)
 class KnownTree:
-    """A row: which tree a lock gave for an interpreter."""
+    """A row: which tree a lock gave for an interpreter.
+
+    Attributes:
+        alone: Whether it counts for one image only, whose own Python made its bytecode.
+    """
 
     lock_digest: str
     interpreter: Interpreter
     tree: Tree
+    alone: bool = False
 
 
 class EnvironmentRecords:
@@ -56,22 +62,30 @@ class EnvironmentRecords:
         row = InterpreterRow(image_id=key, image=image, interpreter=interpreter.text, created_at=now())
         self._database.first(row, key)
 
-    def tree(self, lock_digest: str, interpreter: Interpreter) -> Tree | None:
-        """The tree that a lock gave for an interpreter; None where there was none yet."""
+    def tree(self, lock_digest: str, interpreter: Interpreter, image_id: str = "") -> Tree | None:
+        """The tree that a lock gave for an interpreter; None where there was none yet.
+
+        Args:
+            image_id: For the tree that counts for this image only.
+        """
         with self._database.session() as session:
-            row = session.get(TreeRow, (lock_digest, interpreter.text))
+            row = session.get(TreeRow, (lock_digest, _key(interpreter, image_id)))
         return Tree(row.digest, row.size) if row else None
 
-    def keep_tree(self, lock_digest: str, interpreter: Interpreter, tree: Tree) -> Tree:
-        """Keeps a tree as the one of a lock, and returns it; or the one that was first."""
+    def keep_tree(self, lock_digest: str, interpreter: Interpreter, tree: Tree, image_id: str = "") -> Tree:
+        """Keeps a tree as the one of a lock, and returns it; or the one that was first.
+
+        Args:
+            image_id: The only image that it counts for; empty for all with this interpreter.
+        """
         row = TreeRow(
             lock_digest=lock_digest,
-            interpreter=interpreter.text,
+            interpreter=_key(interpreter, image_id),
             digest=tree.digest,
             size=tree.size,
             created_at=now(),
         )
-        first = self._database.first(row, (lock_digest, interpreter.text))
+        first = self._database.first(row, (lock_digest, row.interpreter))
         return Tree(first.digest, first.size)
 
     def trees(self, lock_digest: str | None = None) -> list[KnownTree]:
@@ -81,10 +95,18 @@ class EnvironmentRecords:
             query = query.where(TreeRow.lock_digest == lock_digest)
         with self._database.session() as session:
             rows = session.exec(query).all()
-        parsed = ((row, Interpreter.parse(row.interpreter)) for row in rows)
-        return [KnownTree(row.lock_digest, python, Tree(row.digest, row.size)) for row, python in parsed if python]
+        found = []
+        for row in rows:
+            text, _, image = row.interpreter.partition(" @")
+            if python := Interpreter.parse(text):
+                found.append(KnownTree(row.lock_digest, python, Tree(row.digest, row.size), bool(image)))
+        return found
 
     def images(self) -> dict[str, str]:
         """The name under which each image was asked for its Python, by its id."""
         with self._database.session() as session:
             return {row.image_id: row.image for row in session.exec(select(InterpreterRow)).all()}
+
+
+def _key(interpreter: Interpreter, image_id: str) -> str:
+    return f"{interpreter.text} @{image_id.removeprefix('sha256:')[:_IMAGE_DIGITS]}" if image_id else interpreter.text

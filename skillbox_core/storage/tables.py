@@ -80,6 +80,12 @@ class SkillDigestRow(SQLModel, table=True):
     skill_name: str = Field(primary_key=True, max_length=64)
     version: str = Field(primary_key=True, max_length=64)
     digest: str = Field(max_length=64)
+    contents: str | None = Field(default=None, max_length=64)
+    """Of its files, however they are packed; None where nobody has pushed it, or a Skillbox of before there was one."""
+    runnable: bool | None = None
+    """Whether it has an entrypoint; None where that was not known."""
+    source_folder: str | None = Field(default=None, sa_column=Column(Text))
+    source_commit: str | None = Field(default=None, max_length=64)
     created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
 
 

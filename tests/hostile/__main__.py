@@ -16,7 +16,7 @@ from rich.text import Text
 from skillbox_core import Runner, Settings
 from skillbox_core.base.home import load_env_file
 from tests.hostile.bench import Bench
-from tests.hostile.cases import Case, load_cases, select
+from tests.hostile.cases import Case, load_cases, sandboxed, select
 from tests.hostile.trial import Outcome
 
 _COLUMNS = (44, 72, 40)
@@ -30,24 +30,30 @@ def main() -> int:
         "-k", default="", metavar="WORDS", help="only cases whose id holds one of these, comma-separated"
     )
     parser.add_argument("--list", action="store_true", help="name the cases and end")
+    parser.add_argument(
+        "--inside-environment",
+        action="store_true",
+        help="the cases that have a sandbox, each inside a prepared environment",
+    )
     arguments = parser.parse_args()
-    cases = select(load_cases(), arguments.k)
+    inside = arguments.inside_environment
+    cases = select(sandboxed(load_cases()) if inside else load_cases(), arguments.k)
     console = Console(width=None if sys.stdout.isatty() else 190, highlight=False)
     if arguments.list:
         for case in cases:
             console.print(Text(f"{case.id:{_COLUMNS[0]}} {case.promise}"))
         return 0
-    return 1 if _run(cases, console)["BROKEN"] else 0
+    return 1 if _run(cases, console, inside)["BROKEN"] else 0
 
 
-def _run(cases: list[Case], console: Console) -> Counter[str]:
+def _run(cases: list[Case], console: Console, inside: bool) -> Counter[str]:
     load_env_file()
     counts: Counter[str] = Counter()
     began = time.monotonic()
     _row(console, "CASE", "PROMISE", "OUTCOME", "TIME")
     with tempfile.TemporaryDirectory(prefix="skillbox-hostile-home-") as home:
         settings = Settings(home=Path(home), instance=f"hostile-{uuid.uuid4().hex[:12]}", db_dsn="", s3_endpoint="")
-        with Bench(Runner.from_settings(settings), together=cases) as bench:
+        with Bench(Runner.from_settings(settings), together=cases, inside=inside) as bench:
             for case in cases:
                 outcome = bench.run(case)
                 counts[_word(outcome)] += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +16,7 @@ from skillbox_core.installation import Installation
 from tests.hostile import archives, kinds
 from tests.hostile.cases import Case
 from tests.hostile.ground import Ground, Witness
+from tests.hostile.inside import Inside
 from tests.hostile.skips import Skipped, needed
 from tests.hostile.trial import Outcome, Trial
 
@@ -37,9 +39,10 @@ class Bench:
         runner: Whose settings, engine and stores are used. Nothing else may use its home folder meanwhile.
         together: Cases that may share a sandbox (probes, and what the engine says): it is made when the first
             of them is asked for. Without this each has a sandbox of its own.
+        inside: Whether every sandbox is inside a prepared environment.
     """
 
-    def __init__(self, runner: Runner, together: list[Case] | None = None) -> None:
+    def __init__(self, runner: Runner, together: list[Case] | None = None, *, inside: bool = False) -> None:
         self.engine = Witness(runner.installation.settings.engine_url)
         parts = runner.installation
         self.runner = Runner(
@@ -48,6 +51,8 @@ class Bench:
         self.ground = Ground(self.runner, self.engine)
         self.together = [case.under(parts.settings.runtime) for case in together or ()]
         self._shared: dict[str, Any] = {}
+        self._inside = inside
+        self._environment: Inside | None = None
         self._words = {
             "outside": str(self.ground.outside),
             "long": "x" * 256,
@@ -60,6 +65,8 @@ class Bench:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._environment:
+            self._environment.close()
         self.ground.close()
 
     def run(self, case: Case) -> Outcome:
@@ -69,6 +76,10 @@ class Bench:
         try:
             needed(case, self.engine)
             with ExitStack() as stack:
+                if self._inside:
+                    # Not earlier: what a hardening that is switched off breaks here is this case's fault.
+                    self._environment = self._environment or Inside(self.runner.installation)
+                    stack.enter_context(self._environment.used())
                 for target, value in case.spec.get("patched", {}).items():
                     stack.enter_context(patch(target, value))
                 kinds.KINDS[case.kind](self, trial)
@@ -89,6 +100,8 @@ class Bench:
             finally:
                 trial.seconds = time.monotonic() - began
         trial.memory = self.ground.memory
+        if self._environment:
+            trial.faults += self._environment.missing(self.engine.seen)
         trial.expect(trial.seconds <= bound, f"it took {trial.seconds:.1f} s, the bound is {bound:g} s")
 
     def next_run(self, trial: Trial) -> None:
@@ -116,8 +129,10 @@ class Bench:
         return Runner(Installation(other.settings, self.engine, other.registry, other.executions, other.artifacts))
 
     def push(self, name: str, md: str, main: Mapping[str, Any]) -> None:
-        """Stores a skill of one script."""
-        made = {"base": False, "add": [{"name": "SKILL.md", "text": md}, main]}
+        """Stores a skill of one script, which asks for a package if it is to be inside an environment."""
+        own_image = re.search(r"(?m)^image:", md)
+        asks = self._environment.files if self._environment and main["name"] == "main.py" and not own_image else ()
+        made = {"base": False, "add": [{"name": "SKILL.md", "text": md}, main, *asks]}
         with self.archive_of(made, name) as path:
             self.runner.installation.registry.push("default", path)
 

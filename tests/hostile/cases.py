@@ -18,6 +18,11 @@ from skillbox_core.sandbox.policy import is_gvisor
 FOLDER = Path(__file__).parent / "cases"
 LANGS = {".py": "python", ".js": "node", ".sh": "bash"}
 
+INSIDE = "SKILLBOX_TEST_INSIDE"
+"""A variable for the tests of the cases: set, only those with a sandbox run, each inside a prepared environment."""
+_SANDBOXED = frozenset({"skill", "probe", "engine", "quota"})
+"""Kinds that differ inside an environment."""
+
 _OUTCOMES = ({"gives", "gives_exactly"}, {"status", "reason", "output", "says", "warns", "logs", "files"})
 """Keys that say together what must come of a case."""
 _HEAD = re.compile(r"(?m)^(?P<mark>#|//) /// case\n(?P<body>(?:(?P=mark)(?: .*)?\n)+?)(?P=mark) ///$")
@@ -62,6 +67,10 @@ class Case:
                 kept = {key: value for key, value in kept.items() if key not in outcome}
         return replace(self, spec={**kept, **(changed or {"skip": other["why"]})})
 
+    def inside(self) -> Case:
+        """The case as it is inside a prepared environment: with the keys that its key `inside` has instead."""
+        return replace(self, spec={**self.spec, **self.spec.get("inside", {})})
+
 
 def load_cases(folder: Path = FOLDER) -> list[Case]:
     """All cases, in the order of their files; ids are unique."""
@@ -78,6 +87,11 @@ def select(cases: list[Case], words: str) -> list[Case]:
     """The cases whose id holds one of the comma-separated words; all for none."""
     wanted = [word for word in words.split(",") if word]
     return [case for case in cases if not wanted or any(word in case.id for word in wanted)]
+
+
+def sandboxed(cases: list[Case]) -> list[Case]:
+    """The cases that have a sandbox, as they are inside an environment."""
+    return [case.inside() for case in cases if case.kind in _SANDBOXED]
 
 
 def _read(path: Path, folder: Path) -> Iterator[Case]:

@@ -13,6 +13,7 @@ from skillbox_core import Settings
 from skillbox_core.sandbox.allowlist import resolve_image
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.images import ready_image
+from skillbox_core.sandbox.layer import LABEL_BASE
 
 REPOSITORY = "skillbox-hostile"
 
@@ -37,7 +38,15 @@ def made_image(engine: Engine, settings: Settings, spec: Mapping[str, Any]) -> I
         yield name
     finally:
         with suppress(Exception):
+            if made := engine.inspect_image(name):
+                remove_environments(engine, LABEL_BASE, made["Id"])
             api.remove_image(name, force=True)
+
+
+def remove_environments(engine: Engine, label: str, value: str) -> None:
+    """Removes the environments on an engine whose label says this."""
+    for image in engine.images([f"{label}={value}"]):
+        engine.remove_image(image["Id"])
 
 
 def _import(api: Any, name: str) -> None:

@@ -258,7 +258,7 @@ def shown_on_a_terminal(bench: Bench, text: str) -> str:
 
 def _archive(path: Path, name: str, comment: str) -> Path:
     with zipfile.ZipFile(path, "w") as packed:
-        packed.writestr("SKILL.md", f"---\nname: {name}\ndescription: x\nlang: bash\n---\n")
+        packed.writestr("SKILL.md", f"---\nname: {name}\nversion: 1.0.0\ndescription: x\nlang: bash\n---\n")
         packed.writestr("main.sh", f"{comment}echo '{{}}' >$SANDBOX_OUTPUT\n")
     return path
 

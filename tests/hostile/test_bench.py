@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from skillbox_core import Runner, Settings
+from skillbox_core.run import loading
+from skillbox_core.sandbox.layer import LABEL_TREE
 from tests.hostile.bench import Bench, run_case
 from tests.hostile.cases import Case, load_cases, select
 
@@ -78,6 +80,27 @@ def test_memory_that_the_worker_takes_is_noticed(runner: Runner) -> None:
     case = case_called("callers/input-of-exactly-10-mib")
     outcome = run_case(replace(case, spec={**case.spec, "memory": 1}), runner)
     assert any("it may take 1 MiB" in fault for fault in outcome.faults), outcome
+
+
+def test_cases_run_inside_an_environment_and_one_that_does_not_is_noticed(
+    runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asks = "import inside\nassert inside.__file__.startswith('/opt/skillbox/'), inside.__file__"
+    case = script(tmp_path, asks)
+    assert not run_case(case, runner).held
+    with Bench(runner, inside=True) as bench:
+        assert bench.run(case).held
+        monkeypatch.setattr(loading, "ready_environment", lambda _engine, base, _tree, **_: base)
+        assert "a sandbox was not inside the environment" in bench.run(script(tmp_path, "print('x')")).faults
+
+
+def test_nothing_of_an_environment_that_cases_ran_in_stays_on_the_engine(runner: Runner) -> None:
+    with Bench(runner, inside=True) as bench:
+        for name in ("images/exposed-ports", "run/closes-everything"):
+            assert bench.run(case_called(name)).held
+        environment = bench._environment
+    assert environment is not None
+    assert runner.installation.engine.images([f"{LABEL_TREE}={environment.tree.digest}"]) == []
 
 
 def test_cases_are_chosen_by_words_of_their_id() -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from skillbox_core import Runner, Settings
 from tests.hostile.bench import Bench
-from tests.hostile.cases import Case, load_cases
+from tests.hostile.cases import INSIDE, Case, load_cases, sandboxed
 
-CASES = load_cases()
+_INSIDE = bool(os.environ.get(INSIDE))
+CASES = sandboxed(load_cases()) if _INSIDE else load_cases()
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +23,7 @@ def bench(
     parameters = (item.callspec.params.get("case") for item in request.session.items if hasattr(item, "callspec"))
     chosen = [case for case in parameters if isinstance(case, Case)]
     settings = installation.model_copy(update={"home": tmp_path_factory.mktemp("hostile")})
-    with Bench(Runner.from_settings(settings), together=chosen) as bench:
+    with Bench(Runner.from_settings(settings), together=chosen, inside=_INSIDE) as bench:
         yield bench
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from skillbox_core import RunResult
 from skillbox_core.errors import SkillboxError
+from skillbox_core.storage.tables import ExecutionRow
 from tests.hostile.cases import Case
 
 
@@ -54,6 +55,16 @@ class Trial:
         """Every word of the case's key must be in the text."""
         for word in self.case.words(key):
             self.expect(word in text, f"{key}: {word!r} is not in {text[:400]!r}")
+
+    def expect_untold(self, row: ExecutionRow, result: RunResult) -> None:
+        """No word of `never_tells` may be in what a record shows to people."""
+        told = f"{row.logs}\n{row.error}\n{row.files_skipped}\n{result.diagnosis}"
+        for word in self.case.words("never_tells"):
+            self.expect(word not in told, f"{word!r} is told: {told[:400]!r}")
+
+    def expect_warnings(self, result: RunResult) -> None:
+        """Every word of `warns` must be in what is said of a success."""
+        self.expect_words("warns", result.diagnosis.summary if result.ok and result.diagnosis else "")
 
     def refused(self, error: SkillboxError, *, rightly: bool) -> None:
         """An error of our own ended the case; it must be a sentence that anybody can be shown."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 FOLDER = Path(__file__).parent / "data"
@@ -32,6 +33,12 @@ class Hardening:
         """What pytest is asked to run."""
         hostile = "tests/hostile/test_hostile.py::test_the_promise_holds"
         return [f"tests/{n}" if ".py" in n else f"{hostile}[{n}]" for n in self.noticed]
+
+
+def noticed_by(hardenings: Iterable[Hardening], names: Collection[str]) -> list[Hardening]:
+    """Those that one of these cases or files must notice, with no other."""
+    only = [replace(h, noticed=tuple(name for name in h.noticed if name in names)) for h in hardenings]
+    return [hardening for hardening in only if hardening.noticed]
 
 
 def load() -> list[Hardening]:

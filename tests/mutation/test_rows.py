@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.hostile.cases import load_cases
-from tests.mutation.hardenings import Hardening, load
+from tests.mutation.hardenings import Hardening, load, noticed_by
 
 ROOT = Path(__file__).parents[2]
 ROWS = load()
@@ -22,3 +22,8 @@ def test_what_a_row_changes_and_who_notices_it_are_there(row: Hardening) -> None
         text = text.replace(old, new)
     for name in row.noticed:
         assert name in CASES or (ROOT / "tests" / name.partition("::")[0]).is_file(), name
+
+
+def test_rows_are_chosen_by_who_notices_them() -> None:
+    one, other = Hardening("g", "one", "f", (), ("a", "b")), Hardening("g", "other", "f", (), ("c",))
+    assert noticed_by([one, other], {"b", "d"}) == [Hardening("g", "one", "f", (), ("b",))]

@@ -10,6 +10,7 @@ import os
 import threading
 import zlib
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from prefect.context import refresh_global_settings_context
@@ -23,32 +24,32 @@ from tests.prefect_skillbox.seen import eventually
 from tests.services import postgres
 from tests.services.prefect import prefect_server
 
+HERE = Path(__file__).parent
 ON_POSTGRES = os.environ.get("SKILLBOX_TEST_POSTGRES") == "1"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deals the cases of long tables between the runs on the two servers, where `make test` makes both.
-
-    What has nothing to do with the server's database runs on the first one only, as does what has no server at all.
-    """
+    """Skips what a server on SQLite can't do; deals the tests between the two databases where `make test` runs both."""
     if not ON_POSTGRES:
         for item in items:
             for mark in item.iter_markers("postgres_only"):
                 item.add_marker(pytest.mark.skip(reason=mark.kwargs["reason"]))
-    if os.environ.get("SKILLBOX_TEST_DEAL") != "1":
-        return
-    others = {item for item in items if item.get_closest_marker("dealt") and _is_for_postgres(item.name) != ON_POSTGRES}
-    if ON_POSTGRES:
-        others |= {item for item in items if item.get_closest_marker("once") or "live" not in item.path.parts}
-    else:
-        others |= {item for item in items if item.get_closest_marker("postgres_only")}
-    config.hook.pytest_deselected(items=[item for item in items if item in others])
-    items[:] = [item for item in items if item not in others]
+    if os.environ.get("SKILLBOX_TEST_DEAL") == "1":
+        others = [item for item in items if _is_for_postgres(item) != ON_POSTGRES]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if _is_for_postgres(item) == ON_POSTGRES]
 
 
-def _is_for_postgres(name: str) -> bool:
-    """By the test's own name: where it stands, and what is added beside it, moves no case to the other database."""
-    return bool(zlib.crc32(name.encode()) % 2)
+def _is_for_postgres(item: pytest.Item) -> bool:
+    """By the test's own name: where it stands, and what is added beside it, moves no test to the other database.
+
+    What has no server, or has nothing to do with its database, runs on SQLite.
+    """
+    if item.get_closest_marker("postgres_only"):
+        return True
+    if item.get_closest_marker("once") or "live" not in item.path.parts or HERE not in item.path.parents:
+        return False
+    return bool(zlib.crc32(item.name.encode()) % 2)
 
 
 @pytest.fixture(scope="session")

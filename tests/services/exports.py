@@ -32,7 +32,7 @@ def skill(
 ) -> Path:
     """The archive of a skill in a folder."""
     made = place / f"{name}-{len(list(place.iterdir()))}.zip"
-    texts = {"SKILL.md": f"---\nname: {name}\ndescription: d\n---\n", "main.py": "", **(more or {})}
+    texts = {"SKILL.md": f"---\nname: {name}\nversion: 1.0.0\ndescription: d\n---\n", "main.py": "", **(more or {})}
     if lock:
         texts["environment.lock"] = lock.text
     with zipfile.ZipFile(made, "w") as archive:

@@ -162,9 +162,9 @@ REFUSES: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "ValidateImage, no list": (lambda: validate_image("bash:5", None), ImageNotAllowedError, "none"),
     "ValidateImage, an empty image": (lambda: validate_image("", ["bash:5"]), ImageNotAllowedError, "no image"),
     "SKILL.md: all faults together": (
-        lambda: parse_manifest(b'---\nversion: "1.0"\ndescription: d\n---\n'),
+        lambda: parse_manifest(b'---\nversion: "1.x"\ndescription: d\n---\n'),
         InvalidSkillError,
-        r'^invalid skill: name is required; version "1.0" must be semver',
+        r'^invalid skill: name is required; version "1.x" must be semver',
     ),
     **{
         f"env {name}": (lambda name=name: check_env({name: "x"}), InvalidRequestError, name)

@@ -22,7 +22,7 @@ from skillbox_core.sandbox.container import LABEL_INSTANCE
 from tests.hostile.cases import LANGS
 from tests.services.skills import push
 from tests.services.starts import Starts
-from tests.soak.mix import cases_by_group
+from tests.soak.mix import call_of, cases_by_group
 from tests.soak.strike import Fate
 from tests.soak.worker import SECRET, mixed
 
@@ -50,7 +50,7 @@ class Ground:
         self._faults: list[str] = []
         self._client = docker.APIClient(runner.installation.engine.url, version="auto")
         self._volumes = self._volume_names()
-        self._cases: dict[str, tuple[str, dict[str, Any]]] = {}
+        self._calls: dict[str, dict[str, Any]] = {}
         for number, case in enumerate(case for group in cases_by_group().values() for case in group.values()):
             assert case.script is not None
             name = f"soak-{number}"
@@ -61,17 +61,14 @@ class Ground:
                 lang=LANGS[case.script.suffix],
                 front=str(case.spec.get("front", "")),
             )
-            self._cases[case.id] = (name, {"timeout": "60s", "cpu": "1", **case.spec.get("options", {})})
+            self._calls[case.id] = {"skill": name, **call_of(case)}
 
     def prepare(self, fate: Fate) -> dict[str, Any]:
         """What a worker is told of a batch; for a flow, its run is made here, as a schedule would."""
         if fate.batch.way == "flow" and fate.flow_run is None:
             with get_client(sync_client=True) as client:
                 fate.flow_run = str(client.create_flow_run(mixed, parameters={"runs": []}).id)
-        runs = [
-            {**asdict(run), "skill": self._cases[run.case][0], "options": self._cases[run.case][1]}
-            for run in fate.batch.runs
-        ]
+        runs = [{**asdict(run), **self._calls[run.case]} for run in fate.batch.runs]
         return {**asdict(fate.batch), "flow_run": fate.flow_run, "runs": runs}
 
     def abandon(self, fate: Fate) -> None:

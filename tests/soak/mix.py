@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from tests.hostile.cases import Case, load_cases
 
@@ -25,6 +25,12 @@ _OWN = Path(__file__).parent / "cases"
 _NEEDS_A_QUIET_MACHINE = {"run/cpu-is-throttled"}
 # Their case is what somebody does from outside, or settings of their own.
 _NOT_ALONE = {"meddle", "settings", "patched", "image", "input", "memory", "needs"}
+_PUSHED = {"front"}
+_HANDED_ON = {"options", "env"}
+_JUDGED = {"status", "reason", "output", "files", "says", "warns", "logs", "never_tells"}
+# Bounds are of a machine that does nothing else, other answers of a runtime that has no soak; and nobody listens.
+_PASSED_OVER = {"promise", "within", "gvisor", "listener_takes"}
+_KNOWN = _PUSHED | _HANDED_ON | _JUDGED | _PASSED_OVER
 
 
 @dataclass(frozen=True)
@@ -64,11 +70,27 @@ def cases_by_group() -> dict[str, dict[str, Case]]:
     """All scripts of the soak: its own, and those of the hostile suite that need nothing but themselves."""
     found: dict[str, dict[str, Case]] = {group: {} for group in SHARES}
     for case in load_cases(_OWN):
-        found[case.id.split("/")[0]][case.id] = case
+        found[case.id.split("/")[0]][_known(case).id] = case
     for case in load_cases():
         if case.kind == "skill" and not _NOT_ALONE & case.spec.keys() and case.id not in _NEEDS_A_QUIET_MACHINE:
-            found["hostile"][case.id] = case
+            found["hostile"][_known(case).id] = case
     return found
+
+
+def _known(case: Case) -> Case:
+    if unknown := case.spec.keys() - _KNOWN:
+        raise ValueError(f"the soak does nothing with {sorted(unknown)} of the case {case.id}")
+    return case
+
+
+def call_of(case: Case) -> dict[str, Any]:
+    """How a case's skill is called, beside its input: `options` and `env`."""
+    # What is to succeed has time enough for that on a machine that does much else.
+    patience = {"timeout": "150s"} if case.spec["status"] == "success" else {}
+    return {
+        "options": {"timeout": "60s", "cpu": "1", **case.spec.get("options", {}), **patience},
+        "env": dict(case.spec.get("env", {})),
+    }
 
 
 def plan(runs: int, seed: int) -> list[Batch]:

@@ -14,11 +14,14 @@ from sqlmodel import col
 
 from skillbox_core import Runner, RunOptions, RunRequest, Settings
 from skillbox_core.storage.tables import ExecutionRow
-from tests.hostile.cases import LANGS
+from tests.hostile.cases import LANGS, Case
 from tests.services.skills import push
+from tests.soak import ground, mix
+from tests.soak.ground import Ground
 from tests.soak.judge import Judge, rows_of
 from tests.soak.mix import SHARES, Batch, Run, cases_by_group, plan
 from tests.soak.strike import Fate
+from tests.soak.worker import core
 
 
 def test_the_plan_has_all_runs_in_about_the_shares_and_a_seed_repeats_it() -> None:
@@ -41,6 +44,38 @@ def test_the_plan_has_all_runs_in_about_the_shares_and_a_seed_repeats_it() -> No
         for struck in (False, True):
             share = sum(len(batch.runs) for batch in batches if (batch.way, batch.struck) == (way, struck))
             assert share > 200
+
+
+@pytest.mark.parametrize("name", ["run/secret-in-names-left-out", "run/secret-as-bash-quotes-it", "failing/exits"])
+def test_a_worker_runs_a_case_with_all_that_the_case_has(
+    installation: Settings, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    case = {name: case for group in cases_by_group().values() for name, case in group.items()}[name]
+    monkeypatch.setattr(ground, "cases_by_group", lambda: {"one": {name: case}})
+    runner = Runner.from_settings(installation.model_copy(update={"home": tmp_path / "home", "db_dsn": ""}))
+    fate = Fate(Batch("batch", "core", False, (Run(1, name),)))
+    core(runner)(Ground(runner).prepare(fate))
+    assert list(Judge(runner, {row.id: 1 for row in rows_of(runner)}).faults([fate])) == []
+
+
+@pytest.mark.parametrize(("printed", "faults"), [(10_000, 0), (1024 * 1024 - 100, 1)], ids=["little", "to the limit"])
+def test_a_flood_is_cut_only_where_there_was_time_for_one(
+    installation: Settings, tmp_path: Path, printed: int, faults: int
+) -> None:
+    name = "run/log-flood-until-the-deadline"
+    runner = Runner.from_settings(installation.model_copy(update={"home": tmp_path / "home", "db_dsn": ""}))
+    push(runner, "flood", "print('x')", lang="python")
+    runner.run(RunRequest(skill="flood", input={"n": 1}), RunOptions(key="1"))
+    _change(runner, 1, status="timeout", reason=None, logs="x" * printed)
+    found = list(Judge(runner, {}).faults([Fate(Batch("batch", "core", False, (Run(1, name),)))]))
+    assert len(found) == faults, found
+
+
+def test_a_case_with_something_that_the_soak_passes_over_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = Case("failing/new", "skill", "a promise", {"status": "success", "somebody": "else"})
+    monkeypatch.setattr(mix, "load_cases", lambda *_folder: [case])
+    with pytest.raises(ValueError, match=r"'somebody'.*failing/new"):
+        cases_by_group()
 
 
 RUNS = (Run(1, "harmless/counts"), Run(2, "failing/exits"))

@@ -32,6 +32,11 @@ SECRET = "canary-soak-not-a-real-secret"
 """In every skill's environment; it must be found nowhere else."""
 
 
+def environment(run: dict[str, Any]) -> dict[str, str]:
+    """What a skill gets beside its input: the secret, and what its case wants."""
+    return {"API_KEY": SECRET, **run["env"]}
+
+
 def core(runner: Runner) -> Callable[[dict[str, Any]], None]:
     """Runs batches without Prefect, with the batch as the owner."""
 
@@ -41,7 +46,7 @@ def core(runner: Runner) -> Callable[[dict[str, Any]], None]:
             timer = threading.Timer(run["cancel_after"], token.cancel)
             timer.start()
         options = RunOptions(**run["options"], key=f"{batch}/{run['number']}", owner=batch)
-        request = RunRequest(skill=run["skill"], input={"n": run["number"]}, env={"API_KEY": SECRET})
+        request = RunRequest(skill=run["skill"], input={"n": run["number"]}, env=environment(run))
         runner.run(request, options, cancel=token)
         if timer:
             timer.cancel()
@@ -56,9 +61,7 @@ def core(runner: Runner) -> Callable[[dict[str, Any]], None]:
 @flow(task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE))
 def mixed(runs: list[dict[str, Any]]) -> None:
     futures = [
-        skill(run["skill"], raise_on_failure=False, env={"API_KEY": SECRET}, **run["options"]).submit(
-            {"n": run["number"]}
-        )
+        skill(run["skill"], raise_on_failure=False, env=environment(run), **run["options"]).submit({"n": run["number"]})
         for run in runs
     ]
     for future in futures:

@@ -28,6 +28,7 @@ from skillbox_core.base.names import DEFAULT_TENANT, split_reference
 from skillbox_core.errors import InfrastructureError, InvalidRequestError, SettingsError
 from skillbox_core.installation import Installation
 from skillbox_core.skills.archive import SkillArchive
+from skillbox_core.skills.entry import find_entry
 from skillbox_core.skills.validation import find_breach
 
 
@@ -134,8 +135,7 @@ def plan(
 def _load(installation: Installation, tenant: str, reference: str) -> SkillArchive:
     name, version = split_reference(reference)
     archive = installation.registry.load(tenant, name, installation.registry.resolve(tenant, name, version))
-    if archive.entrypoint is None:
-        raise InvalidRequestError(f"skill {name} has instructions only, nothing that can be run")
+    find_entry(archive, None)
     return archive
 
 

@@ -24,7 +24,7 @@ def test_only_plain_files_and_folders_are_taken(tmp_path: Path, kind: str) -> No
     else:
         (tmp_path / "package" / "odd").symlink_to("/etc/passwd" if kind == "link to a file" else "/etc")
     with pytest.raises(InvalidSkillError, match=r'a package has "package/odd", which is no plain file'):
-        lay_out(tmp_path, "3.11", "/venv/bin/python", never)
+        lay_out(tmp_path, "3.11", "/venv/bin/python", never, 100)
 
 
 @pytest.mark.parametrize(
@@ -69,5 +69,5 @@ def test_a_package_that_is_called_as_a_folder_of_data_stays_among_packages(tmp_p
     for path in ("share/__init__.py", "etc/greeter.conf"):
         (tmp_path / path).parent.mkdir()
         (tmp_path / path).write_text("")
-    found = {member.path for member in lay_out(tmp_path, "3.11", "/venv/bin/python", never)}
+    found = {member.path for member in lay_out(tmp_path, "3.11", "/venv/bin/python", never, 100)}
     assert found == {"lib/python3.11/site-packages/share/__init__.py", "etc/greeter.conf"}

@@ -192,3 +192,17 @@ def test_what_a_package_needs_in_turn_comes_from_the_index_too(index: Path, tmp_
     with pytest.raises(InvalidSkillError, match="needs evil from an address") as raised:
         make_lock(asks("greeter"), PYTHON)
     assert "requirements.txt" in str(raised.value)
+
+
+def test_a_folder_of_packages_is_found_from_the_folder_of_the_command(
+    index: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel(index, "greeter")
+    monkeypatch.chdir(index.parent)
+    monkeypatch.setenv("PIP_FIND_LINKS", index.name)
+    assert [pin.exact for pin in make_lock(PythonSource("requirements.txt", ("greeter",)), PYTHON).pins] == [
+        "greeter==1.0"
+    ]
+    monkeypatch.setenv("PIP_FIND_LINKS", "nowhere")
+    with pytest.raises(IndexUnavailableError, match='names "nowhere", which is no address'):
+        make_lock(PythonSource("requirements.txt", ("greeter",)), PYTHON)

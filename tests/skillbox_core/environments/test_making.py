@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from skillbox_core.environments import layout, making
 from skillbox_core.environments.locking import make_lock
 from skillbox_core.environments.making import make_tree
 from skillbox_core.environments.tree import Member
@@ -129,6 +130,61 @@ def test_of_two_packages_with_one_file_the_first_by_name_wins(index: Path, tmp_p
         wheel(index, name, files={"shared/same.py": "", "shared/other.py": f"NAME = {name!r}\n"})
     tree(tmp_path / "t.tar", "a-first", "b-second")
     assert text(tmp_path / "t.tar", f"{PACKAGES}/shared/other.py") == "NAME = 'a_first'\n"
+
+
+def runs_of_uv(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Fills as uv is run to install."""
+    ran: list[str] = []
+    run_uv = making.uv.run_uv
+
+    def run(command: Sequence[str], arguments: Sequence[str], *rest: Any, **more: Any) -> None:
+        ran.append(arguments[-1])
+        run_uv(command, arguments, *rest, **more)
+
+    monkeypatch.setattr(making.uv, "run_uv", run)
+    return ran
+
+
+def test_packages_with_many_files_in_common_are_installed_once_more_and_not_for_each(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("b_second", "a_first"):
+        wheel(index, name, files={f"shared/{number}.py": f"NAME = {name!r}\n" for number in range(30)})
+    lock = make_lock(PythonSource("requirements.txt", ("a-first", "b-second")), PYTHON)
+    ran = runs_of_uv(monkeypatch)
+    make_tree(lock, PYTHON, tmp_path / "t.tar", max_size=10_000_000, max_files=1000, compile=nothing)
+    assert ran == ["unpacked.txt", "alone-a-first.txt"]
+    assert text(tmp_path / "t.tar", f"{PACKAGES}/shared/29.py") == "NAME = 'a_first'\n"
+
+
+def test_packages_that_a_wheel_only_says_are_there_are_not_installed(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {f"f{number}.py": "" for number in range(30)}
+    for number in range(30):
+        files[f"{{data}}/purelib/a{number}-1.0.dist-info/RECORD"] = f"f{number}.py,sha256=other,1\n"
+    wheel(index, "evil", files=files)
+    lock = make_lock(PythonSource("requirements.txt", ("evil",)), PYTHON)
+    ran = runs_of_uv(monkeypatch)
+    make_tree(lock, PYTHON, tmp_path / "t.tar", max_size=10_000_000, max_files=1000, compile=nothing)
+    assert set(ran) <= {"unpacked.txt", "alone-evil.txt"}
+    assert len(ran) <= 2
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        ({f"many/{number}": "" for number in range(50)}, "over 40 files, .* limit is 10 .*SKILLBOX_MAX_TREE_FILES"),
+        ({"{data}/purelib/other-1.0.dist-info/RECORD": "x" * 2000}, r"other-1\.0\.dist-info.*/RECORD is over"),
+    ],
+)
+def test_what_is_listed_has_a_limit_before_it_is_read(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], says: str
+) -> None:
+    wheel(index, "big", files=files)
+    monkeypatch.setattr(layout, "_MAX_RECORD", 1000)
+    with pytest.raises(InvalidSkillError, match=says):
+        tree(tmp_path / "t.tar", "big", max_files=10)
 
 
 def test_no_code_of_a_package_runs(index: Path, tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from skillbox_core.environments.uv import no_index, uv_environment
+from skillbox_core.environments.uv import no_index, uv_environment, with_whole_paths
 from skillbox_core.environments.uv_errors import explained
 from skillbox_core.errors import IndexUnavailableError, InvalidSkillError, SkillboxError
 from skillbox_core.models import Interpreter
@@ -95,3 +97,43 @@ def test_where_uv_is_told_nothing_pips_index_is_taken() -> None:
     assert no_index(pip)
     assert not no_index({"PIP_NO_INDEX": "0"})
     assert not no_index({**pip, "UV_DEFAULT_INDEX": "j"})
+
+
+def test_pips_folders_are_parted_by_spaces_and_uvs_by_commas() -> None:
+    assert uv_environment({"PIP_FIND_LINKS": "/a  https://b/c"}) == {"UV_FIND_LINKS": "/a,https://b/c"}
+
+
+HERE = Path.cwd()
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "meant"),
+    [
+        ("UV_FIND_LINKS", "wheels,https://a/b?c=d", f"{HERE}/wheels,https://a/b?c=d"),
+        ("UV_FIND_LINKS", "/a b/wheels", "/a b/wheels"),
+        ("UV_INDEX", "ours=https://a/simple theirs=simple", f"ours=https://a/simple theirs={HERE}/simple"),
+        ("UV_DEFAULT_INDEX", "https://user:word@a/simple", "https://user:word@a/simple"),
+        ("UV_DEFAULT_INDEX", "./simple", f"{HERE}/simple"),
+        ("UV_FIND_LINKS", "", ""),
+        ("UV_HTTP_TIMEOUT", "9", "9"),
+    ],
+)
+def test_a_folder_of_packages_is_named_from_where_the_command_runs(name: str, said: str, meant: str) -> None:
+    assert with_whole_paths({name: said}, lambda _: True) == {name: meant}
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "says"),
+    [
+        (
+            "UV_DEFAULT_INDEX",
+            "127.0.0.1:1/simple",
+            r'INDEX names "127\.0\.0\.1:1/simple", which is no address',
+        ),
+        ("UV_INDEX", "https://a/simple ours=/nowhere", r'UV_INDEX names "/nowhere"'),
+        ("UV_FIND_LINKS", "/nowhere", r'UV_FIND_LINKS names "/nowhere", .* or is a folder'),
+    ],
+)
+def test_an_index_that_is_mistyped_is_said_and_not_that_the_package_is_missing(name: str, said: str, says: str) -> None:
+    with pytest.raises(IndexUnavailableError, match=says):
+        with_whole_paths({name: said}, lambda _: False)

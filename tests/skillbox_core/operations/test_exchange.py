@@ -75,6 +75,19 @@ def test_a_skill_comes_with_its_environment_for_each_python_that_it_was_made_for
     assert not import_skill(there, "acme", target).pushed.new
 
 
+def test_what_one_image_compiled_for_itself_is_not_exported(here: Installation, place: Path) -> None:
+    here.registry.push("default", skill(place))
+    data = tree_tar(FILES)
+    one = tree_of(data)
+    (place / "tree.tar").write_bytes(data)
+    here.environments.store.put(place / "tree.tar", one.tree.digest)
+    here.environments.records.keep_tree(LOCK.digest, PYTHON, one.tree, f"sha256:{'a' * 64}")
+    with pytest.raises(SkillboxError, match="counts for its own image only"):
+        export_skill(here, "default", "packed", "1.0.0", place / "out", with_environment=True)
+    here.environments.records.keep_tree(LOCK.digest, PYTHON, one.tree)
+    assert len(export_skill(here, "default", "packed", "1.0.0", place / "out", with_environment=True).trees) == 1
+
+
 def test_an_export_without_a_place_for_it_says_so_and_leaves_nothing(here: Installation, place: Path) -> None:
     here.registry.push("default", skill(place, lock=None))
     for target in (place / "no" / "out", place):

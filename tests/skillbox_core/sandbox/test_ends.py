@@ -53,12 +53,20 @@ def test_whose_fault_it_is(said: bytes, state: dict[str, Any] | None, reason: Re
     assert not outcome.collectable
 
 
-def test_a_log_that_has_lost_its_beginning_is_one_of_a_skill_that_has_started() -> None:
+@pytest.mark.parametrize("left", [b"line\n" * 200, b"line\n", b"\n\n", b"\n"])
+def test_a_log_that_has_lost_its_beginning_is_one_of_a_skill_that_has_started(left: bytes) -> None:
     made = Journal("tok", 1000, Redactor(), None)
     made.restart()
-    made.feed(frame(1, b"line\n" * 200))
+    made.feed(frame(1, left))
     made.finish()
     assert post_mortem({"ExitCode": 2}, made).ending is Ending.EXITED
+
+
+def test_an_empty_log_is_none_of_a_skill_that_has_started() -> None:
+    made = Journal("tok", 1000, Redactor(), None)
+    made.restart()
+    made.finish()
+    assert post_mortem({"ExitCode": 2}, made).ending is Ending.LOST
 
 
 def test_a_forged_end_says_nothing_that_a_record_can_not_hold() -> None:

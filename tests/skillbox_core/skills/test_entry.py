@@ -9,7 +9,7 @@ import pytest
 
 from skillbox_core.errors import InvalidRequestError, RunnerNotImplementedError
 from skillbox_core.skills.archive import SkillArchive, open_archive
-from skillbox_core.skills.entry import Entry, find_entry, script_lang, scripts_of
+from skillbox_core.skills.entry import Entry, callable_scripts, find_entry, script_lang, what_it_has
 
 MD = "---\nname: t\ndescription: A test.\n---\nDo it.\n"
 
@@ -83,8 +83,8 @@ def test_only_a_skill_with_an_entrypoint_of_ours_keeps_the_layout_of_the_origina
 
 def test_what_can_not_be_started_is_said_with_what_can_be(tmp_path: Path) -> None:
     several = archive(tmp_path, *(f"scripts/{letter}.py" for letter in "abcdef"), "data.csv")
-    assert scripts_of(several) == [f"scripts/{letter}.py" for letter in "abcdef"]
-    with pytest.raises(RunnerNotImplementedError, match=r"it has 6 scripts; call one .*scripts/a.py, .*e.py, \.\.\."):
+    assert callable_scripts(several) == [f"scripts/{letter}.py" for letter in "abcdef"]
+    with pytest.raises(RunnerNotImplementedError, match=r"and 6 scripts .*scripts/a.py`; .*c.py, \.\.\. too"):
         find_entry(several, None)
     with pytest.raises(InvalidRequestError, match=r'no script "scripts/z.py" .*6 scripts'):
         find_entry(several, "scripts/z.py")
@@ -94,3 +94,28 @@ def test_what_can_not_be_started_is_said_with_what_can_be(tmp_path: Path) -> Non
         find_entry(several, "SKILL.md")
     with pytest.raises(RunnerNotImplementedError, match="instructions only"):
         find_entry(archive(tmp_path), None)
+
+
+def test_scripts_are_those_that_can_be_called(tmp_path: Path) -> None:
+    paths = ["a.py", "scripts/b.sh", "scripts/x/c.mjs", "scripts/__init__.py", "vendor/d.py", "node_modules/e.js"]
+    assert callable_scripts(archive(tmp_path, *paths)) == ["scripts/b.sh", "scripts/x/c.mjs", "a.py"]
+
+
+@pytest.mark.parametrize(
+    ("paths", "has", "said"),
+    [
+        ((), "none: instructions only", "instructions only, nothing that can be run (add main.py"),
+        (("scripts/a.py",), "none: 1 script", "and 1 script (call one: `skillbox run t scripts/a.py`)"),
+        (
+            ("scripts/a b.py", "b.js", "c.sh"),
+            "none: 3 scripts",
+            "and 3 scripts (call one: `skillbox run t 'scripts/a b.py'`; there is b.js, c.sh too)",
+        ),
+    ],
+)
+def test_what_has_no_entrypoint_says_what_it_has(tmp_path: Path, paths: tuple[str, ...], has: str, said: str) -> None:
+    made = archive(tmp_path, *paths)
+    assert what_it_has(made) == has
+    with pytest.raises(RunnerNotImplementedError) as caught:
+        find_entry(made, None)
+    assert said in str(caught.value)

@@ -48,7 +48,8 @@ def test_the_agent_skills_dialect_is_read() -> None:
 
 
 def test_the_version_has_a_default_and_its_own_field_goes_first() -> None:
-    assert skill(BASE).version == "1.0.0"
+    assert (skill(BASE).version, skill(BASE).has_version) == ("1.0.0", False)
+    assert skill(BASE + "version: 3.0.0").has_version
     assert skill(BASE + "version: 3.0.0\nmetadata:\n  version: 2.0.0").version == "3.0.0"
 
 
@@ -60,9 +61,9 @@ def test_a_byte_order_mark_blank_lines_and_crlf_are_fine(text: str) -> None:
 
 def test_all_faults_are_reported_together() -> None:
     with pytest.raises(InvalidSkillError) as caught:
-        skill("version: '1.0'\nlang: ruby\ntimeout: -1s\nresources:\n  cpu: nan\n  memory: 17179869184Gi\nimage: [a]")
+        skill("version: '1.x'\nlang: ruby\ntimeout: -1s\nresources:\n  cpu: nan\n  memory: 17179869184Gi\nimage: [a]")
     message = str(caught.value)
-    assert message.startswith('invalid skill: name is required; version "1.0" must be semver')
+    assert message.startswith('invalid skill: name is required; version "1.x" must be semver')
     for word in ("description is required", "lang", "timeout", "resources.cpu", "resources.memory", "image"):
         assert word in message
 
@@ -149,15 +150,13 @@ def test_what_is_no_skill_md_is_refused(data: bytes) -> None:
         parse_manifest(data)
 
 
-@pytest.mark.parametrize(
-    "name", ["..", "a/b", "%2e", "-rf", "$(id)", "a;b", "A", "x" * 10_000, "'a\\b'", "a--b", "'a\u202e'"]
-)
+@pytest.mark.parametrize("name", ["..", "a/b", "%2e", "-rf", "$(id)", "a;b", "x" * 10_000, "'a\\b'", "'a\u202e'"])
 def test_a_name_that_is_no_name_is_refused(name: str) -> None:
     with pytest.raises(InvalidSkillError, match="name"):
         skill(f"name: {name}\ndescription: d")
 
 
-@pytest.mark.parametrize("version", ["latest", "..", "1.0", "v1.0.0", "1.0.0/x", "$(id)", "9" * 5000])
+@pytest.mark.parametrize("version", ["latest", "..", "1.x", "v1.0.0", "1.0.0/x", "$(id)", "9" * 5000])
 def test_a_version_that_is_no_version_is_refused(version: str) -> None:
     with pytest.raises(InvalidSkillError, match="version"):
         skill(f"{BASE}version: {version}")
@@ -177,7 +176,6 @@ def test_a_version_that_is_no_version_is_refused(version: str) -> None:
         ("resources: big", "resources"),
         ("image: 'a b'", "image"),
         ("lang: Python", "lang"),
-        ("allowed-tools: [[a]]", "allowed-tools"),
     ],
 )
 def test_a_wrong_value_is_refused_with_the_fields_name(line: str, field: str) -> None:
@@ -211,4 +209,4 @@ def test_any_bytes_are_a_manifest_or_refused(data: bytes) -> None:
     )
 )
 def test_quoted_text_is_read_back_exactly(pairs: dict[str, str]) -> None:
-    assert frontmatter.read("\n".join(f'"{k}": "{v}"' for k, v in pairs.items())) == pairs
+    assert frontmatter.read("\n".join(f'"{k}": "{v}"' for k, v in pairs.items())) == (pairs, ())

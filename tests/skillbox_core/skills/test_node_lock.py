@@ -80,6 +80,22 @@ def test_what_is_not_a_lock_to_the_letter_is_refused(old: str, new: str) -> None
         read_node_lock(lock().text.replace(old, new))
 
 
+DEEP = json.loads('{"a": ' * 500 + '"1"' + "}" * 500)
+
+
+@pytest.mark.parametrize(
+    ("root", "packages"),
+    [
+        ({**ROOT, "overrides": DEEP}, PACKAGES),
+        (ROOT, {"node_modules/b": {**PACKAGES["node_modules/b"], "peerDependencies": DEEP}}),
+    ],
+)
+def test_a_lock_that_is_nested_too_deeply_to_be_walked_through_is_refused(root: Any, packages: Any) -> None:
+    made = NodeLock("package.json", "a" * 64, json.dumps(root, sort_keys=True), json.dumps(packages, sort_keys=True))
+    with pytest.raises(InvalidSkillError, match=r"environment\.lock is not as"):
+        read_node_lock(made.text)
+
+
 @pytest.mark.parametrize("text", ["", "[]", "{}", "[" * 100_000, '{"root": {}}', "# Python packages"])
 def test_what_is_no_lock_at_all_is_refused(text: str) -> None:
     with pytest.raises(InvalidSkillError, match=r"environment\.lock is not as"):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from skillbox_core.errors import InvalidSkillError
 from skillbox_core.skills.node_sources import find_node_source
 from skillbox_core.skills.package import package
 
@@ -80,3 +81,32 @@ def test_what_another_language_would_need_is_warned_of(tmp_path: Path, script: s
     for name, text in {"SKILL.md": "---\nname: s\ndescription: d\n---\n", script: "", file: "x"}.items():
         (folder / name).write_text(text)
     assert says in package(folder, tmp_path / "s.zip", 10**6, prepare=False).warnings
+
+
+DEEP = '{"a": ' * 500 + '"1"' + "}" * 500
+DEEP_ROOT = f'{{"dependencies": {{"a": "1"}}, "overrides": {DEEP}}}'
+DEEP_LOCK = f'{{"packages": {{"node_modules/a": {DEEP}}}}}'
+
+
+@pytest.mark.parametrize(
+    ("files", "says"),
+    [
+        (
+            {"package.json": DEEP_ROOT},
+            r"package\.json can't be read: it is nes",
+        ),
+        (
+            {"package.json": ASKS, "package-lock.json": DEEP_LOCK},
+            r"package-lock\.json can't be read: it is nested more than 100 levels deep",
+        ),
+        (
+            {"package.json": '{"dependencies": {"a": "1", "a": "2"}}'},
+            r"package\.json can't be read: it has .* duplicate key",
+        ),
+        ({"package.json": "[1]"}, r"package\.json can't be read: it is not an object"),
+        ({"package.json": "{"}, r"package\.json can't be read: it is not JSON"),
+    ],
+)
+def test_what_is_no_such_file_is_refused(files: dict[str, str], says: str) -> None:
+    with pytest.raises(InvalidSkillError, match=says):
+        find_node_source(files.get, "main.js")

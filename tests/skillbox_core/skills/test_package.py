@@ -19,6 +19,7 @@ from skillbox_core.models import Interpreter
 from skillbox_core.skills.environment_lock import lock_of
 from skillbox_core.skills.package import package
 from skillbox_core.skills.requirements import checked_packages
+from skillbox_core.skills.scripts import inspect_new
 from tests.services.wheels import use_folder, wheel
 
 MAX = 10_000_000
@@ -26,7 +27,7 @@ MAX = 10_000_000
 
 @pytest.fixture
 def skill(tmp_path: Path) -> Path:
-    folder = tmp_path / "skill"
+    folder = tmp_path / "s"
     folder.mkdir()
     (folder / "SKILL.md").write_text("---\nname: s\ndescription: d\nlang: python\n---\n")
     (folder / "main.py").write_text("print(1)")
@@ -56,10 +57,25 @@ def test_the_same_folder_gives_the_same_bytes_whatever_its_times_and_modes(skill
     assert names(second) == ["SKILL.md", "main.py"]
 
 
-def test_links_and_folders_without_skill_md_are_refused(skill: Path, tmp_path: Path) -> None:
-    (skill / "link").symlink_to("/etc/passwd")
-    with pytest.raises(InvalidSkillError, match="symbolic link"):
-        package(skill, tmp_path / "x.zip", MAX)
+def test_a_folder_of_another_name_is_said(skill: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(skill)
+    assert package(Path(), tmp_path / "x.zip", MAX).warnings == ()
+    other = skill.rename(tmp_path / "other")
+    assert package(other, tmp_path / "x.zip", MAX).warnings == (
+        "the folder is called other, and the open format wants a skill's folder to have its name",
+    )
+
+
+def test_skill_md_may_be_written_small_as_the_reference_library_has_it(skill: Path, tmp_path: Path) -> None:
+    (skill / "SKILL.md").rename(skill / "skill.md")
+    assert {file.path for file in package(skill, tmp_path / "2.zip", MAX).files} == {"SKILL.md", "main.py"}
+    with zipfile.ZipFile(tmp_path / "3.zip", "w") as packed:
+        packed.writestr("s-main/skill.md", (skill / "skill.md").read_text())
+        packed.writestr("s-main/main.py", "")
+    assert [file.path for file in inspect_new(tmp_path / "3.zip", MAX).files] == ["SKILL.md", "main.py"]
+
+
+def test_folders_without_skill_md_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InvalidSkillError, match=r"no SKILL\.md"):
         package(tmp_path, tmp_path / "x.zip", MAX)
 

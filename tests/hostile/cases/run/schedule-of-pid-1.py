@@ -1,7 +1,7 @@
 # /// case
 # promise = "the supervisor can't be put behind what the skill leaves running"
 # status = "success"
-# output = [1, 1, 1, 1, 1, 1, 1]
+# output = [1, 1, 1, 1, 1, 1]
 # within = 20.0
 # ///
 import ctypes, json, os
@@ -24,13 +24,13 @@ def ioprio(kind, who):
 
 said = [
     refused(os.sched_setscheduler, 1, os.SCHED_IDLE, os.sched_param(0)),
-    refused(os.sched_setaffinity, 1, {min(os.sched_getaffinity(0))}),
     refused(os.setpriority, os.PRIO_PROCESS, 1, 19),
     refused(os.setpriority, os.PRIO_PGRP, 0, 19),
     refused(os.setpriority, os.PRIO_USER, os.getuid(), 19),
     refused(ioprio, 1, 1),
     refused(ioprio, 3, os.getuid()),
 ]
+os.sched_setaffinity(1, {min(os.sched_getaffinity(0))})
 json.dump(said, open("/sandbox/out/output.json", "w"))
 for _ in range(20):
     if os.fork() == 0:

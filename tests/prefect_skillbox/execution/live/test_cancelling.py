@@ -95,7 +95,6 @@ ELSEWHERE = {"in_processes": 2, "on_dask": 2}
 
 
 @pytest.mark.by_itself
-@pytest.mark.dealt
 @pytest.mark.parametrize(
     ("which", "number"),
     [
@@ -186,7 +185,6 @@ def deployed(
         yield by
 
 
-@pytest.mark.dealt
 @pytest.mark.parametrize(
     ("how", "which"),
     [*(("serve", which) for which in CONTAINERS), ("worker", "direct"), ("worker", "mapped")],

@@ -50,7 +50,6 @@ def _try(runner: Runner, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.dealt
 @pytest.mark.parametrize(
     ("which", "point"), [*(("one", point) for point in POINTS), ("nested", "within wait"), ("nested", "before cleanup")]
 )

@@ -19,8 +19,6 @@ from skillbox_core.settings import load_settings
 from tests.conftest import MakeSkill
 from tests.services import skills
 
-pytestmark = pytest.mark.dealt
-
 ANSWER = 'import json; json.dump({}, open("/sandbox/out/output.json", "w"))'
 
 

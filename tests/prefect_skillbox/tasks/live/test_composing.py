@@ -57,7 +57,7 @@ RUNNERS: dict[str, Callable[[], TaskRunner[Any]]] = {
 }
 
 
-pytestmark = [pytest.mark.usefixtures("runner"), pytest.mark.dealt]
+pytestmark = pytest.mark.usefixtures("runner")
 
 
 @pytest.fixture

@@ -89,7 +89,6 @@ def in_one_run(calls: list[Any], parameter: Any = None) -> list[tuple[str | None
     return [(state.name, state.result(raise_on_failure=False).output) for state in states]
 
 
-@pytest.mark.dealt
 @pytest.mark.parametrize("caching", CACHING)
 def test_prefects_cache_never_gives_the_result_of_another_call(
     caching: str, say: Callable[..., str], runner: Runner, tmp_path: Path

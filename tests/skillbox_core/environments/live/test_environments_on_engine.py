@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from skillbox_core import Runner, RunRequest
 from skillbox_core.base.progress import Progress
 from skillbox_core.environments import prepare as prepare_module
 from skillbox_core.environments.bytecode import Compiler
@@ -20,11 +21,12 @@ from skillbox_core.installation import Installation
 from skillbox_core.models import Interpreter, Tree
 from skillbox_core.sandbox.allowlist import resolve_image
 from skillbox_core.sandbox.images import ready_image
+from skillbox_core.sandbox.layer import LABEL_TREE
 from skillbox_core.skills.archive import SkillArchive
 from skillbox_core.skills.package import package
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.environment_records import EnvironmentRecords
-from tests.hostile.images import made_image
+from tests.hostile.images import made_image, remove_environments
 from tests.services.wheels import wheel
 
 PACKAGES = "lib/python3.11/site-packages"
@@ -200,3 +202,52 @@ def test_a_lock_that_does_not_reach_the_image_is_told(local: Installation, index
     archive = skill(Installation.from_settings(newer), tmp_path, "greeter")
     with pytest.raises(InvalidSkillError, match=r"made for Python 3\.13 .* does not reach 3\.11\.\d+ x86_64"):
         local.environments.prepare(archive, image_of(local))
+
+
+POISONED = """
+cat >>$(python3 -c 'import warnings; print(warnings.__file__)') <<'END'
+import builtins
+honest = builtins.compile
+def poisoned(source, *arguments, **more):
+    return honest(b"NAME = 'poisoned'" if source == b"NAME = 'greeter'\\n" else source, *arguments, **more)
+builtins.compile = poisoned
+END
+"""
+_PLATFORM = "$(python3 -c 'import platform; print(platform.__file__)')"
+OTHER = f"{POISONED}\nsed -i '1i import sys; sys.version_info = (3, 11, 99)' {_PLATFORM}"
+SAYS_ITS_NAME = "import json, greeter\njson.dump(greeter.NAME, open('/sandbox/out/output.json', 'w'))\n"
+
+
+def said_on(installation: Installation, folder: Path, name: str, image: str) -> Any:
+    """What a skill with the package `greeter` finds on an image."""
+    source = folder / name
+    source.mkdir()
+    (source / "SKILL.md").write_text(f"---\nname: {name}\ndescription: d\nimage: {image}\n---\n")
+    (source / "main.py").write_text(SAYS_ITS_NAME)
+    (source / "requirements.txt").write_text("greeter")
+    locker = installation.environments.locker("default", lambda _: None)
+    made = package(source, folder / "s.zip", installation.settings.max_skill_size, locker=locker)
+    installation.registry.push("default", made.path)
+    result = Runner(installation).run(RunRequest(skill=name))
+    assert result.ok, result
+    return result.output
+
+
+@pytest.mark.parametrize(
+    ("made", "evil", "alone"), [(POISONED, "greeter", [False]), (OTHER, "poisoned", [True, False])]
+)
+def test_bytecode_that_one_image_makes_is_no_other_images(
+    local: Installation, index: Path, tmp_path: Path, made: str, evil: str, alone: list[bool]
+) -> None:
+    wheel(index, "greeter")
+    with made_image(local.engine, local.settings, {"run": made}) as image:
+        allowed = (*local.settings.image_allowlist, image)
+        installation = Installation.from_settings(local.settings.model_copy(update={"image_allowlist": allowed}))
+        # What an image does to its own skills is its own affair.
+        assert said_on(installation, tmp_path, "evil", image) == evil
+        assert said_on(installation, tmp_path, "good", local.settings.default_images["python"]) == "greeter"
+        rows = records(installation).trees()
+        assert [row.alone for row in rows] == alone
+        assert len({row.lock_digest for row in rows}) == 1, "both asked for the same"
+    for row in rows:
+        remove_environments(local.engine, LABEL_TREE, row.tree.digest)

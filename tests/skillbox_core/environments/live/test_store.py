@@ -55,7 +55,8 @@ def test_a_tree_that_is_not_what_was_stored_is_noticed(local: Installation, tmp_
     if how in forged:
         (tmp_path / "object").write_bytes(forged[how])
         bucket(local).put(tmp_path / "object", f"environments/{name[7:]}")
-    with pytest.raises(StorageError, match="not in" if how == "missing" else "not what was stored"):
+    way_out = f"not what was stored.*Without environments/{name[7:]} there it is made anew"
+    with pytest.raises(StorageError, match="not in" if how == "missing" else way_out):
         b"".join(local.environments.store.open(name))
 
 
@@ -82,6 +83,14 @@ def test_rows_are_written_once(store: Installation) -> None:
     assert [records.keep_tree("l", PYTHON, tree) for tree in (first, second)] == [first, first]
     assert records.tree("l", PYTHON) == first
     assert records.tree("l", Interpreter("3.12.0", "x86_64", "glibc 2.36")) is None
+    image, longest = f"sha256:{'a' * 64}", Interpreter("3.999.999", "aarch64", "glibc 999.9999")
+    assert records.keep_tree("l", longest, second, image) == second
+    assert (records.tree("l", longest), records.tree("l", longest, f"sha256:{'b' * 64}")) == (None, None)
+    assert records.tree("l", longest, image) == second
+    assert [(row.interpreter, row.tree, row.alone) for row in records.trees("l")] == [
+        (PYTHON, first, False),
+        (longest, second, True),
+    ]
     newer = Interpreter("3.12.0", "x86_64", "glibc 2.36")
     records.keep_interpreter("sha256:1", "i", PYTHON)
     records.keep_interpreter("sha256:1", "i", newer)

@@ -491,6 +491,21 @@ def test_repeating_the_wait_gives_a_skill_no_more_time(runner: Runner, make_skil
     assert outcome.ending is Ending.DEADLINE
 
 
+def test_a_skill_whose_worker_dies_at_its_deadline_is_not_started_again(runner: Runner, make_skill: MakeSkill) -> None:
+    # Without the supervisor's clock, so that the worker's own decides.
+    name = make_skill("import os, time; os.kill(-1, 19) if not os.fork() else time.sleep(60)")
+    request, options = RunRequest(skill=name), RunOptions(timeout="1s", key=uuid.uuid4().hex)
+    lost = Steps(Runner.from_settings(runner.installation.settings).installation)
+    execution = lost.create_record(request, options)
+    skill = lost.load_skill(execution, options)
+    outcome = lost.wait(execution, skill, lost.create_container(execution, skill, request, options))
+    assert outcome.ending is Ending.DEADLINE
+    result = Runner.from_settings(runner.installation.settings).run(request, options)
+    assert (result.execution_id, result.status) == (execution.id, Status.TIMEOUT), result
+    assert runner.installation.executions.get("default", execution.id).attempt == 1
+    assert runner.installation.engine.containers({"skillbox.execution": execution.id}) == []
+
+
 LOUD = """
 import json, os, sys, time, uuid
 name = uuid.uuid4().hex
@@ -551,6 +566,27 @@ def test_a_container_whose_log_lost_its_beginning_is_adopted_and_not_started_aga
     assert "last" in heard
 
 
+def test_a_skill_of_which_the_log_shows_nothing_is_adopted_and_goes_on(
+    runner: Runner, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    request = RunRequest(skill=make_skill(ANSWER + "\nimport time; time.sleep(4)"))
+    options, lost = RunOptions(key=uuid.uuid4().hex), Runner.from_settings(runner.installation.settings).installation
+    execution = Steps(lost).create_record(request, options)
+    sandbox = Steps(lost).create_container(execution, Steps(lost).load_skill(execution, options), request, options)
+    lost.connections.drop(sandbox.name)
+    other = Runner.from_settings(runner.installation.settings)
+    # As on an engine whose disk is full, or in a flood whose log begins anew in that moment.
+    monkeypatch.setattr(other.installation.engine, "logs", lambda *_, **__: iter(()))
+    monkeypatch.setattr(sandbox_container, "DELIVERY_TIMEOUT", 0.5)
+    monkeypatch.setattr(sandbox_container, "DOUBT", 0.5)
+    settings = runner.installation.settings
+    found = adopt(other.installation.engine, sandbox.name, token=execution.id, instance=settings.instance)
+    assert found == sandbox
+    result = other.run(request, options)
+    assert (result.execution_id, result.status) == (execution.id, Status.SUCCESS), result
+    assert runner.installation.executions.get("default", execution.id).attempt == 1
+
+
 def test_a_flood_that_is_taken_over_in_its_middle_does_not_look_whole(runner: Runner, make_skill: MakeSkill) -> None:
     name = make_skill("import time\nends, i = time.time() + 2, 0\nwhile time.time() < ends: print(i); i += 1\n")
     request, options = RunRequest(skill=name), RunOptions(key=uuid.uuid4().hex)
@@ -569,11 +605,20 @@ def test_a_flood_that_is_taken_over_in_its_middle_does_not_look_whole(runner: Ru
 
 
 @pytest.mark.parametrize(
-    ("handed_over", "paused"),
-    [(b"", False), (b"20000 5.0 60 TOKEN\n" + b"x" * 10_000, False), (b"", True)],
-    ids=["nothing", "half a tar", "paused"],
+    ("handed_over", "state"),
+    [
+        (b"", "left"),
+        (b"20000 5.0 60 TOKEN\n" + b"x" * 10_000, "left"),
+        (b"", "paused"),
+        (b"20000 5.0 60 TOKEN\n" + b"x" * 10_000, "held"),
+    ],
+    ids=["nothing", "half a tar", "paused", "its maker is frozen"],
 )
-def test_a_sandbox_whose_delivery_broke_off_is_made_anew(runner: Runner, handed_over: bytes, paused: bool) -> None:
+def test_a_sandbox_whose_delivery_broke_off_is_made_anew(
+    runner: Runner, handed_over: bytes, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if state == "held":
+        monkeypatch.setattr(sandbox_container, "DELIVERY_TIMEOUT", 0.5)
     image = ready_image(runner.installation.engine, runner.installation.settings.image_aliases.get("bash:5", "bash:5"))
     token = uuid.uuid4().hex
     labels = {LABEL_INSTANCE: runner.installation.settings.instance, LABEL_EXECUTION: token}
@@ -586,13 +631,15 @@ def test_a_sandbox_whose_delivery_broke_off_is_made_anew(runner: Runner, handed_
         attachment = runner.installation.engine.attach(container)
         runner.installation.engine.start(container)
         attachment.write(handed_over.replace(b"TOKEN", token.encode()), time.monotonic() + 10)
-        if paused:
+        if state == "paused":
             runner.installation.engine._api.pause(container)
-        attachment.close()
+        if state != "held":
+            attachment.close()
         assert (
             adopt(runner.installation.engine, name, token=token, instance=runner.installation.settings.instance) is None
         )
         assert not runner.installation.engine.remove(container), "it was removed"
+        attachment.close()
     finally:
         runner.installation.engine.remove(container)
 

@@ -13,6 +13,7 @@ import pytest
 from skillbox_core import SkillNotFoundError
 from skillbox_core.errors import ChangedObjectError, DiskError, InvalidSkillError, StorageError, VersionExistsError
 from skillbox_core.installation import Installation
+from skillbox_core.skills.archive import inspect_archive
 from skillbox_core.storage import objects
 from skillbox_core.storage import registry as registry_module
 from tests.skillbox_core.storage.live.test_storage import archive
@@ -28,9 +29,9 @@ def other(folder: Path) -> Path:
 
 def forget_digest(store: Installation) -> None:
     """Leaves the database as a new one is, that doesn't know what is stored."""
-    row = store.registry._known("default", "echo", "1.0.0")
+    row = store.registry._records.known("default", "echo", "1.0.0")
     assert row is not None
-    store.registry._forget(row)
+    store.registry._records.forget(row)
 
 
 def break_uploads(store: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,12 +109,12 @@ def test_something_stored_that_is_no_skill_is_said_to_be_in_the_way(store: Insta
 
 def test_a_claim_that_has_changed_is_not_forgotten(store: Installation, tmp_path: Path) -> None:
     store.registry.push("default", archive(tmp_path))
-    first = store.registry._known("default", "echo", "1.0.0")
+    first = store.registry._records.known("default", "echo", "1.0.0")
     assert first is not None
     store.registry.delete("default", "echo", "1.0.0")
     digest = store.registry.push("default", other(tmp_path)).archive.digest
-    store.registry._forget(first)
-    now = store.registry._known("default", "echo", "1.0.0")
+    store.registry._records.forget(first)
+    now = store.registry._records.known("default", "echo", "1.0.0")
     assert now is not None
     assert now.digest == digest
 
@@ -124,7 +125,7 @@ def test_a_delete_that_breaks_off_leaves_a_version_that_loads(
     digest = store.registry.push("default", archive(tmp_path)).archive.digest
 
     def fail(_key: str) -> None:
-        assert store.registry._known("default", "echo", "1.0.0") is None
+        assert store.registry._records.known("default", "echo", "1.0.0") is None
         raise StorageError("the object store failed")
 
     with monkeypatch.context() as patch:
@@ -179,18 +180,18 @@ def test_a_push_that_failed_leaves_the_claim_of_another(
     store: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = archive(tmp_path)
-    digest = registry_module.inspect_archive(mine, store.settings.max_skill_size).digest
-    store.registry._claim("default", "echo", "1.0.0", digest)
+    digest = inspect_archive(mine, store.settings.max_skill_size).digest
+    store.registry._records.claim("default", "echo", "1.0.0", digest)
     break_uploads(store, monkeypatch)
     with pytest.raises(StorageError):
         store.registry.push("default", mine)
-    assert store.registry._known("default", "echo", "1.0.0") is not None
+    assert store.registry._records.known("default", "echo", "1.0.0") is not None
 
 
 def test_a_push_that_has_begun_and_not_finished_is_said_to_be_so(
     store: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim, _ = store.registry._claim("default", "echo", "1.0.0", "0" * 64)
+    claim, _ = store.registry._records.claim("default", "echo", "1.0.0", "0" * 64)
     with pytest.raises(VersionExistsError, match="begun and not finished") as caught:
         store.registry.push("default", archive(tmp_path))
     until = claim.created_at + timedelta(hours=1)
@@ -200,7 +201,7 @@ def test_a_push_that_has_begun_and_not_finished_is_said_to_be_so(
 
 
 def test_deleting_what_a_killed_push_left_frees_its_version(store: Installation, tmp_path: Path) -> None:
-    store.registry._claim("default", "echo", "1.0.0", "0" * 64)
+    store.registry._records.claim("default", "echo", "1.0.0", "0" * 64)
     store.registry.delete("default", "echo", "1.0.0")
     assert store.registry.push("default", archive(tmp_path)).new
 

@@ -1,0 +1,114 @@
+"""`skillbox skill push` as its user sees it: which version it was, why, and where it came from."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+SKILLBOX = str(Path(sys.executable).parent / "skillbox")
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    (tmp_path / "home").mkdir()
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("SKILLBOX_")}
+
+    def call(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [SKILLBOX, *map(str, arguments)],
+            env={**ours, "SKILLBOX_HOME": str(tmp_path / "home"), "NO_COLOR": "1"},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+
+    return call
+
+
+def write(folder: Path, name: str = "", script: str = "print(1)\n", front: str = "") -> Path:
+    """A skill of the open format, called as its folder."""
+    (folder / "scripts").mkdir(parents=True, exist_ok=True)
+    (folder / "SKILL.md").write_text(f"---\nname: {name or folder.name}\ndescription: d\n{front}---\nDo it.\n")
+    (folder / "scripts" / "check.py").write_text(script)
+    return folder
+
+
+def test_a_skill_without_a_version_gets_the_next_patch_and_push_and_show_say_so(cli: Cli, tmp_path: Path) -> None:
+    folder = write(tmp_path / "repository" / "pdf")
+    git = folder.parent / ".git"
+    git.mkdir()
+    (git / "HEAD").write_text("a" * 40)
+    assert cli("skill", "push", folder).stdout == "pdf@1.0.0 stored\n"
+    assert cli("skill", "push", folder).stdout == "pdf@1.0.0 is there already\n"
+    (git / "HEAD").write_text("b" * 40)
+    changed = cli("skill", "push", write(folder, script="print(2)\n"))
+    assert changed.stdout == "pdf@1.0.1 stored\n"
+    assert "pdf@1.0.0 has other contents: this is the next patch" in changed.stderr
+    assert cli("skill", "lint", folder).stdout == f"{folder}: ok, pdf, no version\n"
+    for version, commit in (("1.0.0", "a" * 40), ("1.0.1", "b" * 40)):
+        shown = cli("skill", "show", f"pdf@{version}").stdout
+        assert f"version:     {version}\n" in shown
+        assert f"source:      {folder}, commit {commit}, digest " in shown
+        source = json.loads(cli("skill", "show", f"pdf@{version}", "--json").stdout)["source"]
+        assert (source["folder"], source["commit"], len(source["digest"])) == (str(folder), commit, 64)
+
+
+def test_a_version_is_exported_and_imported_as_the_one_it_was_given(cli: Cli, tmp_path: Path) -> None:
+    folder = write(tmp_path / "pdf")
+    cli("skill", "push", folder)
+    cli("skill", "push", write(folder, script="print(2)\n"))
+    assert cli("skill", "export", "pdf", tmp_path / "out").returncode == 0
+    assert cli("skill", "import", tmp_path / "out", "--tenant", "acme").stdout == "pdf@1.0.1 stored\n"
+    assert "version:     1.0.1\n" in cli("skill", "show", "pdf", "--tenant", "acme").stdout
+
+
+def test_a_name_that_is_no_slug_is_kept_as_one_until_another_source_wants_it(cli: Cli, tmp_path: Path) -> None:
+    mine, theirs = write(tmp_path / "a", "PDF Tools"), write(tmp_path / "b", "PDF tools", "print(2)\n")
+    first = cli("skill", "push", mine)
+    assert first.stdout == "pdf-tools@1.0.0 stored\n"
+    assert 'warning: pdf-tools: name "PDF Tools" is kept as pdf-tools' in first.stderr
+    refused = cli("skill", "push", theirs)
+    assert refused.returncode == 2
+    assert f"a skill of that name from another source is there ({mine})" in refused.stderr
+    assert "`--name pdf-tools` stores it as that one's next version" in refused.stderr
+    assert cli("skill", "push", theirs, "--name", "their-tools").stdout == "their-tools@1.0.0 stored\n"
+    assert cli("skill", "push", theirs, "--name", "pdf-tools").stdout == "pdf-tools@1.0.1 stored\n"
+    both = cli("skill", "push", mine, theirs, "--name", "x")
+    assert both.returncode == 2
+    assert "--name x names one skill, and there are 2 to push" in both.stderr
+
+
+def test_a_folder_of_several_skills_names_them_and_all_takes_them(cli: Cli, tmp_path: Path) -> None:
+    top = tmp_path / "repository"
+    write(top / "skills" / "pdf")
+    write(top / "skills" / "csv")
+    write(top / "more" / "pdf")
+    (write(top / "skills" / "odd") / "SKILL.md").write_text("nothing")
+    named = cli("skill", "push", top)
+    assert (named.returncode, named.stdout) == (2, "")
+    assert "has 4 in it: more/pdf (pdf), skills/csv (csv), skills/odd (unreadable), skills/pdf (pdf)" in named.stderr
+    assert "`skillbox skill push --all` takes all" in named.stderr
+    done = cli("skill", "push", "--all", top)
+    assert (done.returncode, done.stdout) == (2, "pdf@1.0.0 stored\ncsv@1.0.0 stored\n")
+    assert f"{top}/skills/pdf: it would be kept as pdf, as {top}/more/pdf is: push one of them" in done.stderr
+    assert f"{top}/skills/odd: invalid skill: SKILL.md must begin with front matter" in done.stderr
+    assert cli("skill", "push", "--all", top / "skills" / "csv").stdout == "csv@1.0.0 is there already\n"
+
+
+def test_what_can_not_be_run_says_what_it_has_and_leaves_no_record(cli: Cli, tmp_path: Path) -> None:
+    cli("skill", "push", write(tmp_path / "pdf"))
+    run = cli("run", "pdf")
+    assert run.returncode == 2
+    assert run.stderr == (
+        "skillbox: skill pdf has no main.py, run.py, main.js or main.sh, and 1 script "
+        "(call one: `skillbox run pdf scripts/check.py`)\n"
+    )
+    assert json.loads(cli("exec", "list", "--json").stdout) == []
+    assert "entrypoint:  none: 1 script\n" in cli("skill", "show", "pdf").stdout

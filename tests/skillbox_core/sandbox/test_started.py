@@ -1,0 +1,128 @@
+"""Whether a skill has started: by what its engine's log says, and for whoever finds its container."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from skillbox_core.models import Sandbox
+from skillbox_core.sandbox import container
+from skillbox_core.sandbox.engine_errors import ContainerRunningError
+from skillbox_core.sandbox.started import has_started
+from tests.skillbox_core.sandbox.test_logs import frame
+
+STARTED, REFUSED = frame(2, b"\n\x1eskillbox tok started\n"), frame(2, b"\n\x1eskillbox tok refused\n")
+EMPTY_LINE = frame(1, b"\n")
+
+
+@pytest.mark.parametrize(
+    ("log", "answer"),
+    [
+        ([], False),
+        ([STARTED], True),
+        ([EMPTY_LINE, STARTED], True),
+        ([frame(1, b"a line\n")], True),
+        ([frame(1, b"half a line")], True),
+        ([EMPTY_LINE, EMPTY_LINE], True),
+        ([EMPTY_LINE], None),
+        ([frame(2, b"\n")], None),
+        ([frame(2, b"\n"), frame(2, b"tar: a complaint\n")], None),
+        ([EMPTY_LINE[:4]], None),
+        ([REFUSED], False),
+        ([frame(2, b"tar: a complaint\n"), REFUSED], False),
+        ([frame(2, b"\n\x1eskillbox  refused\n")], False),
+        ([REFUSED, frame(1, b"a line\n")], True),
+        ([STARTED, REFUSED], True),
+    ],
+)
+def test_a_log_tells_whether_the_skill_has_started(log: list[bytes], answer: bool | None) -> None:
+    assert has_started(log, "tok") is answer
+
+
+def test_a_flood_is_read_no_further_than_to_what_tells() -> None:
+    def flood() -> Iterator[bytes]:
+        yield frame(1, b"a line\n")
+        raise AssertionError("it was read on")
+
+    assert has_started(flood(), "tok") is True
+
+
+class Engine:
+    """An engine with one container, whose state and log are others as time passes.
+
+    Attributes:
+        delivers: Its maker holds stdin open, and delivers nothing.
+        log: What can be read of it, by the seconds since the beginning.
+    """
+
+    def __init__(self, status: str, log: Callable[[float], Sequence[bytes]], *, delivers: bool = False) -> None:
+        self.status, self._log, self.delivers, self.now, self.removed = status, log, delivers, 0.0, False
+
+    def inspect(self, _container: str) -> dict[str, Any]:
+        labels = {container.LABEL_EXECUTION: "tok", container.LABEL_INSTANCE: "here"}
+        return {"Id": "c", "Config": {"User": "7:7", "Labels": labels}, "State": {"Status": self.status}}
+
+    def logs(self, _container: str) -> Iterator[bytes]:
+        return iter([REFUSED] if self.status == "refused" else self._log(self.now))
+
+    def attach(self, _container: str) -> Any:
+        return SimpleNamespace(close=self._end_delivery)
+
+    def _end_delivery(self) -> None:
+        if self.delivers:
+            self.status = "refused"
+
+    def remove(self, _container: str, *, force: bool = True) -> bool:
+        if self.status == "running" and not force:
+            raise ContainerRunningError("it runs")
+        self.removed = True
+        return True
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Sandbox | None:
+    monkeypatch.setattr(container, "time", SimpleNamespace(monotonic=lambda: engine.now, sleep=engine.sleep))
+    return container.adopt(engine, "a", token="tok", instance="here")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("status", "log"),
+    [
+        ("exited", lambda _now: [EMPTY_LINE]),
+        ("exited", lambda _now: [frame(2, b"\n")]),
+        ("paused", lambda _now: [EMPTY_LINE]),
+        ("exited", lambda now: [EMPTY_LINE] if now else []),
+        ("running", lambda _now: [EMPTY_LINE]),
+        ("running", lambda now: [EMPTY_LINE] * 2 if now > 40 else []),
+        ("running", lambda _now: []),
+    ],
+    ids=[
+        "all that is left of a flood is an empty line",
+        "of one on stderr",
+        "of one that somebody paused",
+        "the log was begun anew in that moment",
+        "one that goes on",
+        "it says something late",
+        "its log can't be written",
+    ],
+)
+def test_a_container_in_which_the_skill_has_started_is_adopted(
+    status: str, log: Callable[[float], Sequence[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(status, log)
+    assert found(engine, monkeypatch) == Sandbox("c", "a", "7:7")
+    assert not engine.removed
+
+
+@pytest.mark.parametrize(("status", "delivers"), [("created", False), ("exited", False), ("running", True)])
+def test_a_container_in_which_it_has_not_is_removed(
+    status: str, delivers: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine(status, lambda _now: [], delivers=delivers)
+    assert found(engine, monkeypatch) is None
+    assert engine.removed
