@@ -23,7 +23,7 @@ class Case:
         output: What is right; `has_output` says whether there is one.
         left: Files that must be left, with their text, or True for any contents.
         failed: Reason of the failure that is right; empty for a success.
-        needs: What a machine or an installation may lack: `index`, `intake`, or nothing.
+        needs: What a machine may lack: `index`, or nothing.
     """
 
     id: str
