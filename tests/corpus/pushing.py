@@ -28,8 +28,6 @@ class Corpus:
         """Stores the case's skill, or skips the test that asks for what this machine lacks."""
         if case.needs == "index" and (why := index.missing()):
             pytest.skip(why)
-        if case.needs == "intake":
-            pytest.skip("intake refuses this skill today")
         if case.skill in self._pushed:
             return
         installation = self._runner.installation

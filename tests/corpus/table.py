@@ -23,7 +23,7 @@ class Case:
         output: What is right; `has_output` says whether there is one.
         left: Files that must be left, with their text, or True for any contents.
         failed: Reason of the failure that is right; empty for a success.
-        needs: What a machine or an installation may lack: `index`, `intake`, or nothing.
+        needs: What a machine may lack: `index`, or nothing.
     """
 
     id: str
@@ -38,6 +38,11 @@ class Case:
     exit_code: int = 0
     failed: str = ""
     needs: str = ""
+
+    @property
+    def name(self) -> str:
+        """The skill's name once it is stored: a slug."""
+        return self.skill.lower()
 
     @property
     def folder(self) -> Path:

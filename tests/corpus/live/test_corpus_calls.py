@@ -41,7 +41,7 @@ def command(case: Case) -> list[str]:
     options += ["--edit"] if call.get("edit") else []
     if case.input is not None:
         options += ["--input", json.dumps(case.input)]
-    return ["run", case.skill, call["script"], *options, "--json", "--download", "kept", "--", *call.get("args", [])]
+    return ["run", case.name, call["script"], *options, "--json", "--download", "kept", "--", *call.get("args", [])]
 
 
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.id)

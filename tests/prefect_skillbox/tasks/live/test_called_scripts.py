@@ -9,13 +9,14 @@ from typing import Any
 
 import pytest
 from prefect import flow
-from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import Artifact
 
 from prefect_skillbox import SKILL_DIGEST, skill
 from skillbox_core import ExecutionFailedError, Runner, RunResult
 from tests.conftest import MakeSkill
 from tests.corpus.pushing import Corpus
 from tests.corpus.table import Case, cases
+from tests.prefect_skillbox.seen import artifacts, run_id
 
 pytestmark = [pytest.mark.once]
 ECHO = {"scripts/echo.py": "import json, sys\nprint(json.dumps(sys.argv[1:]))\n"}
@@ -35,7 +36,7 @@ def test_a_script_is_mapped_as_a_task(case: Case, corpus: Corpus, runner: Runner
         path = tmp_path / str(number)
         path.write_text(text)
         given[name] = str(path)
-    task = skill(case.skill, **case.call, env=case.env, raise_on_failure=False)
+    task = skill(case.name, **case.call, env=case.env, raise_on_failure=False)
 
     @flow
     def mapped() -> list[RunResult]:
@@ -139,12 +140,12 @@ def test_a_call_is_cached_by_all_that_it_says(echo: str, runner: Runner) -> None
 
 def test_the_summary_in_the_ui_has_the_call_and_the_exit_code(echo: str) -> None:
     @flow
-    def shown() -> str:
-        return skill(echo, script="scripts/echo.py", args=["`x`", "{input}"])("y").execution_id
+    def shown() -> None:
+        skill(echo, script="scripts/echo.py", args=["`x`", "{input}"])("y")
 
-    execution = shown()
-    with get_client(sync_client=True) as client:
-        found = [a.data for a in client.read_artifacts() if a.data and execution in str(a.data)]
-    (summary,) = (str(data) for data in found if "## Call" in str(data))
+    def summaries(found: Mapping[str, Artifact]) -> list[str]:
+        return [str(one.data) for one in found.values() if "## Output" in str(one.data)]
+
+    (summary,) = summaries(artifacts(run_id(shown(return_state=True)), summaries))
     assert '{"script": "scripts/echo.py", "args": ["`x`", "{input}"]}' in summary
     assert "| exit code | 0 |" in summary

@@ -17,7 +17,6 @@ from skillbox_core.cli.app import app
 from skillbox_core.errors import InvalidRequestError
 from skillbox_core.models import Call
 from skillbox_core.run.steps import Steps
-from skillbox_core.status import Reason
 from tests.conftest import MakeSkill
 
 MANY = "for number in range(40_000): print(f'line {number}')\n"
@@ -94,10 +93,13 @@ def test_an_edited_file_is_a_copy(runner: Runner, scripts: Any, tmp_path: Path) 
     assert (result.output, result.files_list, mine.read_text()) == ("before and after", ("mine.txt",), "before")
 
 
-def test_a_script_that_is_not_there_is_a_failure_that_names_those_that_are(runner: Runner, scripts: Any) -> None:
-    result = runner.run(RunRequest(skill=scripts(there="")), RunOptions(call=Call(script="gone.py")))
-    assert (result.status, result.reason) == (Status.FAILED, Reason.INPUT)
-    assert "there.py" in str(result.error)
+def test_a_script_that_is_not_there_is_said_with_those_that_are_before_there_is_a_record(
+    runner: Runner, scripts: Any
+) -> None:
+    name = scripts(there="")
+    with pytest.raises(InvalidRequestError, match=r"no script .*there\.py"):
+        runner.run(RunRequest(skill=name), RunOptions(call=Call(script="gone.py")))
+    assert runner.installation.executions.list("default", skill=name) == []
 
 
 def test_a_result_is_held_against_the_skills_own_schema(runner: Runner, make_skill: MakeSkill) -> None:
