@@ -86,7 +86,6 @@ _ROUTES: tuple[tuple[str, str, Mapping[str, re.Pattern[str]]], ...] = (
     ("POST", rf"/containers/{_CONTAINER}/attach",
      {"stdin": _FLAG, "stdout": _FLAG, "stderr": _FLAG, "stream": _FLAG, "logs": _FLAG}),
     ("POST", rf"/containers/{_CONTAINER}/start", {}),
-    ("POST", rf"/containers/{_CONTAINER}/kill", {}),
     ("DELETE", rf"/containers/{_CONTAINER}", {"force": _FLAG, "v": _FLAG, "link": re.compile(r"(?i:0|false)\Z")}),
     ("POST", rf"/containers/{_CONTAINER}/exec", {}),
     ("POST", r"/exec/(?P<exec>[0-9a-f]{64})/start", {}),

@@ -11,12 +11,11 @@ import json
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import docker.errors
 import requests
 from docker.auth import resolve_repository_name
 from docker.utils import parse_repository_tag
@@ -155,15 +154,6 @@ class Engine(LayerCalls):
         """Everything the engine knows of a container, by id or name."""
         with self._faults("inspect the container"):
             return dict(self._api.inspect_container(container))
-
-    def kill(self, container: str) -> None:
-        """Kills a container; one that is gone or has ended is fine."""
-        with suppress(ContainerGoneError), self._faults("kill the container"):
-            try:
-                self._api.kill(container)
-            except docker.errors.APIError as error:
-                if error.status_code != 409:
-                    raise
 
     def remove(self, container: str, *, force: bool = True) -> bool:
         """Removes a container with its volumes, and kills it first; False when it was gone already.

@@ -32,6 +32,7 @@ Node: TypeAlias = "str | bool | int | float | list[Node] | dict[str, Node] | Non
 """A value as read; other scalars than text are only inside `JSON_KEYS`."""
 
 _FENCE = "---"
+_NO_LINE_ENDS = "\x85\u2028\u2029"
 _REQUIRED_TEXT = ("name", "description")
 """Keys whose value is text whatever it looks like: `null` is a name too."""
 _JSON_SCALAR = re.compile(r"(?:true|false|null|-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)\Z")
@@ -121,8 +122,14 @@ def _mapping(front_matter: str) -> dict[str, Node]:
 
 
 def _events(text: str) -> Iterator[yaml.Event]:
+    # The parser knows YAML 1.1, to which these end a line; since 1.2 they are characters like others.
+    spare = (char for char in map(chr, range(0xE000, 0xF900)) if char not in text)
+    stand_ins = {ord(char): next(spare, char) for char in _NO_LINE_ENDS if char in text}
+    back = {ord(stand_in): chr(char) for char, stand_in in stand_ins.items()}
     documents = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+    for event in yaml.parse(text.translate(stand_ins), Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.ScalarEvent):
+            event.value = event.value.translate(back)
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from skillbox_core.base.names import check_skill, shown
+from skillbox_core.base.names import check_skill, check_tenant, shown
 from skillbox_core.base.versions import Constraint, Version, next_version
 from skillbox_core.errors import (
     ChangedObjectError,
@@ -84,11 +84,12 @@ class Registry(StoredSkills):
 
         Raises:
             InvalidSkillError: The archive breaks a rule; nothing is stored.
-            InvalidRequestError: The archive has another name or version than the given ones.
+            InvalidRequestError: The tenant is no name, or the archive has another name or version than the given ones.
             VersionExistsError: The version is there with other contents, or another push of it is under way. Or the
                 name is made of one that is no slug, and a skill of another source has it.
             StorageError: It could not be stored; pushing it again is safe.
         """
+        check_tenant(tenant)
         archive = inspect_new(path, self._max_size, self._max_entries)
         manifest = archive.manifest
         wanted = check_skill(name or manifest.name), version or manifest.version

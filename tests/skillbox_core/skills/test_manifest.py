@@ -210,3 +210,9 @@ def test_any_bytes_are_a_manifest_or_refused(data: bytes) -> None:
 )
 def test_quoted_text_is_read_back_exactly(pairs: dict[str, str]) -> None:
     assert frontmatter.read("\n".join(f'"{k}": "{v}"' for k, v in pairs.items())) == (pairs, ())
+
+
+@pytest.mark.parametrize("separator", ["\x85", "\u2028", "\u2029"])
+def test_what_no_longer_ends_a_line_in_yaml_is_a_character(separator: str) -> None:
+    text = f"a: b{separator}c\ne: {separator}0\ue000"
+    assert frontmatter.read(text) == ({"a": f"b{separator}c", "e": f"{separator}0\ue000"}, ())

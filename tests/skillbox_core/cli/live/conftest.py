@@ -30,7 +30,6 @@ def call(
     indexes = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_"))}
     ours = {name: value for name, value in cli_environment.items() if not name.startswith(("PIP_", "UV_"))}
     engine = Installation.from_settings(installation).engine
-    before = {one.name for one in stored_environments(engine)}
 
     def run(*arguments: str, home: str = "home", **more: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / home).mkdir(exist_ok=True)
@@ -44,8 +43,9 @@ def call(
         )
 
     yield run
+    made = {tree.name for tree in tmp_path.glob("*/store/skills/environments/*")}
     for one in stored_environments(engine):
-        if one.name not in before:
+        if one.tree.removeprefix("sha256:") in made:
             engine.remove_image(one.name)
 
 
