@@ -1,5 +1,5 @@
 .DEFAULT_GOAL := help
-.PHONY: help run check test nightly packages hostile gvisor mutation soak fuzz bench bench-packages older lint audit format setup tools-image stop status clean lock
+.PHONY: help run check test nightly packages hostile gvisor mutation soak fuzz bench bench-packages evening older lint audit format setup tools-image stop status clean lock
 
 bootstrap := ./deployments/local/bootstrap.sh
 bin := .venv/bin
@@ -14,7 +14,9 @@ deal := 1
 all := SKILLBOX_TEST_DEAL=$(deal) $(pytest) --ignore=tests/hostile/test_hostile.py
 postgres := SKILLBOX_TEST_POSTGRES=1 $(all) tests/prefect_skillbox
 older := .skillbox/older/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
-shared := -m "not by_itself and not nightly" --numprocesses auto --maxprocesses 4 --dist loadfile
+# One more than processors: a test waits for its engine a third of its time.
+workers := $(shell echo $$(( $$(nproc) < 4 ? $$(nproc) + 1 : 4 )))
+shared := -m "not by_itself and not nightly" --numprocesses $(workers) --dist loadfile
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile

@@ -13,6 +13,7 @@ from skillbox_core.cli.output import note, print_json, table
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from skillbox_core.base.progress import Progress
     from skillbox_core.operations.environments import Environment, SkillEnvironment
     from skillbox_core.sandbox.pruning import StoredEnvironment
     from skillbox_core.skills.environment_lock import Lock
@@ -75,6 +76,7 @@ def show(
     from skillbox_core.base.names import split_reference
     from skillbox_core.installation import Installation
     from skillbox_core.operations import environments
+    from skillbox_core.skills.node_lock import node_lock_of
 
     installation = Installation.from_settings()
     names = installation.environments.records.images()
@@ -92,6 +94,8 @@ def show(
         return
     name, version = split_reference(what)
     archive = installation.registry.load(tenant, name, installation.registry.resolve(tenant, name, version))
+    if node := node_lock_of(archive):
+        note(f"{archive.manifest.name} has {node.count} Node packages; here are those of Python")
     found = environments.environment_of(installation, archive)
     if json_:
         print_json(found.document(names))
@@ -107,16 +111,22 @@ def build(
     """Make the environments of skills ready on this engine, as their first run would."""
     from skillbox_core.base.names import split_reference
     from skillbox_core.installation import Installation
-    from skillbox_core.models import RunOptions
-    from skillbox_core.run.loading import equip, load_skill
+    from skillbox_core.run.loading import image_of, sandbox_image
+
+    def say(progress: Progress) -> None:
+        note(progress.text)
 
     installation = Installation.from_settings()
     for skill in skills:
         name, version = split_reference(skill)
         version = installation.registry.resolve(tenant, name, version)
-        loaded = load_skill(installation, tenant, name, version, RunOptions(tenant=tenant))
-        loaded = equip(installation, tenant, loaded, lambda progress: note(progress.text))
-        ready = f"{loaded.tree.digest} is ready on {loaded.image}" if loaded.tree else "needs no packages"
+        # A skill of scripts has one environment for all of them, and nothing that runs by itself.
+        archive = installation.registry.load(tenant, name, version)
+        image = image_of(installation.settings, archive, archive.lang)
+        tree = installation.environments.prepare(archive, image, say)
+        if tree:
+            sandbox_image(installation, image, tree, say)
+        ready = f"{tree.digest} is ready on {image}" if tree else "needs no packages"
         print(harmless(f"{name}@{version} {ready}"))
 
 

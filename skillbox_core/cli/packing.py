@@ -113,9 +113,10 @@ def warn_of_image(archive: SkillArchive) -> None:
     from skillbox_core.errors import ImageNotAllowedError
     from skillbox_core.sandbox.allowlist import validate_image
     from skillbox_core.settings import load_settings
+    from skillbox_core.skills.entry import callable_scripts
 
     settings = load_settings()
-    if archive.entrypoint:
+    if archive.entrypoint or callable_scripts(archive):
         try:
             validate_image(archive.manifest.image or settings.default_images[archive.lang], settings.image_allowlist)
         except ImageNotAllowedError as error:

@@ -89,11 +89,11 @@ def push(
     tenant: Tenant = "default",
 ) -> None:
     """Store folders or archives as versions; pushing the same contents again is fine."""
-    from skillbox_core.errors import InvalidRequestError
+    from skillbox_core.errors import IndexUnavailableError, InvalidRequestError
     from skillbox_core.installation import Installation
     from skillbox_core.skills.origin import find_origin
 
-    failed = 0
+    failed, unreached = 0, False
     if all_:
         paths, clashes = skills_of(paths)
         failed = len(clashes)
@@ -109,8 +109,10 @@ def push(
                 pushed = registry.push(tenant, archive.path, name=name, origin=find_origin(path))
                 tell_environment(archive)
         except SkillboxError as error:
-            if error.retryable:
+            if error.retryable and not isinstance(error, IndexUnavailableError):
                 raise
+            # Skills without packages need no index.
+            unreached = unreached or error.retryable
             failed += 1
             fail(f"{path}: {error}")
             continue
@@ -122,7 +124,7 @@ def push(
             note(f"{manifest.name}@{manifest.version}: {pushed.note}")
         print(f"{manifest.name}@{manifest.version} {'stored' if pushed.new else 'is there already'}")
     if failed:
-        raise typer.Exit(EXIT_INPUT)
+        raise typer.Exit(EXIT_INFRASTRUCTURE if unreached else EXIT_INPUT)
 
 
 @app.command("list")

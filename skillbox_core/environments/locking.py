@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -57,7 +57,7 @@ def make_lock(source: PythonSource, interpreter: Interpreter) -> Lock:
             pass  # some package is for this platform only: then so is the lock
         else:
             pins, universal = _together(_read(folder), pins), True
-    kept = tuple(_only(pin, source.hashes, source.path) for pin in pins)
+    kept = tuple(_only(pin, source) for pin in pins)
     return Lock(source.path, source.digest, interpreter.text, universal, kept)
 
 
@@ -117,11 +117,11 @@ def _together(pins: Iterable[Pin], before: Iterable[Pin]) -> tuple[Pin, ...]:
     return tuple(replace(pin, hashes=tuple(sorted({*pin.hashes, *known.get(pin.exact, ())}))) for pin in pins)
 
 
-def _only(pin: Pin, known: Mapping[str, tuple[str, ...]], path: str) -> Pin:
+def _only(pin: Pin, source: PythonSource) -> Pin:
     """The same package, with those hashes only that the author gave, where some were given."""
-    given = known.get(pin.exact) or known.get(pin.name)
+    path, given = source.path, source.hashes.get(pin.exact) or source.hashes.get(pin.name)
     if given is None:
-        if path.endswith("uv.lock"):
+        if source.whole:
             raise InvalidSkillError(f"{path} does not have {pin.exact}, which is needed", hint="`uv lock` mends it")
         return pin
     hashes = tuple(digest for digest in pin.hashes if digest in given)

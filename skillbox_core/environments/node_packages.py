@@ -87,9 +87,41 @@ def make_node_tree(lock: NodeLock, node: Interpreter, target: Path, *, max_size:
             (folder / name).write_text(text, "utf-8")
         platform = ["--os=linux", f"--cpu={_CPUS[node.machine]}", f"--libc={node.libc.partition(' ')[0]}"]
         npm.run_npm(["ci", *platform], folder, path=lock.path, timeout=npm.INSTALL_TIMEOUT, max_size=max_size)
+        check_installed(lock, (folder / NODE_MODULES / _HIDDEN).read_text("utf-8"))
         members = lay_out_node(folder, max_files)
         check_members(members, max_size, max_files)
         return write_tree(members, target)
+
+
+def check_installed(lock: NodeLock, said: str) -> None:
+    """Holds what npm installed against the lock, by its places and hashes.
+
+    npm alone does not: a tag or an alias that is asked for is looked up anew in the registry, and what nothing asks for
+    is left out.
+
+    Args:
+        said: What npm wrote of it into `node_modules`.
+
+    Raises:
+        InvalidSkillError: It is something else.
+    """
+    there, locked = json.loads(said)["packages"], json.loads(lock.packages)
+    others = [place for place, entry in there.items() if _identity(entry) != _identity(locked.get(place, {}))]
+    missing = [place for place, entry in locked.items() if place not in there and not _may_be_left_out(entry)]
+    for place in sorted(others) + sorted(missing):
+        raise InvalidSkillError(
+            f"{lock.path}: npm installed something else than was locked as {shown(place)}",
+            hint="ask for versions instead of tags, or push the folder again without its environment.lock",
+        )
+
+
+def _identity(entry: dict[str, Any]) -> tuple[object, object, bool]:
+    return entry.get("version"), entry.get("integrity"), bool(entry.get("inBundle"))
+
+
+def _may_be_left_out(entry: dict[str, Any]) -> bool:
+    """Whether a package is for some platforms only, or comes with the one that brings it."""
+    return any(entry.get(key) for key in ("optional", "devOptional", "inBundle", "peer"))
 
 
 def lay_out_node(folder: Path, max_files: int) -> list[Member]:

@@ -20,7 +20,6 @@ _AWAY = frozenset(
 )
 _MISSING = re.compile(r"'([^'\s]+)' is not in (?:this|the npm) registry|Not Found - GET \S*/([^/\s]+)(?: - |\s|$)")
 _TARGET = re.compile(r"No matching version found for (\S+?)\.?(?:\s|$)")
-_INTEGRITY = re.compile(r"integrity checksum failed")
 _NOT_ALLOWED = re.compile(r"^EALLOW\w+$")
 _PLATFORM = re.compile(r"Unsupported platform for (\S+?):")
 _STALE = re.compile(r"^(?:Missing|Invalid): .*$", re.MULTILINE)

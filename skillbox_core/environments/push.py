@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from skillbox_core.environments.interpreter import Known
@@ -36,7 +37,7 @@ def locker(
     def lock(manifest: Manifest, source: PythonSource | NodeSource, beside: str | None) -> str:
         read = read_node_lock if isinstance(source, NodeSource) else read_lock
         before = [found for found in (stored(manifest), _beside(beside, read)) if found is not None]
-        same = [found for found in before if (found.path, found.asked) == (source.path, source.digest)]
+        same = [found for found in before if _answers(found, source)]
         if not same:
             if isinstance(source, NodeSource):
                 return make_node(source).text
@@ -47,6 +48,15 @@ def locker(
         return same[0].text
 
     return lock
+
+
+def _answers(lock: Lock | NodeLock, source: PythonSource | NodeSource) -> bool:
+    """Whether a lock is one of what is asked for. A stored one may be a stranger's, and say of itself what it likes."""
+    if (lock.path, lock.asked) != (source.path, source.digest):
+        return False
+    if isinstance(lock, NodeLock) and isinstance(source, NodeSource):
+        return bool(json.loads(lock.root) == json.loads(source.root))
+    return True
 
 
 def _beside(text: str | None, read: Callable[[str], Lock | NodeLock]) -> Lock | NodeLock | None:

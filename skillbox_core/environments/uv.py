@@ -32,7 +32,7 @@ _OF_PIP = {
     "PIP_TRUSTED_HOST": "UV_INSECURE_HOST",
     "PIP_CERT": "SSL_CERT_FILE",
 }
-"""pip's variables for the same, which are taken where uv's own say nothing."""
+"""pip's variables for the same, which are taken where uv's own name no place."""
 _PLACES = {
     **dict.fromkeys(("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL"), ""),
     "UV_FIND_LINKS": ",",
@@ -44,7 +44,7 @@ _ALONE = ("--no-config", "--no-python-downloads", "--no-progress", "--color", "n
 def uv_environment(ours: Mapping[str, str]) -> dict[str, str]:
     """The environment that uv is run in."""
     taken = {name: value for name, value in ours.items() if name.upper() in PASSED or _UV.match(name)}
-    if not any(name.startswith("UV_") for name in taken):
+    if _pips_places(ours):
         for name, own in _OF_PIP.items():
             if ours.get(name):
                 taken.setdefault(own, ours[name])
@@ -83,7 +83,12 @@ def _whole(name: str, place: str, exists: Callable[[str], bool]) -> str:
 
 def no_index(ours: Mapping[str, str]) -> bool:
     """Whether pip is kept to its folders of packages; uv has an argument for that, and no variable."""
-    return ours.get("PIP_NO_INDEX", "").lower() in ("1", "true", "yes", "on") and not ours.get("UV_DEFAULT_INDEX")
+    return ours.get("PIP_NO_INDEX", "").lower() in ("1", "true", "yes", "on") and _pips_places(ours)
+
+
+def _pips_places(ours: Mapping[str, str]) -> bool:
+    """Whether packages come from where pip is told: a timeout for uv is no place, and must not lead elsewhere."""
+    return not any(ours.get(name) for name in _PLACES)
 
 
 def for_interpreter(interpreter: Interpreter) -> list[str]:

@@ -40,6 +40,7 @@ from skillbox_core.operations.exchange_file import (
 )
 from skillbox_core.sandbox.treetar import ROOT, TreeCheck
 from skillbox_core.skills.environment_lock import Lock, Pin, lock_of
+from skillbox_core.skills.node_lock import node_lock_of
 from skillbox_core.skills.origin import find_origin
 from skillbox_core.skills.scripts import inspect_new
 from skillbox_core.storage.registry import Pushed
@@ -85,10 +86,15 @@ def export_skill(
         with_environment: With every tree that its lock gave and the store has.
 
     Raises:
-        InvalidRequestError: There is no tree of it yet, or the file can't be written.
+        InvalidRequestError: There is no tree of it yet, its packages are Node's, or the file can't be written.
         StorageError: The store has not what it should.
     """
     archive = installation.registry.load(tenant, name, version)
+    if with_environment and node_lock_of(archive):
+        raise InvalidRequestError(
+            f"{name}@{version} has Node packages, and an export carries those of Python only",
+            hint="without --with-environment, they are fetched from the registry where it runs first",
+        )
     lock = lock_of(archive)
     needs = lock is not None and bool(lock.pins)
     trees = _made(installation, lock) if with_environment and needs else []

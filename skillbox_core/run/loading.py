@@ -16,6 +16,8 @@ from skillbox_core.sandbox.allowlist import resolve_image, validate_image
 from skillbox_core.sandbox.building import OnProgress, ready_environment
 from skillbox_core.sandbox.engine import Image
 from skillbox_core.sandbox.images import ready_image
+from skillbox_core.settings import Settings
+from skillbox_core.skills.archive import SkillArchive
 from skillbox_core.skills.entry import find_entry
 
 
@@ -31,15 +33,13 @@ def load_skill(installation: Installation, tenant: str, name: str, version: str,
     archive = installation.registry.load(tenant, name, version)
     entry = find_entry(archive, options.call.script if options.call else None)
     limits = resolve_limits(settings, archive.manifest, options)
-    image = archive.manifest.image or settings.default_images[entry.lang]
-    validate_image(image, settings.image_allowlist)
     return LoadedSkill(
         name=name,
         version=version,
         digest=archive.digest,
         lang=entry.lang,
         entrypoint=entry.script,
-        image=resolve_image(image, settings.image_allowlist, settings.image_aliases),
+        image=image_of(settings, archive, entry.lang),
         timeout=limits.timeout,
         cpu_quota=limits.cpu_quota,
         memory=limits.memory,
@@ -50,6 +50,17 @@ def load_skill(installation: Installation, tenant: str, name: str, version: str,
         call=options.call,
         own_folder=entry.own_folder,
     )
+
+
+def image_of(settings: Settings, archive: SkillArchive, lang: str) -> str:
+    """The image that a skill runs on, after aliases.
+
+    Raises:
+        ImageNotAllowedError: It may not be used here.
+    """
+    image = archive.manifest.image or settings.default_images[lang]
+    validate_image(image, settings.image_allowlist)
+    return resolve_image(image, settings.image_allowlist, settings.image_aliases)
 
 
 def resolve_runnable(installation: Installation, request: RunRequest, options: RunOptions) -> str:

@@ -263,12 +263,13 @@ def _settle(engine: Engine, container_id: str, token: str) -> bool:
             in_doubt = in_doubt or now
             if now - in_doubt > DOUBT:
                 return True
-        status = engine.inspect(container_id)["State"].get("Status")
+        state = engine.inspect(container_id)["State"]
+        status = state.get("Status")
         # Two workers who took each other's new containers for abandoned ones would make and remove them in turns.
         if status != "running" and (status != "created" or now - began > UNSTARTED):
             # The engine may be at the last lines of a flood: a log that it begins anew is empty for a moment.
             time.sleep(SLICE)
-            return has_started(engine.logs(container_id), token) is not False
+            return has_started(engine.logs(container_id), token, int(state.get("ExitCode") or 0)) is not False
         if now - began > DELIVERY_TIMEOUT + DOUBT:
             return True
         if now - began > DELIVERY_TIMEOUT and not cut_off:

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Iterator
 
 from skillbox_core.sandbox.logs import Announcement, Line, LineReader
 
+REFUSED_EXIT = 70
+"""Exit code of a supervisor that refuses what it is given."""
 _REFUSED = re.compile(r"\x1eskillbox \S* refused")
 """What a supervisor says that never got its token."""
 
 
-def has_started(log: Iterable[bytes], token: str) -> bool | None:
+def has_started(log: Iterable[bytes], token: str, exit_code: int | None = None) -> bool | None:
     """Whether the log says that the skill has started; None where nothing in it tells.
 
     The engine keeps the last megabyte, so the supervisor's own word for it can be gone. An empty line may be all that
@@ -21,6 +23,8 @@ def has_started(log: Iterable[bytes], token: str) -> bool | None:
     Args:
         log: The multiplexed stream; read no further than to the first line that tells.
         token: The word that the supervisor's announcements carry.
+        exit_code: The container's, once it has ended. A skill can write what a supervisor writes that refuses, and
+            can't end it as that one ends.
     """
     reader, said, refused = LineReader(token), False, False
 
@@ -35,6 +39,7 @@ def has_started(log: Iterable[bytes], token: str) -> bool | None:
         if tells := _tells(item):
             return True
         refused = refused or tells is False
+    refused = refused and exit_code in (None, REFUSED_EXIT)
     return None if said and not refused else False
 
 

@@ -43,8 +43,11 @@ class NodeLock:
 
     @property
     def digest(self) -> str:
-        """Of the packages only, so that skills that need the same share one tree."""
-        return f"sha256:{hashlib.sha256(self.packages.encode()).hexdigest()}"
+        """Of all that npm is given: skills that ask for the same and need the same share one tree.
+
+        What is asked for decides, with the packages, what npm installs: with the same packages a stranger's may differ.
+        """
+        return f"sha256:{hashlib.sha256(json.dumps([self.root, self.packages]).encode()).hexdigest()}"
 
     @property
     def count(self) -> int:

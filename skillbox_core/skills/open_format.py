@@ -20,6 +20,8 @@ MAX_COMPATIBILITY = 500
 _HASHED = 8
 """Hexadecimal digits that stand for what a slug could not keep of a name."""
 _JOINING = frozenset(" -_.:&+,()'")
+_SAYING = frozenset("+&")
+"""Those that say more than that a word ends: C++ is not C."""
 _KEY = re.compile(r"( *(?:- +)*)([A-Za-z0-9_.-]+): +(?=\S)")
 _OPENING = frozenset("\"'[]{}|>&*!%@`#,")
 _COLON = re.compile(r":(?:\s|$)")
@@ -28,8 +30,8 @@ _COLON = re.compile(r":(?:\s|$)")
 def slug(stated: str) -> str | None:
     """The name under which a skill is kept that calls itself something else; None where there is none.
 
-    Letters that ASCII has lose their case and accents. What is lost beside that is in a digest at the end, so that two
-    names which are not one to a reader don't become one here.
+    Letters that ASCII has lose their case and accents, and what parts words becomes a dash. What is lost beside that is
+    in a digest at the end, so that two names which are not one to a reader don't become one here.
 
     Args:
         stated: The name in SKILL.md. One that a shell or a file system could take for more than a name has no slug.
@@ -40,7 +42,7 @@ def slug(stated: str) -> str | None:
     if any(not (char.isalnum() or char in _JOINING or unicodedata.category(char).startswith("M")) for char in folded):
         return None
     plain = [char for char in unicodedata.normalize("NFKD", folded.casefold()) if unicodedata.category(char) != "Mn"]
-    lost = any(not char.isascii() for char in plain)
+    lost = any(not char.isascii() or char in _SAYING for char in plain)
     kept = "".join(char if char.isascii() and char.isalnum() else "-" if char in _JOINING else "" for char in plain)
     name = re.sub("-+", "-", kept).strip("-")
     if lost or len(name) > MAX_NAME:

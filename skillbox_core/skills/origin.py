@@ -6,7 +6,9 @@ changed since the commit is therefore not known; what was stored, its digest say
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,10 +85,11 @@ def _commented(archive: Path) -> str | None:
 
 def _text(path: Path) -> str:
     try:
-        # A pipe would never end.
-        if not path.is_file():
-            return ""
-        with path.open("rb") as file:
+        # A link leads to what is not the skill's, and a pipe would never end.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with open(descriptor, "rb") as file:  # noqa: PTH123
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return ""
             return file.read(_MAX_BYTES).decode(errors="replace")
     except OSError:
         return ""

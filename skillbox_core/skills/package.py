@@ -81,6 +81,7 @@ def package(
     with _opened(folder / contents[SKILL_MD], SKILL_MD) as file:
         manifest = parse_manifest(file.read(MAX_SKILL_MD + 1))
     found = _source(folder, manifest, contents)
+    asked = found.source is not None
     if isinstance(found.source, NodeSource) and LOCK not in contents:
         # Said by lint, too.
         dependencies.find_npm(found.source.path)
@@ -105,7 +106,7 @@ def package(
                 found = Found(warnings=(*found.warnings, f"its scripts have no packages: {error}"))
     made = inspect_new(target, max_size, max_entries)
     # Of a folder more is known than its archive shows where nothing was prepared.
-    shown = [warning for warning in made.warnings if not (found.source and warning == NOT_LOCKED)]
+    shown = [warning for warning in made.warnings if not (asked and warning == NOT_LOCKED)]
     return replace(made, warnings=(*shown, *copied(len(links)), *_misnamed(folder, manifest), *found.warnings))
 
 

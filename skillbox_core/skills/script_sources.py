@@ -27,12 +27,15 @@ def find_scripts_source(read: Read, scripts: Iterable[str]) -> Found:
         try:
             found = find_source(read, script)
         except InvalidSkillError as error:
-            warnings[f"{script} has no packages: {error.message}"] = None
+            warnings[f"what asks for these packages lacks them: {error.message}"] = None
             continue
         warnings.update(dict.fromkeys(found.warnings))
         if found.source and found.source.needed:
             sources[found.source.path] = found.source
-    return Found(_together([sources[path] for path in sorted(sources)]), tuple(warnings))
+    # What one script passes over another may use.
+    used = tuple(f"{path} is passed over: " for path in sources)
+    told = tuple(warning for warning in warnings if not warning.startswith(used))
+    return Found(_together([sources[path] for path in sorted(sources)]), told)
 
 
 def _together(sources: list[PythonSource]) -> PythonSource | None:
@@ -48,4 +51,5 @@ def _together(sources: list[PythonSource]) -> PythonSource | None:
         tuple(dict.fromkeys(line for source in sources for line in source.constraints)),
         hashes,
         ",".join(dict.fromkeys(source.requires_python for source in sources if source.requires_python)),
+        whole=all(source.whole for source in sources),
     )

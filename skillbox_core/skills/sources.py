@@ -31,6 +31,7 @@ class PythonSource:
         constraints: Versions that a lock of the author's pins, in the same form.
         hashes: SHA-256 that the files of a package may have, by `name==version`, or by `name` for any version.
         requires_python: Versions of Python, as a specifier; empty for any.
+        whole: Its hashes are those of a lock that has every package, so that one without any is a mistake.
     """
 
     path: str
@@ -38,6 +39,7 @@ class PythonSource:
     constraints: tuple[str, ...] = ()
     hashes: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     requires_python: str = ""
+    whole: bool = False
 
     @property
     def needed(self) -> bool:
@@ -125,6 +127,7 @@ def _of_project(read: Read, folder: str, before: PythonSource | None, warnings: 
         constraints,
         hashes,
         _python(table, project_path),
+        whole=True,
     )
 
 

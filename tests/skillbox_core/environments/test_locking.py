@@ -108,7 +108,7 @@ def test_a_lock_of_the_authors_decides_the_versions(index: Path) -> None:
     known = {"greeter==1.0": (sha256(old),), "words==1.0": (sha256(words),)}
     source = PythonSource("uv.lock", ("greeter",), ("greeter==1.0", "words==1.0"), known)
     assert [pin.exact for pin in make_lock(source, PYTHON).pins] == ["greeter==1.0", "words==1.0"]
-    stale = PythonSource("uv.lock", ("greeter",), ("greeter==1.0",), {"greeter==1.0": (sha256(old),)})
+    stale = PythonSource("uv.lock", ("greeter",), ("greeter==1.0",), {"greeter==1.0": (sha256(old),)}, whole=True)
     with pytest.raises(InvalidSkillError, match=r"uv\.lock does not have words==1\.0"):
         make_lock(stale, PYTHON)
 

@@ -205,3 +205,23 @@ def test_npm_gets_no_secret_of_the_installation(monkeypatch: pytest.MonkeyPatch,
     assert "npm_config_allow_git=none" in seen.read_text()
     # Whether an npm runs scripts when it is not told to leave them depends on its version.
     assert {"--ignore-scripts", "--git=/nonexistent"} <= set(seen.read_text().split())
+
+
+@pytest.mark.parametrize("asked", [{"a": "npm:evil@latest", "b": "*"}, {"a": "latest", "b": "*"}, {"a": "*"}])
+def test_what_a_lock_says_was_asked_for_changes_nothing_of_what_is_installed(
+    registry: NodeRegistry, tmp_path: Path, asked: dict[str, str]
+) -> None:
+    registry.add("a")
+    registry.add("b")
+    lock = make_node_lock(asks(dependencies={"a": "^1.0.0", "b": "^1.0.0"}))
+    registry.add("evil", files={"index.js": "module.exports = 'evil'"})
+    said = json.loads(lock.text)
+    said["root"]["dependencies"] = asked
+    forged = read_node_lock(json.dumps(said, indent=1, sort_keys=True) + "\n")
+    assert (forged.packages, forged.digest != lock.digest) == (lock.packages, True)
+    honest, _ = tree(lock, tmp_path)
+    if asked["a"] == "latest":
+        assert tree(forged, tmp_path)[0] == honest
+        return
+    with pytest.raises(InvalidSkillError, match="npm installed something else than was locked as"):
+        tree(forged, tmp_path)

@@ -99,6 +99,18 @@ def test_where_uv_is_told_nothing_pips_index_is_taken() -> None:
     assert not no_index({**pip, "UV_DEFAULT_INDEX": "j"})
 
 
+@pytest.mark.parametrize("other", ["UV_HTTP_TIMEOUT", "UV_OFFLINE", "UV_INDEX_OURS_PASSWORD", "UV_INDEX_STRATEGY"])
+def test_what_is_no_place_leaves_pips_index_where_it_is(other: str) -> None:
+    pip = {"PIP_INDEX_URL": "https://ours/simple", "PIP_FIND_LINKS": "/a", "PIP_NO_INDEX": "1"}
+    assert uv_environment({**pip, other: "1"}) == {
+        "UV_DEFAULT_INDEX": "https://ours/simple",
+        "UV_FIND_LINKS": "/a",
+        other: "1",
+    }
+    assert no_index({**pip, other: "1"})
+    assert not no_index({**pip, "UV_FIND_LINKS": "/b"})
+
+
 def test_pips_folders_are_parted_by_spaces_and_uvs_by_commas() -> None:
     assert uv_environment({"PIP_FIND_LINKS": "/a  https://b/c"}) == {"UV_FIND_LINKS": "/a,https://b/c"}
 

@@ -42,6 +42,14 @@ def test_a_log_tells_whether_the_skill_has_started(log: list[bytes], answer: boo
     assert has_started(log, "tok") is answer
 
 
+@pytest.mark.parametrize(("exit_code", "answer"), [(None, False), (70, False), (137, None), (3, None), (0, None)])
+def test_a_skill_that_says_that_it_was_refused_has_started_all_the_same(
+    exit_code: int | None, answer: bool | None
+) -> None:
+    assert has_started([REFUSED, REFUSED], "tok", exit_code) is answer
+    assert has_started([], "tok", exit_code) is False
+
+
 def test_a_flood_is_read_no_further_than_to_what_tells() -> None:
     def flood() -> Iterator[bytes]:
         yield frame(1, b"a line\n")
@@ -63,7 +71,11 @@ class Engine:
 
     def inspect(self, _container: str) -> dict[str, Any]:
         labels = {container.LABEL_EXECUTION: "tok", container.LABEL_INSTANCE: "here"}
-        return {"Id": "c", "Config": {"User": "7:7", "Labels": labels}, "State": {"Status": self.status}}
+        return {
+            "Id": "c",
+            "Config": {"User": "7:7", "Labels": labels},
+            "State": {"Status": self.status, "ExitCode": 70},
+        }
 
     def logs(self, _container: str) -> Iterator[bytes]:
         return iter([REFUSED] if self.status == "refused" else self._log(self.now))

@@ -32,9 +32,10 @@ def test_a_lock_is_read_back_as_it_was_written() -> None:
     assert (lock().count, lock().named) == (3, ("a@1.0.0", "@x/b@2.0.0"))
 
 
-def test_its_digest_is_of_the_packages_only() -> None:
-    turned = dict(reversed(PACKAGES.items()))
-    assert node_lock("x/package.json", "b" * 64, {"dependencies": {"b": "*"}}, turned).digest == lock().digest
+def test_its_digest_is_of_what_npm_is_given() -> None:
+    turned, root = dict(reversed(PACKAGES.items())), json.loads(lock().root)
+    assert node_lock("x/package.json", "b" * 64, root, turned).digest == lock().digest
+    assert node_lock("x/package.json", "b" * 64, {"dependencies": {"b": "*"}}, turned).digest != lock().digest
     assert lock({"node_modules/a": PACKAGES["node_modules/a"]}).digest != lock().digest
 
 

@@ -49,6 +49,8 @@ def test_a_name_that_is_no_slug_has_one_unless_it_could_be_more_than_a_name(stat
 def test_names_that_differ_in_what_a_slug_can_not_keep_stay_two() -> None:
     assert slug("数据") != slug("数字")
     assert slug("a" * 70) != slug("a" * 71)
+    assert slug("C++ tools") != slug("C tools")
+    assert slug("a&b") != slug("a+b")
 
 
 @given(st.text(max_size=300))

@@ -79,3 +79,12 @@ def test_a_link_to_a_folder_is_the_folder_and_odd_bytes_can_be_shown(tmp_path: P
     (tmp_path / "link").symlink_to(odd)
     found = find_origin(tmp_path / "link").folder
     assert found == f"{tmp_path}/caf\\udce9"
+
+
+def test_a_link_in_the_place_of_gits_files_leads_nowhere(skill: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "token"
+    secret.write_text(ONE)
+    git(skill)
+    (skill.parents[1] / ".git").mkdir()
+    (skill.parents[1] / ".git" / "HEAD").symlink_to(secret)
+    assert find_origin(skill).commit is None

@@ -45,4 +45,32 @@ def test_what_is_no_list_of_packages_is_a_warning_and_the_rest_is_found() -> Non
     found = find_scripts_source(files.get, files)
     assert found.source is not None
     assert found.source.requirements == ("rich",)
-    assert [warning.startswith("a.py has no packages: ") for warning in found.warnings] == [True]
+    assert [warning.startswith("what asks for these packages lacks them: ") for warning in found.warnings] == [True]
+
+
+PROJECT = '[project]\nname = "p"\nversion = "1"\ndependencies = ["six"]\n'
+LOCK = """
+version = 1
+requires-python = ">=3.8"
+
+[[package]]
+name = "six"
+version = "1.17.0"
+source = { registry = "x" }
+wheels = [{ url = "https://x/six-1.17.0-py2.py3-none-any.whl", hash = "sha256:%s" }]
+""" % ("0" * 64)
+
+
+def test_only_a_lock_that_is_alone_has_every_package() -> None:
+    files = {"pyproject.toml": PROJECT, "uv.lock": LOCK, "a.py": "", "b.py": BLOCK.format(10, "rich")}
+    alone = find_scripts_source(files.get, ["a.py"]).source
+    both = find_scripts_source(files.get, ["a.py", "b.py"]).source
+    assert alone is not None
+    assert both is not None
+    assert (alone.whole, both.whole, both.path) == (True, False, "b.py, uv.lock")
+
+
+def test_what_one_script_passes_over_and_another_uses_is_no_warning() -> None:
+    files = {"requirements.txt": "click\n", "a.py": BLOCK.format(10, "rich"), "b.py": ""}
+    assert find_scripts_source(files.get, ["a.py"]).warnings != ()
+    assert find_scripts_source(files.get, ["a.py", "b.py"]).warnings == ()

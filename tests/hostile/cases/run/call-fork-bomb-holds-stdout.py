@@ -3,7 +3,6 @@
 # status = ["success", "failed"]
 # options = { call = { script = "main.py", result = "text" }, timeout = "40s" }
 # within = 30.0
-# gvisor = { why = "has processes of its own; the host counts its threads and their memory, and ends it as a whole", status = ["success", "failed"] }
 # ///
 import os, signal
 

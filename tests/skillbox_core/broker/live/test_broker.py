@@ -170,7 +170,7 @@ def test_a_container_of_others_can_be_neither_seen_nor_touched(
     name = {"id": stranger, "short id": stranger[:12], "name": found["Name"].lstrip("/")}[by]
     engine = worker.installation.engine
     for touch in (
-        engine.inspect, engine.start, engine.kill, engine.remove, engine.attach, engine.follow,
+        engine.inspect, engine.start, engine.remove, engine.attach, engine.follow,
         lambda name: list(engine.execute(name, ["id"], user="0", deadline=time.monotonic() + 5)),
         lambda name: list(engine.logs(name)),
     ):  # fmt: skip

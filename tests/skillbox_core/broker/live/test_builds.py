@@ -192,7 +192,7 @@ def test_after_a_restart_of_the_broker_a_build_begins_anew(
 def test_a_build_is_never_run(through: Engine, base: Image, own: Packed, instance: str) -> None:
     container = begin(through, base, own, instance)
     for touch in (
-        through.start, through.attach, through.follow, through.kill,
+        through.start, through.attach, through.follow,
         lambda name: list(through.logs(name)),
         lambda name: list(through.execute(name, ["id"], user="0", deadline=time.monotonic() + 5)),
     ):  # fmt: skip

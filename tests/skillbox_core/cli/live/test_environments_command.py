@@ -65,3 +65,31 @@ def test_a_skill_without_packages_and_an_unknown_one_are_said(call: Call, tmp_pa
     assert "there is no skill nobody" in unknown.stderr
     assert call("env", "show", "sha256:0000000000000000").returncode == 2
     assert call("env", "build", "nobody").returncode == 2
+
+
+def write(folder: Path, requirements: str = "") -> None:
+    (folder / "scripts").mkdir(parents=True)
+    (folder / "SKILL.md").write_text(f"---\nname: {folder.name}\ndescription: d\n---\n")
+    (folder / "scripts" / "a.py").write_text("import greeter\nprint(greeter.ID)\n")
+    if requirements:
+        (folder / "requirements.txt").write_text(requirements)
+
+
+def test_the_environment_of_a_skill_of_scripts_is_built_ahead(call: Call, tmp_path: Path) -> None:
+    write(tmp_path / "tools", "greeter\n")
+    assert call("skill", "push", "tools").returncode == 0
+    built = call("env", "build", "tools")
+    assert "tools@1.0.0 sha256:" in built.stdout, built.stderr
+    ran = call("run", "tools", "scripts/a.py")
+    assert ran.returncode == 0, ran.stderr
+    assert "making the environment" not in ran.stderr
+
+
+def test_where_the_index_is_away_skills_that_need_none_are_stored(call: Call, tmp_path: Path) -> None:
+    write(tmp_path / "many" / "a", "greeter\n")
+    write(tmp_path / "many" / "b")
+    away = {"UV_FIND_LINKS": "", "UV_DEFAULT_INDEX": "http://127.0.0.1:9/simple", "UV_HTTP_RETRIES": "0"}
+    pushed = call("skill", "push", "--all", "many", **away)
+    assert pushed.returncode == 4, pushed
+    assert pushed.stdout == "b@1.0.0 stored\n"
+    assert "many/a: " in pushed.stderr

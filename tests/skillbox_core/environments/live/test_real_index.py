@@ -24,6 +24,7 @@ def an_index() -> None:
         pytest.skip(why)
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(600)
 def test_pandas_and_pyarrow_become_one_tree_and_the_same_one_twice(local: Installation, tmp_path: Path) -> None:
     image = ready_image(local.engine, image_of(local))
