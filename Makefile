@@ -14,9 +14,7 @@ deal := 1
 all := SKILLBOX_TEST_DEAL=$(deal) $(pytest) --ignore=tests/hostile/test_hostile.py
 postgres := SKILLBOX_TEST_POSTGRES=1 $(all) tests/prefect_skillbox
 older := .skillbox/older/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
-# One more than processors: a test waits for its engine a third of its time.
-workers := $(shell echo $$(( $$(nproc) < 4 ? $$(nproc) + 1 : 4 )))
-shared := -m "not by_itself and not nightly" --numprocesses $(workers) --dist loadfile
+shared := -m "not by_itself and not nightly" --numprocesses auto --maxprocesses 4 --dist loadfile
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile

@@ -10,7 +10,7 @@ import pytest
 
 from skillbox_core import Runner
 from skillbox_core.installation import Installation
-from skillbox_core.operations import environments, orphans
+from skillbox_core.operations import environment_checks, environments, orphans
 from skillbox_core.operations.doctor import examine
 from skillbox_core.operations.orphans import carry_out, cleanup_orphans, find_orphans
 from skillbox_core.sandbox import layer, pruning
@@ -99,8 +99,10 @@ def test_a_pruning_says_what_went_and_what_stayed_because_it_is_in_use(runner: R
 
 
 def test_doctor_says_what_environments_cost_and_which_images_skills_name(
-    runner: Runner, built: str, make_skill: MakeSkill
+    runner: Runner, built: str, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # The other tests' skills are in this installation, too.
+    monkeypatch.setattr(environment_checks, "MAX_SKILLS", 100_000)
     make_skill("", front="image: nobody/allows:this")
     make_skill("", front="image: python:3.11-slim")
     checks = {check.part: check for check in examine(small(runner))}
