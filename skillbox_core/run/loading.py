@@ -29,13 +29,20 @@ def load_skill(installation: Installation, tenant: str, name: str, version: str,
         SkillNotFoundError, InvalidRequestError, PolicyError: It may not be run here as it is asked for.
         StorageError, DatabaseError: It could not be fetched; calling again is safe.
     """
-    settings = installation.settings
-    archive = installation.registry.load(tenant, name, version)
+    return loaded_skill(installation.settings, installation.registry.load(tenant, name, version), options)
+
+
+def loaded_skill(settings: Settings, archive: SkillArchive, options: RunOptions) -> LoadedSkill:
+    """What a run of a skill needs to know of it, with its image and its limits checked.
+
+    Raises:
+        RunnerNotImplementedError, InvalidRequestError, PolicyError: As for `load_skill`.
+    """
     entry = find_entry(archive, options.call.script if options.call else None)
     limits = resolve_limits(settings, archive.manifest, options)
     return LoadedSkill(
-        name=name,
-        version=version,
+        name=archive.manifest.name,
+        version=archive.manifest.version,
         digest=archive.digest,
         lang=entry.lang,
         entrypoint=entry.script,
@@ -83,7 +90,11 @@ def resolve_runnable(installation: Installation, request: RunRequest, options: R
 
 
 def equip(
-    installation: Installation, tenant: str, skill: LoadedSkill, say: OnProgress, cancel: CancelToken | None = None
+    installation: Installation,
+    archive: SkillArchive,
+    skill: LoadedSkill,
+    say: OnProgress,
+    cancel: CancelToken | None = None,
 ) -> LoadedSkill:
     """Makes a skill's environment ready, before anything of its own time begins; what goes meanwhile is built again.
 
@@ -96,7 +107,6 @@ def equip(
         RunCancelledError: `cancel` was tripped.
         InfrastructureError: It could not be made; calling again is safe.
     """
-    archive = installation.registry.again(tenant, skill.name, skill.version, skill.digest)
     # A skill's packages are for the language that they are locked for, not for each of its scripts.
     tree = installation.environments.prepare(archive, skill.image, say) if skill.lang == archive.lang else None
     if tree is None:

@@ -31,7 +31,7 @@ from skillbox_core.models import (
 from skillbox_core.run import cleanup
 from skillbox_core.run.calling import invoke
 from skillbox_core.run.canonical import canonical_input, request_digest
-from skillbox_core.run.loading import equip, load_skill, resolve_runnable, sandbox_image
+from skillbox_core.run.loading import equip, loaded_skill, resolve_runnable, sandbox_image
 from skillbox_core.sandbox import container, follow
 from skillbox_core.sandbox.building import OnProgress
 from skillbox_core.sandbox.delivery import PLAIN, SCRIPTS, plan_delivery, start_script
@@ -117,9 +117,10 @@ class Steps:
 
     def load_skill(self, execution: Execution, options: RunOptions) -> LoadedSkill:
         """Fetches the skill, checks its image, its limits and the files that it needs, and readies its environment."""
-        skill = load_skill(self._installation, execution.tenant, execution.skill, execution.version, options)
+        archive = self._installation.registry.load(execution.tenant, execution.skill, execution.version)
+        skill = loaded_skill(self._settings, archive, options)
         check_given(skill.name, skill.input_files, [file.path for file in execution.files])
-        return equip(self._installation, execution.tenant, skill, self._say, self._cancel)
+        return equip(self._installation, archive, skill, self._say, self._cancel)
 
     def admit(self, execution: Execution) -> None:
         """Waits until this process may have one more execution in a container."""
