@@ -58,10 +58,19 @@ def core(runner: Runner) -> Callable[[dict[str, Any]], None]:
     return run_batch
 
 
+def skill_options(run: dict[str, Any]) -> dict[str, Any]:
+    """The options of a run as a task has them, which names the parts of a call one by one."""
+    options = dict(run["options"])
+    call = options.pop("call", {})
+    return {**options, **call}
+
+
 @flow(task_runner=ThreadPoolTaskRunner(max_workers=AT_ONCE))
 def mixed(runs: list[dict[str, Any]]) -> None:
     futures = [
-        skill(run["skill"], raise_on_failure=False, env=environment(run), **run["options"]).submit({"n": run["number"]})
+        skill(run["skill"], raise_on_failure=False, env=environment(run), **skill_options(run)).submit(
+            {"n": run["number"]}
+        )
         for run in runs
     ]
     for future in futures:
