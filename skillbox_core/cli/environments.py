@@ -111,7 +111,8 @@ def build(
     """Make the environments of skills ready on this engine, as their first run would."""
     from skillbox_core.base.names import split_reference
     from skillbox_core.installation import Installation
-    from skillbox_core.run.loading import image_of, sandbox_image
+    from skillbox_core.run.loading import ready_tree
+    from skillbox_core.sandbox.allowlist import image_of
 
     def say(progress: Progress) -> None:
         note(progress.text)
@@ -123,9 +124,7 @@ def build(
         # A skill of scripts has one environment for all of them, and nothing that runs by itself.
         archive = installation.registry.load(tenant, name, version)
         image = image_of(installation.settings, archive, archive.lang)
-        tree = installation.environments.prepare(archive, image, say)
-        if tree:
-            sandbox_image(installation, image, tree, say)
+        tree = ready_tree(installation, archive, image, say)
         ready = f"{tree.digest} is ready on {image}" if tree else "needs no packages"
         print(harmless(f"{name}@{version} {ready}"))
 

@@ -111,13 +111,13 @@ def warn(archive: SkillArchive) -> None:
 def warn_of_image(archive: SkillArchive) -> None:
     """Says that the skill's image is not allowed here, which else its first run would say."""
     from skillbox_core.errors import ImageNotAllowedError
-    from skillbox_core.sandbox.allowlist import validate_image
+    from skillbox_core.sandbox.allowlist import image_of
     from skillbox_core.settings import load_settings
-    from skillbox_core.skills.entry import callable_scripts
+    from skillbox_core.skills.entry import has_something_to_run
 
     settings = load_settings()
-    if archive.entrypoint or callable_scripts(archive):
+    if has_something_to_run(archive):
         try:
-            validate_image(archive.manifest.image or settings.default_images[archive.lang], settings.image_allowlist)
+            image_of(settings, archive, archive.lang)
         except ImageNotAllowedError as error:
             note(f"warning: {archive.manifest.name}: {error}")

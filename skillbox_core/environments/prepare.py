@@ -84,7 +84,7 @@ class Environments:
             ChangedObjectError: Another tree than before came of the lock.
             InfrastructureError: Index, engine, store or database failed; calling again is safe.
         """
-        lock = lock_of(archive) or node_lock_of(archive)
+        lock = _any_lock(archive)
         if lock is None or not lock.count:
             return None
         interpreter = self._interpreter(lock, image)
@@ -165,6 +165,10 @@ class Environments:
             # Without a version of its own, a push of the same is one of the newest again.
             version = manifest.version if manifest.has_version else self._registry.resolve(tenant, manifest.name, "")
             archive = self._registry.load(tenant, manifest.name, version)
-            return lock_of(archive) or node_lock_of(archive)
+            return _any_lock(archive)
         except InputError:
             return None
+
+
+def _any_lock(archive: SkillArchive) -> Lock | NodeLock | None:
+    return lock_of(archive) or node_lock_of(archive)

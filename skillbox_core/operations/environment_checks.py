@@ -11,7 +11,7 @@ from skillbox_core.operations.engine_checks import Check
 from skillbox_core.sandbox.allowlist import resolve_image, validate_image
 from skillbox_core.sandbox.images import local_image
 from skillbox_core.sandbox.pruning import StoredEnvironment, stored_environments
-from skillbox_core.skills.entry import callable_scripts
+from skillbox_core.skills.entry import has_something_to_run
 
 MAX_SKILLS = 200
 """Skills that are looked at; each that is not in the cache is fetched."""
@@ -49,7 +49,7 @@ def _named_images(installation: Installation) -> tuple[Mapping[str, Sequence[str
             unread.append(f"{tenant}/{name}: {error.message}")
             continue
         image = archive.manifest.image
-        if (archive.entrypoint or callable_scripts(archive)) and image and image not in usual:
+        if image and has_something_to_run(archive) and image not in usual:
             found.setdefault(image, []).append(f"{tenant}/{name}")
     problems = []
     if unread:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 
 from skillbox_core.base.placeholders import Given, expand_arguments, expand_text
 from skillbox_core.models import Call
@@ -26,10 +27,5 @@ def invoke(call: Call, document: str, files: Sequence[str], limit: int) -> Invoc
     given = Given(
         json.loads(document), sorted(files), f"{SANDBOX}/{how.files_folder}", f"{SANDBOX}/{OUTPUT_FILES}"
     )  # fmt: skip
-    return Invocation(
-        args=expand_arguments(call.args, given),
-        stdin=None if call.stdin is None else expand_text(call.stdin, given, limit),
-        result_file=how.result_file,
-        printed=how.printed,
-        edit=how.edit,
-    )
+    stdin = None if call.stdin is None else expand_text(call.stdin, given, limit)
+    return replace(how, args=expand_arguments(call.args, given), stdin=stdin)

@@ -12,7 +12,7 @@ from skillbox_core.installation import Installation
 from skillbox_core.models import LoadedSkill, RunOptions, RunRequest, Tree
 from skillbox_core.run.limits import resolve_limits
 from skillbox_core.sandbox import layer
-from skillbox_core.sandbox.allowlist import resolve_image, validate_image
+from skillbox_core.sandbox.allowlist import image_of
 from skillbox_core.sandbox.building import OnProgress, ready_environment
 from skillbox_core.sandbox.engine import Image
 from skillbox_core.sandbox.images import ready_image
@@ -59,17 +59,6 @@ def loaded_skill(settings: Settings, archive: SkillArchive, options: RunOptions)
     )
 
 
-def image_of(settings: Settings, archive: SkillArchive, lang: str) -> str:
-    """The image that a skill runs on, after aliases.
-
-    Raises:
-        ImageNotAllowedError: It may not be used here.
-    """
-    image = archive.manifest.image or settings.default_images[lang]
-    validate_image(image, settings.image_allowlist)
-    return resolve_image(image, settings.image_allowlist, settings.image_aliases)
-
-
 def resolve_runnable(installation: Installation, request: RunRequest, options: RunOptions) -> str:
     """The version that a request means, for a run of what it asks for: before there is a record of it.
 
@@ -108,11 +97,30 @@ def equip(
         InfrastructureError: It could not be made; calling again is safe.
     """
     # A skill's packages are for the language that they are locked for, not for each of its scripts.
-    tree = installation.environments.prepare(archive, skill.image, say) if skill.lang == archive.lang else None
-    if tree is None:
+    if skill.lang != archive.lang:
         return skill
-    sandbox_image(installation, skill.image, tree, say, cancel)
-    return replace(skill, tree=tree)
+    return replace(skill, tree=ready_tree(installation, archive, skill.image, say, cancel))
+
+
+def ready_tree(
+    installation: Installation,
+    archive: SkillArchive,
+    image: str,
+    say: OnProgress,
+    cancel: CancelToken | None = None,
+) -> Tree | None:
+    """The tree of a skill's packages, with its layer on this engine; None for a skill that needs none.
+
+    Args:
+        image: The image that the skill runs on, after aliases.
+
+    Raises:
+        InvalidSkillError, RunCancelledError, InfrastructureError: As for `equip`.
+    """
+    tree = installation.environments.prepare(archive, image, say)
+    if tree:
+        sandbox_image(installation, image, tree, say, cancel)
+    return tree
 
 
 def sandbox_image(

@@ -10,6 +10,22 @@ from collections.abc import Mapping, Sequence
 
 from skillbox_core.base.names import split_digest
 from skillbox_core.errors import ImageNotAllowedError
+from skillbox_core.settings import Settings
+from skillbox_core.skills.archive import SkillArchive
+
+
+def image_of(settings: Settings, archive: SkillArchive, lang: str) -> str:
+    """The image that a skill runs on, after aliases.
+
+    Args:
+        lang: Of what is run, whose usual image it is where the skill names none.
+
+    Raises:
+        ImageNotAllowedError: It may not be used here.
+    """
+    image = archive.manifest.image or settings.default_images[lang]
+    validate_image(image, settings.image_allowlist)
+    return resolve_image(image, settings.image_allowlist, settings.image_aliases)
 
 
 def validate_image(image: str, allowlist: Sequence[str] | None) -> None:

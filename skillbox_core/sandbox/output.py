@@ -175,14 +175,12 @@ class _Collector:
         elif len(self.files) >= MAX_FILES:
             raise OutputError(f"the skill left more than {MAX_FILES} files")
         else:
-            if self._call and name == self._call.result_file and entry.size <= self._max_document:
-                data = b"".join(self._reader.body())
+            data = None
+            if self._call and name == self._call.result_file:
+                data = self._short(entry)
                 self._named = Kept(data, entry.size)
-                self.files[name] = _copy(iter((data,)), entry, name, tar)
-            else:
-                if self._call and name == self._call.result_file:
-                    self._named = Kept(None, entry.size)
-                self.files[name] = _copy(self._reader.body(), entry, name, tar)
+            contents = self._reader.body() if data is None else iter((data,))
+            self.files[name] = _copy(contents, entry, name, tar)
             self._parents.update(_parents(name))
             self._seen.update((seen_path(path), path) for path in (*_parents(name), name))
 

@@ -34,8 +34,10 @@ SKILL_MD = "SKILL.md"
 SKILL_MD_LOWER = "skill.md"
 """Taken where there is no SKILL.md, as the format's reference library does."""
 VENDOR = "vendor"
+BROUGHT = (f"{VENDOR}/", "node_modules/")
+"""Packages of others: what is in them is theirs, and mostly never run."""
 LOCK = "environment.lock"
-"""Which packages a Python skill needs, in a stored skill; see `skillbox_core.environments.lock`."""
+"""Which packages a skill needs, in a stored one; see `skills.environment_lock` and `skills.node_lock`."""
 NOT_LOCKED = (
     "requirements.txt is not installed at run time: there is no network; "
     "`skillbox skill package` and `push` of the folder lock it, or use an image that has the packages"

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from skillbox_core.base.names import shown
 from skillbox_core.errors import InvalidRequestError, RunnerNotImplementedError
-from skillbox_core.skills.archive import SkillArchive
+from skillbox_core.skills.archive import BROUGHT, SkillArchive
 
 _ENDINGS = {
     **dict.fromkeys((".py",), "python"),
@@ -28,10 +28,9 @@ _INTERPRETERS: Mapping[str, str] = {
 }
 _PYTHON = re.compile(r"python3(\.\d+)?\Z")
 _ASSIGNED = re.compile(r"[A-Za-z_]\w*=")
-_FIRST_LINE = 256
+FIRST_LINE = 256
 """Bytes of a `#!` line that are looked at, as many as Linux does (BINPRM_BUF_SIZE)."""
 _NAMED = 3
-_BROUGHT = ("vendor/", "node_modules/")
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def script_lang(path: str, head: bytes) -> str | None:
     ending = _ending(path)
     if ending in _ENDINGS:
         return _ENDINGS[ending]
-    line = head[:_FIRST_LINE].partition(b"\n")[0].decode(errors="replace")
+    line = head[:FIRST_LINE].partition(b"\n")[0].decode(errors="replace")
     if not line.startswith("#!"):
         return None
     words = line[2:].split()
@@ -106,9 +105,14 @@ def callable_scripts(archive: SkillArchive) -> list[str]:
         for file in archive.files
         if (_ending(file.path) in _ENDINGS or file.mode & 0o100)
         and "__init__." not in file.path
-        and not file.path.startswith(_BROUGHT)
+        and not file.path.startswith(BROUGHT)
     ]
     return sorted(found, key=lambda path: (not path.startswith("scripts/"), path.count("/"), path))
+
+
+def has_something_to_run(archive: SkillArchive) -> bool:
+    """Whether a skill has an entrypoint, or a script that can be called."""
+    return archive.entrypoint is not None or bool(callable_scripts(archive))
 
 
 def what_it_has(archive: SkillArchive) -> str:

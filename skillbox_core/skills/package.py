@@ -28,7 +28,7 @@ from skillbox_core.skills.archive import (
     find_entrypoint,
 )
 from skillbox_core.skills.discovery import LEFT_OUT, find_skills, has_skill_md
-from skillbox_core.skills.entry import script_lang
+from skillbox_core.skills.entry import FIRST_LINE, script_lang
 from skillbox_core.skills.links import find_copies
 from skillbox_core.skills.manifest import MAX_SKILL_MD, Manifest, parse_manifest
 from skillbox_core.skills.node_lock import NODE_MODULES
@@ -42,7 +42,6 @@ _NAMED = 20
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _SCRIPT = 16 * 1024 * 1024
 """Bytes of a script that are looked at for a list of dependencies."""
-_SHEBANG = 256
 
 
 Source = PythonSource | NodeSource
@@ -183,7 +182,7 @@ def _scripts_source(folder: Path, names: Mapping[str, str]) -> Found:
 
     # What has another ending is no script of Python, whatever its first line is.
     possible = [name for name in sorted(names) if name.endswith(".py") or "." not in name.rpartition("/")[2]]
-    scripts = {name for name in possible if script_lang(name, head(name, _SHEBANG)) == "python"}
+    scripts = {name for name in possible if script_lang(name, head(name, FIRST_LINE)) == "python"}
 
     def read(name: str) -> str | None:
         if name in scripts:

@@ -8,14 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from skillbox_core.errors import InvalidSkillError
-from skillbox_core.skills.archive import MAX_ENTRIES, SkillArchive, inspect_archive
+from skillbox_core.skills.archive import BROUGHT, MAX_ENTRIES, SkillArchive, inspect_archive
 from skillbox_core.skills.environment_lock import lock_of
 from skillbox_core.skills.node_lock import node_lock_of
 
 _SHELL = (".sh", ".bash")
 _WARNED = 40
-_BROUGHT = ("vendor/", "node_modules/")
-"""Packages of others: what is in them is theirs, and mostly never run."""
 
 
 def inspect_new(path: Path, max_size: int, max_entries: int = MAX_ENTRIES) -> SkillArchive:
@@ -31,7 +29,7 @@ def inspect_new(path: Path, max_size: int, max_entries: int = MAX_ENTRIES) -> Sk
     node_lock_of(archive)
     warnings = list(archive.warnings)
     for file in archive.files:
-        if file.path.startswith(_BROUGHT):
+        if file.path.startswith(BROUGHT):
             continue
         if problem := script_problem(archive.read(file), shell=file.path.endswith(_SHELL)):
             if archive.entrypoint is None:

@@ -101,7 +101,8 @@ class Registry(StoredSkills):
             )
         push = _Push(tenant, named, contents_digest(named), origin, named=manifest.has_name or name is not None)
         if manifest.has_version or version:
-            self._check_source(push, self._records.all(tenant, wanted[0]))
+            if not push.named:
+                self._check_source(push, self._records.all(tenant, wanted[0]))
             return self._store(push)
         while True:
             rows = self._records.all(tenant, wanted[0])
@@ -110,7 +111,8 @@ class Registry(StoredSkills):
             if same := self._find(push, stored, rows):
                 pushed = self._store(push.at(same))
                 return replace(pushed, note=f"the highest version is {latest}") if latest not in ("", same) else pushed
-            self._check_source(push, rows)
+            if not push.named:
+                self._check_source(push, rows)
             following = str(next_version(filter(None, map(Version.parse, {*stored, *rows}))))
             # Where another push takes the number meanwhile, there is a next one.
             with suppress(VersionExistsError):
@@ -134,7 +136,7 @@ class Registry(StoredSkills):
         """Refuses a name that was made of another one, where a skill from elsewhere has it."""
         manifest = push.archive.manifest
         there = {*rows, *self.versions(push.tenant, manifest.name)}
-        if push.named or not there or any(row.contents == push.contents for row in rows.values()):
+        if not there or any(row.contents == push.contents for row in rows.values()):
             return
         newest = rows.get(str(max(filter(None, map(Version.parse, there)))))
         folder = newest.source_folder if newest else None

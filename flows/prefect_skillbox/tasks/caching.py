@@ -33,8 +33,7 @@ from prefect_skillbox.execution.owner import current_owner
 from prefect_skillbox.tasks.spec import SkillSpec, outputs
 from skillbox_core.base.versions import Constraint
 from skillbox_core.errors import InvalidRequestError, SkillboxError
-from skillbox_core.inputs.sources import input_files
-from skillbox_core.models import LoadedSkill, PlannedFile, RunOptions
+from skillbox_core.models import LoadedSkill, PlannedFile
 from skillbox_core.run.canonical import call_document, canonical_input
 from skillbox_core.run.loading import load_skill
 from skillbox_core.sandbox.images import ready_image
@@ -143,14 +142,7 @@ class _Call:
     def __init__(self, spec: SkillSpec, input: Any, files: Any) -> None:
         self._spec = spec
         self._input = input
-        self._options = RunOptions(
-            tenant=spec.tenant,
-            timeout=spec.timeout,
-            cpu=spec.cpu,
-            memory=spec.memory,
-            call=spec.call,
-            files=input_files(files),
-        )
+        self._options = spec.options(files)
         self._installation = installation_for(installation_settings(spec.installation))
 
     @cached_property

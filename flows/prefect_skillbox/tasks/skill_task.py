@@ -35,8 +35,7 @@ from skillbox_core.base.names import DEFAULT_TENANT, check_skill, check_tenant, 
 from skillbox_core.base.quantities import check_limits
 from skillbox_core.base.versions import Constraint
 from skillbox_core.errors import InvalidRequestError, RunCancelledError, SkillboxError
-from skillbox_core.inputs.sources import input_files
-from skillbox_core.models import Call, RunOptions, RunRequest, RunResult
+from skillbox_core.models import Call, RunRequest, RunResult
 from skillbox_core.sandbox.environment import check_env
 from skillbox_core.status import Status
 
@@ -135,16 +134,8 @@ def _call(script: str | None, how: Mapping[str, Any]) -> Call | None:
 def run_spec(spec: SkillSpec, input: Any, files: Any) -> Any:
     """What a skill task does: the result of a run, or Prefect's *Cancelled*, or the error of a run that failed."""
     request = RunRequest(skill=spec.name, version=spec.version, input=outputs(input), env=spec.secrets.placeholders)
-    options = RunOptions(
-        tenant=spec.tenant,
-        timeout=spec.timeout,
-        cpu=spec.cpu,
-        memory=spec.memory,
-        call=spec.call,
-        files=input_files(files),
-    )
     try:
-        result = execute(request, options, spec.secrets, spec.installation)
+        result = execute(request, spec.options(files), spec.secrets, spec.installation)
     except RunCancelledError as cancelled:
         return _cancelled(f"{spec.name}: {cancelled}")
     if result.status is Status.CANCELLED:

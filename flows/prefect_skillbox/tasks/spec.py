@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from prefect_skillbox.config.secrets import Secrets
-from skillbox_core.models import Call, ExecutionError, RunResult
+from skillbox_core.inputs.sources import input_files
+from skillbox_core.models import Call, ExecutionError, RunOptions, RunResult
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,21 @@ class SkillSpec:
     installation: str | None
     raise_on_failure: bool
     call: Call | None = None
+
+    def options(self, files: Any) -> RunOptions:
+        """What each run of it has besides its input.
+
+        Args:
+            files: As the task was given them.
+        """
+        return RunOptions(
+            tenant=self.tenant,
+            timeout=self.timeout,
+            cpu=self.cpu,
+            memory=self.memory,
+            call=self.call,
+            files=input_files(files),
+        )
 
 
 def outputs(value: Any) -> Any:
