@@ -43,7 +43,8 @@ LAST_LINES = 0.5
 ROOM = 4 * 1024 * 1024
 """How much may wait to be passed on, by `Backlog.size`, while the end is looked for: more than the engine keeps."""
 _TAIL = 20
-"""Lines at the end of the log among which the announcement is; nothing but its own process can follow it."""
+"""Lines at the end of the log among which one announcement is, since each stream ends with one: of the other stream,
+thousands of lines may follow it."""
 
 
 def wait(

@@ -24,6 +24,8 @@ _ENGINE_ADDS = 28
 """Bytes in the engine's file beside a line's own: source, time, lengths."""
 STATE_INTERVAL = 0.5
 """Seconds at least between two states of a line that is overwritten, as they are shown."""
+_ENDS = {"ended", "drained"}
+"""The supervisor's last words, on stderr and on stdout."""
 _LAST_LINES = 40
 _LAST_CHARACTERS = 1_000
 """How much of stderr's end is kept for whoever asks why the skill failed: lines, and characters of each."""
@@ -39,7 +41,7 @@ class Journal:
         clock: Seconds, monotonic.
 
     Attributes:
-        ended: How the skill ended, as stderr has it.
+        ended: How the skill ended: the last word on stderr, else the one on stdout.
         started: The skill has begun.
         refused: Why it was not begun.
     """
@@ -61,7 +63,7 @@ class Journal:
         self.ended: Announcement | None = None
         self.started = False
         self.refused: Announcement | None = None
-        self._drained = False
+        self._ends: set[str] = set()
         self._begin()
         self._before: CappedLog | None = None
         self._held: list[Line | Announcement] | None = None
@@ -76,7 +78,7 @@ class Journal:
     @property
     def complete(self) -> bool:
         """Whether no more is to come: both streams are at their end, or there never was a skill."""
-        return self.refused is not None or (self.ended is not None and self._drained)
+        return self.refused is not None or self._ends >= _ENDS
 
     def restart(self) -> None:
         """The engine's log is read from its beginning: what was passed on already is not passed on twice.
@@ -87,7 +89,8 @@ class Journal:
         if self._told:
             self._before = self._before if self._held is not None else self._log
         self._begin()
-        self._known, self._drained, self._held, self._heard = self._told.copy(), False, [], False
+        self._known, self._held, self._heard = self._told.copy(), [], False
+        self._ends &= {"ended"}
         self._room = _ENGINE_KEEPS
 
     def feed(self, data: bytes) -> None:
@@ -150,8 +153,11 @@ class Journal:
             if item.word != "drained":
                 self._flush()
             self.started = self.started or item.word == "started"
-            self.ended = item if item.word == "ended" else self.ended
-            self._drained = self._drained or item.word == "drained"
+            if item.word in _ENDS:
+                self._ends.add(item.word)
+                # A supervisor of an earlier release says no more on stdout than that it is at its end.
+                if item.word == "ended" or (self.ended is None and "code" in item.values):
+                    self.ended = item
             # Once it has started, only the skill itself could say so, and would then not be to blame.
             self.refused = item if item.word == "refused" and not self.started else self.refused
         elif item.passing:

@@ -138,9 +138,11 @@ if [ -n "$copier" ] && [ $copied = 0 ]; then
     rm -rf $sandbox/out/stdout && mv $sandbox/.stdout $sandbox/out/stdout
 fi 2>/dev/null
 full=$(full $sandbox /tmp /dev/shm)
-# The two streams travel apart, and either may be far behind: each needs an end of its own.
-printf '\n\036skillbox %s drained\n' "$token" >&4
-announce "ended code=$code late=$late full=$full $(usage)"
+# The two streams travel apart, and either may be far behind: each needs an end of its own. Both say how the skill ended,
+# so that the last lines of the engine's log do, whichever stream they are of.
+how="code=$code late=$late full=$full $(usage)"
+printf '\n\036skillbox %s drained %s\n' "$token" "$how" >&4
+announce "ended $how"
 
 # Parked: exec reads the output from here.
 sleep "$grace" &

@@ -16,7 +16,7 @@ from skillbox_core.sandbox import follow
 
 STARTED = (2, b"\n\x1eskillbox tok started\n")
 ENDED = (2, b"\n\x1eskillbox tok ended code=0\n")
-DRAINED = (1, b"\n\x1eskillbox tok drained\n")
+DRAINED = (1, b"\n\x1eskillbox tok drained code=0\n")
 MANY = (1, b"x\n" * 16_384)
 """One frame, as the engine sends what a skill prints without a pause."""
 TRACEBACK = (2, b"Traceback (most recent call last):\n" + b"  at\n" * 900)
@@ -65,14 +65,13 @@ class Live:
 
 
 class Engine:
-    """An engine whose log says this."""
+    """An engine whose log has these frames, of a line each."""
 
-    def __init__(self, log: bytes = b"") -> None:
+    def __init__(self, *log: tuple[int, bytes]) -> None:
         self.log = log
 
     def logs(self, _container: str, tail: int) -> Iterator[bytes]:
-        assert tail
-        yield self.log
+        yield frames(*self.log[-tail:])
 
     def inspect(self, _container: str) -> dict[str, Any]:
         return {"State": {"Status": "running"}}
@@ -141,10 +140,28 @@ def test_how_a_skill_ended_does_not_depend_on_whoever_is_told_of_its_lines(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The skill is done within its time; only its lines take longer than that to be shown.
-    whole = frames(STARTED, MANY, ENDED, DRAINED)
-    monkeypatch.setattr(follow, "_Replay", lambda _engine, _container: Live(world, whole))
-    outcome = waited(world, Live(world, frames(STARTED, MANY), frames(MANY, ENDED, DRAINED)), Engine(whole), 30.0)
+    whole = (STARTED, MANY, ENDED, DRAINED)
+    monkeypatch.setattr(follow, "_Replay", lambda _engine, _container: Live(world, frames(*whole)))
+    outcome = waited(world, Live(world, frames(STARTED, MANY), frames(MANY, ENDED, DRAINED)), Engine(*whole), 30.0)
     assert outcome.ending is Ending.EXITED
+
+
+@pytest.mark.parametrize(
+    "log",
+    [
+        [STARTED, ENDED, *[(1, b"x\n")] * 8192, DRAINED],
+        [STARTED, DRAINED, *[(2, b"x\n")] * 8192, ENDED],
+        # The engine keeps the last megabyte, which empty lines behind the last word of stderr can fill.
+        [*[(1, b"x\n")] * 8192, DRAINED],
+    ],
+    ids=["stdout is behind", "stderr is behind", "stderr's is lost"],
+)
+def test_the_end_is_found_whichever_stream_the_log_ends_with(
+    world: World, monkeypatch: pytest.MonkeyPatch, log: list[tuple[int, bytes]]
+) -> None:
+    monkeypatch.setattr(follow, "_Replay", lambda _engine, _container: Live(world, frames(*log)))
+    outcome = waited(world, Live(world, frames(STARTED, MANY)), Engine(*log), 30.0)
+    assert (outcome.ending, outcome.usage.exit_code) == (Ending.EXITED, 0)
 
 
 def test_a_listener_in_time_is_told_of_all(world: World) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from skillbox_core.base.redaction import Redactor
 from skillbox_core.sandbox.journal import OUTGROWN, Journal
-from skillbox_core.sandbox.logs import State
+from skillbox_core.sandbox.logs import Announcement, State
 
 STARTED = (2, b"\n\x1eskillbox tok started\n")
 
@@ -89,6 +89,18 @@ def test_a_sandbox_that_refused_its_skill_has_lost_nothing(journal: Journal) -> 
     journal.feed(log((2, b"\n\x1eskillbox tok refused\n")))
     journal.finish()
     assert (journal.text(), journal.complete) == ("", True)
+
+
+def test_the_last_word_on_stderr_is_the_one_that_counts(journal: Journal) -> None:
+    journal.feed(log(STARTED, (1, b"\n\x1eskillbox tok drained code=0\n")))
+    assert (journal.ended, journal.complete) == (Announcement("drained", {"code": "0"}), False)
+    journal.feed(log((2, b"\n\x1eskillbox tok ended code=1\n"), (1, b"\n\x1eskillbox tok drained code=2\n")))
+    assert (journal.ended, journal.complete) == (Announcement("ended", {"code": "1"}), True)
+
+
+def test_a_supervisor_of_an_earlier_release_says_its_end_on_stderr_only(journal: Journal) -> None:
+    journal.feed(log(STARTED, (1, b"\n\x1eskillbox tok drained\n")))
+    assert (journal.ended, journal.complete) == (None, False)
 
 
 @pytest.mark.parametrize("again", [False, True], ids=["live", "read again"])
