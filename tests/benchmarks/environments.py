@@ -4,8 +4,9 @@
 
 The wheels are fetched first, into a folder that is the only index from then on. So the build is what an engine and a
 worker do after the download: unpacking, laying out, bytecode, the tar, the store, the layer. A cold run and `docker run
---rm` of the same image with the same import take turns, so that a machine that slows down weighs on both. Ends with 1
-if a run fails; never because of a time.
+--rm` of the same image with the same import take turns, so that a machine that slows down weighs on both; both have all
+processors, and then both half of one, which is what a skill gets that asks for none. Ends with 1 if a run fails; never
+because of a time.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from skillbox_core.base.home import load_env_file
 from skillbox_core.base.progress import Progress
 from skillbox_core.base.quantities import format_bytes
 from skillbox_core.installation import Installation
+from skillbox_core.models import RunOptions
 from skillbox_core.run.loading import sandbox_image
 from skillbox_core.sandbox.allowlist import resolve_image
 from skillbox_core.sandbox.layer import LABEL_TREE
@@ -82,16 +84,17 @@ def push(installation: Installation, folder: Path, version: str, script: str) ->
     return installation.registry.push("default", made.path).archive
 
 
-def pairs(runner: Runner, image: str, count: int) -> bool:
-    """Cold runs and `docker run` in turns: the medians and their ratio; false if one failed."""
+def pairs(runner: Runner, image: str, count: int, cpu: str) -> bool:
+    """Cold runs and `docker run` in turns, of this much processor: medians and their ratio; false if one failed."""
     engine = runner.installation.settings.engine_url
     command = ["docker", "--host", engine, "run", "--rm", "--network", "none", "--env", f"PYTHONUSERBASE={USER_BASE}"]
+    command += ["--cpus", cpu, image, "python3", "-c", IMPORT]
     ours, theirs = [], []
     for number in range(count + 1):
         began = time.monotonic()
-        result = runner.run(RunRequest(skill="bench"))
+        result = runner.run(RunRequest(skill="bench"), RunOptions(cpu=cpu))
         between = time.monotonic()
-        subprocess.run([*command, image, "python3", "-c", IMPORT], check=True)
+        subprocess.run(command, check=True)
         ended = time.monotonic()
         if not result.ok:
             print(f"a run failed: {result.error}\n{result.logs}")
@@ -102,8 +105,8 @@ def pairs(runner: Runner, image: str, count: int) -> bool:
             theirs.append((ended - between) * 1000)
     ratio = statistics.median(ours) / statistics.median(theirs)
     each = sorted(mine / other for mine, other in zip(ours, theirs, strict=True))
-    print(f"{f'cold run, median of {count}':58} {statistics.median(ours):6.0f} ms")
-    print(f"{f'docker run --rm of the same image with `{IMPORT}`':58} {statistics.median(theirs):6.0f} ms")
+    print(f"{f'cold run with {cpu} processors, median of {count}':58} {statistics.median(ours):6.0f} ms")
+    print(f"{f'docker run --rm --cpus {cpu}, same image, `{IMPORT}`':58} {statistics.median(theirs):6.0f} ms")
     print(f"{'ratio (the budget is 1.1)':58} {ratio:6.2f}; of pairs {each[0]:.2f} to {each[-1]:.2f}")
     return True
 
@@ -130,7 +133,8 @@ def measure(installation: Installation, folder: Path, count: int) -> int:
         with said("making its environment ready, which is there"):
             tree = environments.prepare(archive, image)
             sandbox_image(installation, image, tree)
-        return 0 if pairs(Runner(installation), made.id, count) else 1
+        runner, all_of_them = Runner(installation), f"{min(os.cpu_count() or 1, float(settings.max_cpu)):g}"
+        return 0 if all(pairs(runner, made.id, count, cpu) for cpu in (all_of_them, settings.default_cpu)) else 1
     finally:
         remove_environments(installation.engine, LABEL_TREE, tree.digest)
 
