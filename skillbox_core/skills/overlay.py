@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
 
 from skillbox_core.base.names import SKILL_NAME_RULE, is_skill_name
 from skillbox_core.errors import InvalidRequestError, InvalidSkillError
 from skillbox_core.models.call import Call
 from skillbox_core.skills.fields import first_of, plain, quoted
 from skillbox_core.skills.frontmatter import Document, Node, read_mapping
+from skillbox_core.skills.manifest import Manifest
 from skillbox_core.skills.open_format import padded_version
 from skillbox_core.skills.run_fields import Resources, RunFieldReader, near
 
@@ -69,6 +71,22 @@ class Overlay:
     requires: tuple[str, ...] = ()
     entrypoints: Mapping[str, EntryPoint] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+
+    def over(self, manifest: Manifest) -> Manifest:
+        """The manifest with this overlay's word before SKILL.md's."""
+        named: dict[str, Any] = {"name": self.name, "stated_name": self.name} if self.name else {}
+        numbered: dict[str, Any] = {"version": self.version, "has_version": True} if self.version else {}
+        given: dict[str, Any] = {name: value for name, value in asdict(self.resources).items() if value is not None}
+        return replace(
+            manifest,
+            **named,
+            **numbered,
+            image=self.image or manifest.image,
+            timeout=self.timeout or manifest.timeout,
+            resources=replace(manifest.resources, **given),
+            environment=self.environment and manifest.environment,
+            warnings=(*manifest.warnings, *(f"overlay: {warning}" for warning in self.warnings)),
+        )
 
 
 def parse_overlay(data: bytes) -> Overlay:
