@@ -77,6 +77,12 @@ def split_reference(reference: str) -> tuple[str, str]:
     return name, version
 
 
+def split_entrypoint(reference: str) -> tuple[str, str | None]:
+    """Splits `name@version#entrypoint` into the reference and the entrypoint, unchecked; None where there is none."""
+    reference, sign, entrypoint = reference.partition("#")
+    return reference, entrypoint if sign else None
+
+
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 

@@ -78,7 +78,13 @@ def tell_environment(archive: SkillArchive) -> None:
 
 
 def archive_of(
-    path: Path, scratch: Path, *, prepare: bool = True, tenant: str = "default", name: str | None = None
+    path: Path,
+    scratch: Path,
+    *,
+    prepare: bool = True,
+    tenant: str = "default",
+    name: str | None = None,
+    overlay: bytes | None = None,
 ) -> SkillArchive:
     """A checked archive: of a folder, which is packaged, or as it is.
 
@@ -86,9 +92,11 @@ def archive_of(
         scratch: A folder for what is made.
         prepare: Whether packages are locked.
         name: As for `locker`.
+        overlay: An overlay for it, in place of one that it has.
     """
     from skillbox_core.errors import InvalidRequestError
     from skillbox_core.settings import load_settings
+    from skillbox_core.skills.overlaid import overlaid
     from skillbox_core.skills.package import package as make
     from skillbox_core.skills.scripts import inspect_new
 
@@ -96,10 +104,35 @@ def archive_of(
     size, entries = settings.max_skill_size, settings.max_skill_files
     if path.is_dir():
         target = scratch / "skill.zip"
-        return make(path, target, size, max_entries=entries, prepare=prepare, locker=locker(tenant, name))
+        lock = locker(tenant, name)
+        return make(path, target, size, max_entries=entries, prepare=prepare, locker=lock, overlay=overlay)
     if not path.is_file():
         raise InvalidRequestError(f"{path} is neither a skill's folder nor an archive")
-    return inspect_new(path, size, entries)
+    archive = inspect_new(path, size, entries)
+    return archive if overlay is None else overlaid(archive, overlay, scratch / "overlaid.zip", size, entries)
+
+
+def read_overlay(file: Path | None, skills: int = 1) -> bytes | None:
+    """The bytes of an overlay's file; None for none.
+
+    Args:
+        skills: For how many skills it is given.
+
+    Raises:
+        InvalidRequestError: It can't be read, or is for more than one.
+    """
+    from skillbox_core.errors import InvalidRequestError
+    from skillbox_core.skills.overlay import MAX_OVERLAY
+
+    if file is None:
+        return None
+    if skills != 1:
+        raise InvalidRequestError(f"--overlay {file} is for one skill, and there are {skills}")
+    try:
+        with file.open("rb") as stream:
+            return stream.read(MAX_OVERLAY + 1)
+    except OSError as error:
+        raise InvalidRequestError(f"the overlay {file} can't be read: {error.strerror}") from None
 
 
 def warn(archive: SkillArchive) -> None:

@@ -20,7 +20,7 @@ from skillbox_core.base.text import harmless
 from skillbox_core.cli.output import exit_code, fail, note
 from skillbox_core.errors import InvalidRequestError
 from skillbox_core.inputs.sources import input_files
-from skillbox_core.models import Call, RunOptions, RunRequest, RunResult
+from skillbox_core.models import Call, RunOptions, RunRequest, RunResult, referenced
 from skillbox_core.runner import Runner
 
 
@@ -41,7 +41,8 @@ def run_skill(
     tenant: str,
 ) -> int:
     """Runs a skill for a person or a script, and returns the exit code."""
-    name, of_reference = split_reference(reference)
+    bare, call = referenced(reference, call)
+    name, of_reference = split_reference(bare)
     if not is_skill_name(name) and (place := Path(reference)).exists():
         kind = "folder" if place.is_dir() else "file"
         raise InvalidRequestError(

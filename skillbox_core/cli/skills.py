@@ -12,7 +12,7 @@ import typer
 
 from skillbox_core.base.text import harmless
 from skillbox_core.cli.output import EXIT_INFRASTRUCTURE, EXIT_INPUT, fail, note, print_json, table
-from skillbox_core.cli.packing import archive_of, locker, skills_of, tell_environment, warn, warn_of_image
+from skillbox_core.cli.packing import archive_of, locker, read_overlay, skills_of, tell_environment, warn, warn_of_image
 from skillbox_core.errors import SkillboxError
 
 if TYPE_CHECKING:
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 app = typer.Typer(help="Package, store and look at skills.", no_args_is_help=True, rich_markup_mode=None)
 
 Tenant = Annotated[str, typer.Option(help="Whose skills.", envvar="SKILLBOX_TENANT")]
+OverlayFile = Annotated[
+    Path | None,
+    typer.Option("--overlay", help="A YAML file that says more of a skill, such as its entrypoints.", metavar="FILE"),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -28,6 +32,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def package(
     folder: Path,
     out: Annotated[Path | None, typer.Option(help="The zip; by default NAME-VERSION.zip.")] = None,
+    overlay: OverlayFile = None,
     tenant: Tenant = "default",
 ) -> None:
     """Make a skill archive of a folder, the same bytes each time."""
@@ -41,7 +46,12 @@ def package(
         draft = Path(scratch) / "skill.zip"
         settings = load_settings()
         archive = make(
-            folder, draft, settings.max_skill_size, max_entries=settings.max_skill_files, locker=locker(tenant)
+            folder,
+            draft,
+            settings.max_skill_size,
+            max_entries=settings.max_skill_files,
+            locker=locker(tenant),
+            overlay=read_overlay(overlay),
         )
         usual = f"{archive.manifest.name}-{archive.manifest.version}.zip"
         target = out or Path(usual)
@@ -61,13 +71,14 @@ def package(
 
 
 @app.command()
-def lint(paths: list[Path]) -> None:
+def lint(paths: list[Path], overlay: OverlayFile = None) -> None:
     """Check folders or archives by the rules of a push, without storing, fetching or running anything."""
     failed = False
+    said = read_overlay(overlay, len(paths))
     for path in paths:
         try:
             with TemporaryDirectory() as scratch:
-                archive = archive_of(path, Path(scratch), prepare=False)
+                archive = archive_of(path, Path(scratch), prepare=False, overlay=said)
         except SkillboxError as error:
             failed = True
             fail(f"{path}: {error}")
@@ -86,6 +97,7 @@ def push(
     paths: list[Path],
     all_: Annotated[bool, typer.Option("--all", help="All skills of a folder that has several.")] = False,
     name: Annotated[str | None, typer.Option(help="For a skill whose own name is no skill's name here.")] = None,
+    overlay: OverlayFile = None,
     tenant: Tenant = "default",
 ) -> None:
     """Store folders or archives as versions; pushing the same contents again is fine."""
@@ -101,11 +113,12 @@ def push(
             fail(clash)
     if name and len(paths) > 1:
         raise InvalidRequestError(f"--name {name} names one skill, and there are {len(paths)} to push")
+    said = read_overlay(overlay, len(paths))
     registry = Installation.from_settings().registry
     for path in paths:
         try:
             with TemporaryDirectory() as scratch:
-                archive = archive_of(path, Path(scratch), tenant=tenant, name=name)
+                archive = archive_of(path, Path(scratch), tenant=tenant, name=name, overlay=said)
                 pushed = registry.push(tenant, archive.path, name=name, origin=find_origin(path))
                 tell_environment(archive)
         except SkillboxError as error:
@@ -178,7 +191,7 @@ def show(
     row = registry.record(tenant, name, archive.manifest.version)
     source = {"folder": row.source_folder, "commit": row.source_commit, "digest": row.contents} if row else {}
     if json_:
-        about = {**_summary(archive), "source": source, **_schemas(archive)}
+        about = {**_summary(archive), "source": source, **_schemas(archive), "entrypoints": _entrypoints(archive)}
         print_json({**about, "instructions": archive.manifest.instructions})
         return
     told = ", ".join(f"{key} {value}" if key != "folder" else value for key, value in source.items() if value)
@@ -186,6 +199,8 @@ def show(
     for key, value in {**_summary(archive), "source": told, "versions": versions}.items():
         if value:
             print(harmless(f"{key + ':':<13}{', '.join(value) if isinstance(value, list) else value}"))
+    for name, called in _entrypoints(archive).items():
+        print(harmless(f"#{name + ':':<12}{json.dumps(called, ensure_ascii=True)}"))
     for key, schema in _schemas(archive).items():
         print(f"{key}:\n{json.dumps(schema, indent=2, ensure_ascii=True)}")
     print()
@@ -224,6 +239,7 @@ def _summary(archive: SkillArchive) -> dict[str, object]:
         "memory": manifest.resources.memory or "",
         "license": manifest.license or "",
         "needs": list(manifest.input_files),
+        "requires": list(archive.overlay.requires),
         "digest": archive.digest,
         "files": [file.path for file in archive.files],
     }
@@ -233,3 +249,14 @@ def _schemas(archive: SkillArchive) -> dict[str, object]:
     manifest = archive.manifest
     schemas = {"input_schema": manifest.input_schema, "output_schema": manifest.output_schema}
     return {key: schema for key, schema in schemas.items() if schema is not None}
+
+
+def _entrypoints(archive: SkillArchive) -> dict[str, dict[str, object]]:
+    """What an overlay says of each of its entrypoints, what is as usual left out."""
+    found = {}
+    for name, entrypoint in archive.overlay.entrypoints.items():
+        said: dict[str, object] = {"description": entrypoint.description, **json.loads(entrypoint.call.text)}
+        said |= {"input_schema": entrypoint.input_schema, "output_schema": entrypoint.output_schema}
+        said |= {"needs": list(entrypoint.input_files)}
+        found[name] = {key: value for key, value in said.items() if value not in (None, "", [])}
+    return found

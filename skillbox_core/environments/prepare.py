@@ -9,6 +9,7 @@ from pathlib import Path
 from skillbox_core.base.progress import Progress
 from skillbox_core.base.quantities import format_bytes
 from skillbox_core.environments.bytecode import Compiler
+from skillbox_core.environments.commands import check_commands
 from skillbox_core.environments.interpreter import Known, find_interpreter, remembered
 from skillbox_core.environments.making import make_tree
 from skillbox_core.environments.node_interpreter import find_node
@@ -110,6 +111,14 @@ class Environments:
                 hint="push a new version of the skill: it is locked anew",
             )
         return first
+
+    def check_commands(self, archive: SkillArchive, image: str) -> None:
+        """Refuses an image without a command that the skill's overlay requires; see `environments.commands`.
+
+        Args:
+            image: The one that will run it, after aliases.
+        """
+        check_commands(archive.overlay.requires, image, self._engine, self._records, self._settings)
 
     def _interpreter(self, lock: Lock | NodeLock, image: str) -> Interpreter:
         if isinstance(lock, NodeLock):

@@ -3,7 +3,7 @@
 from skillbox_core.models.call import Call
 from skillbox_core.models.diagnosis import Diagnosis
 from skillbox_core.models.environment import Interpreter, Tree
-from skillbox_core.models.request import InputFile, RunOptions, RunRequest, Source
+from skillbox_core.models.request import InputFile, RunOptions, RunRequest, Source, addressed, referenced
 from skillbox_core.models.result import (
     Artifacts,
     ExecutionCancelledError,
@@ -54,4 +54,6 @@ __all__ = [
     "Tree",
     "Usage",
     "Verdict",
+    "addressed",
+    "referenced",
 ]

@@ -6,9 +6,17 @@ import json
 import re
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, field_serializer, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializerFunctionWrapHandler,
+    field_serializer,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
-from skillbox_core.base.names import shown
+from skillbox_core.base.names import SKILL_NAME_RULE, is_skill_name, shown
 from skillbox_core.base.paths import path_problem
 from skillbox_core.base.placeholders import MAX_ARGUMENTS, Files, parse
 from skillbox_core.errors import InvalidRequestError
@@ -24,7 +32,9 @@ class Call(BaseModel):
     """Which script of a skill runs, and how. Its texts are templates (`skillbox_core.base.placeholders`).
 
     Attributes:
-        script: Path inside the skill.
+        script: Path inside the skill; empty where an entrypoint says it.
+        entrypoint: The name that the skill's overlay has for this call. Given alone, it stands for all that the
+            overlay says.
         args: Templates, one argument each.
         stdin: Template of standard input; None for none.
         ok_exit_codes: Exit codes, 0 to 125, that are answers.
@@ -39,7 +49,8 @@ class Call(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
-    script: str
+    script: str = ""
+    entrypoint: str = ""
     args: tuple[str, ...] = ()
     stdin: str | None = None
     ok_exit_codes: frozenset[int] = frozenset({0})
@@ -52,6 +63,35 @@ class Call(BaseModel):
         if problem := path_problem(value):
             raise InvalidRequestError(f"script {shown(value)}: {problem}", hint="its path inside the skill")
         return value
+
+    @field_validator("entrypoint")
+    @classmethod
+    def _entrypoint(cls, value: str) -> str:
+        if value and not is_skill_name(value):
+            raise InvalidRequestError(f"entrypoint {shown(value)} is not a valid name", hint=SKILL_NAME_RULE)
+        return value
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Call:
+        if not self.script and not self.entrypoint:
+            raise InvalidRequestError("a call names neither a script nor an entrypoint")
+        said = self.model_fields_set - {"entrypoint", "script"}
+        if not self.script and said:
+            raise InvalidRequestError(
+                f"{min(said)} is said by the overlay for its entrypoint {self.entrypoint}",
+                hint="call the script itself to say another",
+            )
+        return self
+
+    @model_serializer(mode="wrap")
+    def _said(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # What is empty says nothing; and a call that names an entrypoint alone is read back as one.
+        data: dict[str, Any] = handler(self)
+        if not self.script:
+            return {"entrypoint": self.entrypoint}
+        if not self.entrypoint:
+            del data["entrypoint"]
+        return data
 
     @field_validator("args", mode="before")
     @classmethod
@@ -125,7 +165,8 @@ class Call(BaseModel):
     def text(self) -> str:
         """What of it is not as usual, on one line of ASCII, for people to read."""
         usual = Call(script="-").model_dump(mode="json")
-        return json.dumps({name: value for name, value in self.model_dump(mode="json").items() if value != usual[name]})
+        said = self.model_dump(mode="json").items()
+        return json.dumps({name: value for name, value in said if value != usual.get(name)})
 
     @property
     def result_file(self) -> str | None:

@@ -18,8 +18,9 @@ from pydantic import (
     model_validator,
 )
 
-from skillbox_core.base.names import DEFAULT_TENANT
+from skillbox_core.base.names import DEFAULT_TENANT, shown, split_entrypoint
 from skillbox_core.base.quantities import check_limits
+from skillbox_core.errors import InvalidRequestError
 from skillbox_core.models.call import Call
 
 
@@ -30,7 +31,7 @@ class RunRequest(BaseModel):
     does. A keyword or a mapping in Python that it does not have is an error, since it is a typing mistake.
 
     Attributes:
-        skill: Name of the skill.
+        skill: Name of the skill; `name#entrypoint` for a call that its overlay names.
         version: A version, a constraint such as `^1.2` or `~1.2` (`skillbox_core.base.versions.Constraint`), or
             empty or `latest` for the highest.
         input: Any JSON value; none becomes `{}` for the skill.
@@ -135,9 +136,43 @@ class RunOptions(BaseModel):
     owner_attempt: int = Field(default=0, ge=0)
     env_identity: str = Field(default="", max_length=200)
 
+    @field_validator("call")
+    @classmethod
+    def _one_call(cls, value: Call | None) -> Call | None:
+        if value and value.script and value.entrypoint:
+            raise InvalidRequestError("a call is of a script or of an entrypoint, and this one names both")
+        return value
+
     @field_validator("timeout", "cpu", "memory", mode="before")
     @classmethod
     def _limit(cls, value: Any, info: ValidationInfo) -> Any:
         assert info.field_name is not None
         check_limits(**{info.field_name: value})
         return value
+
+
+def referenced(reference: str, call: Call | None = None) -> tuple[str, Call | None]:
+    """A reference without its `#entrypoint`, and the call of that; the call that is given where it has none.
+
+    Raises:
+        InvalidRequestError: It names an entrypoint beside another call, or by what is no name.
+    """
+    bare, entrypoint = split_entrypoint(reference)
+    if entrypoint is None:
+        return bare, call
+    if call is not None:
+        raise InvalidRequestError(
+            f"{shown(reference)} names an entrypoint, and the script {shown(call.script)} is another call",
+            hint="call one of both",
+        )
+    if not entrypoint:
+        raise InvalidRequestError(f"{shown(reference)} names no entrypoint behind its #")
+    return bare, Call(entrypoint=entrypoint)
+
+
+def addressed(request: RunRequest, options: RunOptions) -> tuple[RunRequest, RunOptions]:
+    """A request for an entrypoint as one for a skill, with options that call it. Raises as `referenced`."""
+    name, call = referenced(request.skill, options.call)
+    if call is options.call:
+        return request, options
+    return request.model_copy(update={"skill": name}), options.model_copy(update={"call": call})

@@ -22,6 +22,7 @@ from skillbox_core.models import (
     RunResult,
     Sandbox,
     Verdict,
+    addressed,
 )
 from skillbox_core.run.verdict import failure, internal, interrupted, judge
 
@@ -63,6 +64,7 @@ def run_lifecycle(steps: Steps, request: RunRequest, options: RunOptions) -> Run
         BaseException: An interruption (KeyboardInterrupt, a scheduler's own signals) passes on after the
             container is gone and the record closed as `cancelled`, or, if that failed, after a warning about it.
     """
+    request, options = addressed(request, options)
     execution = steps.create_record(request, options)
     if execution.result is not None:
         return execution.result

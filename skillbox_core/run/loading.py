@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from skillbox_core.base.cancel import CancelToken
 from skillbox_core.errors import SkillboxError
 from skillbox_core.installation import Installation
-from skillbox_core.models import LoadedSkill, RunOptions, RunRequest, Tree
+from skillbox_core.models import Call, LoadedSkill, RunOptions, RunRequest, Tree
 from skillbox_core.run.limits import resolve_limits
 from skillbox_core.sandbox import layer
 from skillbox_core.sandbox.allowlist import image_of
@@ -18,7 +18,7 @@ from skillbox_core.sandbox.engine import Image
 from skillbox_core.sandbox.images import ready_image
 from skillbox_core.settings import Settings
 from skillbox_core.skills.archive import SkillArchive
-from skillbox_core.skills.entry import find_entry
+from skillbox_core.skills.entry import find_entry, find_named
 
 
 def load_skill(installation: Installation, tenant: str, name: str, version: str, options: RunOptions) -> LoadedSkill:
@@ -38,7 +38,9 @@ def loaded_skill(settings: Settings, archive: SkillArchive, options: RunOptions)
     Raises:
         RunnerNotImplementedError, InvalidRequestError, PolicyError: As for `load_skill`.
     """
-    entry = find_entry(archive, options.call.script if options.call else None)
+    call = resolved_call(archive, options.call)
+    asks = find_named(archive, call.entrypoint) if call and call.entrypoint else archive.manifest
+    entry = find_entry(archive, call.script if call else None)
     limits = resolve_limits(settings, archive.manifest, options)
     return LoadedSkill(
         name=archive.manifest.name,
@@ -51,20 +53,37 @@ def loaded_skill(settings: Settings, archive: SkillArchive, options: RunOptions)
         cpu_quota=limits.cpu_quota,
         memory=limits.memory,
         scratch=limits.scratch,
-        input_schema=_json(archive.manifest.input_schema),
-        output_schema=_json(archive.manifest.output_schema),
-        input_files=archive.manifest.input_files,
-        call=options.call,
+        input_schema=_json(asks.input_schema),
+        output_schema=_json(asks.output_schema),
+        input_files=asks.input_files,
+        call=call,
         own_folder=entry.own_folder,
     )
 
 
-def resolve_runnable(installation: Installation, request: RunRequest, options: RunOptions) -> str:
+def resolved_call(archive: SkillArchive, call: Call | None) -> Call | None:
+    """A call with what the skill's overlay says of its entrypoint, where it names one.
+
+    Raises:
+        InvalidRequestError: The overlay has no such entrypoint.
+    """
+    if call is None or not call.entrypoint:
+        return call
+    named = find_named(archive, call.entrypoint)
+    return named.call.model_copy(update={"entrypoint": named.name})
+
+
+def resolve_runnable(
+    installation: Installation, request: RunRequest, options: RunOptions, check: Callable[[Call], object]
+) -> str:
     """The version that a request means, for a run of what it asks for: before there is a record of it.
+
+    Args:
+        check: Takes the call that an entrypoint stands for, and raises where it can't be carried out.
 
     Raises:
         RunnerNotImplementedError: It has no entrypoint, or nothing here runs the script.
-        SkillNotFoundError, InvalidRequestError: As for `resolve`; or it has no such script.
+        SkillNotFoundError, InvalidRequestError: As for `resolve`; or it has no such script or entrypoint.
     """
     version = installation.registry.resolve(options.tenant, request.skill, request.version, options.owner)
     row = installation.registry.record(options.tenant, request.skill, version)
@@ -74,7 +93,10 @@ def resolve_runnable(installation: Installation, request: RunRequest, options: R
         except SkillboxError:
             # The step that loads it fails by it, and the record says so.
             return version
-        find_entry(archive, options.call.script if options.call else None)
+        call = resolved_call(archive, options.call)
+        find_entry(archive, call.script if call else None)
+        if call and call.entrypoint:
+            check(call)
     return version
 
 
@@ -92,10 +114,11 @@ def equip(
         cancel: Ends making one.
 
     Raises:
-        InvalidSkillError: Its lock does not reach the image's Python.
+        InvalidSkillError: Its lock does not reach the image's Python, or the image lacks a command.
         RunCancelledError: `cancel` was tripped.
         InfrastructureError: It could not be made; calling again is safe.
     """
+    installation.environments.check_commands(archive, skill.image)
     # A skill's packages are for the language that they are locked for, not for each of its scripts.
     if skill.lang != archive.lang:
         return skill

@@ -17,6 +17,7 @@ from skillbox_core.errors import DatabaseError, InvalidRequestError, RunCancelle
 from skillbox_core.installation import Installation
 from skillbox_core.models import (
     Artifacts,
+    Call,
     Execution,
     LoadedSkill,
     Outcome,
@@ -78,9 +79,13 @@ class Steps:
         check_limits(timeout=options.timeout, cpu=options.cpu, memory=options.memory)
         document = canonical_input(request.input, self._settings.max_input_size)
         files = self._installation.inputs.plan(options.tenant, options.files)
-        if options.call:
+
+        def check(call: Call) -> None:
+            invoke(call, document, [file.path for file in files], self._settings.max_input_size)
+
+        if options.call and options.call.script:
             # What is missing is said before there is anything to be cleaned up.
-            invoke(options.call, document, [file.path for file in files], self._settings.max_input_size)
+            check(options.call)
         key = options.key or uuid.uuid4().hex
         execution = self._installation.executions.open(
             NewExecution(
@@ -96,7 +101,7 @@ class Steps:
                 instance=self._settings.instance,
                 call=options.call,
             ),
-            lambda: resolve_runnable(self._installation, request, options),
+            lambda: resolve_runnable(self._installation, request, options, check),
         )
         if execution.result is not None:
             # Who closed the record may have died before the container was removed.
@@ -209,6 +214,7 @@ class Steps:
             image_id=image.id,
             deadline=deadline,
             files=[file.digest for file in files],
+            call=skill.call,
         ):
             raise RunCancelledError("the execution was ended by somebody else before its skill was started")
         return container.launch(

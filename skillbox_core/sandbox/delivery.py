@@ -16,6 +16,7 @@ from skillbox_core.models import StagedFile
 from skillbox_core.sandbox.site_packages import environment_lines
 from skillbox_core.sandbox.tarstream import BLOCK
 from skillbox_core.skills.archive import SkillArchive
+from skillbox_core.skills.overlay import OVERLAY
 
 COMMANDS = {"python": "python3", "node": "node", "bash": "bash"}
 SCRIPTS = "scripts"
@@ -144,7 +145,8 @@ def plan_delivery(
     """Everything a sandbox gets, in one tar, and last what starts it: a delivery that broke off starts nothing."""
     plan = TarPlan()
     plan.add_bytes("input.json", input_json)
-    for file in archive.files:
+    # What somebody said of the skill is no part of it.
+    for file in (file for file in archive.files if file.path != OVERLAY):
         plan.add(f"{SCRIPTS}/{file.path}", file.size, file.mode, partial(archive.read, file))
     folders = {INPUT_FILES, INPUT_FILES.rpartition("/")[0]}
     for given in files:

@@ -9,8 +9,8 @@ import hashlib
 import json
 import stat
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 from skillbox_core.base.paths import MAX_PATH_BYTES, path_key, path_problem
@@ -18,6 +18,7 @@ from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.skills.links import find_copies
 from skillbox_core.skills.manifest import MAX_SKILL_MD, Manifest, parse_manifest
+from skillbox_core.skills.overlay import MAX_OVERLAY, OVERLAY, Overlay, parse_overlay
 from skillbox_core.skills.validation import find_schema_problem
 from skillbox_core.skills.zipindex import ZipEntry, read_entry, read_index, refuse
 
@@ -68,6 +69,7 @@ class SkillArchive:
         files: Sorted by path; modes are 0o644 or 0o755.
         lang: The manifest's language, or the one its entrypoint tells.
         entrypoint: Path of the script inside the skill; None when there is nothing to run.
+        overlay: What is stored with it of somebody else's word, which the manifest has taken over; empty for none.
     """
 
     path: Path
@@ -77,6 +79,7 @@ class SkillArchive:
     lang: str
     entrypoint: str | None
     warnings: tuple[str, ...]
+    overlay: Overlay = field(default_factory=Overlay)
 
     def read(self, file: SkillFile) -> Iterator[bytes]:
         """The file's bytes in chunks."""
@@ -106,15 +109,14 @@ def inspect_archive(path: Path, max_size: int, max_entries: int = MAX_ENTRIES) -
     """
     deadline = time.monotonic() + MAX_SECONDS
     archive = open_archive(path, max_size, max_entries)
-    manifest = archive.manifest
-    for key, schema in (("input_schema", manifest.input_schema), ("output_schema", manifest.output_schema)):
+    for key, schema in _schemas(archive):
         if schema is not None and (problem := find_schema_problem(json.dumps(schema))):
             raise InvalidSkillError(f"invalid skill: {key}: {problem}")
+        _check_time(deadline, key)
     # Folders and what is left out too: they could hold what no reader shows.
     for entry in read_index(path, MAX_ENTRIES):
         for _ in read_entry(path, entry):
-            if time.monotonic() > deadline:
-                raise refuse(f"reading it took more than {MAX_SECONDS:g} seconds", entry.name)
+            _check_time(deadline, entry.name)
     return archive
 
 
@@ -136,7 +138,8 @@ def open_archive(path: Path, max_size: int, max_entries: int = MAX_ENTRIES) -> S
     if len(folders) > MAX_FOLDERS:
         # Most have no entry of their own, and are made when it is unpacked.
         raise refuse(f"{len(folders)} folders, the limit is {MAX_FOLDERS}")
-    manifest = parse_manifest(_read_manifest(path, files))
+    overlay = _read_overlay(path, files)
+    manifest = overlay.over(parse_manifest(_read_manifest(path, files)))
     lang, entrypoint = find_entrypoint(manifest.lang, {file.path for file in files})
     if entrypoint is None and manifest.lang is not None:
         wanted = " or ".join(ENTRYPOINTS[manifest.lang])
@@ -149,7 +152,21 @@ def open_archive(path: Path, max_size: int, max_entries: int = MAX_ENTRIES) -> S
             warnings += (NOT_LOCKED,)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    return SkillArchive(path, digest, manifest, files, lang, entrypoint, (*manifest.warnings, *warnings))
+    return SkillArchive(path, digest, manifest, files, lang, entrypoint, (*manifest.warnings, *warnings), overlay)
+
+
+def _check_time(deadline: float, at: str) -> None:
+    if time.monotonic() > deadline:
+        raise refuse(f"reading it took more than {MAX_SECONDS:g} seconds", at)
+
+
+def _schemas(archive: SkillArchive) -> Iterator[tuple[str, Mapping[str, object] | None]]:
+    """All schemas of a skill, each with the place where it is given."""
+    yield "input_schema", archive.manifest.input_schema
+    yield "output_schema", archive.manifest.output_schema
+    for name, entrypoint in archive.overlay.entrypoints.items():
+        yield f"entrypoints.{name}.input_schema", entrypoint.input_schema
+        yield f"entrypoints.{name}.output_schema", entrypoint.output_schema
 
 
 def find_entrypoint(lang: str | None, paths: set[str]) -> tuple[str, str | None]:
@@ -286,3 +303,12 @@ def _read_manifest(path: Path, files: tuple[SkillFile, ...]) -> bytes:
     if manifest.size > MAX_SKILL_MD:
         raise refuse(f"SKILL.md is over {MAX_SKILL_MD // 1024} KiB", SKILL_MD)
     return b"".join(read_entry(path, manifest.entry))
+
+
+def _read_overlay(path: Path, files: tuple[SkillFile, ...]) -> Overlay:
+    file = next((file for file in files if file.path == OVERLAY), None)
+    if file is None:
+        return Overlay()
+    if file.size > MAX_OVERLAY:
+        raise refuse(f"an overlay is over {MAX_OVERLAY // 1024} KiB", OVERLAY)
+    return parse_overlay(b"".join(read_entry(path, file.entry)))

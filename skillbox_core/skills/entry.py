@@ -11,10 +11,12 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 from skillbox_core.base.names import shown
 from skillbox_core.errors import InvalidRequestError, RunnerNotImplementedError
 from skillbox_core.skills.archive import BROUGHT, SkillArchive
+from skillbox_core.skills.overlay import EntryPoint
 
 _ENDINGS = {
     **dict.fromkeys((".py",), "python"),
@@ -75,6 +77,23 @@ def find_entry(archive: SkillArchive, script: str | None) -> Entry:
     return Entry(script, lang, archive.entrypoint is None)
 
 
+def find_named(archive: SkillArchive, name: str) -> EntryPoint:
+    """The entrypoint of a name that a skill's overlay gives.
+
+    Raises:
+        InvalidRequestError: It has none of that name; says which there are.
+    """
+    entrypoints = archive.overlay.entrypoints
+    if name in entrypoints:
+        return entrypoints[name]
+    near = get_close_matches(name, entrypoints, n=1)
+    has = ", ".join(_some(list(entrypoints))) or "none: its overlay names them, and `--overlay` gives it one at a push"
+    raise InvalidRequestError(
+        f"skill {archive.manifest.name}@{archive.manifest.version} has no entrypoint {shown(name)}",
+        hint=f"did you mean {near[0]}? it has {has}" if near else f"it has {has}",
+    )
+
+
 def script_lang(path: str, head: bytes) -> str | None:
     """The language of a script by its ending, else by its `#!` line; None where neither says one that runs here.
 
@@ -119,6 +138,8 @@ def what_it_has(archive: SkillArchive) -> str:
     """The entrypoint of a skill, or what it has instead, in a few words."""
     if archive.entrypoint:
         return archive.entrypoint
+    if archive.overlay.entrypoints:
+        return f"entrypoints: {', '.join(_some(list(archive.overlay.entrypoints)))}"
     count = len(callable_scripts(archive))
     return f"none: {_count(count)}" if count else "none: instructions only"
 
@@ -138,6 +159,11 @@ def _no_entrypoint(archive: SkillArchive) -> RunnerNotImplementedError:
             f"skill {name} has instructions only, nothing that can be run",
             hint="add main.py, run.py, main.js or main.sh",
         )
+    if named := _some(list(archive.overlay.entrypoints)):
+        return RunnerNotImplementedError(
+            f"skill {name} has no main.py, run.py, main.js or main.sh, and the entrypoints {', '.join(named)}",
+            hint=f"call one: `skillbox run {name}#{named[0]}`",
+        )
     first, *others = _listed(scripts)
     also = f"; there is {', '.join(others)} too" if others else ""
     return RunnerNotImplementedError(
@@ -154,5 +180,8 @@ def _no_script(archive: SkillArchive, script: str) -> InvalidRequestError:
 
 def _listed(scripts: Sequence[str]) -> list[str]:
     """The first of them, as a shell takes them."""
-    named = [ascii(shlex.quote(script))[1:-1] for script in scripts[:_NAMED]]
-    return [*named, "..."] if len(scripts) > _NAMED else named
+    return [ascii(shlex.quote(script))[1:-1] if script != "..." else script for script in _some(scripts)]
+
+
+def _some(names: Sequence[str]) -> list[str]:
+    return [*names[:_NAMED], "..."] if len(names) > _NAMED else list(names)

@@ -1,4 +1,4 @@
-"""Reading keys out of front matter: every fault is gathered, for an author who mends them in one go."""
+"""Reading keys out of a mapping: every fault is gathered, for an author who mends them in one go."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from skillbox_core.skills.frontmatter import Node
 class FieldReader:
     """Takes the known keys out of a mapping and gathers every fault on the way."""
 
-    def __init__(self, fields: dict[str, Node], warnings: Sequence[str]) -> None:
+    def __init__(self, fields: dict[str, Node], warnings: Sequence[str] = (), within: str = "") -> None:
         self.fields = fields
+        self.within = within
+        """Where the mapping lies, as the beginning of its keys in sentences."""
         self.faults: list[str] = []
         self.warnings: list[str] = list(warnings)
 
@@ -21,7 +23,7 @@ class FieldReader:
         if value is None or value == "":
             return None
         if not isinstance(value, str):
-            self.faults.append(f"{label or key} must be a single value")
+            self.faults.append(f"{self.within}{label or key} must be a single value")
             return None
         return value
 
@@ -30,7 +32,7 @@ class FieldReader:
         if value is None or value == "":
             return {}
         if not isinstance(value, dict):
-            self.faults.append(f"{key} must be a mapping")
+            self.faults.append(f"{self.within}{key} must be a mapping")
             return {}
         return value
 
@@ -59,3 +61,12 @@ def plain(text: str) -> str:
 def quoted(text: str) -> str:
     """The same, in quotes."""
     return f'"{plain(text)}"'
+
+
+_SENTENCES = 20
+"""Faults or warnings that are told; an author mends one after the other."""
+
+
+def first_of(sentences: Sequence[str]) -> tuple[str, ...]:
+    """The first of many sentences."""
+    return (*sentences[:_SENTENCES], "and more") if len(sentences) > _SENTENCES else tuple(sentences)

@@ -16,6 +16,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TypeAlias
 
 import yaml
@@ -31,6 +32,27 @@ JSON_KEYS = frozenset({"input_schema", "output_schema"})
 Node: TypeAlias = "str | bool | int | float | list[Node] | dict[str, Node] | None"
 """A value as read; other scalars than text are only inside `JSON_KEYS`."""
 
+
+@dataclass(frozen=True)
+class Document:
+    """Where YAML is read from.
+
+    Attributes:
+        invalid: Begins the sentences about what is wrong.
+        called: What it is called in them.
+        first_line: Number of its first line in its file.
+        json_level: Level of the keys that hold JSON; 1 is the document's own.
+        empty_items: A plain `~` or `null` in a list is nothing, as it is for a key.
+    """
+
+    invalid: str = "invalid skill"
+    called: str = "the front matter"
+    first_line: int = 2
+    json_level: int = 1
+    empty_items: bool = True
+
+
+_FRONT_MATTER = Document()
 _FENCE = "---"
 _NO_LINE_ENDS = "\x85\u2028\u2029"
 _REQUIRED_TEXT = ("name", "description")
@@ -94,13 +116,13 @@ def read(front_matter: str) -> tuple[dict[str, Node], tuple[str, ...]]:
     if len(front_matter.encode(errors="surrogatepass")) > MAX_FRONT_MATTER:
         raise InvalidSkillError(f"invalid skill: the front matter is over {MAX_FRONT_MATTER // 1024} KiB")
     try:
-        return _mapping(front_matter), ()
+        return read_mapping(front_matter, _FRONT_MATTER), ()
     except UnreadableError:
         mended, keys = quote_colons(front_matter)
         if not keys:
             raise
         try:
-            fields = _mapping(mended)
+            fields = read_mapping(mended, _FRONT_MATTER)
         except UnreadableError:
             pass
         else:
@@ -108,20 +130,26 @@ def read(front_matter: str) -> tuple[dict[str, Node], tuple[str, ...]]:
         raise  # what is wrong with the text as it stands
 
 
-def _mapping(front_matter: str) -> dict[str, Node]:
+def read_mapping(text: str, document: Document) -> dict[str, Node]:
+    """One document of YAML as a mapping.
+
+    Raises:
+        UnreadableError: Not YAML, or several documents of it.
+        InvalidSkillError: Not a mapping, or more of YAML than is taken here.
+    """
     try:
-        root = _build(_events(front_matter))
+        root = _build(_events(text, document), document)
     # The parser lets numbers in escapes and directives run into Python's own limits.
     except (yaml.YAMLError, ValueError, OverflowError) as error:
-        raise UnreadableError(f"invalid skill: the front matter is not valid YAML: {_one_line(error)}") from None
+        raise UnreadableError(f"{document.invalid}: {document.called} is not valid YAML: {_one_line(error)}") from None
     if root == "":
         root = {}
     if not isinstance(root, dict):
-        raise InvalidSkillError("invalid skill: the front matter must be a mapping of keys to values")
+        raise InvalidSkillError(f"{document.invalid}: {document.called} must be a mapping of keys to values")
     return root
 
 
-def _events(text: str) -> Iterator[yaml.Event]:
+def _events(text: str, document: Document) -> Iterator[yaml.Event]:
     # The parser knows YAML 1.1, to which these end a line; since 1.2 they are characters like others.
     spare = (char for char in map(chr, range(0xE000, 0xF900)) if char not in text)
     stand_ins = {ord(char): next(spare, char) for char in _NO_LINE_ENDS if char in text}
@@ -133,15 +161,15 @@ def _events(text: str) -> Iterator[yaml.Event]:
         if isinstance(event, yaml.DocumentStartEvent):
             documents += 1
             if documents > 1:
-                raise UnreadableError("invalid skill: the front matter holds more than one YAML document")
+                raise UnreadableError(f"{document.invalid}: {document.called} holds more than one YAML document")
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None) is not None:
-            raise InvalidSkillError(f"invalid skill: anchors and aliases are not taken ({_where(event)})")
+            raise _refused("anchors and aliases are not taken", event, document)
         if getattr(event, "tag", None) is not None:
-            raise InvalidSkillError(f"invalid skill: YAML tags are not taken ({_where(event)})")
+            raise _refused("YAML tags are not taken", event, document)
         yield event
 
 
-def _build(events: Iterator[yaml.Event]) -> Node:
+def _build(events: Iterator[yaml.Event], document: Document) -> Node:
     root: list[Node] = []
     open_nodes: list[list[Node] | dict[str, Node]] = [root]
     pending_keys: list[str | None] = [None]
@@ -151,11 +179,12 @@ def _build(events: Iterator[yaml.Event]) -> Node:
     def scalar(event: yaml.ScalarEvent) -> Node:
         is_key = isinstance(open_nodes[-1], dict) and pending_keys[-1] is None
         if in_json and not is_key:
-            return _json_scalar(event)
+            return _json_scalar(event, document)
         if len(open_nodes) == 2 and pending_keys[-1] in _REQUIRED_TEXT:
             return event.value
         # A plain `~` or `null` is how YAML writers say "nothing here".
-        return "" if event.style is None and event.value in ("~", "null") else event.value
+        empty = document.empty_items or isinstance(open_nodes[-1], dict)
+        return "" if empty and event.style is None and event.value in ("~", "null") else event.value
 
     def add(value: Node, event: yaml.Event) -> None:
         parent = open_nodes[-1]
@@ -167,9 +196,9 @@ def _build(events: Iterator[yaml.Event]) -> Node:
             parent[key] = value
             pending_keys[-1] = None
         elif not isinstance(value, str):
-            raise InvalidSkillError(f"invalid skill: a key must be plain text ({_where(event)})")
+            raise _refused("a key must be plain text", event, document)
         elif value in parent:
-            raise InvalidSkillError(f"invalid skill: key {value[:80]!a} is given twice ({_where(event)})")
+            raise _refused(f"key {value[:80]!a} is given twice", event, document)
         else:
             pending_keys[-1] = value
 
@@ -177,12 +206,12 @@ def _build(events: Iterator[yaml.Event]) -> Node:
         match event:
             case yaml.ScalarEvent():
                 if any(char == "\0" or "\ud800" <= char <= "\udfff" for char in event.value):
-                    raise InvalidSkillError(f"invalid skill: a value holds a NUL or half a character ({_where(event)})")
+                    raise _refused("a value holds a NUL or half a character", event, document)
                 add(scalar(event), event)
             case yaml.MappingStartEvent() | yaml.SequenceStartEvent():
                 if len(open_nodes) > MAX_DEPTH:
-                    raise InvalidSkillError(f"invalid skill: the front matter is more than {MAX_DEPTH} levels deep")
-                if len(open_nodes) == 2:
+                    raise _refused(f"{document.called} is more than {MAX_DEPTH} levels deep", event, document)
+                if len(open_nodes) == document.json_level + 1:
                     in_json = pending_keys[-1] in JSON_KEYS
                 child: list[Node] | dict[str, Node] = {} if isinstance(event, yaml.MappingStartEvent) else []
                 add(child, event)
@@ -191,24 +220,25 @@ def _build(events: Iterator[yaml.Event]) -> Node:
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 open_nodes.pop()
                 pending_keys.pop()
-                in_json = in_json and len(open_nodes) > 2
+                in_json = in_json and len(open_nodes) > document.json_level + 1
             case _:
                 pass
     return root[0] if root else ""
 
 
-def _json_scalar(event: yaml.ScalarEvent) -> Node:
+def _json_scalar(event: yaml.ScalarEvent, document: Document) -> Node:
     if event.style is not None or not _JSON_SCALAR.match(event.value):
         return event.value
     value: Node = json.loads(event.value)
     if isinstance(value, float) and not math.isfinite(value):
-        raise InvalidSkillError(f"invalid skill: a number is too large ({_where(event)})")
+        raise _refused("a number is too large", event, document)
     return value
 
 
-def _where(event: yaml.Event) -> str:
+def _refused(what: str, event: yaml.Event, document: Document) -> InvalidSkillError:
     mark = event.start_mark
-    return f"line {mark.line + 2}, column {mark.column + 1}" if mark else "somewhere"
+    where = f"line {mark.line + document.first_line}, column {mark.column + 1}" if mark else "somewhere"
+    return InvalidSkillError(f"{document.invalid}: {what} ({where})")
 
 
 def _one_line(error: Exception) -> str:

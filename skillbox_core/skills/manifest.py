@@ -7,26 +7,21 @@ The open Agent Skills format (https://agentskills.io/specification: `name`, `des
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from skillbox_core.base.names import MAX_NAME, is_skill_name
-from skillbox_core.base.quantities import parse_cpu_limit, parse_duration, parse_memory_limit
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.skills import frontmatter
-from skillbox_core.skills.declared_files import declaration_problem
-from skillbox_core.skills.fields import FieldReader, plain, quoted
+from skillbox_core.skills.fields import first_of, plain, quoted
 from skillbox_core.skills.frontmatter import Node
 from skillbox_core.skills.open_format import MAX_COMPATIBILITY, padded_version, slug, split_tools
-from skillbox_core.skills.schema import schema_faults, schema_warnings
+from skillbox_core.skills.run_fields import Resources, RunFieldReader
 
 LANGS = ("python", "node", "bash")
 MAX_SKILL_MD = 1024 * 1024
 MAX_DESCRIPTION = 1024
 DEFAULT_VERSION = "1.0.0"
-
-_SENTENCES = 20
-"""Faults or warnings that are told; an author mends one after the other."""
 
 _KNOWN = frozenset(
     {
@@ -35,16 +30,6 @@ _KNOWN = frozenset(
         *frontmatter.JSON_KEYS,
     }
 )
-_KNOWN_RESOURCES = frozenset(["cpu", "memory", "scratch"])
-
-
-@dataclass(frozen=True)
-class Resources:
-    """What the skill asks for, as text; None where it leaves the installation's default."""
-
-    cpu: str | None = None
-    memory: str | None = None
-    scratch: str | None = None
 
 
 @dataclass(frozen=True)
@@ -74,7 +59,7 @@ class Manifest:
     lang: str | None = None
     image: str | None = None
     timeout: str | None = None
-    resources: Resources = Resources()
+    resources: Resources = field(default_factory=Resources)
     instructions: str = ""
     license: str | None = None
     compatibility: str | None = None
@@ -123,7 +108,7 @@ def parse_manifest(data: bytes) -> Manifest:
     return _Reader(fields, warnings).manifest(body)
 
 
-class _Reader(FieldReader):
+class _Reader(RunFieldReader):
     def names(self) -> tuple[str, str]:
         """The name to keep the skill under, and the one in SKILL.md."""
         stated = (self.text("name") or "").strip()
@@ -173,23 +158,6 @@ class _Reader(FieldReader):
             self.faults.append(f"lang {quoted(lang)} must be one of {', '.join(LANGS)}")
         return lang
 
-    def image(self) -> str | None:
-        image = self.text("image")
-        if image is not None and (len(image) > 255 or not image.isascii() or not image.isprintable() or " " in image):
-            self.faults.append(f"image {quoted(image)} is not an image reference")
-        return image
-
-    def resources(self) -> Resources:
-        given = self.mapping("resources")
-        for key in sorted(given.keys() - _KNOWN_RESOURCES):
-            self.warnings.append(f"resources.{plain(key)} is not known here and has no effect")
-        values = {key: self.text(key, given, f"resources.{key}") for key in _KNOWN_RESOURCES}
-        return Resources(
-            cpu=self.checked("resources.cpu", values["cpu"], parse_cpu_limit),
-            memory=self.checked("resources.memory", values["memory"], parse_memory_limit),
-            scratch=self.checked("resources.scratch", values["scratch"], parse_memory_limit),
-        )
-
     def metadata(self) -> dict[str, str]:
         metadata: dict[str, str] = {}
         given = self.fields.get("metadata") or {}
@@ -222,31 +190,6 @@ class _Reader(FieldReader):
             self.warnings.append("allowed-tools is not a list of names and is left out")
         return ()
 
-    def schema(self, key: str) -> Mapping[str, Node] | None:
-        value = self.fields.get(key)
-        if value is None or value == "":
-            return None
-        if not isinstance(value, dict):
-            self.faults.append(f"{key} must be a mapping, a JSON Schema")
-            return None
-        self.faults += schema_faults(value, key)
-        self.warnings += schema_warnings(value, key)
-        return value
-
-    def input_files(self) -> tuple[str, ...]:
-        value = self.fields.get("input_files")
-        if value is None or value == "":
-            return ()
-        if problem := declaration_problem(value):
-            self.faults.append(f"input_files {problem}")
-        return tuple(map(str, value)) if isinstance(value, list) else ()
-
-    def environment(self) -> bool:
-        value = self.text("environment")
-        if value not in (None, "none"):
-            self.faults.append(f"environment {quoted(value)} must be none, or not be there")
-        return value is None
-
     def manifest(self, body: str) -> Manifest:
         metadata = self.metadata()
         name, stated = self.names()
@@ -259,7 +202,7 @@ class _Reader(FieldReader):
             description=self.description(),
             lang=self.lang(),
             image=self.image(),
-            timeout=self.checked("timeout", self.text("timeout"), parse_duration),
+            timeout=self.timeout(),
             resources=self.resources(),
             instructions=body,
             license=self.free_text("license"),
@@ -271,7 +214,7 @@ class _Reader(FieldReader):
             input_files=self.input_files(),
             environment=self.environment(),
             extra={key: value for key, value in self.fields.items() if key not in _KNOWN},
-            warnings=_first(
+            warnings=first_of(
                 [
                     *self.warnings,
                     *(f"{plain(key)} is not known here and has no effect" for key in self.fields if key not in _KNOWN),
@@ -279,9 +222,5 @@ class _Reader(FieldReader):
             ),
         )
         if self.faults:
-            raise InvalidSkillError("invalid skill: " + "; ".join(_first(self.faults)))
+            raise InvalidSkillError("invalid skill: " + "; ".join(first_of(self.faults)))
         return manifest
-
-
-def _first(sentences: Sequence[str]) -> tuple[str, ...]:
-    return (*sentences[:_SENTENCES], "and more") if len(sentences) > _SENTENCES else tuple(sentences)

@@ -33,6 +33,7 @@ from skillbox_core.skills.links import find_copies
 from skillbox_core.skills.manifest import MAX_SKILL_MD, Manifest, parse_manifest
 from skillbox_core.skills.node_lock import NODE_MODULES
 from skillbox_core.skills.node_sources import PACKAGE_LOCK, NodeFound, NodeSource, find_node_source
+from skillbox_core.skills.overlay import MAX_OVERLAY, OVERLAY, parse_overlay
 from skillbox_core.skills.script_sources import find_scripts_source
 from skillbox_core.skills.scripts import inspect_new
 from skillbox_core.skills.sources import REQUIREMENTS, UV_LOCK, Found, PythonSource, find_source
@@ -57,6 +58,7 @@ def package(
     max_entries: int = MAX_ENTRIES,
     prepare: bool = True,
     locker: Locker | None = None,
+    overlay: bytes | None = None,
 ) -> SkillArchive:
     """Zips a skill's folder, with its packages locked, and checks the result as a push would.
 
@@ -65,6 +67,7 @@ def package(
     Args:
         prepare: Whether packages are locked; else what would be asked for is checked only.
         locker: Locks packages, for a skill that needs some.
+        overlay: An overlay, in place of one that lies in the folder.
 
     Raises:
         InvalidSkillError: The folder is no skill, breaks a rule, or needs what can't be prepared.
@@ -78,7 +81,11 @@ def package(
     if SKILL_MD not in contents:
         raise InvalidSkillError(f"{SKILL_MD} can't be read: it is no plain file")
     with _opened(folder / contents[SKILL_MD], SKILL_MD) as file:
-        manifest = parse_manifest(file.read(MAX_SKILL_MD + 1))
+        own = parse_manifest(file.read(MAX_SKILL_MD + 1))
+    if overlay is None and OVERLAY in contents:
+        with _opened(folder / contents[OVERLAY], OVERLAY) as file:
+            overlay = file.read(MAX_OVERLAY + 1)
+    manifest = parse_overlay(overlay).over(own) if overlay is not None else own
     found = _source(folder, manifest, contents)
     asked = found.source is not None
     if isinstance(found.source, NodeSource) and LOCK not in contents:
@@ -88,13 +95,15 @@ def package(
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for name, lies in contents.items():
             path = folder / lies
-            if is_own_archive(name, manifest.name) or name == LOCK:
+            if is_own_archive(name, manifest.name) or name in (LOCK, OVERLAY):
                 continue
             # A hole of a terabyte takes no place in a folder, and hours to be packed and refused.
             total += path.stat().st_size
             if total > max_size:
                 raise InvalidSkillError(f"unpacked it is over {format_bytes(max_size)}, with {name!r}")
             _add(archive, path, name)
+        if overlay is not None:
+            _write(archive, OVERLAY, overlay)
         if prepare and found.source and found.source.needed:
             try:
                 _write(archive, LOCK, _lock(folder, manifest, found.source, locker))
@@ -106,7 +115,7 @@ def package(
     made = inspect_new(target, max_size, max_entries)
     # Of a folder more is known than its archive shows where nothing was prepared.
     shown = [warning for warning in made.warnings if not (asked and warning == NOT_LOCKED)]
-    return replace(made, warnings=(*shown, *copied(len(links)), *_misnamed(folder, manifest), *found.warnings))
+    return replace(made, warnings=(*shown, *copied(len(links)), *_misnamed(folder, own), *found.warnings))
 
 
 def check_is_skill(folder: Path) -> None:
@@ -223,7 +232,7 @@ def _add(archive: zipfile.ZipFile, path: Path, name: str) -> None:
         shutil.copyfileobj(source, packed)
 
 
-def _write(archive: zipfile.ZipFile, name: str, text: str) -> None:
+def _write(archive: zipfile.ZipFile, name: str, text: str | bytes) -> None:
     info = zipfile.ZipInfo(name, _EPOCH)
     info.create_system = 3
     info.external_attr = (stat.S_IFREG | 0o644) << 16

@@ -1,7 +1,8 @@
-"""What the database knows of environments: the Pythons and Nodes of images, and the trees of locks. Written once."""
+"""What the database knows of environments: Pythons, Nodes and commands of images, trees of locks. Written once."""
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 from sqlmodel import col, select
@@ -11,6 +12,8 @@ from skillbox_core.storage.database import Database
 from skillbox_core.storage.tables import InterpreterRow, TreeRow, now
 
 _IMAGE_DIGITS = 24
+_HAS = "has "
+"""Before the digest of an image and a command that it has."""
 _NODE = "node "
 """Before the id of an image that was asked for its Node: it may have a Python as well."""
 
@@ -48,7 +51,9 @@ class EnvironmentRecords:
     def last_interpreter(self, image: str) -> Interpreter | None:
         """The Python of the image that was last asked under a name; None where there is none."""
         query = select(InterpreterRow).where(
-            InterpreterRow.image == image, ~col(InterpreterRow.image_id).startswith(_NODE)
+            InterpreterRow.image == image,
+            ~col(InterpreterRow.image_id).startswith(_NODE),
+            ~col(InterpreterRow.image_id).startswith(_HAS),
         )
         with self._database.session() as session:
             row = session.exec(query.order_by(col(InterpreterRow.created_at).desc())).first()
@@ -61,6 +66,16 @@ class EnvironmentRecords:
         key = f"{_NODE}{image_id}" if interpreter.implementation == "node" else image_id
         row = InterpreterRow(image_id=key, image=image, interpreter=interpreter.text, created_at=now())
         self._database.first(row, key)
+
+    def has_command(self, image_id: str, command: str) -> bool:
+        """Whether an image is known to have a command."""
+        with self._database.session() as session:
+            return session.get(InterpreterRow, _command_key(image_id, command)) is not None
+
+    def keep_command(self, image_id: str, image: str, command: str) -> None:
+        """Keeps that an image has a command."""
+        key = _command_key(image_id, command)
+        self._database.first(InterpreterRow(image_id=key, image=image, interpreter=command, created_at=now()), key)
 
     def tree(self, lock_digest: str, interpreter: Interpreter, image_id: str = "") -> Tree | None:
         """The tree that a lock gave for an interpreter; None where there was none yet.
@@ -106,6 +121,11 @@ class EnvironmentRecords:
         """The name under which each image was asked for its Python, by its id."""
         with self._database.session() as session:
             return {row.image_id: row.image for row in session.exec(select(InterpreterRow)).all()}
+
+
+def _command_key(image_id: str, command: str) -> str:
+    # Both together are longer than the column.
+    return _HAS + hashlib.sha256(f"{image_id} {command}".encode()).hexdigest()
 
 
 def _key(interpreter: Interpreter, image_id: str) -> str:

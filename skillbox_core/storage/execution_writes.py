@@ -138,8 +138,12 @@ class ExecutionStore(ExecutionRecords):
         image_id: str,
         deadline: float,
         files: Sequence[FileDigest] = (),
+        call: Call | None = None,
     ) -> bool:
         """Writes down what is about to run, for whoever must find it after a crash.
+
+        Args:
+            call: As it is carried out, which a request by an entrypoint's name does not say.
 
         Returns:
             Whether it may run: False when the record was closed, or taken over, while this attempt waited.
@@ -154,6 +158,7 @@ class ExecutionStore(ExecutionRecords):
                     image_id=image_id,
                     deadline_at=datetime.fromtimestamp(deadline, UTC),
                     input_files=json.dumps([astuple(file) for file in files]),
+                    call=call.model_dump_json() if call else None,
                 )
             )
             return bool(noted.rowcount)  # type: ignore[attr-defined]

@@ -103,7 +103,7 @@ class ResolutionRow(SQLModel, table=True):
 
 
 class InterpreterRow(SQLModel, table=True):
-    """The Python or the Node of an image, asked once: an image of one id never changes."""
+    """The Python, the Node or a command of an image, asked once: an image of one id never changes."""
 
     __tablename__ = "interpreters"
 

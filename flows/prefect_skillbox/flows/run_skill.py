@@ -17,14 +17,15 @@ from skillbox_core.base.json_rules import JsonError, parse_json
 from skillbox_core.base.names import DEFAULT_TENANT
 from skillbox_core.errors import InvalidRequestError
 from skillbox_core.models import RunResult
+from skillbox_core.models.call import MAX_EXIT_CODE
 
 # What Prefect's form says, and its server checks before there is a run. Skillbox has the last word in the run.
 Reference = Annotated[
     str,
     Field(
-        pattern=r"^[a-z0-9]+([-_][a-z0-9]+)*(@(latest|[\^~]?[0-9][0-9A-Za-z.-]*))?$",
-        max_length=130,
-        examples=["word-count", "clean-csv@^1.0"],
+        pattern=r"^[a-z0-9]+([-_][a-z0-9]+)*(@(latest|[\^~]?[0-9][0-9A-Za-z.-]*))?(#[a-z0-9]+([-_][a-z0-9]+)*)?$",
+        max_length=195,
+        examples=["word-count", "clean-csv@^1.0", "pdf#check"],
     ),
 ]
 Duration = Annotated[
@@ -51,6 +52,7 @@ Bytes = Annotated[
         examples=["512Mi"],
     ),
 ]
+ExitCode = Annotated[int, Field(ge=0, le=MAX_EXIT_CODE)]
 Tenant = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
 
 
@@ -76,11 +78,18 @@ def run_skill(
     secrets: dict[str, str] | None = None,
     installation: str | None = None,
     input_json: str | None = None,
+    script: str | None = None,
+    args: list[str] | None = None,
+    stdin: str | None = None,
+    ok_exit_codes: list[ExitCode] | None = None,
+    result: str | None = None,
+    edit: bool = False,
 ) -> dict[str, Any]:
     """Runs one skill.
 
     Args:
-        skill: `name`, or `name@version` with a version or a constraint: `1.2.3`, `^1.2`, `~1.2`, `latest`.
+        skill: `name`, or `name@version` with a version or a constraint: `1.2.3`, `^1.2`, `~1.2`, `latest`;
+            `name#entrypoint` for a call that its overlay names.
         input: Any JSON value.
         timeout: Such as 90s or 1h30m; instead of the skill's own.
         cpu: Cores, such as 0.5; instead of the skill's own.
@@ -90,18 +99,30 @@ def run_skill(
         installation: Name of a `SkillboxInstallation` block, instead of the worker's own settings.
         input_json: The input as JSON text, instead of `input`. The keys of its objects keep their order, which
             a server on Postgres changes in `input` (it keeps parameters as JSONB).
+        script: One of the skill's scripts, by its path inside it, instead of the skill's own entrypoint.
+        args: Its arguments, one each, in which `{input.FIELD}` and `{out}` stand for what they name.
+        stdin: Its standard input, a template as well.
+        ok_exit_codes: Its exit codes that are answers; by default 0.
+        result: What its result is where it writes no output.json: `auto`, `json`, `lines`, `text` or `file:PATH`.
+        edit: Its input files are copies that it may change.
 
     Returns:
         The RunResult as JSON values, for a flow that calls this one. Prefect keeps no result of a deployment's run;
         the output is in the record (`skillbox exec show`), and its beginning in the summary in the UI.
 
     Raises:
-        InvalidRequestError: `input_json` is not JSON, or there is an `input` beside it.
+        InvalidRequestError: `input_json` is not JSON, or there is an `input` beside it; or the call breaks a rule.
         ExecutionError: The skill did not succeed.
     """
     given = input if input_json is None else _parsed(input_json, input)
     task = skill_task(
         skill,
+        script=script,
+        args=args or (),
+        stdin=stdin,
+        ok_exit_codes=ok_exit_codes,
+        result=result,
+        edit=edit,
         tenant=tenant,
         timeout=timeout,
         cpu=cpu,
@@ -109,8 +130,8 @@ def run_skill(
         env={name: secret(block) for name, block in (secrets or {}).items()},
         installation=installation,
     )
-    result: RunResult = task(given)
-    return result.model_dump(mode="json")
+    ended: RunResult = task(given)
+    return ended.model_dump(mode="json")
 
 
 def _parsed(text: str, beside: Any) -> Any:

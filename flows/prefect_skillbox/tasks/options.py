@@ -95,7 +95,7 @@ def prefect_options(spec: SkillSpec, options: Mapping[str, Any]) -> dict[str, An
     Args:
         options: Those that say something, checked.
     """
-    name = options.get("name", spec.name)
+    name = options.get("name", spec.title)
     made = {"name": name, "task_run_name": literally(name), **options}
     key_fn = made.pop("cache_key_fn", None)
     asked = CachePolicy.from_cache_key_fn(key_fn) if key_fn else made.get("cache_policy", NO_CACHE)

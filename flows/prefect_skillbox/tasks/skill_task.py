@@ -35,7 +35,7 @@ from skillbox_core.base.names import DEFAULT_TENANT, check_skill, check_tenant, 
 from skillbox_core.base.quantities import check_limits
 from skillbox_core.base.versions import Constraint
 from skillbox_core.errors import InvalidRequestError, RunCancelledError, SkillboxError
-from skillbox_core.models import Call, RunRequest, RunResult
+from skillbox_core.models import Call, RunRequest, RunResult, referenced
 from skillbox_core.sandbox.environment import check_env
 from skillbox_core.status import Status
 
@@ -67,7 +67,8 @@ def skill(
 
     Args:
         reference: `name` for the highest version, or `name@version` with a version or a constraint: `1.2.3`,
-            `^1.2`, `~1.2`, `latest`. All calls in one flow run get the same version, also when the run is retried.
+            `^1.2`, `~1.2`, `latest`; with `#entrypoint` behind it, a call that the skill's overlay names. All calls in
+            one flow run get the same version, also when the run is retried.
         script: One of the skill's scripts, by its path inside it, instead of the skill's own entrypoint.
         args: Its arguments, one each, in which `{input.FIELD}`, `{file:NAME}`, `{files}` and `{out}` stand for what
             they name in each call (`skillbox_core.base.placeholders`).
@@ -95,7 +96,9 @@ def skill(
         `files`: what the skill finds in `/sandbox/in/files/`, see `skillbox_core.input_files`. Futures of
         other skills may stand for their results in both.
     """
-    name, version = split_reference(reference)
+    call = _call(script, {"args": args, "stdin": stdin, "ok_exit_codes": ok_exit_codes, "result": result, "edit": edit})
+    bare, call = referenced(reference, call)
+    name, version = split_reference(bare)
     # What is mistyped here is better said where it stands than when the flow is half done.
     check_skill(name)
     Constraint.parse(version)
@@ -103,7 +106,6 @@ def skill(
     check_limits(timeout=timeout, cpu=cpu, memory=memory)
     secrets = Secrets.of(env or {})
     check_env(secrets.placeholders)
-    call = _call(script, {"args": args, "stdin": stdin, "ok_exit_codes": ok_exit_codes, "result": result, "edit": edit})
     spec = SkillSpec(
         name=name,
         version=version,

@@ -32,6 +32,11 @@ class SkillSpec:
     raise_on_failure: bool
     call: Call | None = None
 
+    @property
+    def title(self) -> str:
+        """The skill, with the entrypoint of it that is called."""
+        return f"{self.name}#{self.call.entrypoint}" if self.call and self.call.entrypoint else self.name
+
     def options(self, files: Any) -> RunOptions:
         """What each run of it has besides its input.
 

@@ -1,0 +1,84 @@
+"""How a skill asks to be run: the keys that SKILL.md and an overlay have alike."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from skillbox_core.base.quantities import parse_cpu_limit, parse_duration, parse_memory_limit
+from skillbox_core.skills.declared_files import declaration_problem
+from skillbox_core.skills.fields import FieldReader, plain, quoted
+from skillbox_core.skills.frontmatter import Node
+from skillbox_core.skills.schema import schema_faults, schema_warnings
+
+_RESOURCES = frozenset(["cpu", "memory", "scratch"])
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What the skill asks for, as text; None where it leaves the installation's default."""
+
+    cpu: str | None = None
+    memory: str | None = None
+    scratch: str | None = None
+
+
+class RunFieldReader(FieldReader):
+    """Reads the keys that say how a skill runs."""
+
+    def unknown(self, key: str, known: Collection[str], within: str = "") -> None:
+        """Tells of a key that nothing here knows; the open format lets anybody add some."""
+        said = f"{self.within}{within}{plain(key)} is not known here and has no effect"
+        self.warnings.append(said + near(key, known))
+
+    def image(self) -> str | None:
+        image = self.text("image")
+        if image is not None and (len(image) > 255 or not image.isascii() or not image.isprintable() or " " in image):
+            self.faults.append(f"{self.within}image {quoted(image)} is not an image reference")
+        return image
+
+    def timeout(self) -> str | None:
+        return self.checked("timeout", self.text("timeout"), parse_duration)
+
+    def resources(self) -> Resources:
+        given = self.mapping("resources")
+        for key in sorted(given.keys() - _RESOURCES):
+            self.unknown(key, _RESOURCES, "resources.")
+        values = {key: self.text(key, given, f"resources.{key}") for key in _RESOURCES}
+        return Resources(
+            cpu=self.checked("resources.cpu", values["cpu"], parse_cpu_limit),
+            memory=self.checked("resources.memory", values["memory"], parse_memory_limit),
+            scratch=self.checked("resources.scratch", values["scratch"], parse_memory_limit),
+        )
+
+    def schema(self, key: str) -> Mapping[str, Node] | None:
+        value = self.fields.get(key)
+        if value is None or value == "":
+            return None
+        if not isinstance(value, dict):
+            self.faults.append(f"{self.within}{key} must be a mapping, a JSON Schema")
+            return None
+        self.faults += schema_faults(value, self.within + key)
+        self.warnings += schema_warnings(value, self.within + key)
+        return value
+
+    def input_files(self) -> tuple[str, ...]:
+        value = self.fields.get("input_files")
+        if value is None or value == "":
+            return ()
+        if problem := declaration_problem(value):
+            self.faults.append(f"{self.within}input_files {problem}")
+        return tuple(map(str, value)) if isinstance(value, list) else ()
+
+    def environment(self) -> bool:
+        value = self.text("environment")
+        if value not in (None, "none"):
+            self.faults.append(f"{self.within}environment {quoted(value)} must be none, or not be there")
+        return value is None
+
+
+def near(key: str, known: Collection[str]) -> str:
+    """What a mistyped key may have meant, as the end of a sentence; empty where nothing can be guessed."""
+    found = get_close_matches(key[:80], sorted(known), n=1)
+    return f"; did you mean {found[0]}?" if found else ""
