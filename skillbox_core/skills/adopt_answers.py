@@ -174,6 +174,8 @@ def acts(tree: ast.Module) -> bool:
             return True
         if isinstance(node, ast.For | ast.While | ast.With):
             return True
+        if isinstance(node, ast.If | ast.Try) and acts(ast.Module(node.body, [])):
+            return True
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call | ast.Await) and not _prepares(node.value):
             return True
     return False

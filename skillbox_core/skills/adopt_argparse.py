@@ -25,7 +25,8 @@ class _Parser:
     required: bool = False
 
     def usages(self, before: tuple[Argument, ...] = ()) -> list[Usage]:
-        arguments = (*before, *self.arguments)
+        word = tuple(Argument(word, word=word) for word in self.words[-1:])
+        arguments = (*before, *word, *self.arguments)
         own = [Usage(arguments, self.words, self.description)]
         below = [usage for command in self.commands for usage in command.usages(arguments)]
         return below or own

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from skillbox_core.skills.adopt_flow import Function, called, keyword, literal, parameters
 from skillbox_core.skills.adopt_reading import Argument, Kind, Usage, Use
@@ -31,7 +32,10 @@ def commands(tree: ast.Module) -> list[tuple[Function, Usage]]:
         return found
     # A single command of typer has no word; click's has none unless it hangs on a group.
     return [
-        (function, Usage(usage.arguments, () if typed else usage.words, usage.description)) for function, usage in found
+        (function, replace(usage, arguments=tuple(one for one in usage.arguments if not one.word), words=()))
+        if typed
+        else (function, usage)
+        for function, usage in found
     ]
 
 
@@ -63,7 +67,11 @@ def _click(tree: ast.Module) -> Iterator[tuple[Function, Usage]]:
             above = made[function.name][1]
             if above in groups:
                 before = [one for parent in functions if parent.name == above for one in _decorated(parent)]
-            yield function, Usage((*before, *_decorated(function)), words(function.name), _doc(function))
+            yield function, _usage(before, _decorated(function), words(function.name), function)
+
+
+def _usage(before: list[Argument], own: list[Argument], words: tuple[str, ...], function: Function) -> Usage:
+    return Usage((*before, *(Argument(word, word=word) for word in words), *own), words, _doc(function))
 
 
 def _decorated(function: Function) -> list[Argument]:
@@ -137,7 +145,7 @@ def _typer(tree: ast.Module) -> Iterator[tuple[Function, Usage]]:
             continue
         said = literal(decorator.args[0]) if isinstance(decorator, ast.Call) and decorator.args else None
         word = said if isinstance(said, str) else node.name.replace("_", "-")
-        yield node, Usage(tuple(_parameters(node)), () if node.name in ran else (word,), _doc(node))
+        yield node, _usage([], [*_parameters(node)], () if node.name in ran else (word,), node)
 
 
 def _parameters(function: Function) -> Iterator[Argument]:

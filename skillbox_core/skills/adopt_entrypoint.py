@@ -43,13 +43,7 @@ def draft(name: str, script: str, reading: Reading, usage: Usage) -> Entrypoint:
     A template can't leave its argument out, so what is optional is named in a comment.
     """
     made = _Draft()
-    for argument in usage.arguments:
-        if not argument.flag:
-            continue
-        made.take(argument)
-    for argument in usage.arguments:
-        if argument.flag:
-            continue
+    for argument in _in_order(usage.arguments):
         made.take(argument)
     stdin = ""
     if reading.stdin == "text":
@@ -62,7 +56,7 @@ def draft(name: str, script: str, reading: Reading, usage: Usage) -> Entrypoint:
     return Entrypoint(
         name,
         script,
-        args=(*usage.words, *made.args),
+        args=tuple(made.args),
         stdin=stdin,
         ok_exit_codes=codes,
         result=f"file:{made.result}" if made.result else f"file:{reading.writes}" if reading.writes else reading.result,
@@ -73,6 +67,13 @@ def draft(name: str, script: str, reading: Reading, usage: Usage) -> Entrypoint:
         left_out=tuple(made.left_out),
         doubts=(*made.doubts, *reading.doubts),
     )
+
+
+def _in_order(arguments: Sequence[Argument]) -> list[Argument]:
+    """Options before what has a position, between one word of a subcommand and the next."""
+    levels = [sum(1 for one in arguments[: at + 1] if one.word) for at in range(len(arguments))]
+    ranked = sorted(range(len(arguments)), key=lambda at: (levels[at], not arguments[at].word, not arguments[at].flag))
+    return [arguments[at] for at in ranked]
 
 
 class _Draft:
@@ -88,6 +89,9 @@ class _Draft:
         self._optional = False
 
     def take(self, argument: Argument) -> None:
+        if argument.word:
+            self.args.append(_text(argument.word))
+            return
         if argument.switch or not argument.required or (self._optional and not argument.flag):
             self.left_out.append(_optional(argument))
             # What stands behind a position that is left out would take its place.

@@ -18,6 +18,7 @@ class Argument:
         name: What the script calls it.
         flag: Of an option; empty for an argument by position.
         required: Whether the script ends without it.
+        word: A subcommand, which stands as it is; what is behind it is its own.
         several: Whether it may be given any number of values.
         count: Values that it takes at once.
         choices: The only values there are.
@@ -42,6 +43,7 @@ class Argument:
     guessed: bool = False
     ending: str = ""
     binary: bool = False
+    word: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Usage:
 
     Attributes:
         words: The subcommand, if it has such.
-        arguments: In the order of the source.
+        arguments: In the order of the source, with the words of the subcommand where they must stand.
     """
 
     arguments: tuple[Argument, ...] = ()

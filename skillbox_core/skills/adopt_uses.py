@@ -22,6 +22,8 @@ def decide(argument: Argument, uses: Collection[str]) -> Argument:
     Args:
         uses: As `Flow.uses` has them.
     """
+    if argument.word:
+        return argument
     kind: Kind = argument.kind
     if kind == "text":
         kind = next((kind for use, kind in _KINDS if use in uses), "text")

@@ -69,11 +69,15 @@ def _comment(text: str) -> str:
 def _scalar(text: str) -> str:
     if _PLAIN.match(text) and text.lower() not in _WORDS:
         return text
-    return _UNPRINTED.sub(_escaped, json.dumps(text, ensure_ascii=False))
+    return _dumped(text)
+
+
+def _dumped(text: str) -> str:
+    return _UNPRINTED.sub(_escaped, json.dumps(text.replace("\0", "\ufffd"), ensure_ascii=False))
 
 
 def _escaped(found: re.Match[str]) -> str:
-    # A lone surrogate is no character; a comment or a text of the script's has lost it anyway.
+    # Half a character is one that no file can have.
     return "\\ufffd" if "\ud800" <= found[0] <= "\udfff" else f"\\u{ord(found[0]):04x}"
 
 
@@ -89,4 +93,4 @@ def _flow(value: Any) -> str:
 def _quoted(text: str) -> str:
     # A word that is a number or a switch to JSON stays text only in quotes.
     plain = re.fullmatch(r"[a-z]+", text) and text not in _WORDS
-    return text if plain else _UNPRINTED.sub(_escaped, json.dumps(text, ensure_ascii=False))
+    return text if plain else _dumped(text)

@@ -1,4 +1,4 @@
-"""The drafts of `adopt` for the corpus: which calls of the table they reach, and the reason for each that they don't."""
+"""The drafts of `adopt` for the corpus: which calls of the table they reach, and why they don't reach the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The drafts of `adopt` run as they are: each skill of the corpus by its entrypoints, unedited, with the right result."""
+"""The drafts of `adopt` run as they are, by the entrypoints of each skill of the corpus, with the right result."""
 
 from __future__ import annotations
 
