@@ -10,6 +10,7 @@ import typer
 
 from skillbox_core import __version__
 from skillbox_core.cli import environments, executions, skills
+from skillbox_core.cli.adopting import add_adopt
 from skillbox_core.cli.exchange import add_exchange
 from skillbox_core.cli.output import EXIT_FAILED, fail, note, print_json, table
 
@@ -21,6 +22,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 add_exchange(skills.app)
+add_adopt(skills.app)
 app.add_typer(skills.app, name="skill")
 app.add_typer(executions.app, name="exec")
 app.add_typer(environments.app, name="env")

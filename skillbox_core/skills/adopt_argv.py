@@ -1,0 +1,252 @@
+"""The arguments of a Python script that reads them from `sys.argv`, by their positions. Pure."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass
+
+from skillbox_core.skills.adopt_flow import Flow, above, called, literal, parents
+from skillbox_core.skills.adopt_reading import Argument, Usage
+from skillbox_core.skills.adopt_uses import decide
+
+_MOST = 20
+"""Positions that are looked at."""
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
+_USAGE = re.compile(r"usage:?\s+(?:\S*python\S*\s+|node\s+|bash\s+|uv run\s+)?\S+[ \t]+([^\n]+)", re.IGNORECASE)
+_WORD = re.compile(r"\[?<?\[?([A-Za-z][A-Za-z0-9_.-]*)")
+
+
+@dataclass(frozen=True)
+class _Slice:
+    """`sys.argv[first:last]`; last is None for all that follow."""
+
+    first: int
+    last: int | None
+
+
+class Argv:
+    """Reads a script's uses of `sys.argv`; the command itself is position 0."""
+
+    def __init__(self, tree: ast.Module) -> None:
+        self._tree, self._up = tree, parents(tree)
+        self._aliases: dict[str, _Slice] = {}
+        self._nodes = list(ast.walk(tree))
+        for node in self._nodes:
+            self._alias(node)
+        self._unpacked: dict[ast.AST, str] = {}
+        self.positions: dict[int, bool] = {}
+        self._names: dict[str, str] = {}
+        self.rest: int | None = None
+        """The position from which all are taken."""
+        self.uses_getopt = any(
+            isinstance(node, ast.Call) and called(node) in ("getopt", "gnu_getopt") for node in self._nodes
+        )
+        least = self._least()
+        for node in self._nodes:
+            self._read(node, least)
+
+    @property
+    def found(self) -> bool:
+        return bool(self.positions) or self.rest is not None
+
+    def usage(self, flow: Flow, usage_text: str) -> Usage:
+        """The arguments by position.
+
+        Args:
+            usage_text: A sentence of the script on how it is called, or nothing.
+        """
+        said = _words(usage_text)
+        arguments = []
+        last = max(self.positions, default=0)
+        for position in range(1, min(last, _MOST) + 1):
+            named = said[position - 1] if len(said) >= last else ""
+            arguments.append(
+                self._argument(f"{position}", position, named, flow, required=self.positions.get(position, True))
+            )
+        if self.rest is not None:
+            named = said[self.rest - 1] if len(said) >= self.rest else ""
+            arguments.append(self._argument(f"{self.rest}:", self.rest, named, flow, several=True))
+        return Usage(tuple(arguments))
+
+    def source(self, node: ast.expr) -> str | None:
+        """As `Flow` asks: `N` for a position, `N:` for what is taken from there on."""
+        if isinstance(node, ast.Subscript):
+            base = self._slice(node.value)
+            index = literal(node.slice) if not isinstance(node.slice, ast.Slice) else None
+            if base and isinstance(index, int) and index >= 0:
+                return f"{base.first + index}"
+        found = self._slice(node)
+        return f"{found.first}:" if found and found.last is None and found.first > 0 else self._unpacked.get(node)
+
+    def _argument(
+        self, key: str, position: int, named: str, flow: Flow, *, several: bool = False, required: bool = True
+    ) -> Argument:
+        name = self._names.get(key) or flow.names.get(key) or named or ("values" if several else f"argument{position}")
+        return decide(Argument(name, several=several, required=required), flow.uses.get(key, set()))
+
+    def _slice(self, node: ast.AST) -> _Slice | None:
+        if isinstance(node, ast.Attribute) and node.attr == "argv" and isinstance(node.value, ast.Name):
+            return _Slice(0, None) if node.value.id == "sys" else None
+        if isinstance(node, ast.Name):
+            return self._aliases.get(node.id) or (_Slice(0, None) if node.id == "argv" and self._imports_argv else None)
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice) and (base := self._slice(node.value)):
+            lower, upper = literal(node.slice.lower) or 0, literal(node.slice.upper)
+            if (
+                node.slice.step is None
+                and isinstance(lower, int)
+                and lower >= 0
+                and (node.slice.upper is None or isinstance(upper, int))
+            ):
+                return _Slice(
+                    base.first + lower, base.first + upper if isinstance(upper, int) and upper > 0 else base.last
+                )
+        return None
+
+    @property
+    def _imports_argv(self) -> bool:
+        return any(
+            isinstance(node, ast.ImportFrom) and node.module == "sys" and any(one.name == "argv" for one in node.names)
+            for node in self._tree.body
+        )
+
+    def _alias(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            found = self._slice(node.value)
+            if found:
+                self._aliases[node.targets[0].id] = found
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            function = next(
+                (one for one in self._nodes if isinstance(one, ast.FunctionDef) and one.name == node.func.id), None
+            )
+            for given, one in zip(node.args, function.args.args if function else (), strict=False):
+                if not isinstance(given, ast.Name) and (found := self._slice(given)):
+                    self._aliases[one.arg] = found
+
+    def _least(self) -> int:
+        """Positions that the script insists on, by what it says of their number before it ends."""
+        for node in self._nodes:
+            if isinstance(node, ast.If) and _ends(node.body):
+                for test in ast.walk(node.test):
+                    if isinstance(test, ast.Compare) and (found := self._length(test.left)) and len(test.ops) == 1:
+                        number = literal(test.comparators[0])
+                        if isinstance(number, int) and isinstance(test.ops[0], ast.Lt | ast.NotEq | ast.LtE):
+                            return found.first + number + isinstance(test.ops[0], ast.LtE) - 1
+            if isinstance(node, ast.If) and isinstance(node.test, ast.UnaryOp) and _ends(node.body):
+                found_ = self._slice(node.test.operand)
+                if found_:
+                    return found_.first
+        return 0
+
+    def _length(self, node: ast.AST) -> _Slice | None:
+        if isinstance(node, ast.Call) and called(node) == "len" and node.args:
+            return self._slice(node.args[0])
+        return None
+
+    def _guarded(self, node: ast.AST) -> bool:
+        """Whether it is only looked at where there are enough."""
+        below: ast.AST = node
+        for one in above(node, self._up):
+            if isinstance(one, ast.If | ast.IfExp):
+                tested = any(
+                    self._length(inner) or (inner is one.test and self._slice(inner)) for inner in ast.walk(one.test)
+                )
+                in_test = below is one.test
+                orelse = one.orelse if isinstance(one.orelse, list) else [one.orelse]
+                if tested and not in_test and not _ends(orelse):
+                    return True
+            below = one
+        return False
+
+    def _read(self, node: ast.AST, least: int) -> None:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Tuple):
+            self._unpack(node.targets[0], node.value)
+        if not isinstance(node, ast.expr):
+            return
+        up = self._up.get(node)
+        if isinstance(node, ast.Subscript) and not isinstance(node.slice, ast.Slice):
+            key = self.source(node)
+            if key and key.isdecimal() and 0 < int(key) <= _MOST:
+                position = int(key)
+                needed = position <= least or not self._guarded(node)
+                self.positions[position] = self.positions.get(position, False) or needed
+            return
+        found = self._slice(node)
+        if (
+            not found
+            or isinstance(up, ast.Subscript)
+            or (isinstance(up, ast.Call) and called(up) in ("len", "getopt", "gnu_getopt"))
+        ):
+            return
+        if isinstance(up, ast.Assign) or found.first == 0 or isinstance(up, ast.If | ast.UnaryOp | ast.Compare):
+            return
+        local = isinstance(up, ast.Call) and isinstance(up.func, ast.Name) and any(
+            isinstance(one, ast.FunctionDef) and one.name == called(up) for one in self._nodes
+        )  # fmt: skip
+        if (
+            local
+            and any(alias.first == found.first for alias in self._aliases.values())
+            and not isinstance(up, ast.Starred)
+        ):
+            return
+        if found.last is None:
+            if not isinstance(node, ast.Name) or isinstance(up, ast.For | ast.comprehension | ast.Call | ast.Starred):
+                self.rest = found.first if self.rest is None else min(self.rest, found.first)
+            return
+        for position in range(found.first, min(found.last, found.first + _MOST)):
+            self.positions[position] = True
+        self._star(node, found)
+
+    def _star(self, node: ast.AST, found: _Slice) -> None:
+        """Names of `f(*(int(word) for word in sys.argv[2:5]))`, by what the function calls them."""
+        star = next((one for one in above(node, self._up) if isinstance(one, ast.Starred)), None)
+        call = self._up.get(star) if star else None
+        if not isinstance(call, ast.Call):
+            return
+        function = next(
+            (one for one in self._nodes if isinstance(one, ast.FunctionDef) and one.name == called(call)), None
+        )
+        if function and star in call.args:
+            names = [one.arg for one in function.args.args[call.args.index(star) :]]
+            for position, name in zip(range(found.first, found.last or found.first), names, strict=False):
+                self._names.setdefault(f"{position}", name)
+
+    def _unpack(self, target: ast.Tuple, value: ast.expr) -> None:
+        if isinstance(value, ast.GeneratorExp | ast.ListComp) and len(value.generators) == 1:
+            value = value.generators[0].iter
+        elif isinstance(value, ast.Call) and called(value) == "map" and len(value.args) == 2:
+            value = value.args[1]
+        found = self._slice(value)
+        if not found:
+            return
+        for offset, one in enumerate(target.elts):
+            position = found.first + offset
+            if isinstance(one, ast.Starred):
+                self.rest = position
+                return
+            if position > 0 and isinstance(one, ast.Name):
+                self.positions[position] = True
+                self._names.setdefault(f"{position}", one.id)
+
+
+def usage_text(tree: ast.Module) -> str:
+    """What a script says of how it is called: the first text in it that begins with "usage"."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and (found := _USAGE.search(node.value)):
+            return found[1]
+    return ""
+
+
+def _words(text: str) -> list[str]:
+    found = [_WORD.match(word) for word in text.split()]
+    words = [one[1].partition(".")[0].lower().replace("-", "_") if one else "" for one in found]
+    return [word if _NAME.match(word) else "" for word in words]
+
+
+def _ends(body: list[ast.stmt] | list[ast.expr] | list[ast.stmt | ast.expr]) -> bool:
+    """Whether a block ends the script or the function."""
+    last = body[-1] if body else None
+    if isinstance(last, ast.Raise | ast.Return):
+        return True
+    value = last.value if isinstance(last, ast.Expr) else None
+    return isinstance(value, ast.Call) and called(value) in ("exit", "_exit", "usage", "error")

@@ -1,0 +1,76 @@
+"""How a Python script is called, by its syntax: `ast` reads it, and nothing of it is imported or run. Pure."""
+
+from __future__ import annotations
+
+import ast
+import warnings
+from dataclasses import replace
+
+from skillbox_core.skills.adopt_answers import Answers, acts
+from skillbox_core.skills.adopt_argparse import Argparse
+from skillbox_core.skills.adopt_argv import Argv, usage_text
+from skillbox_core.skills.adopt_click import commands
+from skillbox_core.skills.adopt_flow import Flow, literal
+from skillbox_core.skills.adopt_reading import Argument, Reading, Usage
+from skillbox_core.skills.adopt_uses import decide
+
+
+def read_python(text: str, *, started: bool = False) -> Reading:
+    """What a Python script says of itself.
+
+    Args:
+        started: It is marked as a script, by its mode or a `#!` line.
+
+    Raises:
+        SyntaxError, ValueError, RecursionError, MemoryError: It can't be read.
+    """
+    with warnings.catch_warnings():
+        # What is odd in somebody else's script is no news for the user.
+        warnings.simplefilter("ignore")
+        tree = ast.parse(text)
+    said = Answers(tree).reading()
+    usages, doubts = _usages(tree)
+    if not usages and not acts(tree) and not started:
+        return Reading(doubts=("a module for others to import: it does nothing by itself",))
+    usages = usages or [Usage()]
+    return replace(said, usages=tuple(usages), doubts=(*doubts, *said.doubts))
+
+
+def _usages(tree: ast.Module) -> tuple[list[Usage], list[str]]:
+    described = (ast.get_docstring(tree) or "").strip().partition("\n")[0]
+    if found := commands(tree):
+        flow = Flow(tree, lambda _: None, tuple(function for function, _ in found))
+        return [replace(usage, arguments=_decided(usage.arguments, flow)) for _, usage in found], []
+    argparse = Argparse(tree, _constants(tree))
+    if argparse.found:
+
+        def attribute(node: ast.expr) -> str | None:
+            named = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+            return node.attr if named and node.value.id in argparse.namespaces else None  # type: ignore[attr-defined]
+
+        flow = Flow(tree, attribute)
+        usages = [
+            replace(usage, arguments=_decided(usage.arguments, flow), description=usage.description or described)
+            for usage in argparse.usages()
+        ]
+        return usages, argparse.doubts
+    argv = Argv(tree)
+    doubts = ["it reads options by getopt, and all of those are left out"] if argv.uses_getopt else []
+    if argv.found:
+        usage = argv.usage(Flow(tree, argv.source), usage_text(tree))
+        return [replace(usage, description=described)], doubts
+    return [Usage(description=described)] if argv.uses_getopt else [], doubts
+
+
+def _decided(arguments: tuple[Argument, ...], flow: Flow) -> tuple[Argument, ...]:
+    return tuple(decide(one, flow.uses.get(one.name, set())) for one in arguments)
+
+
+def _constants(tree: ast.Module) -> dict[str, object]:
+    return {
+        target.id: value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and (value := literal(node.value)) is not None
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }

@@ -1,0 +1,257 @@
+"""Drafts of overlays: how scripts of each kind are read, what is left out and why, and that nothing of them runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skillbox_core.skills.adopt import MAX_DRAFTED, MAX_SCRIPT, Draft, adopt
+from skillbox_core.skills.overlay import EntryPoint, parse_overlay
+from skillbox_core.skills.package import package
+
+ARGPARSE = "import argparse\np = argparse.ArgumentParser()\n"
+CLICK = "import click\n@click.command()\n"
+TYPER = "import typer\nfrom pathlib import Path\n"
+ARGV = "import sys\n"
+
+
+def draft_of(folder: Path, **scripts: str | bytes) -> Draft:
+    """The draft for a skill with these scripts, whose names have `_` for the dot."""
+    skill = folder / "some-skill"
+    (skill / "scripts").mkdir(parents=True)
+    (skill / "SKILL.md").write_text("---\nname: some-skill\ndescription: For a test.\n---\n")
+    for name, text in scripts.items():
+        path = skill / "scripts" / ".".join(name.rsplit("_", 1))
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return adopt(package(skill, folder / "skill.zip", 10**8, prepare=False))
+
+
+def entry_of(folder: Path, **scripts: str) -> EntryPoint:
+    """The only entrypoint, as the overlay's reader has it."""
+    (entry,) = parse_overlay(draft_of(folder, **scripts).text.encode()).entrypoints.values()
+    return entry
+
+
+@pytest.mark.parametrize(
+    ("script", "args"),
+    [
+        # argparse
+        (ARGPARSE + "p.add_argument('name')\np.parse_args()", ["{input.name}"]),
+        (ARGPARSE + "p.add_argument('-n', '--name', required=True)\np.parse_args()", ["--name={input.name}"]),
+        (ARGPARSE + "p.add_argument('-n', required=True)\np.parse_args()", ["-n", "{input.n}"]),
+        (ARGPARSE + "p.add_argument('--top', default=3)\np.parse_args()", []),
+        (ARGPARSE + "p.add_argument('--all', action='store_true')\np.parse_args()", []),
+        (ARGPARSE + "p.add_argument('x', nargs='?')\np.add_argument('y')\np.parse_args()", []),
+        (ARGPARSE + "p.add_argument('x', nargs=2)\np.parse_args()", ["{input.x.0}", "{input.x.1}"]),
+        (ARGPARSE + "p.add_argument('--to', dest='goal', required=True)\np.parse_args()", ["--to={input.goal}"]),
+        (ARGPARSE + "g = p.add_argument_group()\ng.add_argument('name')\np.parse_args()", ["{input.name}"]),
+        (ARGPARSE + "def more(q):\n    q.add_argument('name')\nmore(p)\np.parse_args()", ["{input.name}"]),
+        (ARGPARSE + "p.add_argument('x')\na = p.parse_args()\nopen(a.x)", ["{file:x}"]),
+        (ARGPARSE + "p.add_argument('x', type=argparse.FileType('r'))\np.parse_args()", ["{file:x}"]),
+        (ARGPARSE + "p.add_argument('x')\na = p.parse_args()\nopen(a.x, 'w').write('')", ["{out}/x.txt"]),
+        (ARGPARSE + "p.add_argument('x')\ndef go(at):\n    open(at)\na = p.parse_args()\ngo(a.x)", ["{file:x}"]),
+        (ARGPARSE + "p.add_argument('xs', nargs='+')\na = p.parse_args()\nfor x in a.xs:\n    open(x)", ["{files}"]),
+        (ARGPARSE + "p.add_argument('pdf')\np.parse_args()", ["{file:pdf}"]),
+        (ARGPARSE + "p.add_argument('--output', required=True)\np.parse_args()", ["--output={out}/output.txt"]),
+        (ARGPARSE + "p.add_argument('{x}')\np.parse_args()", ["{input.x}"]),
+        # click
+        (CLICK + "@click.argument('name')\ndef f(name): ...\nf()", ["{input.name}"]),
+        (CLICK + "@click.option('--name', required=True)\ndef f(name): ...\nf()", ["--name={input.name}"]),
+        (CLICK + "@click.option('--name')\ndef f(name): ...\nf()", []),
+        (CLICK + "@click.argument('at', type=click.Path(exists=True))\ndef f(at): ...\nf()", ["{file:at}"]),
+        (CLICK + "@click.argument('at', type=click.File('w'))\ndef f(at): ...\nf()", ["{out}/at.txt"]),
+        (CLICK + "@click.argument('at')\ndef f(at):\n    open(at)\nf()", ["{file:at}"]),
+        # typer
+        (TYPER + "def f(name: str, n: int = 1): ...\ntyper.run(f)", ["{input.name}"]),
+        (TYPER + "def f(name: str = typer.Option(...)): ...\ntyper.run(f)", ["--name={input.name}"]),
+        (TYPER + "def f(at: Path = typer.Argument(..., exists=True)): ...\ntyper.run(f)", ["{file:at}"]),
+        (TYPER + "a = typer.Typer()\n@a.command()\ndef f(name: str, on: bool = False): ...\na()", ["{input.name}"]),
+        # sys.argv
+        (ARGV + "print(sys.argv[1])", ["{input.argument1}"]),
+        (ARGV + "name = sys.argv[1]\nprint(name)", ["{input.name}"]),
+        (ARGV + "a, b = sys.argv[1:]\nprint(a, b)", ["{input.a}", "{input.b}"]),
+        (ARGV + "print(sys.argv[1] if len(sys.argv) > 1 else 'x')", []),
+        (ARGV + "if len(sys.argv) < 2:\n    sys.exit('usage: x.py NAME')\nprint(sys.argv[1])", ["{input.name}"]),
+        (ARGV + "def main(argv):\n    print(argv[0])\nmain(sys.argv[1:])", ["{input.argument1}"]),
+        (ARGV + "for at in sys.argv[1:]:\n    open(at)", ["{files}"]),
+    ],
+)  # fmt: skip
+def test_a_python_script_is_given_what_it_must_be_given(script: str, args: list[str], tmp_path: Path) -> None:
+    assert list(entry_of(tmp_path, do_py=script).call.args) == args
+
+
+@pytest.mark.parametrize(
+    ("name", "script", "args"),
+    [
+        ("do_sh", "echo $1 ${2}", ["{input.argument1}", "{input.argument2}"]),
+        ("do_sh", 'name="$1"\necho "$name" ${2:-none}', ["{input.name}"]),
+        ("do_sh", 'cat "$1"', ["{file:argument1}"]),
+        ("do_sh", 'date > "$1"', ["{out}/argument1"]),
+        ("do_sh", "f() {\n  echo $1\n}\nf x", []),
+        ("do_sh", "# takes $1\ndate", []),
+        ("do_sh", 'for each; do echo "$each"; done', ["{input.each}"]),
+        ("do_js", "console.log(process.argv[2])", ["{input.argument1}"]),
+        ("do_js", "const [a, b] = process.argv.slice(2);\nconsole.log(a, b)", ["{input.a}", "{input.b}"]),
+        ("do_js", "const a = process.argv[2] || 'x';\nconsole.log(a)", []),
+        ("do_js", "const fs = require('fs');\nfs.readFileSync(process.argv[2])", ["{file:argument1}"]),
+        ("do_js", "const args = process.argv.slice(2);\nconsole.log(args[0])", ["{input.argument1}"]),
+        ("do_js", "const p = require('commander');\np.argument('<name>').option('-x').requiredOption('--to <t>')",
+         ["--to={input.to}", "{input.name}"]),
+    ],
+)  # fmt: skip
+def test_a_script_for_a_shell_or_node_is_given_what_it_must_be_given(
+    name: str, script: str, args: list[str], tmp_path: Path
+) -> None:
+    assert list(entry_of(tmp_path, **{name: script}).call.args) == args
+
+
+@pytest.mark.parametrize(
+    ("script", "field", "value"),
+    [
+        ("import sys\nprint(sys.stdin.read())", "stdin", "{input.text}"),
+        ("import json, sys\nprint(json.load(sys.stdin))", "stdin", "{input}"),
+        ("print(input())", "stdin", "{input.text}"),
+        ("import sys\nif len(sys.argv) > 9:\n    sys.stdin.read()\nprint(1)", "stdin", None),
+        ("import json\nprint(json.dumps(1))", "result", "json"),
+        ("import json, sys\njson.dump(1, sys.stdout)", "result", "json"),
+        ("import json\nprint(json.dumps(1))\nprint(2)", "result", "auto"),
+        ("for n in range(3):\n    print(n)", "result", "lines"),
+        ("import sys\nfor n in range(3):\n    print(n, file=sys.stderr)\nprint(1)", "result", "auto"),
+        ("open('a.txt', 'w').write('')\nprint('done')", "result", "file:a.txt"),
+        ("open('a.txt', 'w').write('')\nprint(len('a'))", "result", "auto"),
+        ("open('/a.txt', 'w').write('')", "result", "auto"),
+        ("import sys\nx = 1\nprint(x)\nsys.exit(1 if x else 0)", "ok_exit_codes", {0, 1}),
+        ("import sys\nx = 1\nprint(x)\nif x:\n    sys.exit(3)", "ok_exit_codes", {0, 3}),
+        ("import sys\nx = 1\nif x:\n    sys.exit(1)\nprint(x)", "ok_exit_codes", {0}),
+        ("import sys\ndef go():\n    print(1)\n    return 1 if id(1) else 0\nsys.exit(go())", "ok_exit_codes", {0, 1}),
+        ("import sys\np = sys.argv[1]\nt = open(p).read()\nopen(p, 'w').write(t)", "edit", True),
+    ],
+)  # fmt: skip
+def test_what_a_script_answers_with_is_read(script: str, field: str, value: Any, tmp_path: Path) -> None:
+    assert getattr(entry_of(tmp_path, do_py=script).call, field) == value
+
+
+def test_a_draft_has_a_schema_for_what_must_be_given(tmp_path: Path) -> None:
+    script = ARGPARSE + (
+        "p.add_argument('n', type=int)\np.add_argument('kind', choices=['a', '1'])\n"
+        "p.add_argument('r', type=float, help='How much: of it')\np.parse_args()"
+    )
+    assert entry_of(tmp_path, do_py=script).input_schema == {
+        "type": "object",
+        "required": ["n", "kind", "r"],
+        "properties": {
+            "n": {"type": "integer"},
+            "kind": {"enum": ["a", "1"]},
+            "r": {"type": "number", "description": "How much: of it"},
+        },
+    }
+
+
+def test_a_file_that_must_be_given_is_declared(tmp_path: Path) -> None:
+    entry = entry_of(tmp_path, do_py="import os, sys\ndata = sys.argv[1]\nprint(os.listdir(data), open(sys.argv[2]))")
+    assert entry.input_files == ("data/*", "argument2")
+
+
+def test_each_subcommand_is_an_entrypoint(tmp_path: Path) -> None:
+    script = ARGPARSE + (
+        "p.add_argument('--where', required=True)\ns = p.add_subparsers()\na = s.add_parser('add')\n"
+        "a.add_argument('n')\na = s.add_parser('take')\na.add_argument('m')\np.parse_args()"
+    )
+    overlay = parse_overlay(draft_of(tmp_path, do_py=script).text.encode())
+    assert {name: list(entry.call.args) for name, entry in overlay.entrypoints.items()} == {
+        "do-add": ["--where={input.where}", "add", "{input.n}"],
+        "do-take": ["--where={input.where}", "take", "{input.m}"],
+    }
+
+
+def test_a_group_of_click_has_an_entrypoint_for_each_command(tmp_path: Path) -> None:
+    script = "import click\n@click.group()\ndef cli(): ...\n@cli.command()\ndef show_all(): ...\ncli()"
+    overlay = parse_overlay(draft_of(tmp_path, do_py=script).text.encode())
+    assert {name: list(entry.call.args) for name, entry in overlay.entrypoints.items()} == {"do-show-all": ["show-all"]}
+
+
+def test_what_is_optional_is_named_with_the_template_that_adds_it(tmp_path: Path) -> None:
+    script = ARGPARSE + "p.add_argument('--top', type=int, default=3)\np.add_argument('--all', action='store_true')"
+    text = draft_of(tmp_path, do_py=script).text
+    assert '# left out, optional, by default 3: "--top={input.top}"' in text
+    assert '# left out, a switch: "--all"' in text
+
+
+def test_a_command_is_required_only_where_every_entrypoint_starts_it(tmp_path: Path) -> None:
+    one = "import subprocess\nsubprocess.run(['pandoc', '-v'])"
+    assert parse_overlay(draft_of(tmp_path / "a", do_py=one).text.encode()).requires == ("pandoc",)
+    both = draft_of(tmp_path / "b", do_py=one, other_py="print(1)")
+    assert parse_overlay(both.text.encode()).requires == ()
+    assert "some of the scripts start pandoc" in both.text
+    maybe = draft_of(tmp_path / "c", do_py=f"import subprocess\nif id(1):\n    {one.splitlines()[1]}")
+    assert parse_overlay(maybe.text.encode()).requires == ()
+
+
+@pytest.mark.parametrize(
+    ("script", "why"),
+    [
+        (b"def f(): ...\n", "a module for others to import"),
+        (b"print(", "it is no Python that is read here"),
+        (b"print '2'", "it is no Python that is read here"),
+        (b"print(1)\0", "it has a NUL"),
+        (b"print('\xff')", "it is not UTF-8"),
+        (b"print(1)\n" + b"#" * MAX_SCRIPT, "at most"),
+        (b"print(" + b"(" * 150 + b")" * 150 + b")", "nested deeper"),
+        (b"print(" + b"-" * 100_000 + b"1)", "it is"),
+        (b"print(" + b"1+" * 100_000 + b"1)", "too deeply"),
+        (b"x" + b".a" * 100_000 + b"()", "too deeply"),
+    ],
+    ids=["module", "broken", "python-2", "nul", "encoding", "size", "brackets", "signs", "sums", "attributes"],
+)  # fmt: skip
+def test_a_script_that_can_not_be_read_is_named_and_the_others_are_drafted(
+    script: bytes, why: str, tmp_path: Path
+) -> None:
+    draft = draft_of(tmp_path, bad_py=script, good_py="print(1)")
+    assert [entry.name for entry in draft.entrypoints] == ["good"]
+    ((path, said),) = draft.left_out
+    assert path == "scripts/bad.py"
+    assert why in said
+    assert f"# no entrypoint for 'scripts/bad.py': {said}" in draft.text
+    assert list(parse_overlay(draft.text.encode()).entrypoints) == ["good"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n    image: evil",
+        "# {x}",
+        "\x85a\u2028b",
+        "\ud800",
+        "a: b",
+        "{input.secret}",
+        "{files}",
+        "\0",
+        "'\"",
+        "- x",
+        "\x1b[0m",
+    ],
+)
+def test_a_text_of_the_script_stays_a_text_in_the_draft(text: str, tmp_path: Path) -> None:
+    script = ARGPARSE + (
+        f"p.add_argument('name', help={text!r}, choices=[{text!r}])\np.add_argument('--o', default={text!r})\n"
+        f"p.add_argument('--f' + {text!r})\np.add_argument('--g'{text!r}, required=True)\n"
+        f"s = p.add_subparsers()\ns.add_parser({text!r}, help={text!r})\ns.add_parser('x', help={text!r})"
+    )
+    overlay = parse_overlay(draft_of(tmp_path, do_py=script).text.encode())
+    assert (overlay.image, {entry.call.script for entry in overlay.entrypoints.values()}) == (None, {"scripts/do.py"})
+    for entry in overlay.entrypoints.values():
+        assert not {"{files}", "{input.secret}"} & set(entry.call.args)
+
+
+def test_nothing_of_a_script_runs(tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    draft_of(tmp_path, do_py=f"from pathlib import Path\nPath({str(mark)!r}).touch()\nprint(1)")
+    assert not mark.exists()
+
+
+def test_an_overlay_has_no_more_entrypoints_than_it_may_have(tmp_path: Path) -> None:
+    draft = draft_of(tmp_path, **{f"do{number}_py": "print(1)" for number in range(MAX_DRAFTED + 3)})
+    assert len(parse_overlay(draft.text.encode()).entrypoints) == MAX_DRAFTED
+    assert len(draft.left_out) == 3
