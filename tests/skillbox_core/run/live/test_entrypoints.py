@@ -17,6 +17,7 @@ from skillbox_core.cli.app import app
 from skillbox_core.errors import InvalidRequestError, RunnerNotImplementedError
 from skillbox_core.models import Call
 from skillbox_core.skills.package import package
+from skillbox_core.storage.database import Database
 from skillbox_core.storage.tables import ExecutionRow
 
 ECHO = "import json, sys\nprint(json.dumps(sys.argv[1:]))\n"
@@ -85,7 +86,7 @@ def test_what_can_not_be_called_is_an_error_before_there_is_a_record(runner: Run
     with pytest.raises(RunnerNotImplementedError, match=f"skillbox run {name}#strict"):
         runner.run(RunRequest(skill=name))
     records = select(func.count()).select_from(ExecutionRow).where(col(ExecutionRow.skill_name) == name)
-    with runner.installation.database.session() as session:
+    with Database(runner.installation.settings.database).session() as session:
         assert session.exec(records).one() == 0
 
 
@@ -93,7 +94,7 @@ def test_an_image_without_a_required_command_makes_no_container_of_the_skill(run
     result = runner.run(RunRequest(skill=push("requires: [no-such-tool]\n" + OVERLAY.split("\n", 2)[2]) + "#wide"))
     assert result.status is Status.FAILED
     assert "has no no-such-tool" in str(result.error)
-    with runner.installation.database.session() as session:
+    with Database(runner.installation.settings.database).session() as session:
         assert session.get_one(ExecutionRow, result.execution_id).image_id is None
 
 
