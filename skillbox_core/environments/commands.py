@@ -64,7 +64,9 @@ def question(commands: Sequence[str]) -> str:
     Args:
         commands: Names by the rule of an overlay's `requires`, which leaves nothing that a shell or JSON would read.
     """
-    tests = [f'command -v -- {command} >/dev/null 2>&1 && has="$has{command} "' for command in commands]
+    # A shell would take one with a dash for its option.
+    plain = [command for command in commands if not command.startswith("-")]
+    tests = [f'command -v {command} >/dev/null 2>&1 && has="${{has}}{command} "' for command in plain]
     return "\n".join(["has=", *tests, f'printf \'"%s"\' "$has" > {SANDBOX}/out/output.json', ""])
 
 

@@ -12,11 +12,12 @@ import pytest
 from sqlmodel import col, func, select
 from typer.testing import CliRunner
 
-from skillbox_core import Runner, RunOptions, RunRequest, Status
+from skillbox_core import Runner, RunOptions, RunRequest, Settings, Status
 from skillbox_core.cli.app import app
 from skillbox_core.errors import InvalidRequestError, RunnerNotImplementedError
 from skillbox_core.models import Call
 from skillbox_core.skills.package import package
+from skillbox_core.storage.database import Database
 from skillbox_core.storage.tables import ExecutionRow
 
 ECHO = "import json, sys\nprint(json.dumps(sys.argv[1:]))\n"
@@ -36,6 +37,14 @@ Push = Callable[..., str]
 
 
 @pytest.fixture
+def cli(installation: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+    """The command line, on the tests' installation."""
+    monkeypatch.setenv("SKILLBOX_HOME", str(installation.home))
+    monkeypatch.setenv("SKILLBOX_INSTANCE", installation.instance)
+    return lambda *args: CliRunner().invoke(app, [*map(str, args)])
+
+
+@pytest.fixture
 def push(runner: Runner, tmp_path: Path) -> Push:
     """Pushes a foreign skill with an overlay."""
 
@@ -52,7 +61,7 @@ def push(runner: Runner, tmp_path: Path) -> Push:
     return pushed
 
 
-def test_an_entrypoint_is_run_by_its_name_and_recorded_as_what_it_is(runner: Runner, push: Push) -> None:
+def test_an_entrypoint_is_run_by_its_name_and_recorded_as_what_it_is(runner: Runner, push: Push, cli: Any) -> None:
     name = push()
     request = RunRequest(skill=f"{name}#strict", input={"title": "one"})
     options = RunOptions(key=uuid.uuid4().hex)
@@ -62,7 +71,7 @@ def test_an_entrypoint_is_run_by_its_name_and_recorded_as_what_it_is(runner: Run
     assert runner.run(request, options).execution_id == result.execution_id
     with pytest.raises(InvalidRequestError, match="another request"):
         runner.run(request.model_copy(update={"skill": f"{name}#wide"}), options)
-    shown = CliRunner().invoke(app, ["exec", "show", result.execution_id])
+    shown = cli("exec", "show", result.execution_id)
     assert '"entrypoint": "strict"' in shown.stdout
     assert '"script": "scripts/echo.py"' in shown.stdout
 
@@ -85,7 +94,7 @@ def test_what_can_not_be_called_is_an_error_before_there_is_a_record(runner: Run
     with pytest.raises(RunnerNotImplementedError, match=f"skillbox run {name}#strict"):
         runner.run(RunRequest(skill=name))
     records = select(func.count()).select_from(ExecutionRow).where(col(ExecutionRow.skill_name) == name)
-    with runner.installation.database.session() as session:
+    with Database(runner.installation.settings.database).session() as session:
         assert session.exec(records).one() == 0
 
 
@@ -93,29 +102,28 @@ def test_an_image_without_a_required_command_makes_no_container_of_the_skill(run
     result = runner.run(RunRequest(skill=push("requires: [no-such-tool]\n" + OVERLAY.split("\n", 2)[2]) + "#wide"))
     assert result.status is Status.FAILED
     assert "has no no-such-tool" in str(result.error)
-    with runner.installation.database.session() as session:
+    with Database(runner.installation.settings.database).session() as session:
         assert session.get_one(ExecutionRow, result.execution_id).image_id is None
 
 
-def test_the_command_line_takes_an_overlay_and_an_entrypoint(push: Push, tmp_path: Path) -> None:
+def test_the_command_line_takes_an_overlay_and_an_entrypoint(cli: Any, tmp_path: Path) -> None:
     name = f"foreign-{uuid.uuid4().hex[:8]}"
     folder, overlay = tmp_path / name, tmp_path / "overlay.yaml"
     (folder / "scripts").mkdir(parents=True)
     (folder / "SKILL.md").write_text(f"---\nname: {name}\ndescription: A test.\n---\nDo it.\n")
     (folder / "scripts/echo.py").write_text(ECHO)
     overlay.write_text(OVERLAY)
-    cli: Any = CliRunner()
     for expected in (f"{name}@1.0.0 stored", f"{name}@1.0.0 is there already"):
-        assert expected in cli.invoke(app, ["skill", "push", str(folder), "--overlay", str(overlay)]).stdout
+        assert expected in cli("skill", "push", folder, "--overlay", overlay).stdout
     overlay.write_text(OVERLAY + "timeout: 50s\n")
-    assert f"{name}@1.0.1 stored" in cli.invoke(app, ["skill", "push", str(folder), "--overlay", str(overlay)]).stdout
-    shown = cli.invoke(app, ["skill", "show", name]).stdout
+    assert f"{name}@1.0.1 stored" in cli("skill", "push", folder, "--overlay", overlay).stdout
+    shown = cli("skill", "show", name).stdout
     assert "entrypoints: strict, wide, filed" in shown
     assert '"script": "scripts/echo.py"' in shown
-    ran = cli.invoke(app, ["run", f"{name}@^1#strict", "--input", '{"title": "x"}'])
+    ran = cli("run", f"{name}@^1#strict", "--input", '{"title": "x"}')
     assert json.loads(ran.stdout) == ["--strict", "x"], ran.output
-    both = cli.invoke(app, ["run", f"{name}#strict", "scripts/echo.py"])
+    both = cli("run", f"{name}#strict", "scripts/echo.py")
     assert both.exit_code
-    assert "is another call" in both.output
+    assert "is another call" in str(both.exception)
     overlay.write_text("nme: x\n")
-    assert "did you mean name?" in cli.invoke(app, ["skill", "lint", str(folder), "--overlay", str(overlay)]).output
+    assert "did you mean name?" in cli("skill", "lint", folder, "--overlay", overlay).output
