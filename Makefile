@@ -14,11 +14,7 @@ deal := 1
 all := SKILLBOX_TEST_DEAL=$(deal) $(pytest) --ignore=tests/hostile/test_hostile.py
 postgres := SKILLBOX_TEST_POSTGRES=1 $(all) tests/prefect_skillbox
 older := .skillbox/older/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
-# Tests wait for engines and servers half of their time. A Prefect server on SQLite has no more than a test for each
-# processor: with three at once on two of them it has stood still for a minute, which is Prefect's (docs/composing.md).
-several := -m "not by_itself and not nightly" --dist loadfile --maxprocesses 4 --numprocesses
-more := $(several) $(shell echo $$(( $$(nproc) + 1 )))
-core := tests/skillbox_core tests/fuzz tests/hostile tests/mutation
+shared := -m "not by_itself and not nightly" --numprocesses auto --maxprocesses 4 --dist loadfile
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -33,9 +29,8 @@ test: setup ## set everything up, then run what a change can break (ARGS="-k nam
 	@$(bootstrap) services
 	@$(if $(ARGS),$(pytest) $(ARGS),$(all) -m "by_itself and not nightly")
 	@$(if $(ARGS),,$(postgres) -m "by_itself and not nightly")
-	@$(if $(ARGS),,$(postgres) $(more))
-	@$(if $(ARGS),,$(all) $(addprefix --ignore=,$(core)) $(several) auto)
-	@$(if $(ARGS),,$(all) $(core) $(more) --durations=40)
+	@$(if $(ARGS),,$(postgres) $(shared))
+	@$(if $(ARGS),,$(all) $(shared) --durations=40)
 
 nightly: check ## that, with flows on both databases, and packages, hostile, gvisor, mutation, soak, fuzz, bench and the oldest Prefect
 	@$(MAKE) test deal=
