@@ -17,11 +17,10 @@ from skillbox_core.skills.adopt_yaml import write
 from skillbox_core.skills.archive import SkillArchive, SkillFile
 from skillbox_core.skills.entry import callable_scripts, script_lang
 from skillbox_core.skills.open_format import slug
+from skillbox_core.skills.overlay import MAX_ENTRYPOINTS
 
 MAX_SCRIPT = 512 * 1024
 """Bytes of a script that is read."""
-MAX_DRAFTED = 100
-"""Entrypoints of an overlay."""
 _MAX_DEPTH = 100
 """Levels of brackets; Python's own parser takes 200, and goes to the end of the stack for other things."""
 
@@ -58,9 +57,10 @@ def adopt(archive: SkillArchive) -> Draft:
             left_out.append((path, "; ".join(read.doubts)))
         else:
             ways += [(path, read, number) for number in range(len(read.usages))]
-    if len(ways) > MAX_DRAFTED:
-        left_out += [(path, f"an overlay has {MAX_DRAFTED} entrypoints at most") for path, _, _ in ways[MAX_DRAFTED:]]
-        ways = ways[:MAX_DRAFTED]
+    if len(ways) > MAX_ENTRYPOINTS:
+        why = f"an overlay has {MAX_ENTRYPOINTS} entrypoints at most"
+        left_out += [(path, why) for path, _, _ in ways[MAX_ENTRYPOINTS:]]
+        ways = ways[:MAX_ENTRYPOINTS]
     names = entrypoint_names([(path, read.usages[number].words) for path, read, number in ways], slug)
     entrypoints = tuple(
         draft(name, path, read, read.usages[number]) for name, (path, read, number) in zip(names, ways, strict=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from typing import Literal
 
+from skillbox_core.models.call import MAX_EXIT_CODE
 from skillbox_core.skills.adopt_flow import above, called, keyword, literal, parents
 from skillbox_core.skills.adopt_reading import Reading
 
@@ -99,10 +100,10 @@ class Answers:
                 continue
             if isinstance(value, ast.IfExp):
                 codes = {literal(value.body), literal(value.orelse)}
-                found |= {code for code in codes if isinstance(code, int) and 0 < code < 126}
+                found |= {code for code in codes if isinstance(code, int) and 0 < code <= MAX_EXIT_CODE}
             elif isinstance(value, ast.Call) and called(value) in ("int", "bool") and self._printed:
                 found.add(1)
-            elif self._decided(node) and isinstance(code := literal(value), int) and 0 < code < 126:
+            elif self._decided(node) and isinstance(code := literal(value), int) and 0 < code <= MAX_EXIT_CODE:
                 found.add(code)
         return tuple(sorted(found)) if self._printed else ()
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from skillbox_core.skills.adopt import MAX_DRAFTED, MAX_SCRIPT, Draft, adopt
-from skillbox_core.skills.overlay import EntryPoint, parse_overlay
+from skillbox_core.skills.adopt import MAX_SCRIPT, Draft, adopt
+from skillbox_core.skills.overlay import MAX_ENTRYPOINTS, EntryPoint, parse_overlay
 from skillbox_core.skills.package import package
 
 ARGPARSE = "import argparse\np = argparse.ArgumentParser()\n"
@@ -252,6 +252,6 @@ def test_nothing_of_a_script_runs(tmp_path: Path) -> None:
 
 
 def test_an_overlay_has_no_more_entrypoints_than_it_may_have(tmp_path: Path) -> None:
-    draft = draft_of(tmp_path, **{f"do{number}_py": "print(1)" for number in range(MAX_DRAFTED + 3)})
-    assert len(parse_overlay(draft.text.encode()).entrypoints) == MAX_DRAFTED
+    draft = draft_of(tmp_path, **{f"do{number}_py": "print(1)" for number in range(MAX_ENTRYPOINTS + 3)})
+    assert len(parse_overlay(draft.text.encode()).entrypoints) == MAX_ENTRYPOINTS
     assert len(draft.left_out) == 3
