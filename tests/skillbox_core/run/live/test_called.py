@@ -117,6 +117,13 @@ def test_a_named_result_is_the_file_that_is_there_at_the_end(
     assert output is not None or "is missing" in str(result.error)
 
 
+@pytest.mark.parametrize("name", [" -n", "-d/-r", "a 'b\"/$(touch pwned)`$HOME"])
+def test_a_named_result_has_any_name_that_a_file_may_have(name: str, runner: Runner, scripts: Any) -> None:
+    skill = scripts(leaves=f"open('./' + {name!r}, 'w').write('made')\n")
+    result = runner.run(RunRequest(skill=skill), RunOptions(call=Call(script="leaves.py", result=f"file:{name}")))
+    assert (result.output, result.files_list) == ("made", (name,))
+
+
 def test_a_file_that_the_skill_brings_along_is_no_result(runner: Runner, make_skill: MakeSkill) -> None:
     name = make_skill("", files={"quiet.py": "", "report.json": "{}"})
     call = Call(script="quiet.py", result="file:scripts/report.json")
