@@ -27,6 +27,8 @@ STDIN = ".stdin"
 STDOUT = ".stdout"
 """Where it is there, the supervisor keeps in it what is printed; see supervisor.sh."""
 PIPE = ".pipe"
+RESULT = ".result"
+"""Where it is there, the supervisor keeps the file that it names; see supervisor.sh."""
 LANG = "C.UTF-8"
 """Where neither the image nor the caller says one: without it, text that is not ASCII is bytes to many tools."""
 CHUNK = 256 * 1024
@@ -92,6 +94,11 @@ class Invocation:
         """Where its input files are, below `/sandbox`."""
         return OUTPUT_FILES if self.edit else INPUT_FILES
 
+    @property
+    def working_folder(self) -> str:
+        """Where it runs."""
+        return f"/sandbox/{SCRIPTS}" if self.own_folder else "/sandbox"
+
 
 PLAIN = Invocation()
 """That of a skill's own entrypoint."""
@@ -108,8 +115,7 @@ def start_script(
         prepared: The image is an environment's, whose packages and programs are to be found.
         invocation: Its arguments are single-quoted words, in which a shell expands nothing (POSIX, 2.2.2).
     """
-    folder = f"/sandbox/{SCRIPTS}" if invocation.own_folder else "/sandbox"
-    lines = [f"rm -f /sandbox/{START}", f"cd {folder}"]
+    lines = [f"rm -f /sandbox/{START}", f"cd {invocation.working_folder}"]
     # What an image says is its own, and what the caller says comes after it.
     lines.append(f'export LANG="${{LANG:-{LANG}}}"')
     lines += [f"export {name}={shlex.quote(value)}" for name, value in env.items()]
@@ -121,18 +127,11 @@ def start_script(
     if invocation.stdin is not None:
         lines += [f"exec </sandbox/{STDIN}", f"rm -f /sandbox/{STDIN}"]
     if invocation.result_file is not None:
-        lines += _kept(invocation.result_file)
+        # A script may count on the folder of a file that it is asked for.
+        lines.append(f"mkdir -p {shlex.quote(f'./{invocation.result_file}'.rpartition('/')[0])}")
     arguments = [f"/sandbox/{SCRIPTS}/{entrypoint}", *invocation.args]
     lines.append(f"exec {COMMANDS[lang]} {' '.join(map(shlex.quote, arguments))}")
     return ("\n".join(lines) + "\n").encode("utf-8", errors="surrogatepass")
-
-
-def _kept(name: str) -> list[str]:
-    """Lines by which a file that is written into the working directory becomes one that is kept."""
-    place, kept = shlex.quote(f"./{name}"), shlex.quote(f"/sandbox/{OUTPUT_FILES}/{name}")
-    folders = [shlex.quote(f"{at}/{name}".rpartition("/")[0]) for at in (".", f"/sandbox/{OUTPUT_FILES}")]
-    # One that is there already is the skill's own, and no result.
-    return [f"[ -e {place} ] || [ -L {place} ] || {{ mkdir -p {' '.join(folders)} && ln -s {kept} {place}; }}"]
 
 
 def plan_delivery(
@@ -158,6 +157,9 @@ def plan_delivery(
         plan.add_bytes(STDIN, invocation.stdin.encode(), 0o600)
     if invocation.printed:
         plan.add_bytes(STDOUT, b"", 0o600)
+    if invocation.result_file is not None:
+        places = (invocation.working_folder, f"/sandbox/{OUTPUT_FILES}")
+        plan.add_bytes(RESULT, "".join(f"{place}/{invocation.result_file}\n" for place in places).encode(), 0o600)
     # After their contents and from the inside out: not every tar can write into a folder that it made read-only.
     for folder in sorted(folders, key=lambda folder: folder.count("/"), reverse=True):
         plan.add_folder(folder, 0o555)

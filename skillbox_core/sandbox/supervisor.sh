@@ -82,6 +82,14 @@ if [ -z "$size" ] || ! head -c "$size" | tar -xpf - -C $sandbox || [ ! -f $sandb
 fi
 exec </dev/null
 mkdir -p $sandbox/out/files
+place='' kept=''
+if [ -f $sandbox/.result ]; then
+    # The file that a call's result is to be, and where files are kept: read before the skill could name another.
+    { IFS= read -r place && IFS= read -r kept; } <$sandbox/.result
+    rm -f $sandbox/.result
+    # One that is there already is the skill's own, and no result.
+    if [ -e "$place" ] || [ -L "$place" ]; then place=''; fi
+fi
 
 # A shell has handlers of its own for some of these, which the kernel then delivers to PID 1 even from inside.
 trap : HUP INT QUIT PIPE ALRM TERM USR1 USR2
@@ -136,6 +144,10 @@ chmod 700 $sandbox /tmp 2>/dev/null
 if [ -n "$copier" ] && [ $copied = 0 ]; then
     chmod 700 $sandbox/out
     rm -rf $sandbox/out/stdout && mv $sandbox/.stdout $sandbox/out/stdout
+fi 2>/dev/null
+# A second name and no copy: that takes no time, whatever the skill has put there, and reaches no other file system.
+if [ -n "$place" ] && [ -f "$place" ] && [ ! -L "$place" ] && [ ! -e "$kept" ]; then
+    mkdir -p "${kept%/*}" && ln "$place" "$kept"
 fi 2>/dev/null
 full=$(full $sandbox /tmp /dev/shm)
 # The two streams travel apart, and either may be far behind: each needs an end of its own. Both say how the skill ended,

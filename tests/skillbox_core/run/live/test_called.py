@@ -93,6 +93,43 @@ def test_an_edited_file_is_a_copy(runner: Runner, scripts: Any, tmp_path: Path) 
     assert (result.output, result.files_list, mine.read_text()) == ("before and after", ("mine.txt",), "before")
 
 
+@pytest.mark.parametrize(
+    ("text", "output"),
+    [
+        ("open('r/x.txt', 'w').write('written')", "written"),
+        ("open('r/new', 'w').write('renamed'); os.replace('r/new', 'r/x.txt')", "renamed"),
+        ("os.makedirs(OUT); open(f'{OUT}/x.txt', 'w').write('there'); open('r/x.txt', 'w').write('here')", "there"),
+        ("open('there', 'w').write('linked'); os.symlink('/sandbox/there', 'r/x.txt')", None),
+        ("os.mkfifo('r/x.txt')", None),
+        (
+            "os.rmdir('r'); os.makedirs('/tmp/r'); open('/tmp/r/x.txt', 'w').write('away'); os.symlink('/tmp/r', 'r')",
+            None,
+        ),
+    ],
+    ids=["written", "renamed", "both", "link", "pipe", "another file system"],
+)
+def test_a_named_result_is_the_file_that_is_there_at_the_end(
+    text: str, output: str | None, runner: Runner, scripts: Any
+) -> None:
+    name = scripts(leaves=f"import os\nOUT = '/sandbox/out/files/r'\n{text}\n")
+    result = runner.run(RunRequest(skill=name), RunOptions(call=Call(script="leaves.py", result="file:r/x.txt")))
+    assert (result.output, result.has_output) == (output, output is not None)
+    assert output is not None or "is missing" in str(result.error)
+
+
+@pytest.mark.parametrize("name", [" -n", "-d/-r", "a 'b\"/$(touch pwned)`$HOME"])
+def test_a_named_result_has_any_name_that_a_file_may_have(name: str, runner: Runner, scripts: Any) -> None:
+    skill = scripts(leaves=f"open('./' + {name!r}, 'w').write('made')\n")
+    result = runner.run(RunRequest(skill=skill), RunOptions(call=Call(script="leaves.py", result=f"file:{name}")))
+    assert (result.output, result.files_list) == ("made", (name,))
+
+
+def test_a_file_that_the_skill_brings_along_is_no_result(runner: Runner, make_skill: MakeSkill) -> None:
+    name = make_skill("", files={"quiet.py": "", "report.json": "{}"})
+    call = Call(script="quiet.py", result="file:scripts/report.json")
+    assert "is missing" in str(runner.run(RunRequest(skill=name), RunOptions(call=call)).error)
+
+
 def test_a_script_that_is_not_there_is_said_with_those_that_are_before_there_is_a_record(
     runner: Runner, scripts: Any
 ) -> None:
