@@ -76,7 +76,7 @@ def _written(
 ) -> str:
     head = [
         f"A draft by `skillbox skill adopt` for {archive.manifest.name}: read of its scripts' syntax, none was run.",
-        "Look it through: what is optional is left out, because a template can't leave its argument out.",
+        "Look it through. Where the input has nothing for an argument with a `?`, the argument is left out.",
         *(f"no entrypoint for {path!a}: {why}" for path, why in left_out),
     ]
     # A command that one script needs must not keep the others from running.

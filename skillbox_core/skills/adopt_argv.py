@@ -59,11 +59,12 @@ class Argv:
         said = _words(usage_text)
         arguments = []
         last = max(self.positions, default=0)
+        # What stands behind one that is left out would take its place.
+        needed = max((position for position, required in self.positions.items() if required), default=0)
         for position in range(1, min(last, _MOST) + 1):
             named = said[position - 1] if len(said) >= last else ""
-            arguments.append(
-                self._argument(f"{position}", position, named, flow, required=self.positions.get(position, True))
-            )
+            required = position <= needed or self.positions.get(position, True)
+            arguments.append(self._argument(f"{position}", position, named, flow, required=required))
         if self.rest is not None:
             named = said[self.rest - 1] if len(said) >= self.rest else ""
             arguments.append(self._argument(f"{self.rest}:", self.rest, named, flow, several=True))

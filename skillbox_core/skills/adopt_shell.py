@@ -31,10 +31,15 @@ def read_shell(text: str) -> Reading:
         needed = one[2] is None or "?" in one[2]
         number = int(one[1])
         found[number] = found.get(number, False) or needed
+    # What stands behind one that is left out would take its place.
+    last = max((number for number, needed in found.items() if needed), default=0)
     names = {int(number): name for name, number in _NAMED.findall(plain)}
     arguments = [
         _argument(
-            names.get(number, f"argument{number}"), _words(number, names.get(number)), plain, found.get(number, True)
+            names.get(number, f"argument{number}"),
+            _words(number, names.get(number)),
+            plain,
+            number <= last or found.get(number, True),
         )
         for number in range(1, max(found, default=0) + 1)
     ]
