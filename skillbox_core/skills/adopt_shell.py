@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from skillbox_core.skills.adopt_getopt import options
 from skillbox_core.skills.adopt_reading import Argument, Reading, Usage, Use
 from skillbox_core.skills.adopt_uses import decide
 
@@ -20,6 +21,7 @@ _STDIN = re.compile(r"/dev/stdin|\$\(\s*cat\s*\)|\bcat\s+-(?:\s|$)|(?m:^)\s*cat\
 _TOOLS = frozenset(
     {"git", "jq", "pdftotext", "pdftoppm", "pdfinfo", "pandoc", "ffmpeg", "ffprobe", "convert", "magick", "gs", "curl"}
 )
+_GETOPTS = re.compile(r"""\bgetopts\s+["']?:?([A-Za-z0-9:]+)["']?\s""")
 _TOOL = re.compile(r"(?m)^([a-z][a-z0-9]+)\s")
 
 
@@ -47,7 +49,10 @@ def read_shell(text: str) -> Reading:
         each = _EACH.search(plain)
         name = each[1] if each else "values"
         arguments = [_argument(name, f"(?:{name}|@)", plain, required=True, several=True)]
-    doubts = ["it reads options by getopts, and all of those are left out"] if "getopts" in plain else []
+    spec = _GETOPTS.search(plain)
+    arguments = [*(options(spec[1]) if spec else ()), *arguments]
+    unread = "getopts" in plain and not spec
+    doubts = ["it reads options by getopts, and all of those are left out"] if unread else []
     needs = tuple(sorted({one for one in _TOOL.findall(plain) if one in _TOOLS}))
     stdin: Literal["", "text"] = "text" if _STDIN.search(plain) else ""
     return Reading((Usage(tuple(arguments)),), stdin=stdin, needs=needs, doubts=tuple(doubts))
