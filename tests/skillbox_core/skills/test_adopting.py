@@ -353,3 +353,32 @@ def test_an_overlay_has_no_more_entrypoints_than_it_may_have(tmp_path: Path) -> 
     draft = draft_of(tmp_path, **{f"do{number}_py": "print(1)" for number in range(MAX_ENTRYPOINTS + 3)})
     assert len(parse_overlay(draft.text.encode()).entrypoints) == MAX_ENTRYPOINTS
     assert len(draft.left_out) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ("".join(f"p.add_argument('--o{number}')\n" for number in range(1_100)), "the limit is 1000"),
+        ("".join(f"p.add_argument('--pdf{number}', nargs=20)\n" for number in range(60)), "the limit is 1000"),
+        ("".join(f"p.add_argument('a{number}_pdf')\n" for number in range(110)), "more than 100"),
+        (f"p.add_argument('--{'o' * 300_000}')\n", "256 KiB at most"),
+    ],
+    ids=["options", "values", "files", "size"],
+)
+def test_an_entrypoint_that_no_overlay_may_have_is_left_out_with_the_reason(
+    arguments: str, why: str, tmp_path: Path
+) -> None:
+    draft = draft_of(tmp_path, big_py=f"{ARGPARSE}{arguments}p.parse_args()", good_py="print(1)")
+    assert list(parse_overlay(draft.text.encode()).entrypoints) == ["good"]
+    ((path, said),) = draft.left_out
+    assert (path, why in said) == ("scripts/big.py", True), said
+
+
+def test_a_draft_is_no_larger_than_an_overlay_may_be(tmp_path: Path) -> None:
+    options = "".join(f"a.add_argument('--option-{number}', help='{'x' * 150}')\n" for number in range(90))
+    commands = "".join(f"a = s.add_parser('c{number}')\n{options}" for number in range(20))
+    draft = draft_of(tmp_path, do_py=f"{ARGPARSE}s = p.add_subparsers()\n{commands}p.parse_args()")
+    overlay = parse_overlay(draft.text.encode())
+    assert len(overlay.entrypoints) + len(draft.left_out) == 20
+    assert list(overlay.entrypoints)[:2] == ["do-c0", "do-c1"]
+    assert "do-c19: an overlay has 256 KiB at most" in [why for _, why in draft.left_out]
