@@ -76,7 +76,7 @@ def _tell(draft: Draft, name: str, folder: Path, target: Path) -> None:
             note(f"  look at this: {line}")
     first = draft.entrypoints[0]
     given = [part for file in first.input_files for part in ("--file", f"{file.replace('*', 'FILE')}=PATH")]
-    given += ["--input", "{" + ", ".join(f'"{key}": ...' for key in first.properties) + "}"] if first.properties else []
+    given += ["--input", "{" + ", ".join(f'"{key}": ...' for key in first.required) + "}"] if first.required else []
     print(harmless(str(target)))
     note("look it through, then:")
     note(f"  skillbox skill push {shlex.quote(str(folder))} --overlay {shlex.quote(str(target))}")

@@ -54,7 +54,8 @@ def run(
     args: Annotated[
         list[str] | None,
         typer.Argument(
-            help="Its arguments, in which {input.FIELD}, {file:NAME}, {files} and {out} stand for what they name.",
+            help="Its arguments, in which {input.FIELD}, {file:NAME}, {files} and {out} stand for what they name; one "
+            "with {input.FIELD?} is left out where there is none.",
             metavar="-- ARGS",
         ),
     ] = None,

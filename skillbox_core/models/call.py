@@ -16,9 +16,10 @@ from pydantic import (
     model_validator,
 )
 
+from skillbox_core.base.expansion import MAX_ARGUMENTS
 from skillbox_core.base.names import SKILL_NAME_RULE, is_skill_name, shown
 from skillbox_core.base.paths import path_problem
-from skillbox_core.base.placeholders import MAX_ARGUMENTS, Files, parse
+from skillbox_core.base.placeholders import Element, check_group, is_several, parse
 from skillbox_core.errors import InvalidRequestError
 
 MAX_TEMPLATES = 1_000
@@ -35,7 +36,8 @@ class Call(BaseModel):
         script: Path inside the skill; empty where an entrypoint says it.
         entrypoint: The name that the skill's overlay has for this call. Given alone, it stands for all that the
             overlay says.
-        args: Templates, one argument each.
+        args: Templates, one argument each. A list of templates in it is a group: they are left out together where
+            one of them stands for no argument.
         stdin: Template of standard input; None for none.
         ok_exit_codes: Exit codes, 0 to 125, that are answers.
         result: What the result is where the script writes no output.json: `json`, `lines` (a list) or `text`, of
@@ -51,7 +53,7 @@ class Call(BaseModel):
 
     script: str = ""
     entrypoint: str = ""
-    args: tuple[str, ...] = ()
+    args: tuple[Element, ...] = ()
     stdin: str | None = None
     ok_exit_codes: frozenset[int] = frozenset({0})
     result: str = "auto"
@@ -98,22 +100,33 @@ class Call(BaseModel):
     def _list(cls, value: Any) -> Any:
         if isinstance(value, str):
             raise InvalidRequestError("args is one text", hint='a list has an element for each argument: ["--strict"]')
+        for element in value if isinstance(value, (list, tuple)) else ():
+            templates = element if isinstance(element, (list, tuple)) else [element]
+            if not templates or not all(isinstance(template, str) for template in templates):
+                raise InvalidRequestError(
+                    f"args has {shown(str(element))}, which is neither a text nor a group, a list of texts",
+                    hint='a group is left out together: ["--title", "{input.title?}"]',
+                )
         return value
 
     @field_validator("args")
     @classmethod
-    def _args(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _args(cls, value: tuple[Element, ...]) -> tuple[Element, ...]:
+        templates = [template for one in value for template in ((one,) if isinstance(one, str) else one)]
         size = 0
-        for template in value:
+        for template in templates:
             parse(template)
             size += _size(template)
             if "\0" in template:
                 raise InvalidRequestError(f"the template {shown(template)} contains a NUL, which no argument can")
-        if size > MAX_ARGUMENTS or len(value) > MAX_TEMPLATES:
+        if size > MAX_ARGUMENTS or len(templates) > MAX_TEMPLATES:
             raise InvalidRequestError(
-                f"the arguments are {len(value)} of {size} bytes, the limit is {MAX_TEMPLATES} of {MAX_ARGUMENTS}",
+                f"the arguments are {len(templates)} of {size} bytes, the limit is {MAX_TEMPLATES} of {MAX_ARGUMENTS}",
                 hint="give it as standard input or as a file",
             )
+        for group in value:
+            if not isinstance(group, str):
+                check_group(group)
         return value
 
     @field_validator("stdin")
@@ -121,9 +134,10 @@ class Call(BaseModel):
     def _stdin(cls, value: str | None) -> str | None:
         if value is None:
             return value
-        if Files() in parse(value):
+        if any(map(is_several, parse(value))):
             raise InvalidRequestError(
-                "standard input has {files}, which stands for several arguments", hint="{file:NAME} is one"
+                f"standard input, {shown(value)}, has what stands for several arguments",
+                hint="{file:NAME} and {input.FIELD} are one",
             )
         if (size := _size(value)) > MAX_ARGUMENTS:
             raise InvalidRequestError(

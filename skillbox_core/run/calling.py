@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from skillbox_core.base.placeholders import Given, expand_arguments, expand_text
+from skillbox_core.base.expansion import Given, expand_arguments, expand_text
 from skillbox_core.models import Call
 from skillbox_core.sandbox.delivery import OUTPUT_FILES, Invocation
 from skillbox_core.sandbox.policy import SANDBOX

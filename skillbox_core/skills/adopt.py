@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from skillbox_core.errors import InvalidSkillError
 from skillbox_core.skills.adopt_entrypoint import Entrypoint, draft, entrypoint_names
 from skillbox_core.skills.adopt_node import read_node
 from skillbox_core.skills.adopt_python import read_python
@@ -17,10 +18,14 @@ from skillbox_core.skills.adopt_yaml import write
 from skillbox_core.skills.archive import SkillArchive, SkillFile
 from skillbox_core.skills.entry import callable_scripts, script_lang
 from skillbox_core.skills.open_format import slug
-from skillbox_core.skills.overlay import MAX_ENTRYPOINTS
+from skillbox_core.skills.overlay import MAX_ENTRYPOINTS, MAX_OVERLAY, parse_overlay
 
 MAX_SCRIPT = 512 * 1024
 """Bytes of a script that is read."""
+_ROOM = MAX_OVERLAY - 64 * 1024
+"""Bytes of all entrypoints; the rest is for what is said above them."""
+_SAID = 100
+"""Scripts without an entrypoint that the overlay names."""
 _MAX_DEPTH = 100
 """Levels of brackets; Python's own parser takes 200, and goes to the end of the stack for other things."""
 
@@ -62,25 +67,45 @@ def adopt(archive: SkillArchive) -> Draft:
         left_out += [(path, why) for path, _, _ in ways[MAX_ENTRYPOINTS:]]
         ways = ways[:MAX_ENTRYPOINTS]
     names = entrypoint_names([(path, read.usages[number].words) for path, read, number in ways], slug)
-    entrypoints = tuple(
-        draft(name, path, read, read.usages[number]) for name, (path, read, number) in zip(names, ways, strict=True)
-    )
-    return Draft(_written(archive, entrypoints, ways, left_out), entrypoints, tuple(left_out))
+    entrypoints: list[Entrypoint] = []
+    needs: list[set[str]] = []
+    room = _ROOM
+    for name, (path, read, number) in zip(names, ways, strict=True):
+        entrypoint = draft(name, path, read, read.usages[number])
+        text = write((), (entrypoint,), ()).encode()
+        if why := _refused(text, room):
+            left_out.append((path, f"{name}: {why}"))
+        else:
+            room -= len(text)
+            entrypoints.append(entrypoint)
+            needs.append(set(read.needs))
+    return Draft(_written(archive, entrypoints, needs, left_out), tuple(entrypoints), tuple(left_out))
+
+
+def _refused(text: bytes, room: int) -> str:
+    """Why an entrypoint is not for this overlay, by the limits of overlays; empty where it is."""
+    if len(text) > room:
+        return f"an overlay has {MAX_OVERLAY // 1024} KiB at most"
+    try:
+        parse_overlay(text)
+    except InvalidSkillError as error:
+        return str(error)
+    return ""
 
 
 def _written(
     archive: SkillArchive,
-    entrypoints: tuple[Entrypoint, ...],
-    ways: list[tuple[str, Reading, int]],
+    entrypoints: list[Entrypoint],
+    needed: list[set[str]],
     left_out: list[tuple[str, str]],
 ) -> str:
     head = [
         f"A draft by `skillbox skill adopt` for {archive.manifest.name}: read of its scripts' syntax, none was run.",
-        "Look it through: what is optional is left out, because a template can't leave its argument out.",
-        *(f"no entrypoint for {path!a}: {why}" for path, why in left_out),
+        "Look it through. Where the input has nothing for an argument with a `?`, the argument is left out.",
+        *(f"no entrypoint for {path!a}: {why}" for path, why in left_out[:_SAID]),
+        *([f"no entrypoint for {len(left_out) - _SAID} more"] if len(left_out) > _SAID else []),
     ]
     # A command that one script needs must not keep the others from running.
-    needed = [set(read.needs) for _, read, _ in ways]
     shared = set.intersection(*needed) if needed else set()
     others = sorted(set().union(*needed) - shared)
     if others:

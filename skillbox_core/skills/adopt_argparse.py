@@ -147,6 +147,9 @@ class Argparse:
     def _made(self, call: ast.Call, texts: list[str], action: str) -> Argument:
         flags = [text for text in texts if text.startswith("-")]
         flag = next((text for text in flags if text.startswith("--")), flags[0] if flags else "")
+        if action == "BooleanOptionalAction" and literal(keyword(call, "default")) is True:
+            # Of its two words, the one that changes something.
+            flag = f"--no-{flag.removeprefix('--')}"
         name = _text(keyword(call, "dest")) or (flag.lstrip("-") if flag else texts[0]).replace("-", "_")
         nargs = literal(keyword(call, "nargs"))
         given = keyword(call, "nargs")
@@ -159,6 +162,8 @@ class Argparse:
             flag,
             required=required,
             several=nargs in ("*", "+") or remainder or action in ("append", "extend"),
+            each=action in ("append", "extend") and nargs is None,
+            least=int(nargs == "+"),
             count=nargs if isinstance(nargs, int) and nargs > 0 else 1,
             kind=kind,
             use=use,

@@ -7,9 +7,11 @@ import re
 from dataclasses import dataclass
 
 from skillbox_core.skills.adopt_flow import Flow, above, called, literal, parents
+from skillbox_core.skills.adopt_getopt import options
 from skillbox_core.skills.adopt_reading import Argument, Usage
 from skillbox_core.skills.adopt_uses import decide
 
+_GETOPT = ("getopt", "gnu_getopt")
 _MOST = 20
 """Positions that are looked at."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
@@ -39,9 +41,10 @@ class Argv:
         self._names: dict[str, str] = {}
         self.rest: int | None = None
         """The position from which all are taken."""
-        self.uses_getopt = any(
-            isinstance(node, ast.Call) and called(node) in ("getopt", "gnu_getopt") for node in self._nodes
-        )
+        getopt = next((node for node in self._nodes if isinstance(node, ast.Call) and called(node) in _GETOPT), None)
+        self.uses_getopt = getopt is not None
+        self.options = _options(getopt) if getopt else ()
+        """What getopt reads; None where that is not written down."""
         least = self._least()
         for node in self._nodes:
             self._read(node, least)
@@ -59,11 +62,12 @@ class Argv:
         said = _words(usage_text)
         arguments = []
         last = max(self.positions, default=0)
+        # What stands behind one that is left out would take its place.
+        needed = max((position for position, required in self.positions.items() if required), default=0)
         for position in range(1, min(last, _MOST) + 1):
             named = said[position - 1] if len(said) >= last else ""
-            arguments.append(
-                self._argument(f"{position}", position, named, flow, required=self.positions.get(position, True))
-            )
+            required = position <= needed or self.positions.get(position, True)
+            arguments.append(self._argument(f"{position}", position, named, flow, required=required))
         if self.rest is not None:
             named = said[self.rest - 1] if len(said) >= self.rest else ""
             arguments.append(self._argument(f"{self.rest}:", self.rest, named, flow, several=True))
@@ -111,6 +115,12 @@ class Argv:
         )
 
     def _alias(self, node: ast.AST) -> None:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call) and called(node.value) in _GETOPT:
+            # Options and the rest, which begins where they end.
+            for target in node.targets:
+                if isinstance(target, ast.Tuple) and len(target.elts) == 2 and isinstance(target.elts[1], ast.Name):
+                    self._aliases[target.elts[1].id] = _Slice(1, None)
+            return
         if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
             found = self._slice(node.value)
             if found:
@@ -172,11 +182,7 @@ class Argv:
                 self.positions[position] = self.positions.get(position, False) or needed
             return
         found = self._slice(node)
-        if (
-            not found
-            or isinstance(up, ast.Subscript)
-            or (isinstance(up, ast.Call) and called(up) in ("len", "getopt", "gnu_getopt"))
-        ):
+        if not found or isinstance(up, ast.Subscript) or (isinstance(up, ast.Call) and called(up) in ("len", *_GETOPT)):
             return
         if isinstance(up, ast.Assign) or found.first == 0 or isinstance(up, ast.If | ast.UnaryOp | ast.Compare):
             return
@@ -190,7 +196,9 @@ class Argv:
         ):
             return
         if found.last is None:
-            if not isinstance(node, ast.Name) or isinstance(up, ast.For | ast.comprehension | ast.Call | ast.Starred):
+            if not isinstance(node, ast.Name) or isinstance(
+                up, ast.For | ast.comprehension | ast.Call | ast.Starred | ast.Dict
+            ):
                 self.rest = found.first if self.rest is None else min(self.rest, found.first)
             return
         for position in range(found.first, min(found.last, found.first + _MOST)):
@@ -227,6 +235,14 @@ class Argv:
             if position > 0 and isinstance(one, ast.Name):
                 self.positions[position] = True
                 self._names.setdefault(f"{position}", one.id)
+
+
+def _options(call: ast.Call) -> tuple[Argument, ...] | None:
+    given = [*map(literal, call.args[1:]), *(literal(one.value) for one in call.keywords if one.arg == "longopts")]
+    short, long = (*given, [])[:2] if given else (None, None)
+    if not isinstance(short, str) or not isinstance(long, list | tuple):
+        return None
+    return options(short, [one for one in long if isinstance(one, str)])
 
 
 def usage_text(tree: ast.Module) -> str:

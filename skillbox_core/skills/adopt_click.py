@@ -85,12 +85,15 @@ def _decorated(function: Function) -> list[Argument]:
 
 
 def _made(call: ast.Call, texts: list[str], *, option: bool) -> Argument:
+    default = keyword(call, "default")
     flags = [text for text in texts if text.startswith("-")]
     flag = next((text for text in flags if text.startswith("--")), flags[0] if flags else "")
+    # Of two words for one switch, the one that changes something.
+    on, two, off = flag.partition("/")
+    flag = off.strip() if literal(default) is True and off.strip() else on.strip()
     plain = next((text for text in texts if not text.startswith("-")), "")
-    name = plain or flag.partition("/")[0].lstrip("-").replace("-", "_")
+    name = plain or on.strip().lstrip("-").replace("-", "_")
     nargs = literal(keyword(call, "nargs"))
-    default = keyword(call, "default")
     said = literal(keyword(call, "required"))
     kind, use, choices = _type(keyword(call, "type"))
     return Argument(
@@ -100,13 +103,20 @@ def _made(call: ast.Call, texts: list[str], *, option: bool) -> Argument:
         if option
         else (said is not False and default is None and not (nargs == -1 and said is not True)),
         several=nargs == -1 or literal(keyword(call, "multiple")) is True,
+        each=option,
+        least=int(said is True),
         count=nargs if isinstance(nargs, int) and nargs > 1 else 1,
         kind=kind,
         use=use,
         choices=choices,
         default=ast.unparse(default)[:80] if default is not None else "",
         switch=option
-        and (literal(keyword(call, "is_flag")) is True or "/" in flag or keyword(call, "count") is not None),
+        and (
+            literal(keyword(call, "is_flag")) is True
+            or bool(two)
+            or keyword(call, "count") is not None
+            or keyword(call, "flag_value") is not None
+        ),
         help=_text(keyword(call, "help")),
     )
 
@@ -174,10 +184,16 @@ def _parameters(function: Function) -> Iterator[Argument]:
 
 def _parameter(name: str, annotation: ast.expr | None, default: ast.expr | None, info: ast.Call | None) -> Argument:
     kind, several, optional, path = _annotated(annotation)
-    switch = isinstance(annotation, ast.Name) and annotation.id == "bool"
+    switch = _is_bool(annotation)
     option = (info is not None and called(info) == "Option") or (info is None and default is not None) or switch
     texts = [text for text in map(literal, info.args if info else []) if isinstance(text, str) and _FLAG.match(text)]
     flag = next((text for text in texts if text.startswith("--")), texts[0] if texts else f"--{name.replace('_', '-')}")
+    on, _, off = flag.partition("/")
+    if switch and literal(default) is True:
+        # Of two words for one switch, the one that changes something; typer makes it where none is named.
+        flag = off.strip() or (f"--no-{name.replace('_', '-')}" if not texts else on.strip())
+    else:
+        flag = on.strip()
     use: Use = "value"
     if path and info is not None and literal(keyword(info, "exists")) is True:
         use = "folder" if literal(keyword(info, "file_okay")) is False else "read"
@@ -186,6 +202,8 @@ def _parameter(name: str, annotation: ast.expr | None, default: ast.expr | None,
         flag if option else "",
         required=default is None and not optional,
         several=several,
+        each=option,
+        least=int(several and default is None and not optional),
         kind=kind,
         use=use,
         default=ast.unparse(default)[:80] if default is not None else "",
@@ -205,6 +223,15 @@ def _annotated(node: ast.expr | None) -> tuple[Kind, bool, bool, bool]:
         kind, several, _, path = _annotated(inner)
         return kind, several or outer in _LISTS, outer == "Optional", path
     return _KINDS.get(_last(node), "text"), False, False, _last(node) == "Path"
+
+
+def _is_bool(node: ast.expr | None) -> bool:
+    """Of an annotation: whether it is a boolean, or one that may be None."""
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        return _is_bool(node.left)
+    if isinstance(node, ast.Subscript) and _last(node.value) == "Optional":
+        return _is_bool(node.slice)
+    return isinstance(node, ast.Name) and node.id == "bool"
 
 
 def _last(node: ast.AST | None) -> str:

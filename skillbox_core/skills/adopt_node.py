@@ -21,6 +21,7 @@ _COMMANDER = re.compile(
     r"\.(argument|requiredOption|option)\(\s*[\"'`]([^\"'`]*)[\"'`](?:\s*,\s*[\"'`]([^\"'`]*)[\"'`])?"
 )
 _FLAG = re.compile(r"--[A-Za-z][\w-]*")
+_SHORT = re.compile(r"-[A-Za-z]")
 _MOST = 20
 
 
@@ -58,12 +59,15 @@ def _commander(kind: str, spec: str, said: str) -> Argument | None:
             if name
             else None
         )
-    flag = _FLAG.search(spec)
+    flag = _FLAG.search(spec) or _SHORT.search(spec)
     if flag is None:
         return None
-    name = flag[0].removeprefix("--").replace("-", "_")
-    switch = "<" not in spec and "[" not in spec
-    return decide(Argument(name, flag[0], required=kind == "requiredOption", switch=switch, help=said), set())
+    name = flag[0].lstrip("-").replace("-", "_")
+    switch, several = "<" not in spec and "[" not in spec, "..." in spec
+    required = kind == "requiredOption"
+    return decide(
+        Argument(name, flag[0], required=required, switch=switch, several=several, each=several, help=said), set()
+    )
 
 
 def _positions(text: str) -> list[Argument]:
@@ -91,9 +95,10 @@ def _positions(text: str) -> list[Argument]:
                 rest = (position, plain[3:])
             elif position >= 1 and plain:
                 found[position] = (plain, "=" not in name)
-    made = [
-        _argument(found.get(position, ("", True)), position, text) for position in range(1, max(found, default=0) + 1)
-    ]
+    # What stands behind one that is left out would take its place.
+    last = max((position for position, (_, needed) in found.items() if needed), default=0)
+    told = {position: found.get(position, ("", True)) for position in range(1, max(found, default=0) + 1)}
+    made = [_argument((name, needed or position < last), position, text) for position, (name, needed) in told.items()]
     return [*made, Argument(rest[1], several=True)] if rest else made
 
 

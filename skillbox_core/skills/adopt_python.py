@@ -55,11 +55,15 @@ def _usages(tree: ast.Module) -> tuple[list[Usage], list[str]]:
         ]
         return usages, argparse.doubts
     argv = Argv(tree)
-    doubts = ["it reads options by getopt, and all of those are left out"] if argv.uses_getopt else []
-    if argv.found:
+    doubts = ["it reads options by getopt, and all of those are left out"] if argv.options is None else []
+    if argv.found or argv.uses_getopt:
         usage = argv.usage(Flow(tree, argv.source), usage_text(tree))
-        return [replace(usage, description=described)], doubts
-    return [Usage(description=described)] if argv.uses_getopt else [], doubts
+        # What stands behind options need not be there.
+        behind = [
+            replace(one, required=one.required and not (one.several and argv.uses_getopt)) for one in usage.arguments
+        ]
+        return [Usage((*(argv.options or ()), *behind), description=described)], doubts
+    return [], doubts
 
 
 def _decided(arguments: tuple[Argument, ...], flow: Flow) -> tuple[Argument, ...]:

@@ -20,6 +20,8 @@ class Argument:
         required: Whether the script ends without it.
         word: A subcommand, which stands as it is; what is behind it is its own.
         several: Whether it may be given any number of values.
+        each: Of an option for several values: it stands before each of them anew.
+        least: Values that it must be given, of several.
         count: Values that it takes at once.
         choices: The only values there are.
         default: What it is when it is left out, as the script writes it.
@@ -33,6 +35,8 @@ class Argument:
     flag: str = ""
     required: bool = True
     several: bool = False
+    each: bool = False
+    least: int = 0
     count: int = 1
     kind: Kind = "text"
     use: Use = "value"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
+from skillbox_core.skills.adopt_getopt import options
 from skillbox_core.skills.adopt_reading import Argument, Reading, Usage, Use
 from skillbox_core.skills.adopt_uses import decide
 
@@ -20,6 +21,7 @@ _STDIN = re.compile(r"/dev/stdin|\$\(\s*cat\s*\)|\bcat\s+-(?:\s|$)|(?m:^)\s*cat\
 _TOOLS = frozenset(
     {"git", "jq", "pdftotext", "pdftoppm", "pdfinfo", "pandoc", "ffmpeg", "ffprobe", "convert", "magick", "gs", "curl"}
 )
+_GETOPTS = re.compile(r"""\bgetopts\s+["']?:?([A-Za-z0-9:]+)["']?\s""")
 _TOOL = re.compile(r"(?m)^([a-z][a-z0-9]+)\s")
 
 
@@ -31,10 +33,15 @@ def read_shell(text: str) -> Reading:
         needed = one[2] is None or "?" in one[2]
         number = int(one[1])
         found[number] = found.get(number, False) or needed
+    # What stands behind one that is left out would take its place.
+    last = max((number for number, needed in found.items() if needed), default=0)
     names = {int(number): name for name, number in _NAMED.findall(plain)}
     arguments = [
         _argument(
-            names.get(number, f"argument{number}"), _words(number, names.get(number)), plain, found.get(number, True)
+            names.get(number, f"argument{number}"),
+            _words(number, names.get(number)),
+            plain,
+            number <= last or found.get(number, True),
         )
         for number in range(1, max(found, default=0) + 1)
     ]
@@ -42,7 +49,10 @@ def read_shell(text: str) -> Reading:
         each = _EACH.search(plain)
         name = each[1] if each else "values"
         arguments = [_argument(name, f"(?:{name}|@)", plain, required=True, several=True)]
-    doubts = ["it reads options by getopts, and all of those are left out"] if "getopts" in plain else []
+    spec = _GETOPTS.search(plain)
+    arguments = [*(options(spec[1]) if spec else ()), *arguments]
+    unread = "getopts" in plain and not spec
+    doubts = ["it reads options by getopts, and all of those are left out"] if unread else []
     needs = tuple(sorted({one for one in _TOOL.findall(plain) if one in _TOOLS}))
     stdin: Literal["", "text"] = "text" if _STDIN.search(plain) else ""
     return Reading((Usage(tuple(arguments)),), stdin=stdin, needs=needs, doubts=tuple(doubts))

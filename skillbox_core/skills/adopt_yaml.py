@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from skillbox_core.base.placeholders import Element
 from skillbox_core.skills.adopt_entrypoint import Entrypoint
 
 _PLAIN = re.compile(r"[A-Za-z_./][A-Za-z0-9_./*-]*\Z")
@@ -39,7 +40,7 @@ def _entrypoint(entrypoint: Entrypoint) -> Iterator[str]:
     yield f"  script: {_scalar(entrypoint.script)}"
     if entrypoint.args:
         yield "  args:"
-        yield from (f"    - {_scalar(template)}" for template in entrypoint.args)
+        yield from (f"    - {_element(element)}" for element in entrypoint.args)
     for line in entrypoint.left_out:
         yield f"  {_comment(f'left out, {line}')}"
     for line in entrypoint.doubts:
@@ -57,9 +58,18 @@ def _entrypoint(entrypoint: Entrypoint) -> Iterator[str]:
     if entrypoint.properties:
         yield "  input_schema:"
         yield "    type: object"
-        yield f"    required: [{', '.join(map(_scalar, entrypoint.properties))}]"
+        if entrypoint.required:
+            yield f"    required: [{', '.join(map(_scalar, entrypoint.required))}]"
+        if entrypoint.together:
+            yield f"    dependentRequired: {_flow(entrypoint.together)}"
+        # A mistyped field would else be one that is left out.
+        yield "    additionalProperties: false"
         yield "    properties:"
         yield from (f"      {_scalar(name)}: {_flow(schema)}" for name, schema in entrypoint.properties.items())
+
+
+def _element(element: Element) -> str:
+    return _scalar(element) if isinstance(element, str) else f"[{', '.join(map(_dumped, element))}]"
 
 
 def _comment(text: str) -> str:

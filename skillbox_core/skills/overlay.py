@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from skillbox_core.base.names import SKILL_NAME_RULE, is_skill_name
+from skillbox_core.base.placeholders import Element
 from skillbox_core.errors import InvalidRequestError, InvalidSkillError
 from skillbox_core.models.call import Call
 from skillbox_core.skills.fields import first_of, plain, quoted
@@ -198,7 +199,7 @@ class _Reader(RunFieldReader):
             self.faults.append(f"{self.within}script is required")
         values: dict[str, object] = {
             "script": self.text("script"),
-            "args": self.texts("args"),
+            "args": self.args(),
             "stdin": self.text("stdin"),
             "ok_exit_codes": self.codes(),
             "result": self.text("result") or "auto",
@@ -211,6 +212,15 @@ class _Reader(RunFieldReader):
             except InvalidRequestError as error:
                 self.faults.append(f"{self.within}{key}: {error}")
         return Call.model_validate(values) if known == len(self.faults) else None
+
+    def args(self) -> tuple[Element, ...]:
+        value = self.fields.get("args", [])
+        elements = value if isinstance(value, list) else [None]
+        groups = [element if isinstance(element, list) else [element] for element in elements]
+        if not all(isinstance(template, str) for group in groups for template in group):
+            self.faults.append(f"{self.within}args must be a list of texts, and of lists of texts that go together")
+            return ()
+        return tuple(tuple(map(str, one)) if isinstance(one, list) else str(one) for one in elements)
 
     def texts(self, key: str) -> tuple[str, ...]:
         value = self.fields.get(key)

@@ -17,22 +17,24 @@ class Corpus:
 
     Args:
         folder: Where archives may be made.
+        tenant: Whose they are.
     """
 
-    def __init__(self, runner: Runner, folder: Path) -> None:
+    def __init__(self, runner: Runner, folder: Path, tenant: str = "default") -> None:
         self._runner = runner
         self._folder = folder
+        self._tenant = tenant
         self._pushed: set[str] = set()
 
-    def push(self, case: Case) -> None:
-        """Stores the case's skill, or skips the test that asks for what this machine lacks."""
+    def push(self, case: Case, overlay: bytes | None = None) -> None:
+        """Stores the case's skill as `push` does, or skips the test that asks for what this machine lacks."""
         if case.needs == "index" and (why := index.missing()):
             pytest.skip(why)
         if case.skill in self._pushed:
             return
         installation = self._runner.installation
         archive = self._folder / f"{case.skill}.zip"
-        locker = installation.environments.locker("default", print)
-        package(SKILLS / case.skill, archive, installation.settings.max_skill_size, locker=locker)
-        installation.registry.push("default", archive)
+        locker = installation.environments.locker(self._tenant, print)
+        package(SKILLS / case.skill, archive, installation.settings.max_skill_size, locker=locker, overlay=overlay)
+        installation.registry.push(self._tenant, archive)
         self._pushed.add(case.skill)

@@ -43,9 +43,7 @@ def test_four_skills_of_five_run_by_their_drafts_and_the_rest_is_listed(
         for case in cases()
         if not case.failed and isinstance(reach(case, drafts[case.skill][1], TABLE["flags"]), Given)
     }
-    ran = {row["skill"] for row in TABLE["run"]}
-    assert reached & ran == set()
-    assert set(drafts) - reached - ran == set(TABLE["rest"])
+    assert set(drafts) - reached == set(TABLE["rest"])
     assert len(TABLE["rest"]) <= len(drafts) / 5
 
 

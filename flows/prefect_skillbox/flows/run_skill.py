@@ -79,7 +79,7 @@ def run_skill(
     installation: str | None = None,
     input_json: str | None = None,
     script: str | None = None,
-    args: list[str] | None = None,
+    args: list[str | list[str]] | None = None,
     stdin: str | None = None,
     ok_exit_codes: list[ExitCode] | None = None,
     result: str | None = None,
@@ -100,7 +100,8 @@ def run_skill(
         input_json: The input as JSON text, instead of `input`. The keys of its objects keep their order, which
             a server on Postgres changes in `input` (it keeps parameters as JSONB).
         script: One of the skill's scripts, by its path inside it, instead of the skill's own entrypoint.
-        args: Its arguments, one each, in which `{input.FIELD}` and `{out}` stand for what they name.
+        args: Its arguments, one each, in which `{input.FIELD}` and `{out}` stand for what they name; a list among
+            them is left out together, where an `{input.FIELD?}` in it is not there.
         stdin: Its standard input, a template as well.
         ok_exit_codes: Its exit codes that are answers; by default 0.
         result: What its result is where it writes no output.json: `auto`, `json`, `lines`, `text` or `file:PATH`.

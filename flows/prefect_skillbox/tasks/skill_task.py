@@ -49,7 +49,7 @@ def skill(
     reference: str,
     *,
     script: str | None = None,
-    args: Sequence[str] = (),
+    args: Sequence[str | Sequence[str]] = (),
     stdin: str | None = None,
     ok_exit_codes: Collection[int] | None = None,
     result: str | None = None,
@@ -71,7 +71,9 @@ def skill(
             one flow run get the same version, also when the run is retried.
         script: One of the skill's scripts, by its path inside it, instead of the skill's own entrypoint.
         args: Its arguments, one each, in which `{input.FIELD}`, `{file:NAME}`, `{files}` and `{out}` stand for what
-            they name in each call (`skillbox_core.base.placeholders`).
+            they name in each call (`skillbox_core.base.placeholders`). `{input.FIELD?}` leaves its argument out where
+            there is none, and a list of templates is left out together; `{input.FIELD...}` is an argument for each
+            item of a list; behind `{if input.FIELD}` an argument is there only where that is true.
         stdin: Its standard input, a template as well.
         ok_exit_codes: Its exit codes that are answers; by default 0.
         result: What its result is where it writes no output.json: `auto` (what it prints, as JSON where it is that),

@@ -16,7 +16,7 @@ from skillbox_core import Settings
 pytestmark = pytest.mark.once
 
 PAGE = Path(__file__).parents[3] / "docs" / "public-skills.md"
-BLOCK = re.compile(r"^```(sh|python|text)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BLOCK = re.compile(r"^```(sh|python|text|yaml)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 @pytest.mark.usefixtures("installation")
@@ -35,7 +35,11 @@ def test_the_page_leads_from_an_empty_folder_to_a_mapped_flow(
         elif kind == "python":
             exec(compile(text, str(PAGE), "exec"), names)
             printed = capsys.readouterr().out
-        else:
+        elif kind == "text":
             assert printed == text
             compared += 1
-    assert compared == 2
+        elif text.startswith("entrypoints:"):
+            # Behind the comments at its head.
+            assert printed.endswith(text)
+            compared += 1
+    assert compared == 3

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from skillbox_core.base.placeholders import Element
 from skillbox_core.skills.adopt import MAX_SCRIPT, Draft, adopt
 from skillbox_core.skills.overlay import MAX_ENTRYPOINTS, EntryPoint, parse_overlay
 from skillbox_core.skills.package import package
@@ -41,9 +42,28 @@ def entry_of(folder: Path, **scripts: str) -> EntryPoint:
         (ARGPARSE + "p.add_argument('name')\np.parse_args()", ["{input.name}"]),
         (ARGPARSE + "p.add_argument('-n', '--name', required=True)\np.parse_args()", ["--name={input.name}"]),
         (ARGPARSE + "p.add_argument('-n', required=True)\np.parse_args()", ["-n", "{input.n}"]),
-        (ARGPARSE + "p.add_argument('--top', default=3)\np.parse_args()", []),
-        (ARGPARSE + "p.add_argument('--all', action='store_true')\np.parse_args()", []),
-        (ARGPARSE + "p.add_argument('x', nargs='?')\np.add_argument('y')\np.parse_args()", []),
+        (ARGPARSE + "p.add_argument('--top', default=3)\np.parse_args()", ["--top={input.top?}"]),
+        (ARGPARSE + "p.add_argument('-t')\np.parse_args()", [("-t", "{input.t?}")]),
+        (ARGPARSE + "p.add_argument('--at', nargs=2)\np.parse_args()", [("--at", "{input.at.0?}", "{input.at.1?}")]),
+        (ARGPARSE + "p.add_argument('--all', action='store_true')\np.parse_args()", ["{if input.all}--all"]),
+        (ARGPARSE + "p.add_argument('--no-log', dest='log', action='store_false')\np.parse_args()",
+         ["{if input.no_log}--no-log"]),
+        (ARGPARSE + "p.add_argument('--color', action=argparse.BooleanOptionalAction, default=True)\np.parse_args()",
+         ["{if input.no_color}--no-color"]),
+        (ARGPARSE + "p.add_argument('-v', action='count')\np.parse_args()", ["{if input.v}-v"]),
+        (ARGPARSE + "p.add_argument('--tag', action='append')\np.parse_args()", ["--tag={input.tag...?}"]),
+        (ARGPARSE + "p.add_argument('-t', action='append')\np.parse_args()", ["-t{input.t...?}"]),
+        (ARGPARSE + "p.add_argument('--ids', nargs='*')\np.add_argument('x')\np.parse_args()",
+         ["{input.x}", ("--ids", "{input.ids...?}")]),
+        (ARGPARSE + "p.add_argument('--ids', nargs='+', required=True)\np.parse_args()", [("--ids", "{input.ids...}")]),
+        (ARGPARSE + "p.add_argument('x', nargs='?')\np.add_argument('y')\np.parse_args()",
+         ["{input.x?}", "{input.y}"]),
+        (ARGPARSE + "p.add_argument('x', nargs='*')\np.parse_args()", ["{input.x...?}"]),
+        (ARGPARSE + "p.add_argument('x', nargs='+')\np.parse_args()", ["{input.x...}"]),
+        (ARGPARSE + "p.add_argument('--pdf')\np.parse_args()", ["--pdf={file:pdf?}"]),
+        (ARGPARSE + "p.add_argument('--pdfs', nargs='*')\np.parse_args()", [("--pdfs", "{files}")]),
+        (ARGPARSE + "p.add_argument('--pdf', action='append')\np.parse_args()", ["--pdf={files}"]),
+        (ARGPARSE + "p.add_argument('--output')\np.parse_args()", ["--output={out}/{input.output?}"]),
         (ARGPARSE + "p.add_argument('x', nargs=2)\np.parse_args()", ["{input.x.0}", "{input.x.1}"]),
         (ARGPARSE + "p.add_argument('--to', dest='goal', required=True)\np.parse_args()", ["--to={input.goal}"]),
         (ARGPARSE + "g = p.add_argument_group()\ng.add_argument('name')\np.parse_args()", ["{input.name}"]),
@@ -59,26 +79,46 @@ def entry_of(folder: Path, **scripts: str) -> EntryPoint:
         # click
         (CLICK + "@click.argument('name')\ndef f(name): ...\nf()", ["{input.name}"]),
         (CLICK + "@click.option('--name', required=True)\ndef f(name): ...\nf()", ["--name={input.name}"]),
-        (CLICK + "@click.option('--name')\ndef f(name): ...\nf()", []),
+        (CLICK + "@click.option('--name')\ndef f(name): ...\nf()", ["--name={input.name?}"]),
+        (CLICK + "@click.option('-n', '--tag', multiple=True)\ndef f(tag): ...\nf()", ["--tag={input.tag...?}"]),
+        (CLICK + "@click.option('--log', is_flag=True)\ndef f(log): ...\nf()", ["{if input.log}--log"]),
+        (CLICK + "@click.option('--log/--no-log')\ndef f(log): ...\nf()", ["{if input.log}--log"]),
+        (CLICK + "@click.option('--log/--no-log', default=True)\ndef f(log): ...\nf()", ["{if input.no_log}--no-log"]),
+        (CLICK + "@click.option('--json', 'how', flag_value='json')\ndef f(how): ...\nf()", ["{if input.json}--json"]),
+        (CLICK + "@click.argument('names', nargs=-1)\ndef f(names): ...\nf()", ["{input.names...?}"]),
+        (CLICK + "@click.argument('name', required=False)\ndef f(name): ...\nf()", ["{input.name?}"]),
         (CLICK + "@click.argument('at', type=click.Path(exists=True))\ndef f(at): ...\nf()", ["{file:at}"]),
         (CLICK + "@click.argument('at', type=click.File('w'))\ndef f(at): ...\nf()", ["{out}/at.txt"]),
         (CLICK + "@click.argument('at')\ndef f(at):\n    open(at)\nf()", ["{file:at}"]),
         # typer
-        (TYPER + "def f(name: str, n: int = 1): ...\ntyper.run(f)", ["{input.name}"]),
+        (TYPER + "def f(name: str, n: int = 1): ...\ntyper.run(f)", ["--n={input.n?}", "{input.name}"]),
+        (TYPER + "def f(on: bool | None = None): ...\ntyper.run(f)", ["{if input.on}--on"]),
+        (TYPER + "def f(on: bool = True): ...\ntyper.run(f)", ["{if input.no_on}--no-on"]),
+        (TYPER + "def f(names: list[str] = typer.Option([])): ...\ntyper.run(f)", ["--names={input.names...?}"]),
         (TYPER + "def f(name: str = typer.Option(...)): ...\ntyper.run(f)", ["--name={input.name}"]),
         (TYPER + "def f(at: Path = typer.Argument(..., exists=True)): ...\ntyper.run(f)", ["{file:at}"]),
-        (TYPER + "a = typer.Typer()\n@a.command()\ndef f(name: str, on: bool = False): ...\na()", ["{input.name}"]),
+        (TYPER + "a = typer.Typer()\n@a.command()\ndef f(name: str, on: bool = False): ...\na()",
+         ["{if input.on}--on", "{input.name}"]),
         # sys.argv
         (ARGV + "print(sys.argv[1])", ["{input.argument1}"]),
         (ARGV + "name = sys.argv[1]\nprint(name)", ["{input.name}"]),
         (ARGV + "a, b = sys.argv[1:]\nprint(a, b)", ["{input.a}", "{input.b}"]),
-        (ARGV + "print(sys.argv[1] if len(sys.argv) > 1 else 'x')", []),
+        (ARGV + "print(sys.argv[1] if len(sys.argv) > 1 else 'x')", ["{input.argument1?}"]),
+        (ARGV + "a = sys.argv[1] if len(sys.argv) > 1 else 'x'\nprint(a, sys.argv[2])",
+         ["{input.a}", "{input.argument2}"]),
+        (ARGV + "print(*sys.argv[1:])", ["{input.values...}"]),
+        (ARGV + "import getopt\no, rest = getopt.getopt(sys.argv[1:], 'n:v', ['name=', 'all'])\nprint(*rest)",
+         [("-n", "{input.n?}"), "{if input.v}-v", "--name={input.name?}", "{if input.all}--all",
+          "{input.values...?}"]),
+        (ARGV + "import getopt\no, rest = getopt.getopt(sys.argv[1:], 'o:')\nopen(rest[0])",
+         [("-o", "{out}/{input.o?}"), "{file:argument1}"]),
+        (ARGV + "import getopt\nprint(getopt.getopt(sys.argv[1:], OPTIONS))", []),
         (ARGV + "if len(sys.argv) < 2:\n    sys.exit('usage: x.py NAME')\nprint(sys.argv[1])", ["{input.name}"]),
         (ARGV + "def main(argv):\n    print(argv[0])\nmain(sys.argv[1:])", ["{input.argument1}"]),
         (ARGV + "for at in sys.argv[1:]:\n    open(at)", ["{files}"]),
     ],
 )  # fmt: skip
-def test_a_python_script_is_given_what_it_must_be_given(script: str, args: list[str], tmp_path: Path) -> None:
+def test_a_python_script_is_given_what_it_takes(script: str, args: list[Element], tmp_path: Path) -> None:
     assert list(entry_of(tmp_path, do_py=script).call.args) == args
 
 
@@ -86,23 +126,32 @@ def test_a_python_script_is_given_what_it_must_be_given(script: str, args: list[
     ("name", "script", "args"),
     [
         ("do_sh", "echo $1 ${2}", ["{input.argument1}", "{input.argument2}"]),
-        ("do_sh", 'name="$1"\necho "$name" ${2:-none}', ["{input.name}"]),
+        ("do_sh", 'name="$1"\necho "$name" ${2:-none}', ["{input.name}", "{input.argument2?}"]),
+        ("do_sh", "while getopts ':n:v' o; do :; done\nshift $((OPTIND - 1))\necho $1",
+         [("-n", "{input.n?}"), "{if input.v}-v", "{input.argument1}"]),
+        ("do_sh", "while getopts $OPTIONS o; do :; done", []),
+        ("do_sh", "echo ${1:-none} $2", ["{input.argument1}", "{input.argument2}"]),
         ("do_sh", 'cat "$1"', ["{file:argument1}"]),
         ("do_sh", 'date > "$1"', ["{out}/argument1"]),
         ("do_sh", "f() {\n  echo $1\n}\nf x", []),
         ("do_sh", "# takes $1\ndate", []),
-        ("do_sh", 'for each; do echo "$each"; done', ["{input.each}"]),
+        ("do_sh", 'for each; do echo "$each"; done', ["{input.each...}"]),
         ("do_js", "console.log(process.argv[2])", ["{input.argument1}"]),
         ("do_js", "const [a, b] = process.argv.slice(2);\nconsole.log(a, b)", ["{input.a}", "{input.b}"]),
-        ("do_js", "const a = process.argv[2] || 'x';\nconsole.log(a)", []),
+        ("do_js", "const a = process.argv[2] || 'x';\nconsole.log(a)", ["{input.a?}"]),
+        ("do_js", "const a = process.argv[2] || 'x';\nconsole.log(a, process.argv[3])",
+         ["{input.a}", "{input.argument2}"]),
+        ("do_js", "console.log(process.argv.slice(2).join())", ["{input.values...}"]),
         ("do_js", "const fs = require('fs');\nfs.readFileSync(process.argv[2])", ["{file:argument1}"]),
         ("do_js", "const args = process.argv.slice(2);\nconsole.log(args[0])", ["{input.argument1}"]),
         ("do_js", "const p = require('commander');\np.argument('<name>').option('-x').requiredOption('--to <t>')",
-         ["--to={input.to}", "{input.name}"]),
+         ["{if input.x}-x", "--to={input.to}", "{input.name}"]),
+        ("do_js", "require('commander').option('-t, --tag <tags...>').option('--to [t]').option('-n <n>')",
+         ["--tag={input.tag...?}", "--to={input.to?}", ("-n", "{input.n?}")]),
     ],
 )  # fmt: skip
-def test_a_script_for_a_shell_or_node_is_given_what_it_must_be_given(
-    name: str, script: str, args: list[str], tmp_path: Path
+def test_a_script_for_a_shell_or_node_is_given_what_it_takes(
+    name: str, script: str, args: list[Element], tmp_path: Path
 ) -> None:
     assert list(entry_of(tmp_path, **{name: script}).call.args) == args
 
@@ -133,10 +182,13 @@ def test_what_a_script_answers_with_is_read(script: str, field: str, value: Any,
     assert getattr(entry_of(tmp_path, do_py=script).call, field) == value
 
 
-def test_a_draft_has_a_schema_for_what_must_be_given(tmp_path: Path) -> None:
+def test_a_draft_has_a_schema_for_what_may_be_given(tmp_path: Path) -> None:
     script = ARGPARSE + (
         "p.add_argument('n', type=int)\np.add_argument('kind', choices=['a', '1'])\n"
-        "p.add_argument('r', type=float, help='How much: of it')\np.parse_args()"
+        "p.add_argument('r', type=float, help='How much: of it')\n"
+        "p.add_argument('--top', type=int, default=3, help='Rows')\np.add_argument('--ids', nargs='+')\n"
+        "p.add_argument('--all', action='store_true')\np.add_argument('--output')\n"
+        "p.add_argument('--near', type=float, default=0.5)\np.add_argument('--k', default='')\np.parse_args()"
     )
     assert entry_of(tmp_path, do_py=script).input_schema == {
         "type": "object",
@@ -145,7 +197,15 @@ def test_a_draft_has_a_schema_for_what_must_be_given(tmp_path: Path) -> None:
             "n": {"type": "integer"},
             "kind": {"enum": ["a", "1"]},
             "r": {"type": "number", "description": "How much: of it"},
+            "top": {"type": "integer", "description": "Rows (by default 3)"},
+            "ids": {"type": "array", "items": {"type": "string"}, "minItems": 1},
+            "all": {"type": "boolean"},
+            "near": {"type": "number", "description": "by default 0.5"},
+            "k": {"type": "string"},
+            "output": {"type": "string", "pattern": "^[^/]+$", "description": "Name of the file that it writes"},
         },
+        # A mistyped field would else be one that is left out.
+        "additionalProperties": False,
     }
 
 
@@ -172,11 +232,49 @@ def test_a_group_of_click_has_an_entrypoint_for_each_command(tmp_path: Path) -> 
     assert {name: list(entry.call.args) for name, entry in overlay.entrypoints.items()} == {"do-show-all": ["show-all"]}
 
 
-def test_what_is_optional_is_named_with_the_template_that_adds_it(tmp_path: Path) -> None:
-    script = ARGPARSE + "p.add_argument('--top', type=int, default=3)\np.add_argument('--all', action='store_true')"
-    text = draft_of(tmp_path, do_py=script).text
-    assert '# left out, optional, by default 3: "--top={input.top}"' in text
-    assert '# left out, a switch: "--all"' in text
+def test_a_position_is_given_only_with_the_one_before_it(tmp_path: Path) -> None:
+    script = ARGPARSE + "p.add_argument('a', nargs='?')\np.add_argument('b', nargs='?')\np.parse_args()"
+    entry = entry_of(tmp_path / "values", do_py=script)
+    assert entry.call.args == ("{input.a?}", "{input.b?}")
+    assert (entry.input_schema or {})["dependentRequired"] == {"b": ["a"]}
+    text = draft_of(tmp_path / "file", do_py=script.replace("'b'", "'pdf'")).text
+    assert "# look at this: pdf stands behind a: where that is not given, it takes its place" in text
+
+
+def test_a_file_that_may_be_given_is_not_declared(tmp_path: Path) -> None:
+    assert entry_of(tmp_path, do_py=ARGPARSE + "p.add_argument('--pdf')\np.parse_args()").input_files == ()
+
+
+def test_a_file_may_be_given_instead_of_standard_input(tmp_path: Path) -> None:
+    script = ARGPARSE + (
+        "import sys\np.add_argument('at', nargs='?', type=argparse.FileType(), default=sys.stdin)\np.parse_args()"
+    )
+    entry = entry_of(tmp_path, do_py=script)
+    assert (entry.call.args, entry.call.stdin) == (("{file:at?}",), "{input.text?}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "left_out", "why"),
+    [
+        ("p.add_argument('pdfs', nargs='+')\np.add_argument('--csv')", "--csv", "another argument takes all"),
+        ("p.add_argument('pdf')\np.add_argument('--files', nargs='*')", "--files", "others have a meaning"),
+        ("p.add_argument('--output', nargs='*')", "--output", "any number of files to write"),
+        (
+            "p.add_argument('--ids', nargs='*')\ns = p.add_subparsers()\na = s.add_parser('x')",
+            "--ids",
+            "the subcommand",
+        ),
+    ],
+)
+def test_what_no_template_can_say_is_left_out_with_the_reason(
+    arguments: str, left_out: str, why: str, tmp_path: Path
+) -> None:
+    draft = draft_of(tmp_path, do_py=ARGPARSE + arguments + "\np.parse_args()")
+    ((said,),) = [entry.left_out for entry in draft.entrypoints]
+    assert said.startswith(f"{left_out}: ")
+    assert why in said
+    assert f"# left out, {said}" in draft.text
+    assert not any(left_out in str(element) for element in draft.entrypoints[0].args)
 
 
 def test_a_command_is_required_only_where_every_entrypoint_starts_it(tmp_path: Path) -> None:
@@ -255,3 +353,32 @@ def test_an_overlay_has_no_more_entrypoints_than_it_may_have(tmp_path: Path) -> 
     draft = draft_of(tmp_path, **{f"do{number}_py": "print(1)" for number in range(MAX_ENTRYPOINTS + 3)})
     assert len(parse_overlay(draft.text.encode()).entrypoints) == MAX_ENTRYPOINTS
     assert len(draft.left_out) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ("".join(f"p.add_argument('--o{number}')\n" for number in range(1_100)), "the limit is 1000"),
+        ("".join(f"p.add_argument('--pdf{number}', nargs=20)\n" for number in range(60)), "the limit is 1000"),
+        ("".join(f"p.add_argument('a{number}_pdf')\n" for number in range(110)), "more than 100"),
+        (f"p.add_argument('--{'o' * 300_000}')\n", "256 KiB at most"),
+    ],
+    ids=["options", "values", "files", "size"],
+)
+def test_an_entrypoint_that_no_overlay_may_have_is_left_out_with_the_reason(
+    arguments: str, why: str, tmp_path: Path
+) -> None:
+    draft = draft_of(tmp_path, big_py=f"{ARGPARSE}{arguments}p.parse_args()", good_py="print(1)")
+    assert list(parse_overlay(draft.text.encode()).entrypoints) == ["good"]
+    ((path, said),) = draft.left_out
+    assert (path, why in said) == ("scripts/big.py", True), said
+
+
+def test_a_draft_is_no_larger_than_an_overlay_may_be(tmp_path: Path) -> None:
+    options = "".join(f"a.add_argument('--option-{number}', help='{'x' * 150}')\n" for number in range(90))
+    commands = "".join(f"a = s.add_parser('c{number}')\n{options}" for number in range(20))
+    draft = draft_of(tmp_path, do_py=f"{ARGPARSE}s = p.add_subparsers()\n{commands}p.parse_args()")
+    overlay = parse_overlay(draft.text.encode())
+    assert len(overlay.entrypoints) + len(draft.left_out) == 20
+    assert list(overlay.entrypoints)[:2] == ["do-c0", "do-c1"]
+    assert "do-c19: an overlay has 256 KiB at most" in [why for _, why in draft.left_out]

@@ -20,7 +20,7 @@ requires: [pdftotext, g++]
 entrypoints:
   check:
     script: scripts/check.py
-    args: [--strict, "{file:in.pdf}", --title, "{input.title}", null, ~]
+    args: [--strict, "{file:in.pdf}", --title, "{input.title}", null, ~, [-n, "{input.n?}"]]
     stdin: "{input}"
     ok_exit_codes: [0, 1]
     result: file:out/report.json
@@ -47,7 +47,7 @@ def test_all_that_an_overlay_can_say_is_read() -> None:
                 "check",
                 Call(
                     script="scripts/check.py",
-                    args=("--strict", "{file:in.pdf}", "--title", "{input.title}", "null", "~"),
+                    args=("--strict", "{file:in.pdf}", "--title", "{input.title}", "null", "~", ("-n", "{input.n?}")),
                     stdin="{input}",
                     ok_exit_codes=frozenset({0, 1}),
                     result="file:out/report.json",
@@ -100,6 +100,10 @@ CHECK = "entrypoints: {check: {script: a.py, %s}}"
         ("entrypoints: {check: {script: ../a.py}}", "entrypoints.check.script: script"),
         (CHECK % "arg: [a]", "entrypoints.check.arg is not known; did you mean args?"),
         (CHECK % "args: -v", "entrypoints.check.args must be a list of texts"),
+        (CHECK % "args: [{a: b}]", "entrypoints.check.args must be a list of texts"),
+        (CHECK % "args: [[[a]]]", "entrypoints.check.args must be a list of texts"),
+        (CHECK % 'args: [[-v, "{input.n}"]]', "entrypoints.check.args: the group "),
+        (CHECK % "args: [[]]", "entrypoints.check.args: args has "),
         (CHECK % 'args: ["{input"]', "entrypoints.check.args: "),
         (CHECK % 'stdin: "{files}"', "entrypoints.check.stdin: "),
         (CHECK % "ok_exit_codes: [126]", "entrypoints.check.ok_exit_codes: "),

@@ -146,7 +146,8 @@ def test_prefect_deploy_all_works_and_a_process_worker_runs_each_deployment(
 
 @pytest.mark.parametrize(
     "wrong", [{}, {"skill": "word-count@>=1"}, {"skill": "../x"}, {"skill": "a", "timeout": "soon"},
-              {"skill": "a", "memory": "1G"}, {"skill": "a", "cpu": "-1"}, {"skill": "a", "tenant": "a/b"}],
+              {"skill": "a", "memory": "1G"}, {"skill": "a", "cpu": "-1"}, {"skill": "a", "tenant": "a/b"},
+              {"skill": "a", "args": [1]}, {"skill": "a", "args": [[["x"]]]}],
 )  # fmt: skip
 def test_run_skill_refuses_wrong_parameters_before_there_is_a_run(
     client: SyncPrefectClient, wrong: dict[str, Any]
@@ -161,6 +162,7 @@ def test_run_skill_refuses_wrong_parameters_before_there_is_a_run(
         for good in (
             {"skill": "a", "timeout": "1h30m", "cpu": ".5", "memory": "1Gi"},
             {"skill": "a@~1.2", "cpu": None},
+            {"skill": "a", "script": "x.py", "args": ["-v", ["-t", "{input.t?}"]]},
         ):
             client.delete_flow_run(_start(client, f"run-skill/{name}", good).id)
         with pytest.raises(PrefectHTTPStatusError, match="409"):

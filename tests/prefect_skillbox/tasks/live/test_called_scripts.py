@@ -72,6 +72,20 @@ def test_each_run_of_a_map_has_arguments_of_its_own(echo: str, tmp_path: Path) -
     ]
 
 
+def test_each_run_of_a_map_leaves_out_what_its_input_has_nothing_for(echo: str) -> None:
+    task = skill(
+        echo,
+        script="scripts/echo.py",
+        args=["{if input.strict}--strict", ["-t", "{input.title?}"], "--tag={input.tags...?}", ("--in", "{files}")],
+    )
+
+    @flow
+    def mapped() -> list[RunResult]:
+        return task.map([{"title": "one", "tags": ["a", "b"]}, {"strict": True, "title": None}, {}]).result()
+
+    assert [result.output for result in mapped()] == [["-t", "one", "--tag=a", "--tag=b"], ["--strict"], []]
+
+
 def test_a_call_can_be_called_submitted_and_awaited(echo: str) -> None:
     task = skill(echo, script="scripts/echo.py", args=["{input}"])
 

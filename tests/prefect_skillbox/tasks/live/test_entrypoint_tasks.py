@@ -51,8 +51,9 @@ def test_entrypoints_are_tasks_that_are_mapped_cached_and_deployed(runner: Runne
     push(runner, tmp_path, name, "other")
     assert again().output[0] == "other"
     assert run_skill(f"{name}#one", {"n": 3})["output"][:2] == ["one", "3"]
-    called = run_skill(name, {"n": 4}, script="echo.py", args=["{input.n}"], ok_exit_codes=[0, 1], result="lines")
-    assert called["output"][0].startswith('["4", ')
+    args: list[str | list[str]] = ["{input.n}", ["-m", "{input.m?}"], ["-n", "{input.n?}"]]
+    called = run_skill(name, {"n": 4}, script="echo.py", args=args, ok_exit_codes=[0, 1], result="lines")
+    assert called["output"][0].startswith('["4", "-n", "4", ')
     with pytest.raises(InvalidRequestError, match="no entrypoint"):
         run_skill(f"{name}#none")
 

@@ -154,7 +154,7 @@ def test_a_record_shows_the_call_and_the_exit_code(
 ) -> None:
     monkeypatch.setenv("SKILLBOX_HOME", str(installation.home))
     monkeypatch.setenv("SKILLBOX_INSTANCE", installation.instance)
-    call = Call(script="ends.py", args=("{input.a}",), ok_exit_codes={0, 3})
+    call = Call(script="ends.py", args=("{input.a}", ("-t", "{input.t?}"), "{input.w...?}"), ok_exit_codes={0, 3})
     request = RunRequest(skill=scripts(ends="import sys\nprint(7)\nsys.exit(3)\n"), input={"a": "b"})
     result = runner.run(request, RunOptions(call=call))
     shown = CliRunner().invoke(app, ["exec", "show", result.execution_id]).stdout
@@ -163,6 +163,23 @@ def test_a_record_shows_the_call_and_the_exit_code(
     told = json.loads(CliRunner().invoke(app, ["exec", "show", result.execution_id, "--json"]).stdout)
     assert Call.model_validate(told["call"]) == call
     assert runner.installation.executions.list("default", limit=1)[0].id == result.execution_id
+
+
+def test_a_command_line_leaves_out_what_its_input_has_nothing_for(
+    scripts: Any, installation: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SKILLBOX_HOME", str(installation.home))
+    monkeypatch.setenv("SKILLBOX_INSTANCE", installation.instance)
+    name = scripts(echo="import json, sys\nprint(json.dumps([sys.argv[1:], sys.stdin.read()]))\n")
+    args = ["--stdin", "{input.text?}", "--", "{if input.strict}--strict", "--t={input.t?}", "{input.w...}"]
+    for given, right in (
+        ('{"strict": true, "t": 1, "w": ["a b", "c"], "text": "x"}', [["--strict", "--t=1", "a b", "c"], "x"]),
+        ('{"strict": false, "w": []}', [[], ""]),
+    ):
+        done = CliRunner().invoke(app, ["run", name, "echo.py", "--input", given, *args])
+        assert json.loads(done.stdout) == right
+    wrong = CliRunner().invoke(app, ["run", name, "echo.py", "--input", "{}", *args])
+    assert '{input.w} is not in the input: {input} has no "w"' in str(wrong.exception)
 
 
 def test_a_terminal_gets_what_a_script_printed_once_and_as_it_is(
