@@ -47,7 +47,7 @@ def _options(
 
 @app.command()
 def run(
-    skill: Annotated[str, typer.Argument(metavar="NAME[@VERSION]")],
+    skill: Annotated[str, typer.Argument(metavar="NAME[@VERSION][#ENTRYPOINT]")],
     script: Annotated[
         str | None, typer.Argument(help="A script of the skill, instead of its own entrypoint.", metavar="SCRIPT")
     ] = None,
@@ -130,7 +130,7 @@ def init(
 
 @app.command()
 def deploy(
-    skill: Annotated[str, typer.Argument(metavar="NAME[@VERSION]")],
+    skill: Annotated[str, typer.Argument(metavar="NAME[@VERSION][#ENTRYPOINT]")],
     pool: Annotated[str | None, typer.Option(help="Work pool for its runs.")] = None,
     cron: Annotated[str | None, typer.Option(help="Schedule in UTC, for example '0 6 * * 1-5'.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the deployment; by default the skill's.")] = None,

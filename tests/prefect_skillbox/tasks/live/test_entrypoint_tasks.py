@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from pathlib import Path
 
@@ -55,6 +56,12 @@ def test_entrypoints_are_tasks_that_are_mapped_cached_and_deployed(runner: Runne
     assert called["output"][0].startswith('["4", ')
     with pytest.raises(InvalidRequestError, match="no entrypoint"):
         run_skill(f"{name}#none")
+
+    @flow
+    async def waiting() -> list[RunResult]:
+        return [future.result() for future in [first.submit({"n": 5}), *first.map([{"n": 6}])]]
+
+    assert [result.output[:2] for result in asyncio.run(waiting())] == [["one", "5"], ["one", "6"]]
 
 
 def test_an_entrypoint_has_no_other_script_or_arguments() -> None:
