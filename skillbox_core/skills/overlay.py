@@ -31,7 +31,7 @@ _DOCUMENT = Document("invalid overlay", "it", first_line=1, json_level=3, empty_
 _KEYS = ("name", "version", "image", "timeout", "resources", "environment", "requires", "entrypoints")
 _CALL = ("script", "args", "stdin", "ok_exit_codes", "result", "edit")
 _ENTRYPOINT = (*_CALL, "description", "input_schema", "output_schema", "input_files")
-_COMMAND = re.compile(r"[A-Za-z0-9._+-]{1,64}\Z")
+_COMMAND = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}\Z")
 _CODE = re.compile(r"[0-9]{1,3}\Z")
 
 
@@ -155,7 +155,8 @@ class _Reader(RunFieldReader):
         for name in names:
             if not _COMMAND.match(name):
                 self.faults.append(
-                    f"requires has {quoted(name)}; a command's name is 1 to 64 letters, digits, '.', '_', '+' or '-'"
+                    f"requires has {quoted(name)}; a command's name is 1 to 64 letters, digits, '.', '_', '+' or '-', "
+                    "beginning with a letter, a digit or '_'"
                 )
         return tuple(dict.fromkeys(names))
 
