@@ -15,7 +15,7 @@ from skillbox_core.base.names import SKILL_NAME_RULE, is_skill_name
 from skillbox_core.errors import InvalidRequestError, InvalidSkillError
 from skillbox_core.models.call import Call
 from skillbox_core.skills.fields import first_of, plain, quoted
-from skillbox_core.skills.frontmatter import Document, Node, read_mapping
+from skillbox_core.skills.frontmatter import Document, Node, read_mapping, read_utf8
 from skillbox_core.skills.manifest import Manifest
 from skillbox_core.skills.open_format import padded_version
 from skillbox_core.skills.run_fields import Resources, RunFieldReader, near
@@ -27,7 +27,7 @@ MAX_ENTRYPOINTS = 100
 MAX_REQUIRES = 50
 MAX_DESCRIPTION = 1024
 
-_DOCUMENT = Document("invalid overlay", "it", first_line=1, json_level=3, empty_items=False)
+_DOCUMENT = Document("invalid overlay", "it", "it", first_line=1, json_level=3, empty_items=False)
 _KEYS = ("name", "version", "image", "timeout", "resources", "environment", "requires", "entrypoints")
 _CALL = ("script", "args", "stdin", "ok_exit_codes", "result", "edit")
 _ENTRYPOINT = (*_CALL, "description", "input_schema", "output_schema", "input_files")
@@ -98,12 +98,7 @@ def parse_overlay(data: bytes) -> Overlay:
     Raises:
         InvalidSkillError: All faults that were found, in one sentence.
     """
-    if len(data) > MAX_OVERLAY:
-        raise InvalidSkillError(f"invalid overlay: it is over {MAX_OVERLAY // 1024} KiB")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InvalidSkillError(f"invalid overlay: it is not UTF-8 (byte {error.start})") from None
+    text = read_utf8(data, MAX_OVERLAY, _DOCUMENT)
     fields = read_mapping(text.removeprefix("\ufeff"), _DOCUMENT)
     if not fields:
         raise InvalidSkillError("invalid overlay: it is empty", hint=f"it may have {', '.join(_KEYS)}")
