@@ -76,6 +76,7 @@ def test_a_zip_and_a_folder_of_the_same_files_have_the_same_lock(
     assert path in (lock_in(ours) or "")
     assert lock_in(theirs) == lock_in(ours)
     assert theirs.warnings == ours.warnings == ()
+    assert locked(theirs, tmp_path / "again", MB, 100, lock) is theirs, "a lock that is there is kept"
 
 
 @pytest.mark.parametrize(
