@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -19,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from skillbox_core.base.engine_address import engine_url
 from skillbox_core.base.home import check_home, find_home, load_env_file
+from skillbox_core.base.meant import name_meant
 from skillbox_core.base.names import split_digest
 from skillbox_core.base.quantities import parse_cpu_limit, parse_duration, parse_memory_limit, parse_user_ids
 from skillbox_core.errors import InvalidRequestError, SettingsError
@@ -227,8 +227,8 @@ def _is_known(name: str) -> bool:
 
 
 def _unknown(name: str) -> str:
-    near = get_close_matches(name.upper().removeprefix("SKILLBOX_").lower(), Settings.model_fields, n=1)
-    return f"{name} is no setting" + (f"; did you mean SKILLBOX_{near[0].upper()}?" if near else "")
+    meant = name_meant(name.upper().removeprefix("SKILLBOX_").lower(), Settings.model_fields)
+    return f"{name} is no setting" + (f"; did you mean SKILLBOX_{meant.upper()}?" if meant else "")
 
 
 def make_settings(values: Mapping[str, Any]) -> Settings:

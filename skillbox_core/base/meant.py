@@ -1,9 +1,11 @@
-"""What somebody may have meant who wrote a quantity in another notation. Pure; guesses, for hints."""
+"""What somebody meant who mistyped a name or wrote a quantity in another notation. Pure; guesses, for hints."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from decimal import Decimal
+from difflib import get_close_matches
 from typing import Any
 
 _NUMBER = r"([0-9]{1,12}(?:[.,][0-9]{1,9})?)"
@@ -20,6 +22,14 @@ _UNITS = {
     **dict.fromkeys(("d", "day", "days"), "d"),
 }
 _SMALLER = {"Gi": "Mi", "Mi": "Ki", "Ki": ""}
+_MAX_NAME = 80
+"""Characters of a mistyped name that are compared: the time for it grows with their square."""
+
+
+def name_meant(name: str, known: Iterable[str]) -> str | None:
+    """The known name that is most like one that is not; None where none is much like it."""
+    found = get_close_matches(name[:_MAX_NAME], list(known), n=1)
+    return found[0] if found else None
 
 
 def memory_meant(value: Any) -> str | None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from skillbox_core import __version__
 from skillbox_core.cli import environments, executions, skills
@@ -36,6 +37,22 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
+class _Run(TyperCommand):
+    """`skillbox run`, which knows what an option of somebody else's may be."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """See `TyperCommand`."""
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            # By its release Typer has these from click, or from a copy of its own.
+            if name := getattr(error, "option_name", None):
+                said = getattr(error, "message", "").rstrip(".")
+                hint = f"arguments of a script go behind `--`: skillbox run NAME SCRIPT -- {name}"
+                setattr(error, "message", f"{said}; {hint}")  # noqa: B010
+            raise
+
+
 @app.callback()
 def _options(
     _version: Annotated[
@@ -45,9 +62,9 @@ def _options(
     """Run versioned skills in hardened, single-use containers."""
 
 
-@app.command()
+@app.command(cls=_Run)
 def run(
-    skill: Annotated[str, typer.Argument(metavar="NAME[@VERSION]")],
+    skill: Annotated[str, typer.Argument(metavar="NAME[@VERSION][#ENTRYPOINT]")],
     script: Annotated[
         str | None, typer.Argument(help="A script of the skill, instead of its own entrypoint.", metavar="SCRIPT")
     ] = None,
@@ -131,7 +148,7 @@ def init(
 
 @app.command()
 def deploy(
-    skill: Annotated[str, typer.Argument(metavar="NAME[@VERSION]")],
+    skill: Annotated[str, typer.Argument(metavar="NAME[@VERSION][#ENTRYPOINT]")],
     pool: Annotated[str | None, typer.Option(help="Work pool for its runs.")] = None,
     cron: Annotated[str | None, typer.Option(help="Schedule in UTC, for example '0 6 * * 1-5'.")] = None,
     name: Annotated[str | None, typer.Option(help="Name of the deployment; by default the skill's.")] = None,

@@ -12,7 +12,7 @@ from skillbox_core.cli.output import note
 if TYPE_CHECKING:
     from skillbox_core.skills.archive import SkillArchive
     from skillbox_core.skills.manifest import Manifest
-    from skillbox_core.skills.package import Locker, Source
+    from skillbox_core.skills.source_files import Locker, Source
 
 _NAMED = 8
 """Packages of a lock that are named; there may be a hundred."""
@@ -86,7 +86,7 @@ def archive_of(
     name: str | None = None,
     overlay: bytes | None = None,
 ) -> SkillArchive:
-    """A checked archive: of a folder, which is packaged, or as it is.
+    """A checked archive: of a folder, which is packaged, or as it is, but for the lock of its packages.
 
     Args:
         scratch: A folder for what is made.
@@ -96,6 +96,7 @@ def archive_of(
     """
     from skillbox_core.errors import InvalidRequestError
     from skillbox_core.settings import load_settings
+    from skillbox_core.skills.locked import locked
     from skillbox_core.skills.overlaid import overlaid
     from skillbox_core.skills.package import package as make
     from skillbox_core.skills.scripts import inspect_new
@@ -109,7 +110,9 @@ def archive_of(
     if not path.is_file():
         raise InvalidRequestError(f"{path} is neither a skill's folder nor an archive")
     archive = inspect_new(path, size, entries)
-    return archive if overlay is None else overlaid(archive, overlay, scratch / "overlaid.zip", size, entries)
+    if overlay is not None:
+        archive = overlaid(archive, overlay, scratch / "overlaid.zip", size, entries)
+    return locked(archive, scratch, size, entries, locker(tenant, name), prepare=prepare)
 
 
 def read_overlay(file: Path | None, skills: int = 1) -> bytes | None:

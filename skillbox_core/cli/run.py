@@ -14,7 +14,7 @@ from typing import Any
 
 from skillbox_core.base.cancel import CancelToken
 from skillbox_core.base.json_rules import JsonError, parse_json
-from skillbox_core.base.names import is_skill_name, split_reference
+from skillbox_core.base.names import is_skill_name, shown, split_entrypoint, split_reference
 from skillbox_core.base.quantities import format_bytes
 from skillbox_core.base.text import harmless
 from skillbox_core.cli.output import exit_code, fail, note
@@ -41,6 +41,11 @@ def run_skill(
     tenant: str,
 ) -> int:
     """Runs a skill for a person or a script, and returns the exit code."""
+    if call and call.script.startswith("-") and split_entrypoint(reference)[1]:
+        raise InvalidRequestError(
+            f"the arguments of `{harmless(reference)}` are said by its overlay, and {shown(call.script)} is one more",
+            hint="call its script to give others: skillbox run NAME SCRIPT -- ARGS",
+        )
     bare, call = referenced(reference, call)
     name, of_reference = split_reference(bare)
     if not is_skill_name(name) and (place := Path(reference)).exists():

@@ -62,11 +62,10 @@ def question(commands: Sequence[str]) -> str:
     """The script that asks. Pure.
 
     Args:
-        commands: Names by the rule of an overlay's `requires`, which leaves nothing that a shell or JSON would read.
+        commands: Names by the rule of an overlay's `requires`, which leaves nothing that a shell or JSON would read,
+            and no option.
     """
-    # A shell would take one with a dash for its option.
-    plain = [command for command in commands if not command.startswith("-")]
-    tests = [f'command -v {command} >/dev/null 2>&1 && has="${{has}}{command} "' for command in plain]
+    tests = [f'command -v {command} >/dev/null 2>&1 && has="${{has}}{command} "' for command in commands]
     return "\n".join(["has=", *tests, f'printf \'"%s"\' "$has" > {SANDBOX}/out/output.json', ""])
 
 

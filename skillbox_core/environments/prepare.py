@@ -27,7 +27,7 @@ from skillbox_core.skills.archive import SkillArchive
 from skillbox_core.skills.environment_lock import Lock, lock_of
 from skillbox_core.skills.manifest import Manifest
 from skillbox_core.skills.node_lock import NodeLock, node_lock_of
-from skillbox_core.skills.package import Locker
+from skillbox_core.skills.source_files import Locker
 from skillbox_core.storage.environment_records import EnvironmentRecords
 from skillbox_core.storage.registry import Registry
 

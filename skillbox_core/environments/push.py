@@ -14,7 +14,7 @@ from skillbox_core.skills.environment_lock import Lock, read_lock
 from skillbox_core.skills.manifest import Manifest
 from skillbox_core.skills.node_lock import NodeLock, read_node_lock
 from skillbox_core.skills.node_sources import NodeSource
-from skillbox_core.skills.package import Locker
+from skillbox_core.skills.source_files import Locker
 from skillbox_core.skills.sources import PythonSource
 
 

@@ -63,6 +63,7 @@ class Execution:
             whoever had it before can't write to it any more.
         launched: A container was made for this attempt, so its skill may have started.
         files: What its skill is given.
+        input: What its skill is given, as JSON text.
         result: Set when the record is finished already.
     """
 
@@ -75,6 +76,7 @@ class Execution:
     key: str
     launched: bool = False
     files: tuple[PlannedFile, ...] = ()
+    input: str = field(default="null", repr=False)
     result: RunResult | None = None
 
 

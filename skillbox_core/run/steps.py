@@ -110,7 +110,7 @@ class Steps:
             # Its skill may have run, and what it left is gone: this is a new attempt, and says so.
             cleanup.remove(self._installation, execution)
             execution = self._installation.executions.next_attempt(execution)
-        return replace(execution, files=files)
+        return replace(execution, files=files, input=document)
 
     def _holds(self, execution: Execution) -> bool:
         """Whether the attempt's container is there and can still be waited for or collected from."""
@@ -121,10 +121,15 @@ class Steps:
         return str(found["State"].get("Status")) in ("created", "running", "paused")
 
     def load_skill(self, execution: Execution, options: RunOptions) -> LoadedSkill:
-        """Fetches the skill, checks its image, its limits and the files that it needs, and readies its environment."""
+        """Fetches the skill, checks its image, its limits and what it is given, and then readies its environment."""
         archive = self._installation.registry.load(execution.tenant, execution.skill, execution.version)
         skill = loaded_skill(self._settings, archive, options)
         check_given(skill.name, skill.input_files, [file.path for file in execution.files])
+        if skill.input_schema is not None and (breach := find_breach(skill.input_schema, execution.input)):
+            raise InvalidRequestError(
+                f"the input does not fit the input_schema of {skill.name}@{skill.version}: {breach}",
+                hint=f"`skillbox skill show {skill.name}@{skill.version}`",
+            )
         return equip(self._installation, archive, skill, self._say, self._cancel)
 
     def admit(self, execution: Execution) -> None:
@@ -138,11 +143,6 @@ class Steps:
         installation = self._installation
         self._redactor.learn(request.env.values())
         input_text = canonical_input(request.input, self._settings.max_input_size)
-        if skill.input_schema is not None and (breach := find_breach(skill.input_schema, input_text)):
-            raise InvalidRequestError(
-                f"the input does not fit the input_schema of {skill.name}@{skill.version}: {breach}",
-                hint=f"`skillbox skill show {skill.name}@{skill.version}`",
-            )
         if self._cancel and self._cancel.cancelled:
             raise RunCancelledError("cancelled by the caller before the skill was started")
         name = container.container_name(execution.id, execution.attempt)

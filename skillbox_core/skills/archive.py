@@ -41,8 +41,9 @@ LOCK = "environment.lock"
 """Which packages a skill needs, in a stored one; see `skills.environment_lock` and `skills.node_lock`."""
 NOT_LOCKED = (
     "requirements.txt is not installed at run time: there is no network; "
-    "`skillbox skill package` and `push` of the folder lock it, or use an image that has the packages"
+    "`skillbox skill package` and `push` lock it, or use an image that has the packages"
 )
+NODE_ENDINGS = (".js", ".mjs", ".cjs")
 ENTRYPOINTS = {"python": ("main.py", "run.py"), "node": ("main.js",), "bash": ("main.sh",)}
 
 
@@ -177,7 +178,8 @@ def find_entrypoint(lang: str | None, paths: set[str]) -> tuple[str, str | None]
         paths: Paths of the skill's files.
 
     Returns:
-        Language and script; the script is None when the skill has nothing to run.
+        Language and script; the script is None when the skill has no entrypoint. The language is then the one in
+        which its scripts may have packages: Node's where it has such scripts and none of Python.
     """
     langs = (lang,) if lang else tuple(ENTRYPOINTS)
     for folder in ("", "scripts/"):
@@ -185,7 +187,9 @@ def find_entrypoint(lang: str | None, paths: set[str]) -> tuple[str, str | None]
             for name in ENTRYPOINTS[candidate]:
                 if folder + name in paths:
                     return candidate, folder + name
-    return lang or "python", None
+    own = [path for path in paths if not path.startswith(BROUGHT)]
+    only_node = any(path.endswith(NODE_ENDINGS) for path in own) and not any(path.endswith(".py") for path in own)
+    return lang or ("node" if only_node else "python"), None
 
 
 def check_path(name: str) -> str:

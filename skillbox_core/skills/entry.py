@@ -11,8 +11,8 @@ import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 
+from skillbox_core.base.meant import name_meant
 from skillbox_core.base.names import shown
 from skillbox_core.errors import InvalidRequestError, RunnerNotImplementedError
 from skillbox_core.skills.archive import BROUGHT, SkillArchive
@@ -86,11 +86,11 @@ def find_named(archive: SkillArchive, name: str) -> EntryPoint:
     entrypoints = archive.overlay.entrypoints
     if name in entrypoints:
         return entrypoints[name]
-    near = get_close_matches(name, entrypoints, n=1)
+    meant = name_meant(name, entrypoints)
     has = ", ".join(_some(list(entrypoints))) or "none: its overlay names them, and `--overlay` gives it one at a push"
     raise InvalidRequestError(
         f"skill {archive.manifest.name}@{archive.manifest.version} has no entrypoint {shown(name)}",
-        hint=f"did you mean {near[0]}? it has {has}" if near else f"it has {has}",
+        hint=f"did you mean {meant}? it has {has}" if meant else f"it has {has}",
     )
 
 

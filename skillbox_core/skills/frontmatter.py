@@ -40,6 +40,7 @@ class Document:
     Attributes:
         invalid: Begins the sentences about what is wrong.
         called: What it is called in them.
+        file: What the file is called that it stands in.
         first_line: Number of its first line in its file.
         json_level: Level of the keys that hold JSON; 1 is the document's own.
         empty_items: A plain `~` or `null` in a list is nothing, as it is for a key.
@@ -47,12 +48,13 @@ class Document:
 
     invalid: str = "invalid skill"
     called: str = "the front matter"
+    file: str = "SKILL.md"
     first_line: int = 2
     json_level: int = 1
     empty_items: bool = True
 
 
-_FRONT_MATTER = Document()
+FRONT_MATTER = Document()
 _FENCE = "---"
 _NO_LINE_ENDS = "\x85\u2028\u2029"
 _REQUIRED_TEXT = ("name", "description")
@@ -116,18 +118,35 @@ def read(front_matter: str) -> tuple[dict[str, Node], tuple[str, ...]]:
     if len(front_matter.encode(errors="surrogatepass")) > MAX_FRONT_MATTER:
         raise InvalidSkillError(f"invalid skill: the front matter is over {MAX_FRONT_MATTER // 1024} KiB")
     try:
-        return read_mapping(front_matter, _FRONT_MATTER), ()
+        return read_mapping(front_matter, FRONT_MATTER), ()
     except UnreadableError:
         mended, keys = quote_colons(front_matter)
         if not keys:
             raise
         try:
-            fields = read_mapping(mended, _FRONT_MATTER)
+            fields = read_mapping(mended, FRONT_MATTER)
         except UnreadableError:
             pass
         else:
             return fields, tuple(f"{key} has an unquoted colon in its value, which is read as text" for key in keys)
         raise  # what is wrong with the text as it stands
+
+
+def read_utf8(data: bytes, limit: int, document: Document) -> str:
+    """The text of a whole file.
+
+    Args:
+        limit: Bytes that it may have.
+
+    Raises:
+        InvalidSkillError: It has more, or is not UTF-8.
+    """
+    if len(data) > limit:
+        raise InvalidSkillError(f"{document.invalid}: {document.file} is over {limit // 1024} KiB")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidSkillError(f"{document.invalid}: {document.file} is not UTF-8 (byte {error.start})") from None
 
 
 def read_mapping(text: str, document: Document) -> dict[str, Node]:

@@ -96,12 +96,7 @@ def parse_manifest(data: bytes) -> Manifest:
     Raises:
         InvalidSkillError: All faults that were found, in one sentence.
     """
-    if len(data) > MAX_SKILL_MD:
-        raise InvalidSkillError(f"invalid skill: SKILL.md is over {MAX_SKILL_MD // 1024} KiB")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InvalidSkillError(f"invalid skill: SKILL.md is not UTF-8 (byte {error.start})") from None
+    text = frontmatter.read_utf8(data, MAX_SKILL_MD, frontmatter.FRONT_MATTER)
     if "\0" in text:
         raise InvalidSkillError("invalid skill: SKILL.md contains a NUL")
     fields, body, warnings = frontmatter.read_skill_md(text)

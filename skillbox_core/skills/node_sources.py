@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from skillbox_core.errors import InvalidSkillError
 from skillbox_core.skills.requirements import checked_packages
 
 PACKAGE, PACKAGE_LOCK = "package.json", "package-lock.json"
@@ -49,6 +50,29 @@ class NodeFound:
 
     source: NodeSource | None = None
     warnings: tuple[str, ...] = ()
+
+
+def find_node_scripts_source(read: Callable[[str], str | None], scripts: Iterable[str]) -> NodeFound:
+    """What the scripts of a skill without an entrypoint ask for: the first `package.json` that one of them has.
+
+    What somebody else's skill says wrongly keeps it from having packages, with a warning, and not from being stored.
+
+    Args:
+        scripts: Paths of its Node scripts.
+    """
+    source: NodeSource | None = None
+    warnings: dict[str, None] = {}
+    for script in scripts:
+        try:
+            found = find_node_source(read, script)
+        except InvalidSkillError as error:
+            warnings[f"what asks for these packages lacks them: {error.message}"] = None
+            continue
+        warnings.update(dict.fromkeys(found.warnings))
+        if source and found.source and found.source.path != source.path:
+            warnings[f"{found.source.path} is passed over: {source.path} says which packages the skill needs"] = None
+        source = source or found.source
+    return NodeFound(source, tuple(warnings))
 
 
 def find_node_source(read: Callable[[str], str | None], entrypoint: str) -> NodeFound:

@@ -1,4 +1,4 @@
-"""An overlay put into an archive that somebody else made."""
+"""A file put into an archive that somebody else made: an overlay, or a lock."""
 
 from __future__ import annotations
 
@@ -25,15 +25,22 @@ def overlaid(
     Raises:
         InvalidSkillError: The overlay breaks a rule, or the archive does with it.
     """
+    return with_file(archive, OVERLAY, overlay, target, max_size, max_entries)
+
+
+def with_file(
+    archive: SkillArchive, path: str, data: bytes, target: Path, max_size: int, max_entries: int
+) -> SkillArchive:
+    """As `overlaid`, for any file."""
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as made:
         for file in archive.files:
-            if file.path != OVERLAY:
+            if file.path != path:
                 info = _entry(file.path, file.mode)
                 info.file_size = file.size
                 with made.open(info, "w") as packed:
                     for chunk in archive.read(file):
                         packed.write(chunk)
-        made.writestr(_entry(OVERLAY, 0o644), overlay)
+        made.writestr(_entry(path, 0o644), data)
     return inspect_new(target, max_size, max_entries)
 
 

@@ -16,7 +16,7 @@ from skillbox_core.base.placeholders import Element
 from skillbox_core.errors import InvalidRequestError, InvalidSkillError
 from skillbox_core.models.call import Call
 from skillbox_core.skills.fields import first_of, plain, quoted
-from skillbox_core.skills.frontmatter import Document, Node, read_mapping
+from skillbox_core.skills.frontmatter import Document, Node, read_mapping, read_utf8
 from skillbox_core.skills.manifest import Manifest
 from skillbox_core.skills.open_format import padded_version
 from skillbox_core.skills.run_fields import Resources, RunFieldReader, near
@@ -28,11 +28,11 @@ MAX_ENTRYPOINTS = 100
 MAX_REQUIRES = 50
 MAX_DESCRIPTION = 1024
 
-_DOCUMENT = Document("invalid overlay", "it", first_line=1, json_level=3, empty_items=False)
+_DOCUMENT = Document("invalid overlay", "it", "it", first_line=1, json_level=3, empty_items=False)
 _KEYS = ("name", "version", "image", "timeout", "resources", "environment", "requires", "entrypoints")
 _CALL = ("script", "args", "stdin", "ok_exit_codes", "result", "edit")
 _ENTRYPOINT = (*_CALL, "description", "input_schema", "output_schema", "input_files")
-_COMMAND = re.compile(r"[A-Za-z0-9._+-]{1,64}\Z")
+_COMMAND = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}\Z")
 _CODE = re.compile(r"[0-9]{1,3}\Z")
 
 
@@ -99,12 +99,7 @@ def parse_overlay(data: bytes) -> Overlay:
     Raises:
         InvalidSkillError: All faults that were found, in one sentence.
     """
-    if len(data) > MAX_OVERLAY:
-        raise InvalidSkillError(f"invalid overlay: it is over {MAX_OVERLAY // 1024} KiB")
-    try:
-        text = data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise InvalidSkillError(f"invalid overlay: it is not UTF-8 (byte {error.start})") from None
+    text = read_utf8(data, MAX_OVERLAY, _DOCUMENT)
     fields = read_mapping(text.removeprefix("\ufeff"), _DOCUMENT)
     if not fields:
         raise InvalidSkillError("invalid overlay: it is empty", hint=f"it may have {', '.join(_KEYS)}")
@@ -156,7 +151,8 @@ class _Reader(RunFieldReader):
         for name in names:
             if not _COMMAND.match(name):
                 self.faults.append(
-                    f"requires has {quoted(name)}; a command's name is 1 to 64 letters, digits, '.', '_', '+' or '-'"
+                    f"requires has {quoted(name)}; a command's name is 1 to 64 letters, digits, '.', '_', '+' or '-', "
+                    "beginning with a letter, a digit or '_'"
                 )
         return tuple(dict.fromkeys(names))
 

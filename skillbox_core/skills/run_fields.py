@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 
+from skillbox_core.base.meant import name_meant
 from skillbox_core.base.quantities import parse_cpu_limit, parse_duration, parse_memory_limit
 from skillbox_core.skills.declared_files import declaration_problem
 from skillbox_core.skills.fields import FieldReader, plain, quoted
@@ -80,5 +80,5 @@ class RunFieldReader(FieldReader):
 
 def near(key: str, known: Collection[str]) -> str:
     """What a mistyped key may have meant, as the end of a sentence; empty where nothing can be guessed."""
-    found = get_close_matches(key[:80], sorted(known), n=1)
-    return f"; did you mean {found[0]}?" if found else ""
+    meant = name_meant(key, sorted(known))
+    return f"; did you mean {meant}?" if meant else ""

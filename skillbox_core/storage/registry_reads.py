@@ -6,8 +6,7 @@ version was first seen: so an object that was swapped later is noticed.
 
 from __future__ import annotations
 
-from difflib import get_close_matches
-
+from skillbox_core.base.meant import name_meant
 from skillbox_core.base.names import check_skill, check_tenant, is_tenant
 from skillbox_core.base.versions import Constraint, Version, check_version
 from skillbox_core.errors import ChangedObjectError, InvalidSkillError, SkillNotFoundError, VersionExistsError
@@ -137,10 +136,10 @@ class StoredSkills:
                 f"there is no version {constraint.text} of skill {name} in {self.place}",
                 hint="there is " + ", ".join(map(str, versions[:5])),
             )
-        near = get_close_matches(name, self.skills(tenant), n=1)
+        meant = name_meant(name, self.skills(tenant))
         raise SkillNotFoundError(
             f"there is no skill {name} for tenant {tenant} in {self.place}",
-            hint=f"did you mean {near[0]}?" if near else "`skillbox skill list` shows what there is",
+            hint=f"did you mean {meant}?" if meant else "`skillbox skill list` shows what there is",
         )
 
     def _key(self, tenant: str, name: str, version: str) -> str:

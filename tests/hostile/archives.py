@@ -74,7 +74,11 @@ def _contents(entry: Mapping[str, Any], name: str) -> bytes:
         return _nested(entry["nested"])
     if "hex" in entry:
         return bytes.fromhex(entry["hex"])
-    return str(entry.get("text", "x")).replace("{name}", name).encode()
+    text = str(entry.get("text", "x"))
+    if "repeat" in entry:
+        piece, count = entry["repeat"]
+        text += "".join(piece.replace("{number}", str(number)) for number in range(count))
+    return text.replace("{name}", name).encode()
 
 
 def _nested(levels: int) -> bytes:

@@ -85,8 +85,10 @@ def _intake(bench: Bench, trial: Trial, made: Mapping[str, Any]) -> None:
         trial.expect(stored, "it was stored")
         _compare_archive(trial, taken)
     if "runs" in spec:
-        expected = {"status": spec["runs"], **({"output": spec["output"]} if "output" in spec else {})}
-        _run(bench, trial, runner, RunRequest(skill=name, env={"API_KEY": bench.ground.secret}), expected)
+        expected = {"status": spec["runs"], **{key: spec[key] for key in ("output", "reason") if key in spec}}
+        request = RunRequest(skill=f"{name}{spec.get('entrypoint', '')}", env={"API_KEY": bench.ground.secret})
+        result = _run(bench, trial, runner, request, expected)
+        trial.expect_words("says", result.error or "")
 
 
 def _compare_archive(trial: Trial, taken: SkillArchive) -> None:
@@ -123,7 +125,8 @@ def skill(bench: Bench, trial: Trial) -> None:
 def _run(bench: Bench, trial: Trial, runner: Runner, request: RunRequest, expected: Mapping[str, Any]) -> Any:
     """Runs a skill, and compares its result, its record and what the engine kept."""
     spec = trial.case.spec
-    options = RunOptions(**{"timeout": "20s", "cpu": "1", **spec.get("options", {})})
+    usual = {} if spec.get("own_limits") else {"timeout": "20s", "cpu": "1"}
+    options = RunOptions(**{**usual, **spec.get("options", {})})
     bound, meddle = spec.get("within", RUN_BOUND), spec.get("meddle")
     with (
         bench.watched(trial, store_may_change=True, bound=bound),

@@ -27,8 +27,9 @@ from prefect_skillbox.flows.skill_flow import ENTRYPOINT, deployed_flow
 from skillbox_core.base.names import DEFAULT_TENANT, split_reference
 from skillbox_core.errors import InfrastructureError, InvalidRequestError, SettingsError
 from skillbox_core.installation import Installation
+from skillbox_core.models import referenced
 from skillbox_core.skills.archive import SkillArchive
-from skillbox_core.skills.entry import find_entry
+from skillbox_core.skills.entry import find_entry, find_named
 from skillbox_core.skills.validation import find_breach
 
 
@@ -45,9 +46,10 @@ def deploy(
     """Makes or updates the deployment of a skill.
 
     Args:
-        reference: `name` or `name@version`; a constraint is resolved anew at each run.
-        name: Of the deployment; by default the skill's. Its flow is called as the skill, with the tenant before it
-            (`acme.stats`) for any but the default one.
+        reference: `name` or `name@version`, with `#entrypoint` for a call that its overlay names; a constraint is
+            resolved anew at each run.
+        name: Of the deployment; by default the skill's, or `name.entrypoint`. Its flow is called as the skill, with
+            the tenant before it (`acme.stats`) for any but the default one.
         pool: Work pool; by default Prefect's own default pool.
         cron: Schedule, in UTC.
         input: Values that a run has when it is given no others.
@@ -57,7 +59,7 @@ def deploy(
         What was made, in one sentence.
 
     Raises:
-        SkillNotFoundError, InvalidRequestError: No such skill, pool or schedule; says what there is.
+        SkillNotFoundError, InvalidRequestError: No such skill, entrypoint, pool or schedule; says what there is.
         SettingsError, InfrastructureError: No server is set, or it can't be reached.
     """
     installation = Installation.from_settings()
@@ -88,17 +90,22 @@ def plan(
             skill needs a file, which a deployment can't give it.
     """
     manifest = archive.manifest
-    if manifest.input_files:
+    _, call = referenced(reference)
+    named = find_named(archive, call.entrypoint) if call else None
+    # Of an entrypoint's run, its own word holds, and not the skill's.
+    asks = named or manifest
+    title = f"{manifest.name}#{named.name}" if named else manifest.name
+    if asks.input_files:
         raise InvalidRequestError(
-            f"{manifest.name} needs the file {manifest.input_files[0]}, and the runs of a deployment have none",
+            f"{title} needs the file {asks.input_files[0]}, and the runs of a deployment have none",
             hint="call it in a flow of your own, with files=, and deploy that",
         )
-    fields = form(manifest.input_schema)
+    fields = form(asks.input_schema)
     parameters: dict[str, Any]
     flow: Flow[..., dict[str, Any]]
     if fields is None:
         others = [name for name in signature(run_skill.fn).parameters if name != "input"]
-        flow, shown = run_skill, any_input(manifest.input_schema, others)
+        flow, shown = run_skill, any_input(asks.input_schema, others)
         parameters = {"skill": reference, "tenant": tenant, **({} if input is None else {"input": input})}
     else:
         flow, shown = deployed_flow({}), fields
@@ -108,18 +115,19 @@ def plan(
             raise InvalidRequestError("the input must be an object, as the skill's input_schema says")
         if fields.closed:
             # The server would refuse each run.
-            check_parameters(input or {}, fields.properties, f"a deployment of {manifest.name}")
+            check_parameters(input or {}, fields.properties, f"a deployment of {title}")
         parameters = {**(input or {}), SETTINGS: f"{tenant}/{reference}"}
-    if input is not None and manifest.input_schema is not None:
-        breach = find_breach(json.dumps(manifest.input_schema), json.dumps(input))
+    if input is not None and asks.input_schema is not None:
+        breach = find_breach(json.dumps(asks.input_schema), json.dumps(input))
         if breach:
-            raise InvalidRequestError(f"the input does not fit the input_schema of {manifest.name}: {breach}")
+            raise InvalidRequestError(f"the input does not fit the input_schema of {title}: {breach}")
     deployment = RunnerDeployment.from_flow(
         flow,
-        name=name or manifest.name,
+        # A "#" would end the address by which Prefect asks for a deployment; no name here has a dot.
+        name=name or title.replace("#", "."),
         schedules=[_schedule(cron)] if cron else [],
         parameters=parameters,
-        description=_plain(manifest.description),
+        description=_plain((named and named.description) or manifest.description),
         tags=["skillbox"],
         version=manifest.version,
         entrypoint_type=EntrypointType.MODULE_PATH,
@@ -133,9 +141,10 @@ def plan(
 
 
 def _load(installation: Installation, tenant: str, reference: str) -> SkillArchive:
-    name, version = split_reference(reference)
+    bare, call = referenced(reference)
+    name, version = split_reference(bare)
     archive = installation.registry.load(tenant, name, installation.registry.resolve(tenant, name, version))
-    find_entry(archive, None)
+    find_entry(archive, find_named(archive, call.entrypoint).call.script if call else None)
     return archive
 
 

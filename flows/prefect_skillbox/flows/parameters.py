@@ -5,12 +5,12 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterable
 from copy import copy
-from difflib import get_close_matches
 from keyword import iskeyword
 from typing import Any, ParamSpec, TypeVar
 
 from prefect import Flow
 
+from skillbox_core.base.meant import name_meant
 from skillbox_core.base.names import shown
 from skillbox_core.errors import InvalidRequestError
 
@@ -32,8 +32,8 @@ def check_parameters(given: Iterable[str], known: Iterable[str], whose: str) -> 
     there = list(known)
     unknown = sorted(set(given) - set(there))
     if unknown:
-        near = [near for name in unknown for near in get_close_matches(name, there, n=1)]
-        hint = f"did you mean {near[0]}?" if near else f"it has {', '.join(there[:10]) or 'none'}"
+        meant = next(filter(None, (name_meant(name, there) for name in unknown)), None)
+        hint = f"did you mean {meant}?" if meant else f"it has {', '.join(there[:10]) or 'none'}"
         raise InvalidRequestError(f"{whose} has no parameter {', '.join(map(shown, unknown[:5]))}", hint=hint)
 
 

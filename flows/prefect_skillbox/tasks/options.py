@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from copy import copy
-from difflib import get_close_matches
 from typing import Any
 
 from prefect import Task
@@ -17,6 +16,7 @@ from prefect.utilities.annotations import NotSet
 from prefect_skillbox.tasks.caching import SkillPolicy
 from prefect_skillbox.tasks.mapping import literally
 from prefect_skillbox.tasks.spec import SkillSpec
+from skillbox_core.base.meant import name_meant
 from skillbox_core.errors import InvalidRequestError
 
 _KNOWN = tuple(name for name in inspect.signature(Task.__init__).parameters if name not in ("self", "fn"))
@@ -50,9 +50,9 @@ def check_options(spec: SkillSpec, options: Mapping[str, Any]) -> None:
         if name in _SKILLS:
             raise InvalidRequestError(f"{name} is said where the skill is defined: skill(..., {name}=...)")
         if name not in _KNOWN:
-            near = get_close_matches(name, (*_SKILLS, *_KNOWN), n=1)
+            meant = name_meant(name, (*_SKILLS, *_KNOWN))
             raise InvalidRequestError(
-                f'a skill has no option "{name}"', hint=f"did you mean {near[0]}?" if near else None
+                f'a skill has no option "{name}"', hint=f"did you mean {meant}?" if meant else None
             )
         if name in _REFUSED:
             raise InvalidRequestError(f"{name} is not for skills: {_REFUSED[name].format(name=spec.name)}")

@@ -77,6 +77,8 @@ def definitions() -> dict[str, SkillTask]:
         "skill": skill("y"),
         "version": skill("x@1.0.0"),
         "constraint": skill("x@^1"),
+        "entrypoint": skill("x#check"),
+        "another entrypoint": skill("x#fill"),
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from skillbox_core import RunOptions
+from skillbox_core.base.meant import name_meant
 from skillbox_core.base.quantities import check_limits
 from skillbox_core.errors import InvalidRequestError
 
@@ -61,3 +62,10 @@ def test_where_nothing_can_be_guessed_only_the_rule_is_said(field: str, written:
     with pytest.raises(InvalidRequestError) as refused:
         check_limits(**{field: written})
     assert "did you mean" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("chekc", "check"), ("Fill", "fill"), ("zzz", None), ("", None), ("check" * 100_000, None)]
+)
+def test_the_nearest_of_several_names_is_meant(name: str, meant: str | None) -> None:
+    assert name_meant(name, ["fill", "check"]) == meant

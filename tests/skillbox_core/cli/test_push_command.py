@@ -69,6 +69,22 @@ def test_a_version_is_exported_and_imported_as_the_one_it_was_given(cli: Cli, tm
     assert "version:     1.0.1\n" in cli("skill", "show", "pdf", "--tenant", "acme").stdout
 
 
+def test_a_version_with_an_overlay_is_exported_and_imported_with_it(cli: Cli, tmp_path: Path) -> None:
+    overlay = tmp_path / "overlay.yaml"
+    overlay.write_text("requires: [ls]\nentrypoints: {strict: {script: scripts/check.py, args: [--strict]}}\n")
+    cli("skill", "push", write(tmp_path / "pdf"), "--overlay", overlay)
+    cli("skill", "export", "pdf", tmp_path / "out")
+    assert cli("skill", "import", tmp_path / "out", "--tenant", "acme").stdout == "pdf@1.0.0 stored\n"
+    before, after = (
+        json.loads(cli("skill", "show", "pdf", "--tenant", tenant, "--json").stdout) for tenant in ("default", "acme")
+    )
+    assert after["digest"] == before["digest"]
+    assert after["entrypoints"] == {"strict": {"script": "scripts/check.py", "args": ["--strict"]}}
+    assert (after["requires"], after["entrypoint"]) == (["ls"], "entrypoints: strict")
+    assert (before["source"]["folder"], after["source"]["folder"]) == (str(tmp_path / "pdf"), str(tmp_path / "out"))
+    assert after["source"]["digest"] == before["source"]["digest"]
+
+
 def test_a_name_that_is_no_slug_is_kept_as_one_until_another_source_wants_it(cli: Cli, tmp_path: Path) -> None:
     mine, theirs = write(tmp_path / "a", "PDF Tools"), write(tmp_path / "b", "PDF tools", "print(2)\n")
     first = cli("skill", "push", mine)

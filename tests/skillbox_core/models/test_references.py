@@ -26,6 +26,8 @@ def test_a_reference_is_taken_apart_at_its_sign(reference: str, found: Any) -> N
 def test_what_is_no_name_is_refused(reference: str) -> None:
     with pytest.raises(InvalidRequestError, match="entrypoint"):
         referenced(reference)
+    with pytest.raises(InvalidRequestError, match="names no entrypoint behind its #"):
+        referenced("pdf#")
 
 
 def test_a_request_is_addressed_by_its_skill_and_a_call() -> None:

@@ -89,6 +89,8 @@ CHECK = "entrypoints: {check: {script: a.py, %s}}"
         ("environment: some", 'environment "some" must be none'),
         ("requires: git", "requires must be a list of texts"),
         ('requires: ["git; rm -rf /"]', 'requires has "git; rm -rf /"'),
+        ("requires: [-p]", 'requires has "-p"; a command\'s name is 1 to 64 letters'),
+        ("requires: [.]", "beginning with a letter, a digit or '_'"),
         ("requires: [" + ", ".join(f"c{n}" for n in range(51)) + "]", "requires has 51 commands, the limit is 50"),
         ("entrypoints: {}", "entrypoints has 0 names; there may be 1 to 100"),
         ("entrypoints: check", "entrypoints must be a mapping"),

@@ -46,6 +46,13 @@ ROOT = Path(__file__).parents[4]
 BIN = Path(sys.executable).parent
 UNIQUE = uuid.uuid4().hex[:8]
 POOL = f"test-{UNIQUE}"
+ECHO = "import json, sys\nprint(json.dumps(sys.argv[1:]))\n"
+OVERLAY = """entrypoints:
+  check:
+    script: scripts/echo.py
+    args: [--strict, "{input.n}"]
+    input_schema: {type: object, required: [n], properties: {n: {type: integer}}}
+"""
 
 
 @pytest.fixture(scope="module")
@@ -108,8 +115,19 @@ def _ended(client: SyncPrefectClient, run: FlowRun) -> FlowRun:
     return run
 
 
+@pytest.fixture
+def overlaid(make_skill: MakeSkill) -> str:
+    """A skill with the entrypoint `check`, which prints its arguments."""
+    return make_skill("print()", files={"scripts/echo.py": ECHO, ".skillbox/overlay.yaml": OVERLAY})
+
+
 def test_prefect_deploy_all_works_and_a_process_worker_runs_each_deployment(
-    worker: None, client: SyncPrefectClient, environment: dict[str, str], runner: Runner, tmp_path: Path
+    worker: None,
+    client: SyncPrefectClient,
+    environment: dict[str, str],
+    runner: Runner,
+    overlaid: str,
+    tmp_path: Path,
 ) -> None:
     spoken: dict[str, Any] = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text())
     for deployment in spoken["deployments"]:
@@ -131,10 +149,13 @@ def test_prefect_deploy_all_works_and_a_process_worker_runs_each_deployment(
     assert cleanup.concurrency_options.collision_strategy.value == "CANCEL_NEW"
     assert [schedule.schedule.cron for schedule in cleanup.schedules] == ["*/5 * * * *"]  # type: ignore[union-attr]
 
+    a_script = {"script": "scripts/echo.py", "args": ["{input.n}"], "stdin": "x", "ok_exit_codes": [0, 1]}
     runs = [
         _start(client, f"run-skill/run-skill-{UNIQUE}", {"skill": "word-count@^1", "input": {"text": "a b"}}),
         _start(client, f"penguins-plain/penguins-{UNIQUE}", {}),
         _start(client, f"cleanup-orphans/cleanup-orphans-{UNIQUE}", {"dry_run": True}),
+        _start(client, f"run-skill/run-skill-{UNIQUE}", {"skill": f"{overlaid}@^1#check", "input": {"n": 1}}),
+        _start(client, f"run-skill/run-skill-{UNIQUE}", {"skill": overlaid, "input": {"n": 2}, **a_script}),
     ]
     ended = [_ended(client, run) for run in runs]
     assert [(run.name, run.state_name) for run in ended if not run.state or not run.state.is_completed()] == []
@@ -142,6 +163,11 @@ def test_prefect_deploy_all_works_and_a_process_worker_runs_each_deployment(
     assert ended[2].name == f"cleanup-orphans · {runs[2].name}"
     newest = runner.installation.executions.list("default", skill="word-count", limit=1)[0]
     assert (newest.owner, newest.skill_version, newest.asked_version) == (str(runs[0].id), "1.0.0", "^1")
+    outputs = {
+        row.owner: json.loads(runner.installation.executions.get("default", row.id).output or "")
+        for row in runner.installation.executions.list("default", skill=overlaid)
+    }
+    assert outputs == {str(runs[3].id): ["--strict", "1"], str(runs[4].id): ["2"]}
 
 
 @pytest.mark.parametrize(
@@ -197,6 +223,20 @@ def test_a_deployed_skill_has_its_own_inputs_as_parameters(
         "default", runner.installation.executions.list("default", skill="text-summary", limit=1)[0].id
     )
     assert (row.input, row.owner) == ('{"text":"Rain fell. Rain rose."}', str(ended.id))
+
+
+def test_a_deployed_entrypoint_has_its_own_inputs_as_parameters(
+    worker: None, client: SyncPrefectClient, runner: Runner, overlaid: str
+) -> None:
+    name = f"entrypoint-{UNIQUE}"
+    deploy(f"{overlaid}@^1#check", pool=POOL, name=name)
+    assert list(_deployment(client, f"{overlaid}/{name}").parameter_openapi_schema["properties"]) == ["n"]  # type: ignore[index]
+    started = _start(client, f"{overlaid}/{name}", {"n": 3})
+    ended = _ended(client, started)
+    assert (ended.state_name, ended.name) == ("Completed", f"{overlaid}@^1#check · {started.name}")
+    (row,) = runner.installation.executions.list("default", skill=overlaid)
+    output = runner.installation.executions.get("default", row.id).output
+    assert (json.loads(output or ""), row.owner) == (["--strict", "3"], str(ended.id))
 
 
 def test_a_field_that_was_left_empty_is_left_out(runner: Runner) -> None:

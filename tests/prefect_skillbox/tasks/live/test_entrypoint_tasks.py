@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from prefect import flow
 
 from prefect_skillbox import SKILL_DIGEST, run_skill, skill
-from skillbox_core import Runner, RunResult
+from skillbox_core import ExecutionFailedError, Runner, RunResult
 from skillbox_core.errors import InvalidRequestError
 from skillbox_core.skills.package import package
 
@@ -56,6 +57,19 @@ def test_entrypoints_are_tasks_that_are_mapped_cached_and_deployed(runner: Runne
     assert called["output"][0].startswith('["4", "-n", "4", ')
     with pytest.raises(InvalidRequestError, match="no entrypoint"):
         run_skill(f"{name}#none")
+
+    @flow
+    async def waiting() -> list[RunResult]:
+        return [future.result() for future in [first.submit({"n": 5}), *first.map([{"n": 6}])]]
+
+    assert [result.output[:2] for result in asyncio.run(waiting())] == [["one", "5"], ["one", "6"]]
+
+
+def test_a_wrong_input_fails_the_task_before_anything_is_asked_of_the_image(runner: Runner, tmp_path: Path) -> None:
+    name = f"foreign-{uuid.uuid4().hex[:8]}"
+    push(runner, tmp_path, name, "], input_schema: {required: [n]}}}\nrequires: [no-such-tool]  # ")
+    with pytest.raises(ExecutionFailedError, match=f"the input does not fit the input_schema of {name}@1.0.0: .*n"):
+        skill(f"{name}#two")({})
 
 
 def test_an_entrypoint_has_no_other_script_or_arguments() -> None:

@@ -38,18 +38,19 @@ from tests.services.web import Page, web
 
 PROGRAM = Path(__file__).parent / "programs" / "serving.py"
 
-# Says who it is: its own name, its variable, its limit of memory, what its input and its files are.
+# Says who it is: its own name, its variable or else its argument, what its input and its files are.
 SCRIPT = """
-import json, os, pathlib
+import json, os, pathlib, sys
 files = pathlib.Path("/sandbox/in/files")
 said = {
     "of": "OF",
-    "who": os.environ.get("WHO"),
+    "who": os.environ.get("WHO", *sys.argv[1:]),
     "input": open("/sandbox/input.json").read(),
     "files": {p.name: p.read_text() for p in files.iterdir()} if files.exists() else {},
 }
 json.dump(said, open("/sandbox/out/output.json", "w"))
 """
+OVERLAY = "entrypoints: {first: {script: main.py, args: [first]}, second: {script: main.py, args: [second]}}"
 
 
 def constant(_context: Any, _parameters: dict[str, Any]) -> str:
@@ -76,7 +77,13 @@ def say(runner: Runner) -> Callable[..., str]:
 
     def push(version: str = "1.0.0", name: str = "") -> str:
         name = name or f"t-{uuid.uuid4().hex[:12]}"
-        skills.push(runner, name, SCRIPT.replace("OF", f"{name}@{version}"), front=f"version: {version}")
+        skills.push(
+            runner,
+            name,
+            SCRIPT.replace("OF", f"{name}@{version}"),
+            front=f"version: {version}",
+            files={".skillbox/overlay.yaml": OVERLAY},
+        )
         return name
 
     return push
@@ -116,6 +123,8 @@ def test_prefects_cache_never_gives_the_result_of_another_call(
         (first, given, str(one)),
         (first, given, str(two)),
         (first, given, {"b.csv": str(two)}),
+        (skill(f"{name}@1.0.0#first", **options), given),
+        (skill(f"{name}@1.0.0#second", **options), given),
     ]
     # The same objects twice in one flow run, as the parameters of the flow are part of some keys.
     ended = in_one_run([*different, *different])
@@ -137,6 +146,8 @@ def test_prefects_cache_never_gives_the_result_of_another_call(
         (f"{name}@1.0.0", None, {"a.csv": "one"}),
         (f"{name}@1.0.0", None, {"a.csv": "two"}),
         (f"{name}@1.0.0", None, {"b.csv": "two"}),
+        (f"{name}@1.0.0", "first", {}),
+        (f"{name}@1.0.0", "second", {}),
     ]
 
 
@@ -379,6 +390,8 @@ def test_delayed_skills_are_run_each_as_what_it_is(background: dict[str, SkillTa
         "other": (f"{other}@1.0.0", None),
         "with a variable": (f"{one}@1.0.0", "variable"),
         "with another one": (f"{one}@1.0.0", "another"),
+        "an entrypoint": (f"{one}@1.0.0", "first"),
+        "another entrypoint": (f"{one}@1.0.0", "second"),
         "with options": (f"{one}@1.0.0", None),
         "cached": (f"{one}@1.0.0", None),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -35,3 +36,14 @@ def test_a_site_without_an_index_runs_a_skill_with_its_packages(call: Call, push
     lacking = call("skill", "import", "bare.skillbox", home="third")
     assert lacking.returncode == 0, lacking.stderr
     assert "its first run asks the index" in lacking.stderr
+
+
+def test_a_zip_of_a_folder_is_pushed_with_its_packages(call: Call, pushed: Path, tmp_path: Path) -> None:
+    archive = Path(shutil.make_archive(str(tmp_path / "zipped"), "zip", pushed))
+    again = call("skill", "push", str(archive))
+    assert again.stdout == "packed@1.0.0 is there already\n", again.stderr
+    new = call("skill", "push", str(archive), home="new")
+    assert new.stdout == "packed@1.0.0 stored\n", new.stderr
+    assert "greeter==1.0 by requirements.txt, locked for Python" in new.stderr
+    ran = call("run", "packed", "--json", home="new")
+    assert len(json.loads(ran.stdout)["output"]) == 32, ran.stderr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from skillbox_core.environments.commands import check_commands, question, read_answer
+from skillbox_core.environments.commands import check_commands, read_answer
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.runner import Runner
 from skillbox_core.sandbox.images import ready_image
@@ -34,7 +34,3 @@ def test_an_image_is_asked_once_for_what_it_has_and_each_time_for_what_it_lacks(
 @pytest.mark.parametrize("answer", [None, 3, [], {"a": 1}, ["ls"]])
 def test_an_answer_of_another_kind_names_nothing(answer: object) -> None:
     assert read_answer(answer) == frozenset()
-
-
-def test_a_name_that_begins_with_a_dash_is_no_option() -> None:
-    assert "-v -" not in question(["-p", "ls"])

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from skillbox_core import Runner, RunRequest, Status
+from skillbox_core import Runner, RunOptions, RunRequest, Status
 from skillbox_core.environments.node_interpreter import find_node
 from skillbox_core.errors import IndexUnavailableError, InvalidSkillError
 from skillbox_core.installation import Installation
+from skillbox_core.models import Call
 from skillbox_core.sandbox.images import ready_image
 from skillbox_core.skills.package import package
 from tests.hostile.images import made_image
@@ -25,12 +26,19 @@ Made = Callable[..., Any]
 def made(local: Installation, tmp_path: Path) -> Made:
     """Packages and pushes a Node skill, and gives back its archive."""
 
-    def make(packages: dict[str, Any], script: str, files: Mapping[str, str] | None = None) -> Any:
+    def make(
+        packages: dict[str, Any],
+        script: str,
+        files: Mapping[str, str] | None = None,
+        front: str = "lang: node\n",
+        main: str = "main.js",
+    ) -> Any:
         folder = tmp_path / "skill"
         folder.mkdir(exist_ok=True)
-        (folder / "SKILL.md").write_text("---\nname: s\ndescription: d\nlang: node\n---\n")
+        (folder / "SKILL.md").write_text(f"---\nname: s\ndescription: d\n{front}---\n")
         (folder / "package.json").write_text(json.dumps(packages))
-        (folder / "main.js").write_text(script)
+        if main:
+            (folder / main).write_text(script)
         for name, text in (files or {}).items():
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text)
@@ -63,6 +71,21 @@ import('lodash').then((again) => fs.writeFileSync('/sandbox/out/output.json', JS
     archive = made({"type": kind, "dependencies": {"lodash": "4.17.21"}}, script)
     assert "node_modules" not in str([file.path for file in archive.files])
     assert output(local) == [[[1, 2], [3]], [2], True, "4.17.21"]
+
+
+def test_a_called_script_finds_what_was_locked_for_a_skill_of_scripts(
+    local: Installation, made: Made, tmp_path: Path
+) -> None:
+    esm = "import _ from 'lodash'; console.log(JSON.stringify(_.chunk([1, 2, 3], 2)));\n"
+    common = "console.log(JSON.stringify(require('lodash').VERSION));\n"
+    made(
+        {"dependencies": {"lodash": "4.17.21"}}, "", {"scripts/a.mjs": esm, "scripts/b.cjs": common}, front="", main=""
+    )
+    found = {
+        script: Runner(local).run(RunRequest(skill="s"), RunOptions(call=Call(script=script)))
+        for script in ("scripts/a.mjs", "scripts/b.cjs")
+    }
+    assert [result.output for result in found.values()] == [[[1, 2], [3]], "4.17.21"], found
 
 
 def test_compiled_packages_load_and_many_files_are_no_burden(local: Installation, made: Made) -> None:

@@ -106,6 +106,12 @@ def test_an_image_without_a_required_command_makes_no_container_of_the_skill(run
         assert session.get_one(ExecutionRow, result.execution_id).image_id is None
 
 
+def test_a_wrong_input_is_found_before_anything_is_asked_of_the_image(runner: Runner, push: Push) -> None:
+    name = push(OVERLAY.replace("[python3]", "[no-such-tool]"))
+    result = runner.run(RunRequest(skill=f"{name}#strict", input={"title": "far too long"}))
+    assert "does not fit the input_schema" in str(result.error)
+
+
 def test_the_command_line_takes_an_overlay_and_an_entrypoint(cli: Any, tmp_path: Path) -> None:
     name = f"foreign-{uuid.uuid4().hex[:8]}"
     folder, overlay = tmp_path / name, tmp_path / "overlay.yaml"
@@ -122,6 +128,10 @@ def test_the_command_line_takes_an_overlay_and_an_entrypoint(cli: Any, tmp_path:
     assert '"script": "scripts/echo.py"' in shown
     ran = cli("run", f"{name}@^1#strict", "--input", '{"title": "x"}')
     assert json.loads(ran.stdout) == ["--strict", "x"], ran.output
+    cli("skill", "export", name, tmp_path / "exported")
+    assert "1.0.1 stored" in cli("skill", "import", tmp_path / "exported", "--tenant", "away").stdout
+    ran = cli("run", f"{name}#strict", "--input", '{"title": "y"}', "--tenant", "away")
+    assert json.loads(ran.stdout) == ["--strict", "y"], ran.output
     both = cli("run", f"{name}#strict", "scripts/echo.py")
     assert both.exit_code
     assert "is another call" in str(both.exception)

@@ -24,6 +24,8 @@ TASKS = {
     "other": skill(OTHER),
     "with a variable": skill(ONE, env={"WHO": "variable"}),
     "with another one": skill(ONE, env={"WHO": "another"}),
+    "an entrypoint": skill(f"{ONE}#first"),
+    "another entrypoint": skill(f"{ONE}#second"),
     "with options": skill(ONE).with_options(name="named", retries=1, retry_condition_fn=again, tags=["x"]),
     "cached": skill(ONE, cache_policy=INPUTS),
     "failing": skill(FAILING, raise_on_failure=False),

@@ -1,0 +1,31 @@
+"""What `skillbox run` says of an option that is not its own."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+from skillbox_core.cli.app import app
+from skillbox_core.errors import InvalidRequestError
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["pdf", "scripts/x.py", "--strict"],
+        ["pdf", "scripts/x.py", "-x", "in.pdf"],
+        ["pdf", "scripts/x.py", "in.pdf", "--version"],
+        ["pdf", "--strict"],
+    ],
+)
+def test_where_a_scripts_arguments_go_is_said_to_who_forgot_the_dashes(arguments: list[str]) -> None:
+    option = next(word for word in arguments if word.startswith("-"))
+    ended = CliRunner().invoke(app, ["run", *arguments], env={"COLUMNS": "200"})
+    assert ended.exit_code == 2
+    assert f"arguments of a script go behind `--`: skillbox run NAME SCRIPT -- {option}" in ended.output
+
+
+def test_an_entrypoint_takes_no_arguments_beside_those_of_its_overlay() -> None:
+    ended = CliRunner().invoke(app, ["run", "pdf#check", "--", "--strict", "x"])
+    assert isinstance(ended.exception, InvalidRequestError)
+    assert 'the arguments of `pdf#check` are said by its overlay, and "--strict" is one more' in str(ended.exception)
