@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from skillbox_core.skills.package import package
 from tests.services import postgres, skills, swift
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+WAITING = {"live", "e2e", "faults"}
 SEED = "SKILLBOX_TEST_SEED"
 _SEED = pytest.StashKey[str]()
 
@@ -40,6 +42,15 @@ def pytest_configure(config: pytest.Config) -> None:
     seed = os.environ.setdefault(SEED, str(secrets.randbits(32))) if given is None else str(given)
     hypothesis.core.global_force_seed = int(seed)
     config.stash[_SEED] = seed
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts what waits for engines and servers first, and of it the longest files.
+
+    Where files are dealt between processes, the short unit tests then fill what the long ones leave at the end.
+    """
+    tests = Counter(item.path for item in items)
+    items.sort(key=lambda item: (not WAITING.intersection(item.path.parts), -tests[item.path], item.path))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
