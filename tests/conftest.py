@@ -17,7 +17,7 @@ from hypothesis import HealthCheck
 from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings
 from skillbox_core.base.home import load_env_file
 from skillbox_core.skills.package import package
-from tests.services import postgres, skills, swift
+from tests.services import commands, postgres, skills, swift
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 WAITING = {"live", "e2e", "faults"}
@@ -141,6 +141,13 @@ def run(runner: Runner, make_skill: MakeSkill) -> Run:
         return runner.run(request, RunOptions(files=files_in, **options), on_log=on_log, cancel=cancel)
 
     return run_script
+
+
+@pytest.fixture(scope="session")
+def command() -> Iterator[commands.Command]:
+    """Calls the `skillbox` command in a process of its own."""
+    with commands.commands() as call:
+        yield call
 
 
 @pytest.fixture(scope="session")
