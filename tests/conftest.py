@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -37,7 +38,12 @@ load_env_file()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Draws the seed of the property tests: another one each time, the same in all processes of a session."""
+    """Draws the seed of the property tests: another one each time, the same in all processes of a session.
+
+    What a shell starts in the background ignores Ctrl-C, and so would the processes of the tests, which try it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     given = config.getoption("hypothesis_seed", None)
     seed = os.environ.setdefault(SEED, str(secrets.randbits(32))) if given is None else str(given)
     hypothesis.core.global_force_seed = int(seed)
