@@ -26,7 +26,7 @@ run: setup ## set everything up, then run the example pipeline on real data
 	@$(bin)/python -m deployments.example
 
 check: lint ## style, types, imports and unit tests, in a minute; needs the packages only
-	@$(unit) -q --numprocesses auto --maxprocesses 4 --dist loadfile
+	@$(unit) -q --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: setup ## set everything up, then run what a change can break (ARGS="-k name" for some)
 	@$(bootstrap) services

@@ -51,12 +51,17 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts what waits for engines and servers first, and of it the longest files.
+    """Puts files that wait for engines, servers and processes first, and of them the longest.
 
     Where files are dealt between processes, the short unit tests then fill what the long ones leave at the end.
     """
     tests = Counter(item.path for item in items)
-    items.sort(key=lambda item: (not WAITING.intersection(item.path.parts), -tests[item.path], item.path))
+    waiting = {item.path for item in items if _waits(item)}
+    items.sort(key=lambda item: (item.path not in waiting, -tests[item.path], item.path))
+
+
+def _waits(item: pytest.Item) -> bool:
+    return not WAITING.isdisjoint(item.path.parts) or "command" in getattr(item, "fixturenames", ())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
