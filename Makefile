@@ -14,7 +14,10 @@ deal := 1
 all := SKILLBOX_TEST_DEAL=$(deal) $(pytest) --ignore=tests/hostile/test_hostile.py
 postgres := SKILLBOX_TEST_POSTGRES=1 $(all) tests/prefect_skillbox
 older := .skillbox/older/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
-shared := -m "not by_itself and not nightly" --numprocesses auto --maxprocesses 4 --dist loadfile
+# Whole files at once, in the order of tests/conftest.py. Tests of the core wait for engines half of their time, so that
+# they have a process more than there are processors. A Prefect server on SQLite gets slow with it.
+shared := -m "not by_itself and not nightly" --maxprocesses 4 --dist loadfile --no-loadscope-reorder --numprocesses
+core := tests/skillbox_core tests/corpus tests/fuzz tests/hostile tests/mutation
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -23,14 +26,15 @@ run: setup ## set everything up, then run the example pipeline on real data
 	@$(bin)/python -m deployments.example
 
 check: lint ## style, types, imports and unit tests, in a minute; needs the packages only
-	@$(unit) -q --numprocesses auto --maxprocesses 4 --dist loadfile
+	@$(unit) -q --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: setup ## set everything up, then run what a change can break (ARGS="-k name" for some)
 	@$(bootstrap) services
 	@$(if $(ARGS),$(pytest) $(ARGS),$(all) -m "by_itself and not nightly")
 	@$(if $(ARGS),,$(postgres) -m "by_itself and not nightly")
-	@$(if $(ARGS),,$(postgres) $(shared))
-	@$(if $(ARGS),,$(all) $(shared) --durations=40)
+	@$(if $(ARGS),,$(postgres) $(shared) auto)
+	@$(if $(ARGS),,$(all) $(addprefix --ignore=,$(core)) $(shared) auto --durations=30)
+	@$(if $(ARGS),,$(all) $(core) $(shared) $$(( $$(nproc) + 1 )) --durations=30)
 
 nightly: check ## that, with flows on both databases, and packages, hostile, gvisor, mutation, soak, fuzz, bench and the oldest Prefect
 	@$(MAKE) test deal=

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,10 @@ from hypothesis import HealthCheck
 from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings
 from skillbox_core.base.home import load_env_file
 from skillbox_core.skills.package import package
-from tests.services import postgres, skills, swift
+from tests.services import commands, postgres, skills, swift
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
+WAITING = {"live", "e2e", "faults"}
 SEED = "SKILLBOX_TEST_SEED"
 _SEED = pytest.StashKey[str]()
 
@@ -35,11 +38,30 @@ load_env_file()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Draws the seed of the property tests: another one each time, the same in all processes of a session."""
+    """Draws the seed of the property tests: another one each time, the same in all processes of a session.
+
+    What a shell starts in the background ignores Ctrl-C, and so would the processes of the tests, which try it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     given = config.getoption("hypothesis_seed", None)
     seed = os.environ.setdefault(SEED, str(secrets.randbits(32))) if given is None else str(given)
     hypothesis.core.global_force_seed = int(seed)
     config.stash[_SEED] = seed
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts files that wait for engines, servers and processes first, and of them the longest.
+
+    Where files are dealt between processes, the short unit tests then fill what the long ones leave at the end.
+    """
+    tests = Counter(item.path for item in items)
+    waiting = {item.path for item in items if _waits(item)}
+    items.sort(key=lambda item: (item.path not in waiting, -tests[item.path], item.path))
+
+
+def _waits(item: pytest.Item) -> bool:
+    return not WAITING.isdisjoint(item.path.parts) or "command" in getattr(item, "fixturenames", ())
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
@@ -130,6 +152,13 @@ def run(runner: Runner, make_skill: MakeSkill) -> Run:
         return runner.run(request, RunOptions(files=files_in, **options), on_log=on_log, cancel=cancel)
 
     return run_script
+
+
+@pytest.fixture(scope="session")
+def command() -> Iterator[commands.Command]:
+    """Calls the `skillbox` command in a process of its own."""
+    with commands.commands() as call:
+        yield call
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +13,8 @@ from prefect import flow
 from prefect_skillbox import run_skill, skill
 from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings, SkillNotFoundError, Status
 from skillbox_core.skills.package import package
+from tests.services.commands import Command
 
-SKILLBOX = str(Path(sys.executable).parent / "skillbox")
 CANARY = "acme-canary-not-a-real-plan"
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -36,10 +35,10 @@ def theirs(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> RunResul
 
 
 @pytest.fixture
-def cli(cli_environment: dict[str, str], theirs: RunResult) -> Cli:
+def cli(cli_environment: dict[str, str], theirs: RunResult, command: Command) -> Cli:
     def call(*arguments: str, tenant: str = "rival") -> subprocess.CompletedProcess[str]:
-        command = [SKILLBOX, *(argument.format(id=theirs.execution_id) for argument in arguments), "--tenant", tenant]
-        return subprocess.run(command, env=cli_environment, capture_output=True, text=True, timeout=60)
+        named = [argument.format(id=theirs.execution_id) for argument in arguments]
+        return command(*named, "--tenant", tenant, env=cli_environment, timeout=60)
 
     return call
 

@@ -10,6 +10,8 @@ from prefect.server.schemas.schedules import CronSchedule, IntervalSchedule, RRu
 from prefect.types._datetime import now
 
 ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
+# An rrule is walked from its start, by default 2020: at every five minutes for tens of seconds.
+RECENT = datetime.now(UTC) - timedelta(days=2)
 
 
 @pytest.mark.parametrize("timezone", ["UTC", "Europe/Berlin"])
@@ -18,7 +20,7 @@ ANCHOR = datetime(2026, 1, 1, tzinfo=UTC)
     [
         CronSchedule(cron="*/5 * * * *"),
         IntervalSchedule(interval=timedelta(minutes=5), anchor_date=ANCHOR),
-        RRuleSchedule(rrule="FREQ=MINUTELY;INTERVAL=5"),
+        RRuleSchedule(rrule=f"DTSTART:{RECENT:%Y%m%d}T000000\nRRULE:FREQ=MINUTELY;INTERVAL=5"),
     ],
     ids=["cron", "interval", "rrule"],
 )

@@ -5,29 +5,23 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-SKILLBOX = str(Path(sys.executable).parent / "skillbox")
+from tests.services.commands import Command
+
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def cli(tmp_path: Path) -> Cli:
+def cli(tmp_path: Path, command: Command) -> Cli:
     (tmp_path / "home").mkdir()
     ours = {name: value for name, value in os.environ.items() if not name.startswith("SKILLBOX_")}
 
     def call(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [SKILLBOX, *map(str, arguments)],
-            env={**ours, "SKILLBOX_HOME": str(tmp_path / "home"), "NO_COLOR": "1"},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        return command(*map(str, arguments), env={**ours, "SKILLBOX_HOME": str(tmp_path / "home"), "NO_COLOR": "1"})
 
     return call
 

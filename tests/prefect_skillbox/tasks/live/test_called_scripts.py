@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect import flow
 from prefect.client.schemas.objects import Artifact
+from prefect.futures import PrefectFutureList
+from prefect.task_runners import ThreadPoolTaskRunner
 
 from prefect_skillbox import SKILL_DIGEST, skill
 from skillbox_core import ExecutionFailedError, Runner, RunResult
@@ -20,7 +22,9 @@ from tests.prefect_skillbox.seen import artifacts, run_id
 
 pytestmark = [pytest.mark.once]
 ECHO = {"scripts/echo.py": "import json, sys\nprint(json.dumps(sys.argv[1:]))\n"}
-MD = "---\nname: {}\ndescription: A test.\n---\nDo it.\n"
+TOGETHER = 16
+"""Calls in one flow run: what a flow costs is paid once for all, and no test waits for too many others."""
+Ended = Callable[[Case], RunResult]
 
 
 @pytest.fixture(scope="module")
@@ -28,21 +32,47 @@ def corpus(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> Corpus:
     return Corpus(runner, tmp_path_factory.mktemp("corpus"))
 
 
+@pytest.fixture(scope="module")
+def ended(corpus: Corpus, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """How the call of a case ended, in a flow run that does the calls of the next cases too."""
+    chosen = [item.callspec.params.get("case") for item in request.session.items if isinstance(item, pytest.Function)
+              and item.path == request.path and hasattr(item, "callspec")]  # fmt: skip
+    wanted = [case for case in chosen if isinstance(case, Case)]
+    ends: dict[str, RunResult | BaseException] = {}
+
+    def mapped(case: Case) -> PrefectFutureList[RunResult]:
+        corpus.push(case)
+        folder = tmp_path_factory.mktemp("files")
+        for number, text in enumerate(case.files.values()):
+            (folder / str(number)).write_text(text)
+        given = {name: str(folder / str(number)) for number, name in enumerate(case.files)}
+        return skill(case.name, **case.call, env=case.env, raise_on_failure=False).map([case.input], [given])
+
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=4))
+    def several(some: list[Case]) -> None:
+        begun: dict[str, PrefectFutureList[RunResult]] = {}
+        for case in some:
+            try:
+                begun[case.id] = mapped(case)
+            except (Exception, pytest.skip.Exception) as error:
+                ends[case.id] = error
+        for name, futures in begun.items():
+            (ends[name],) = futures.result(raise_on_failure=False)
+
+    def end(case: Case) -> RunResult:
+        if case.id not in ends:
+            first = wanted.index(case)
+            several(wanted[first : first + TOGETHER])
+        if isinstance(it := ends[case.id], BaseException):
+            raise it
+        return it
+
+    return end
+
+
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.id)
-def test_a_script_is_mapped_as_a_task(case: Case, corpus: Corpus, runner: Runner, tmp_path: Path) -> None:
-    corpus.push(case)
-    given: dict[str, str] = {}
-    for number, (name, text) in enumerate(case.files.items()):
-        path = tmp_path / str(number)
-        path.write_text(text)
-        given[name] = str(path)
-    task = skill(case.name, **case.call, env=case.env, raise_on_failure=False)
-
-    @flow
-    def mapped() -> list[RunResult]:
-        return task.map([case.input], [given]).result()
-
-    (result,) = mapped()
+def test_a_script_is_mapped_as_a_task(case: Case, ended: Ended) -> None:
+    result = ended(case)
     assert (result.reason or "", result.usage.exit_code) == (case.failed, case.exit_code), result.error
     assert (result.has_output, result.output) == (case.has_output, case.output)
     assert set(result.files_list) == set(case.left)

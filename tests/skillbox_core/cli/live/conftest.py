@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,15 +13,19 @@ import pytest
 from skillbox_core.installation import Installation
 from skillbox_core.sandbox.pruning import stored_environments
 from skillbox_core.settings import Settings
+from tests.services.commands import Command
 from tests.services.wheels import use_folder, wheel
 
-SKILLBOX = str(Path(sys.executable).parent / "skillbox")
 Call = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
 def call(
-    cli_environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installation: Settings
+    cli_environment: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    installation: Settings,
+    command: Command,
 ) -> Iterator[Call]:
     """Calls the command in an installation of its own; what it builds on the engine is gone afterwards."""
     use_folder(tmp_path / "index", monkeypatch)
@@ -33,14 +36,8 @@ def call(
 
     def run(*arguments: str, home: str = "home", **more: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / home).mkdir(exist_ok=True)
-        return subprocess.run(
-            [SKILLBOX, *arguments],
-            env={**ours, **indexes, "SKILLBOX_HOME": str(tmp_path / home), **more},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        given = {**ours, **indexes, "SKILLBOX_HOME": str(tmp_path / home), **more}
+        return command(*arguments, env=given, cwd=tmp_path)
 
     yield run
     made = {tree.name for tree in tmp_path.glob("*/store/skills/environments/*")}

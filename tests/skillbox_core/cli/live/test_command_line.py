@@ -20,22 +20,16 @@ from skillbox_core.cli.executions import age
 from skillbox_core.models import Verdict
 from skillbox_core.storage.execution_writes import NewExecution
 from tests.conftest import EXAMPLES, MakeSkill
+from tests.services.commands import Command
 from tests.services.web import Page, web
 
 SKILLBOX = str(Path(sys.executable).parent / "skillbox")
 
 
 @pytest.fixture
-def cli(cli_environment: dict[str, str], runner: Runner):
+def cli(cli_environment: dict[str, str], runner: Runner, command: Command):
     def call(*arguments: str, stdin: str = "", **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [SKILLBOX, *arguments],
-            env={**cli_environment, **more},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        return command(*arguments, env={**cli_environment, **more}, stdin=stdin)
 
     return call
 

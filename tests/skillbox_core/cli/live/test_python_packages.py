@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from tests.services.commands import Command
 from tests.services.wheels import use_folder, wheel
 
-SKILLBOX = str(Path(sys.executable).parent / "skillbox")
 Call = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -28,21 +27,15 @@ def skill(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def call(cli_environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
+def call(cli_environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: Command) -> Call:
     use_folder(tmp_path / "index", monkeypatch)
     wheel(tmp_path / "index", "greeter")
     indexes = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "UV_"))}
     ours = {name: value for name, value in cli_environment.items() if not name.startswith(("PIP_", "UV_"))}
 
     def run(*arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [SKILLBOX, *arguments],
-            env={**ours, **indexes, "SKILLBOX_HOME": str(tmp_path / "home"), **more},
-            cwd=tmp_path,
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        given = {**ours, **indexes, "SKILLBOX_HOME": str(tmp_path / "home"), **more}
+        return command(*arguments, env=given, cwd=tmp_path)
 
     (tmp_path / "home").mkdir()
     return run

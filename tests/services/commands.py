@@ -1,0 +1,113 @@
+"""The `skillbox` command in processes of its own, each forked where the command's modules are loaded already.
+
+To load them takes most of a second of computing, which some hundred calls would pay. All else is as for a process that
+is started: arguments, environment, folder, streams, signals, and how it ends.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pkgutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import Any
+
+PROGRAM = str(Path(sys.executable).parent / "skillbox")
+_LARGEST = 1 << 17
+
+Command = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@contextmanager
+def commands() -> Iterator[Command]:
+    """Gives a function that calls the command, as `subprocess.run` would.
+
+    It takes the arguments, and by name `env`, `cwd` (by default the folder of this process), `stdin`, a text, and
+    `timeout` in seconds.
+    """
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    # Not with this file's folder on the path: there are modules called like packages in it.
+    line = [sys.executable, "-P", __file__, str(theirs.fileno())]
+    process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
+    theirs.close()
+
+    def call(
+        *arguments: str,
+        env: Mapping[str, str],
+        cwd: Path | None = None,
+        stdin: str = "",
+        timeout: float = 120,
+    ) -> subprocess.CompletedProcess[str]:
+        with TemporaryFile("w+") as given, TemporaryFile("w+") as out, TemporaryFile("w+") as err:
+            given.write(stdin)
+            given.seek(0)
+            asked = {"arguments": arguments, "environment": dict(env), "folder": str(cwd or Path.cwd())}
+            socket.send_fds(ours, [json.dumps(asked).encode()], [given.fileno(), out.fileno(), err.fileno()])
+            child = int(ours.recv(_LARGEST))
+            ours.settimeout(timeout)
+            try:
+                code = int(ours.recv(_LARGEST))
+            except TimeoutError:
+                os.kill(child, signal.SIGKILL)
+                raise subprocess.TimeoutExpired(arguments, timeout) from None
+            finally:
+                ours.settimeout(None)
+            out.seek(0)
+            err.seek(0)
+            return subprocess.CompletedProcess([PROGRAM, *arguments], code, out.read(), err.read())
+
+    try:
+        yield call
+    finally:
+        ours.close()
+        process.wait(20)
+
+
+def _serve(link: socket.socket) -> None:
+    """Forks a process for each call. Comes back in that process, which is to be the command, and at the end."""
+    while True:
+        message, streams, _, _ = socket.recv_fds(link, _LARGEST, 3)
+        if not message:
+            sys.exit()
+        child = os.fork()
+        if not child:
+            link.close()
+            return _become(json.loads(message), streams)
+        for one in streams:
+            os.close(one)
+        link.send(b"%d" % child)
+        link.send(b"%d" % os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+
+
+def _become(asked: dict[str, Any], streams: list[int]) -> None:
+    for number, one in enumerate(streams):
+        os.dup2(one, number)
+        os.close(one)
+    os.environ.clear()
+    os.environ.update(asked["environment"])
+    os.chdir(asked["folder"])
+    sys.argv = [PROGRAM, *asked["arguments"]]
+
+
+if __name__ == "__main__":
+    _link = socket.socket(fileno=int(sys.argv[1]))
+    import skillbox_core
+
+    for _, _name, _ in pkgutil.walk_packages(skillbox_core.__path__, "skillbox_core."):
+        if not _name.startswith("skillbox_core.storage.migrations."):
+            importlib.import_module(_name)
+    assert threading.active_count() == 1, "only one thread survives a fork"
+    _serve(_link)
+
+    from skillbox_core.cli import main
+
+    main()
