@@ -224,7 +224,8 @@ def _elements(argument: Argument, templates: Sequence[str]) -> list[Element]:
         if flag.startswith("--"):
             return [f"{flag}={templates[0]}"]
         if argument.each:
-            return [f"{flag}{templates[0]}"]
+            # A single letter and its value are one word; a longer name needs its mark, as after two dashes.
+            return [f"{flag}{'=' if len(flag) > 2 else ''}{templates[0]}"]
     group = (*((flag,) if flag else ()), *templates)
     return list(group) if argument.required and not _takes_all(argument) else [group]
 

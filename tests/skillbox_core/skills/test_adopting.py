@@ -53,6 +53,7 @@ def entry_of(folder: Path, **scripts: str) -> EntryPoint:
         (ARGPARSE + "p.add_argument('-v', action='count')\np.parse_args()", ["{if input.v}-v"]),
         (ARGPARSE + "p.add_argument('--tag', action='append')\np.parse_args()", ["--tag={input.tag...?}"]),
         (ARGPARSE + "p.add_argument('-t', action='append')\np.parse_args()", ["-t{input.t...?}"]),
+        (ARGPARSE + "p.add_argument('-tag', action='append')\np.parse_args()", ["-tag={input.tag...?}"]),
         (ARGPARSE + "p.add_argument('--ids', nargs='*')\np.add_argument('x')\np.parse_args()",
          ["{input.x}", ("--ids", "{input.ids...?}")]),
         (ARGPARSE + "p.add_argument('--ids', nargs='+', required=True)\np.parse_args()", [("--ids", "{input.ids...}")]),
