@@ -32,6 +32,7 @@ class Argv:
         self._tree, self._up = tree, parents(tree)
         self._aliases: dict[str, _Slice] = {}
         self._nodes = list(ast.walk(tree))
+        self._functions = {node.name: node for node in self._nodes if isinstance(node, ast.FunctionDef)}
         for node in self._nodes:
             self._alias(node)
         self._unpacked: dict[ast.AST, str] = {}
@@ -116,9 +117,7 @@ class Argv:
             if found:
                 self._aliases[node.targets[0].id] = found
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            function = next(
-                (one for one in self._nodes if isinstance(one, ast.FunctionDef) and one.name == node.func.id), None
-            )
+            function = self._functions.get(node.func.id)
             for given, one in zip(node.args, function.args.args if function else (), strict=False):
                 if not isinstance(given, ast.Name) and (found := self._slice(given)):
                     self._aliases[one.arg] = found
@@ -180,9 +179,7 @@ class Argv:
             return
         if isinstance(up, ast.Assign) or found.first == 0 or isinstance(up, ast.If | ast.UnaryOp | ast.Compare):
             return
-        local = isinstance(up, ast.Call) and isinstance(up.func, ast.Name) and any(
-            isinstance(one, ast.FunctionDef) and one.name == called(up) for one in self._nodes
-        )  # fmt: skip
+        local = isinstance(up, ast.Call) and isinstance(up.func, ast.Name) and called(up) in self._functions
         if (
             local
             and any(alias.first == found.first for alias in self._aliases.values())
@@ -203,9 +200,7 @@ class Argv:
         call = self._up.get(star) if star else None
         if not isinstance(call, ast.Call):
             return
-        function = next(
-            (one for one in self._nodes if isinstance(one, ast.FunctionDef) and one.name == called(call)), None
-        )
+        function = self._functions.get(called(call))
         if function and star in call.args:
             names = [one.arg for one in function.args.args[call.args.index(star) :]]
             for position, name in zip(range(found.first, found.last or found.first), names, strict=False):

@@ -58,6 +58,14 @@ def keyword(call: ast.Call, name: str) -> ast.expr | None:
     return next((one.value for one in call.keywords if one.arg == name), None)
 
 
+def dotted(node: ast.expr) -> str:
+    """A variable's name, or an attribute's of one: `args`, `self.args`; empty for others."""
+    if isinstance(node, ast.Name):
+        return node.id
+    simple = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
+    return f"{node.value.id}.{node.attr}" if simple else ""  # type: ignore[attr-defined]
+
+
 def parents(tree: ast.AST) -> dict[ast.AST, ast.AST]:
     """The node that each node lies in."""
     return {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}

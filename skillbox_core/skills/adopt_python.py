@@ -10,7 +10,7 @@ from skillbox_core.skills.adopt_answers import Answers, acts
 from skillbox_core.skills.adopt_argparse import Argparse
 from skillbox_core.skills.adopt_argv import Argv, usage_text
 from skillbox_core.skills.adopt_click import commands
-from skillbox_core.skills.adopt_flow import Flow, literal
+from skillbox_core.skills.adopt_flow import Flow, dotted
 from skillbox_core.skills.adopt_reading import Argument, Reading, Usage
 from skillbox_core.skills.adopt_uses import decide
 
@@ -41,12 +41,11 @@ def _usages(tree: ast.Module) -> tuple[list[Usage], list[str]]:
     if found := commands(tree):
         flow = Flow(tree, lambda _: None, tuple(function for function, _ in found))
         return [replace(usage, arguments=_decided(usage.arguments, flow)) for _, usage in found], []
-    argparse = Argparse(tree, _constants(tree))
+    argparse = Argparse(tree)
     if argparse.found:
 
         def attribute(node: ast.expr) -> str | None:
-            named = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
-            return node.attr if named and node.value.id in argparse.namespaces else None  # type: ignore[attr-defined]
+            return node.attr if isinstance(node, ast.Attribute) and dotted(node.value) in argparse.namespaces else None
 
         flow = Flow(tree, attribute)
         usages = [
@@ -64,13 +63,3 @@ def _usages(tree: ast.Module) -> tuple[list[Usage], list[str]]:
 
 def _decided(arguments: tuple[Argument, ...], flow: Flow) -> tuple[Argument, ...]:
     return tuple(decide(one, flow.uses.get(one.name, set())) for one in arguments)
-
-
-def _constants(tree: ast.Module) -> dict[str, object]:
-    return {
-        target.id: value
-        for node in tree.body
-        if isinstance(node, ast.Assign) and (value := literal(node.value)) is not None
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }

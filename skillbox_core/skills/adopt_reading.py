@@ -53,11 +53,13 @@ class Usage:
     Attributes:
         words: The subcommand, if it has such.
         arguments: In the order of the source, with the words of the subcommand where they must stand.
+        handler: The function that does this and nothing else, where one does.
     """
 
     arguments: tuple[Argument, ...] = ()
     words: tuple[str, ...] = ()
     description: str = ""
+    handler: str = ""
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,16 @@ def entry_of(folder: Path, **scripts: str) -> EntryPoint:
         (ARGPARSE + "p.add_argument('pdf')\np.parse_args()", ["{file:pdf}"]),
         (ARGPARSE + "p.add_argument('--output', required=True)\np.parse_args()", ["--output={out}/output.txt"]),
         (ARGPARSE + "p.add_argument('{x}')\np.parse_args()", ["{input.x}"]),
+        (ARGPARSE + "for n in ('-a', 'b'):\n    p.add_argument(n, default=1)", ["{input.b}"]),
+        (ARGPARSE + "for n, m in [('a', 1)]:\n    p.add_argument(f'--{n}', required=True)", ["--a={input.a}"]),
+        ("import argparse\nclass P(argparse.ArgumentParser): ...\nq = P()\nq.add_argument('x')", ["{input.x}"]),
+        ("import argparse\ndef made():\n    p = argparse.ArgumentParser()\n    p.add_argument('at')\n    return p\n"
+         "def main():\n    given = made().parse_args()\n    open(given.at)\nmain()", ["{file:at}"]),
+        ("import argparse\nclass Do:\n    def __init__(self):\n        self.p = argparse.ArgumentParser()\n"
+         "        self.p.add_argument('at')\n        self.args = self.p.parse_args()\n    def go(self):\n"
+         "        open(self.args.at)\nDo().go()", ["{file:at}"]),
+        (ARGPARSE + "q = argparse.ArgumentParser()\nq.add_argument('--why', required=True)\nq.parse_known_args()\n"
+         "p.add_argument('x')\np.parse_args()", ["{input.x}"]),
         # click
         (CLICK + "@click.argument('name')\ndef f(name): ...\nf()", ["{input.name}"]),
         (CLICK + "@click.option('--name', required=True)\ndef f(name): ...\nf()", ["--name={input.name}"]),
@@ -164,6 +174,36 @@ def test_each_subcommand_is_an_entrypoint(tmp_path: Path) -> None:
         "do-add": ["--where={input.where}", "add", "{input.n}"],
         "do-take": ["--where={input.where}", "take", "{input.m}"],
     }
+
+
+def test_subcommands_that_share_a_helper_or_a_loop_have_what_is_theirs(tmp_path: Path) -> None:
+    script = ARGPARSE + (
+        "s = p.add_subparsers()\ndef common(q):\n    q.add_argument('--to', required=True)\n"
+        "for name in ('add', 'take'):\n    q = s.add_parser(name)\n    common(q)\n"
+        "    if name == 'add':\n        q.add_argument('n')\n    else:\n        q.add_argument('m')\n"
+        "show = s.add_parser('show')\nfor each in (q, show):\n    each.add_argument('--by', required=True)\n"
+        "p.parse_args()"
+    )
+    draft = draft_of(tmp_path, do_py=script)
+    overlay = parse_overlay(draft.text.encode())
+    assert {name: list(entry.call.args) for name, entry in overlay.entrypoints.items()} == {
+        "do-add": ["add", "--to={input.to}", "{input.n}"],
+        "do-take": ["take", "--to={input.to}", "--by={input.by}", "{input.m}"],
+        "do-show": ["show", "--by={input.by}"],
+    }
+    assert not any(entry.doubts for entry in draft.entrypoints)
+
+
+def test_what_could_not_be_followed_is_said_once_with_its_lines(tmp_path: Path) -> None:
+    script = ARGPARSE + "p.add_argument(input())\np.add_argument(input())\np.parse_args()"
+    (entry,) = draft_of(tmp_path, do_py=script).entrypoints
+    assert entry.doubts[0] == "lines 3, 4: an argument could not be followed"
+
+
+def test_loops_within_loops_end(tmp_path: Path) -> None:
+    loops = "".join(f"{' ' * level}for v{level} in range_:\n" for level in range(8)).replace("range_", str(["a"] * 150))
+    script = ARGPARSE + loops + " " * 8 + "p.add_argument('--' + v7)\n" + "p.parse_args()"
+    assert len(draft_of(tmp_path, do_py=script).entrypoints) == 1
 
 
 def test_a_group_of_click_has_an_entrypoint_for_each_command(tmp_path: Path) -> None:
