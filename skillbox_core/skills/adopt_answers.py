@@ -6,7 +6,7 @@ import ast
 from typing import Literal
 
 from skillbox_core.models.call import MAX_EXIT_CODE
-from skillbox_core.skills.adopt_flow import above, called, keyword, literal, parents
+from skillbox_core.skills.adopt_nodes import above, called, keyword, literal, parents
 from skillbox_core.skills.adopt_reading import Reading
 
 _PRINTS = frozenset({"print", "echo", "secho"})

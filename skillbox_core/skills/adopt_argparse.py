@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from skillbox_core.skills.adopt_argument import argument
-from skillbox_core.skills.adopt_flow import called
+from skillbox_core.skills.adopt_nodes import called
 from skillbox_core.skills.adopt_reading import Argument, Usage
 from skillbox_core.skills.adopt_walk import Scope, Walk
 

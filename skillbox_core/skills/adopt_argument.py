@@ -6,7 +6,7 @@ import ast
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
-from skillbox_core.skills.adopt_flow import called, keyword, literal
+from skillbox_core.skills.adopt_nodes import called, keyword, literal
 from skillbox_core.skills.adopt_reading import Argument, Kind, Use
 
 Known: TypeAlias = Callable[[ast.expr | None], object]

@@ -6,7 +6,8 @@ import ast
 import re
 from dataclasses import dataclass
 
-from skillbox_core.skills.adopt_flow import Flow, above, called, literal, parents
+from skillbox_core.skills.adopt_flow import Flow
+from skillbox_core.skills.adopt_nodes import above, called, literal, parents
 from skillbox_core.skills.adopt_reading import Argument, Usage
 from skillbox_core.skills.adopt_uses import decide
 

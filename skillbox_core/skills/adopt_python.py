@@ -10,7 +10,8 @@ from skillbox_core.skills.adopt_answers import Answers, acts
 from skillbox_core.skills.adopt_argparse import Argparse
 from skillbox_core.skills.adopt_argv import Argv, usage_text
 from skillbox_core.skills.adopt_click import commands
-from skillbox_core.skills.adopt_flow import Flow, dotted
+from skillbox_core.skills.adopt_flow import Flow
+from skillbox_core.skills.adopt_nodes import dotted
 from skillbox_core.skills.adopt_reading import Argument, Reading, Usage
 from skillbox_core.skills.adopt_uses import decide
 

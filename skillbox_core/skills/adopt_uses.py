@@ -30,15 +30,22 @@ def decide(argument: Argument, uses: Collection[str]) -> Argument:
     use = argument.use
     guessed = False
     if use == "value" and not argument.choices and not argument.switch and kind == "text":
-        use = _use(uses)
-        if use == "value":
-            use = _by_name(argument.name)
-            guessed = use != "value"
+        use, named = _use(uses), _by_name(argument.name)
+        # That it is there already is looked at of what is written, too.
+        if use == "value" or (named == "write" and not set(uses) - {"test"}):
+            use, guessed = named, named != "value"
     if use != "value":
         kind = "text"
+    inside = {"made", "into"} & set(uses) and "write" not in uses
+    folder = use == "write" and bool(inside or (guessed and _FOLDER.search(argument.name.lower())))
     ending = argument.ending or (".json" if "dumped" in uses else _ending(argument))
     return replace(
-        argument, kind=kind, use=use, guessed=guessed, ending=ending, binary=argument.binary or "binary" in uses
+        argument,
+        kind=kind,
+        use=use,
+        guessed=guessed,
+        ending="" if folder else ending,
+        binary=argument.binary or folder or "binary" in uses,
     )
 
 
@@ -48,9 +55,9 @@ _KINDS: tuple[tuple[str, Kind], ...] = (("int", "integer"), ("float", "number"),
 def _use(uses: Collection[str]) -> Use:
     if "edit" in uses or ("read" in uses and "write" in uses):
         return "edit"
-    if "write" in uses:
+    if {"write", "made"} & set(uses) or ("into" in uses and not {"folder", "rework"} & set(uses)):
         return "write"
-    if "folder" in uses and "read" not in uses:
+    if {"folder", "rework"} & set(uses) and "read" not in uses:
         return "folder"
     return "read" if {"read", "test"} & set(uses) else "value"
 

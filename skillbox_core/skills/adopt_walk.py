@@ -9,7 +9,7 @@ import ast
 from collections.abc import Sequence
 from typing import TypeAlias
 
-from skillbox_core.skills.adopt_flow import Function, called, dotted, literal, parameters
+from skillbox_core.skills.adopt_nodes import Function, called, dotted, literal, parameters
 
 Scope: TypeAlias = dict[str, object]
 

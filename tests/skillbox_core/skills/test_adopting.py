@@ -12,6 +12,7 @@ from skillbox_core.skills.overlay import MAX_ENTRYPOINTS, EntryPoint, parse_over
 from skillbox_core.skills.package import package
 
 ARGPARSE = "import argparse\np = argparse.ArgumentParser()\n"
+AT = ARGPARSE + "p.add_argument('x')\na = p.parse_args()\n"
 CLICK = "import click\n@click.command()\n"
 TYPER = "import typer\nfrom pathlib import Path\n"
 ARGV = "import sys\n"
@@ -53,6 +54,30 @@ def entry_of(folder: Path, **scripts: str) -> EntryPoint:
         (ARGPARSE + "p.add_argument('x')\na = p.parse_args()\nopen(a.x, 'w').write('')", ["{out}/x.txt"]),
         (ARGPARSE + "p.add_argument('x')\ndef go(at):\n    open(at)\na = p.parse_args()\ngo(a.x)", ["{file:x}"]),
         (ARGPARSE + "p.add_argument('xs', nargs='+')\na = p.parse_args()\nfor x in a.xs:\n    open(x)", ["{files}"]),
+        # what is done with a path
+        (AT + "import zipfile\nzipfile.ZipFile(a.x, 'w')", ["{out}/x"]),
+        (AT + "import tarfile\ntarfile.open(a.x, 'w:gz')", ["{out}/x"]),
+        (AT + "import zipfile\nzipfile.ZipFile(a.x)", ["{file:x}"]),
+        (AT + "import os\nos.makedirs(a.x, exist_ok=True)", ["{out}/x"]),
+        (AT + "import zipfile\nzipfile.ZipFile('a.zip').extractall(a.x)", ["{out}/x"]),
+        (AT + "from pathlib import Path\nat = Path(a.x) / 'b.txt'\nat.write_text('')", ["{out}/x"]),
+        (AT + "import os\nopen(os.path.join(a.x, 'b.txt'), 'w')", ["{out}/x"]),
+        (AT + "open(f'{a.x}/b.txt', 'w')", ["{out}/x"]),
+        (AT + "def go(at: str):\n    for n in range(3):\n        open(f'{at}/{n}', 'w')\ngo(at=a.x)", ["{out}/x"]),
+        (AT + "from pathlib import Path\nprint((Path(a.x) / 'b').read_text())", ["{file:x}"]),
+        (AT + "from pathlib import Path\nat: Path = Path(a.x)\nat.read_text()", ["{file:x}"]),
+        (AT + "at = a.x or 'b'\nopen(at)", ["{file:x}"]),
+        (AT + "ats = [str(x) for x in [a.x]]\ndef go(at):\n    return at\nopen(go(a.x))", ["{file:x}"]),
+        (AT + "class R:\n    def __init__(self, at):\n        self.at = at\n    def go(self):\n"
+         "        open(self.at)\nR(a.x).go()", ["{file:x}"]),
+        (AT + "p2 = argparse.ArgumentParser()\ndef load(at):\n    return open(at)\nload('b')\nload(a.x)", ["{file:x}"]),
+        (AT + "import xml.etree.ElementTree as ET\nET.parse(a.x)", ["{file:x}"]),
+        (AT + "a.x.replace('b', 'c')\nprint(a.x)", ["{input.x}"]),
+        (ARGPARSE + "p.add_argument('out_dir')\np.parse_args()", ["{out}/out_dir"]),
+        (ARGPARSE + "p.add_argument('output')\na = p.parse_args()\nimport os\nos.path.exists(a.output)",
+         ["{out}/output.txt"]),
+        (ARGPARSE + "p.add_argument('x')\np.add_argument('y')\na = p.parse_args()\ndef load(at):\n    open(at)\n"
+         "load(a.x)\nload(a.y)", ["{file:x}", "{file:y}"]),
         (ARGPARSE + "p.add_argument('pdf')\np.parse_args()", ["{file:pdf}"]),
         (ARGPARSE + "p.add_argument('--output', required=True)\np.parse_args()", ["--output={out}/output.txt"]),
         (ARGPARSE + "p.add_argument('{x}')\np.parse_args()", ["{input.x}"]),
