@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from skillbox_core.skills.adopt_entrypoint import Entrypoint, draft, entrypoint_names
 from skillbox_core.skills.adopt_node import read_node
 from skillbox_core.skills.adopt_python import read_python
-from skillbox_core.skills.adopt_reading import Reading
+from skillbox_core.skills.adopt_reading import Reading, Usage
 from skillbox_core.skills.adopt_shell import read_shell
 from skillbox_core.skills.adopt_yaml import write
 from skillbox_core.skills.archive import SkillArchive, SkillFile
@@ -46,7 +46,7 @@ def adopt(archive: SkillArchive) -> Draft:
         archive: One that passed every rule.
     """
     files = {file.path: file for file in archive.files}
-    ways: list[tuple[str, Reading, int]] = []
+    ways: list[tuple[str, Reading, Usage]] = []
     left_out: list[tuple[str, str]] = []
     for path in callable_scripts(archive):
         own = path == archive.entrypoint
@@ -56,22 +56,20 @@ def adopt(archive: SkillArchive) -> Draft:
         elif not read.usages:
             left_out.append((path, "; ".join(read.doubts)))
         else:
-            ways += [(path, read, number) for number in range(len(read.usages))]
+            ways += [(path, usage.said or read, usage) for usage in read.usages]
     if len(ways) > MAX_ENTRYPOINTS:
         why = f"an overlay has {MAX_ENTRYPOINTS} entrypoints at most"
         left_out += [(path, why) for path, _, _ in ways[MAX_ENTRYPOINTS:]]
         ways = ways[:MAX_ENTRYPOINTS]
-    names = entrypoint_names([(path, read.usages[number].words) for path, read, number in ways], slug)
-    entrypoints = tuple(
-        draft(name, path, read, read.usages[number]) for name, (path, read, number) in zip(names, ways, strict=True)
-    )
+    names = entrypoint_names([(path, usage.words) for path, _, usage in ways], slug)
+    entrypoints = tuple(draft(name, path, read, usage) for name, (path, read, usage) in zip(names, ways, strict=True))
     return Draft(_written(archive, entrypoints, ways, left_out), entrypoints, tuple(left_out))
 
 
 def _written(
     archive: SkillArchive,
     entrypoints: tuple[Entrypoint, ...],
-    ways: list[tuple[str, Reading, int]],
+    ways: list[tuple[str, Reading, Usage]],
     left_out: list[tuple[str, str]],
 ) -> str:
     head = [

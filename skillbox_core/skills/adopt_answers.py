@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection
 from typing import Literal
 
 from skillbox_core.models.call import MAX_EXIT_CODE
-from skillbox_core.skills.adopt_nodes import above, called, keyword, literal, parents
+from skillbox_core.skills.adopt_nodes import above, called, dotted, keyword, literal, parents
 from skillbox_core.skills.adopt_reading import Reading
 
 _PRINTS = frozenset({"print", "echo", "secho"})
@@ -17,10 +18,14 @@ _STARTS = frozenset({"run", "Popen", "call", "check_call", "check_output"})
 
 
 class Answers:
-    """Reads what a script does beside taking arguments."""
+    """Reads what a script does beside taking arguments.
 
-    def __init__(self, tree: ast.Module) -> None:
-        self._tree, self._up = tree, parents(tree)
+    Args:
+        handlers: Functions that are started by way of a variable, such as `args.func(args)`.
+    """
+
+    def __init__(self, tree: ast.Module, handlers: Collection[str] = ()) -> None:
+        self._tree, self._up, self._handlers = tree, parents(tree), handlers
         self._calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
         self._printed = [call for call in self._calls if _is_print(call)]
 
@@ -88,32 +93,68 @@ class Answers:
     def codes(self) -> tuple[int, ...]:
         """Exit codes that depend on what was found, behind what was printed."""
         found: set[int] = set()
-        handed = [call.args[0] for call in self._calls if _is_exit(call) and call.args]
-        mains = {called(one) for one in handed if isinstance(one, ast.Call) and isinstance(one.func, ast.Name)}
+        mains = self._mains()
         for node in ast.walk(self._tree):
-            value: ast.expr | None = None
-            if isinstance(node, ast.Call) and _is_exit(node) and node.args:
-                value = node.args[0]
+            if isinstance(node, ast.Call) and _is_exit(node):
+                found |= self._of(node.args[0] if node.args else keyword(node, "code"), node)
             elif isinstance(node, ast.Return) and self._function(node) in mains:
-                value = node.value
-            if value is None:
-                continue
-            if isinstance(value, ast.IfExp):
-                codes = {literal(value.body), literal(value.orelse)}
-                found |= {code for code in codes if isinstance(code, int) and 0 < code <= MAX_EXIT_CODE}
-            elif isinstance(value, ast.Call) and called(value) in ("int", "bool") and self._printed:
-                found.add(1)
-            elif self._decided(node) and isinstance(code := literal(value), int) and 0 < code <= MAX_EXIT_CODE:
-                found.add(code)
-        return tuple(sorted(found)) if self._printed else ()
+                found |= self._of(node.value, node)
+        return tuple(sorted(code for code in found if 0 < code <= MAX_EXIT_CODE)) if self._printed else ()
 
-    def _decided(self, node: ast.AST) -> bool:
+    def _mains(self) -> set[str]:
+        """Functions whose value is the exit code."""
+        handed = [call.args[0] for call in self._calls if _is_exit(call) and call.args]
+        mains: set[str] = set()
+        while handed:
+            names = {
+                name
+                for one in handed
+                if isinstance(one, ast.Call)
+                for name in ((one.func.id,) if isinstance(one.func, ast.Name) else self._handlers)
+            }
+            new = names - mains
+            mains |= new
+            returns = [node for node in ast.walk(self._tree) if isinstance(node, ast.Return)] if new else []
+            handed = [node.value for node in returns if node.value and self._function(node) in new]
+        return mains
+
+    def _of(self, value: ast.expr | None, node: ast.AST) -> set[int]:
+        """The exit codes that an expression may be, where they are answers."""
+        if isinstance(value, ast.IfExp):
+            codes = {literal(value.body), literal(value.orelse)}
+            return {code for code in codes if isinstance(code, int) and not _fails(value.test, code)}
+        turned = isinstance(value, ast.Call) and called(value) in ("int", "bool")
+        if (
+            turned
+            or isinstance(value, ast.Compare)
+            or (isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not))
+        ):
+            return {1}
+        if isinstance(value, ast.Name):
+            inside = next((one for one in above(node, self._up) if isinstance(one, ast.FunctionDef)), self._tree)
+            given = [
+                literal(one.value)
+                for one in ast.walk(inside)
+                if isinstance(one, ast.Assign)
+                and any(isinstance(at, ast.Name) and at.id == value.id for at in one.targets)
+            ]
+            return (
+                {int(one) for one in given if isinstance(one, int)}
+                if all(isinstance(one, int) for one in given)
+                else set()
+            )
+        code = literal(value)
+        return {code} if isinstance(code, int) and self._decided(node, code) else set()
+
+    def _decided(self, node: ast.AST, code: int) -> bool:
         """Whether it is all that an `if` does, behind a line of the same block that prints."""
         statement = node if isinstance(node, ast.Return) else self._up.get(node)
         branch = self._up.get(statement) if statement else None
         if not isinstance(branch, ast.If) or statement not in branch.body or len(branch.body) != 1:
             return False
-        if any(isinstance(one, ast.Attribute) and one.attr == "argv" for one in ast.walk(branch.test)):
+        if _fails(branch.test, code) or any(
+            isinstance(one, ast.Attribute) and one.attr == "argv" for one in ast.walk(branch.test)
+        ):
             return False
         block = self._up.get(branch)
         body: list[ast.stmt] = getattr(block, "body", [])
@@ -172,6 +213,9 @@ def acts(tree: ast.Module) -> bool:
     """Whether a module does something when it is run, and is not there only to be imported."""
     for node in tree.body:
         if isinstance(node, ast.If) and _is_main(node.test):
+            # One that only raises says that it is no script.
+            return not all(isinstance(one, ast.Raise | ast.Pass) and not _ends(one) for one in node.body)
+        if _ends(node):
             return True
         if isinstance(node, ast.For | ast.While | ast.With):
             return True
@@ -180,6 +224,11 @@ def acts(tree: ast.Module) -> bool:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call | ast.Await) and not _prepares(node.value):
             return True
     return False
+
+
+def _ends(node: ast.stmt) -> bool:
+    """`raise SystemExit(main())`."""
+    return isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and called(node.exc) == "SystemExit"
 
 
 def _prepares(node: ast.expr) -> bool:
@@ -191,6 +240,15 @@ def _prepares(node: ast.expr) -> bool:
         "simplefilter",
         "append",
     }
+
+
+def _fails(test: ast.expr, code: int) -> bool:
+    """Whether a condition is that the script could not do its work, by the words in it: no answer then."""
+    texts = [one.value for one in ast.walk(test) if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+    names = [dotted(one) for one in ast.walk(test) if isinstance(one, ast.Name | ast.Attribute)]
+    # 1 is what a check ends with that found errors; from 2 on, an error is the check's own.
+    said = [*texts, *names] if code > 1 else texts
+    return any(word in one.lower() for one in said for word in ("error", "fail"))
 
 
 def _is_main(test: object) -> bool:

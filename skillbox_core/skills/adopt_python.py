@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import warnings
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from skillbox_core.skills.adopt_answers import Answers, acts
 from skillbox_core.skills.adopt_argparse import Argparse
 from skillbox_core.skills.adopt_argv import Argv, usage_text
 from skillbox_core.skills.adopt_click import commands
+from skillbox_core.skills.adopt_commands import own_trees
 from skillbox_core.skills.adopt_flow import Flow
 from skillbox_core.skills.adopt_nodes import dotted
 from skillbox_core.skills.adopt_reading import Argument, Reading, Usage
@@ -29,12 +31,16 @@ def read_python(text: str, *, started: bool = False) -> Reading:
         # What is odd in somebody else's script is no news for the user.
         warnings.simplefilter("ignore")
         tree = ast.parse(text)
-    said = Answers(tree).reading()
     usages, doubts = _usages(tree)
     if not usages and not acts(tree) and not started:
         return Reading(doubts=("a module for others to import: it does nothing by itself",))
-    usages = usages or [Usage()]
-    return replace(said, usages=tuple(usages), doubts=(*doubts, *said.doubts))
+    said = _said(tree, (), doubts)
+    return replace(said, usages=tuple(usages or [Usage()]))
+
+
+def _said(tree: ast.Module, handlers: Collection[str], doubts: Sequence[str]) -> Reading:
+    said = Answers(tree, handlers).reading()
+    return replace(said, doubts=(*doubts, *said.doubts))
 
 
 def _usages(tree: ast.Module) -> tuple[list[Usage], list[str]]:
@@ -48,11 +54,12 @@ def _usages(tree: ast.Module) -> tuple[list[Usage], list[str]]:
         def attribute(node: ast.expr) -> str | None:
             return node.attr if isinstance(node, ast.Attribute) and dotted(node.value) in argparse.namespaces else None
 
-        flow = Flow(tree, attribute)
-        usages = [
-            replace(usage, arguments=_decided(usage.arguments, flow), description=usage.description or described)
-            for usage in argparse.usages()
-        ]
+        found_ = argparse.usages()
+        usages = []
+        for usage, (own, handlers) in zip(found_, own_trees(tree, found_), strict=True):
+            decided = _decided(usage.arguments, Flow(own, attribute))
+            said = None if own is tree else _said(own, handlers, argparse.doubts)
+            usages.append(replace(usage, arguments=decided, description=usage.description or described, said=said))
         return usages, argparse.doubts
     argv = Argv(tree)
     doubts = ["it reads options by getopt, and all of those are left out"] if argv.uses_getopt else []

@@ -54,12 +54,14 @@ class Usage:
         words: The subcommand, if it has such.
         arguments: In the order of the source, with the words of the subcommand where they must stand.
         handler: The function that does this and nothing else, where one does.
+        said: What is said of this way alone, where that may differ from the others.
     """
 
     arguments: tuple[Argument, ...] = ()
     words: tuple[str, ...] = ()
     description: str = ""
     handler: str = ""
+    said: Reading | None = None
 
 
 @dataclass(frozen=True)

@@ -161,6 +161,17 @@ def test_a_script_for_a_shell_or_node_is_given_what_it_must_be_given(
         ("import sys\nx = 1\nprint(x)\nif x:\n    sys.exit(3)", "ok_exit_codes", {0, 3}),
         ("import sys\nx = 1\nif x:\n    sys.exit(1)\nprint(x)", "ok_exit_codes", {0}),
         ("import sys\ndef go():\n    print(1)\n    return 1 if id(1) else 0\nsys.exit(go())", "ok_exit_codes", {0, 1}),
+        ("import sys\nx = input()\nprint(x)\nif 'Error' in x:\n    sys.exit(1)", "ok_exit_codes", {0}),
+        ("import sys\nx = failed = 1\nprint(x)\nsys.exit(2 if failed else 0)", "ok_exit_codes", {0}),
+        ("import sys\nx = errors = 1\nprint(x)\nsys.exit(1 if errors else 0)", "ok_exit_codes", {0, 1}),
+        ("import sys\nx = 1\nprint(x)\nsys.exit(not x)", "ok_exit_codes", {0, 1}),
+        ("import sys\nx = 1\nprint(x)\nsys.exit(x > 2)", "ok_exit_codes", {0, 1}),
+        ("def go():\n    code = 0\n    if input():\n        print(1)\n        code = 1\n    return code\n"
+         "raise SystemExit(go())", "ok_exit_codes", {0, 1}),
+        ("import sys\ncode = len(input())\nprint(code)\nsys.exit(code)", "ok_exit_codes", {0}),
+        ("import sys\ndef go():\n    print(1)\n    return 1 if input() else 0\ndef main():\n    return go()\n"
+         "sys.exit(main())", "ok_exit_codes", {0, 1}),
+        ("import typer\nx = input()\nprint(x)\nif x:\n    raise typer.Exit(code=1)", "ok_exit_codes", {0, 1}),
         ("import sys\np = sys.argv[1]\nt = open(p).read()\nopen(p, 'w').write(t)", "edit", True),
     ],
 )  # fmt: skip
@@ -219,6 +230,29 @@ def test_subcommands_that_share_a_helper_or_a_loop_have_what_is_theirs(tmp_path:
     assert not any(entry.doubts for entry in draft.entrypoints)
 
 
+@pytest.mark.parametrize(
+    "dispatch",
+    [
+        "show.set_defaults(func=do_show)\nput.set_defaults(func=do_put)\na = p.parse_args()\nsys.exit(a.func(a))",
+        "a = p.parse_args()\nif a.c == 'show':\n    sys.exit(do_show(a))\nelif a.c == 'put':\n    do_put(a)",
+        "a = p.parse_args()\nsys.exit({'show': do_show, 'put': do_put}[a.c](a))",
+    ],
+    ids=["set_defaults", "if", "table"],
+)
+def test_what_one_subcommand_does_is_not_said_of_another(dispatch: str, tmp_path: Path) -> None:
+    script = ARGPARSE + (
+        "import json, sys\ndef load(at):\n    return open(at).read()\n"
+        "def do_show(args):\n    print(json.dumps(load(args.at)))\n    return 1 if args.at else 0\n"
+        "def do_put(args):\n    text = load(args.at)\n    open(args.at, 'w').write(text + sys.stdin.read())\n"
+        "s = p.add_subparsers(dest='c')\nshow = s.add_parser('show')\nshow.add_argument('at')\n"
+        f"put = s.add_parser('put')\nput.add_argument('at')\n{dispatch}\n"
+    )
+    overlay = parse_overlay(draft_of(tmp_path, do_py=script).text.encode())
+    show, put = (entry.call for entry in overlay.entrypoints.values())
+    assert (show.stdin, show.edit, show.result, set(show.ok_exit_codes)) == (None, False, "json", {0, 1})
+    assert (put.stdin, put.edit, set(put.ok_exit_codes)) == ("{input.text}", True, {0})
+
+
 def test_what_could_not_be_followed_is_said_once_with_its_lines(tmp_path: Path) -> None:
     script = ARGPARSE + "p.add_argument(input())\np.add_argument(input())\np.parse_args()"
     (entry,) = draft_of(tmp_path, do_py=script).entrypoints
@@ -258,6 +292,7 @@ def test_a_command_is_required_only_where_every_entrypoint_starts_it(tmp_path: P
     ("script", "why"),
     [
         (b"def f(): ...\n", "a module for others to import"),
+        (b"if __name__ == '__main__':\n    raise RuntimeError('no script')\n", "a module for others to import"),
         (b"print(", "it is no Python that is read here"),
         (b"print '2'", "it is no Python that is read here"),
         (b"print(1)\0", "it has a NUL"),
@@ -268,7 +303,9 @@ def test_a_command_is_required_only_where_every_entrypoint_starts_it(tmp_path: P
         (b"print(" + b"1+" * 100_000 + b"1)", "too deeply"),
         (b"x" + b".a" * 100_000 + b"()", "too deeply"),
     ],
-    ids=["module", "broken", "python-2", "nul", "encoding", "size", "brackets", "signs", "sums", "attributes"],
+    ids=[
+        "module", "refuses", "broken", "python-2", "nul", "encoding", "size", "brackets", "signs", "sums", "attributes",
+    ],
 )  # fmt: skip
 def test_a_script_that_can_not_be_read_is_named_and_the_others_are_drafted(
     script: bytes, why: str, tmp_path: Path
