@@ -56,11 +56,11 @@ class Argparse(Walk):
         self._made: list[_Parser] = []
         self._parsed: list[_Parser] = []
         bases = {
-            node.name: {ast.unparse(base).rpartition(".")[2] for base in node.bases}
+            node.name: [ast.unparse(base) for base in node.bases]
             for node in tree.body
             if isinstance(node, ast.ClassDef)
         }
-        self._classes = {"ArgumentParser"} | {name for name, of in bases.items() if "ArgumentParser" in of}
+        self._classes = {name for name, of in bases.items() if any(one.endswith("ArgumentParser") for one in of)}
         super().__init__(tree)
         # A function that is handed the namespace calls it what it likes.
         self.namespaces |= {
@@ -106,7 +106,8 @@ class Argparse(Walk):
 
     def given(self, call: ast.Call, receiver: object, args: Sequence[object], named: Scope, scope: Scope) -> object:
         name = called(call)
-        if name in self._classes:
+        # One that the skill's other modules derive has argparse's name in its own.
+        if name in self._classes or name.endswith("ArgumentParser"):
             parser = _Parser(description=_text(named.get("description")))
             self._inherit(parser, named.get("parents"))
             if named.get("add_help") is not False:

@@ -14,8 +14,11 @@ from skillbox_core.skills.adopt_uses import decide
 _MOST = 20
 """Positions that are looked at."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
-_USAGE = re.compile(r"usage:?\s+(?:\S*python\S*\s+|node\s+|bash\s+|uv run\s+)?\S+[ \t]+([^\n]+)", re.IGNORECASE)
-_WORD = re.compile(r"\[?<?\[?([A-Za-z][A-Za-z0-9_.-]*)")
+_USAGE = re.compile(
+    r"^\W*usage:\s+(?:\S*python\S*\s+|node\s+|bash\s+|uv run\s+)?\S+[ \t]+([^\n]+)", re.IGNORECASE | re.MULTILINE
+)
+_WORD = re.compile(r"\[[^\]]*\]|<[^>]*>|\S+")
+_OPTION = re.compile(r"--?[A-Za-z][\w-]*\Z")
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,31 @@ class Argv:
             self._read(node, least)
 
     @property
+    def read(self) -> bool:
+        """Whether the script looks at its arguments at all."""
+        return self.uses_getopt or any(
+            isinstance(node, ast.Attribute | ast.Name) and self._slice(node) is not None for node in self._nodes
+        )
+
+    def own_options(self, flow: Flow) -> list[str]:
+        """Options that the script looks for by itself: texts with a dash that it compares an argument with."""
+        found: dict[str, None] = {}
+        for node in self._nodes:
+            compared: list[ast.expr] = []
+            if isinstance(node, ast.Compare):
+                compared = [node.left, *node.comparators]
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+                compared = [node.func.value, node.args[0]] if called(node) in ("index", "startswith", "remove") else []
+            elif isinstance(node, ast.Match):
+                values = [one.value for case in node.cases for one in ast.walk(case) if isinstance(one, ast.MatchValue)]
+                compared = [node.subject, *values]
+            if any(flow.holds(one) or self._slice(one) for one in compared):
+                inner = [part for one in compared for part in getattr(one, "elts", [one])]
+                texts = [text.rstrip("=") for part in inner if isinstance(text := literal(part), str)]
+                found |= {text: None for text in texts if _OPTION.match(text)}
+        return [one for one in found if one not in ("-h", "--help")]
+
+    @property
     def found(self) -> bool:
         return bool(self.positions) or self.rest is not None
 
@@ -78,6 +106,8 @@ class Argv:
             index = literal(node.slice) if not isinstance(node.slice, ast.Slice) else None
             if base and isinstance(index, int) and index >= 0:
                 return f"{base.first + index}"
+            if base and index is None and not isinstance(node.slice, ast.Slice):
+                return f"{max(base.first, 1)}:"
         found = self._slice(node)
         return f"{found.first}:" if found and found.last is None and found.first > 0 else self._unpacked.get(node)
 
@@ -92,6 +122,12 @@ class Argv:
             return _Slice(0, None) if node.value.id == "sys" else None
         if isinstance(node, ast.Name):
             return self._aliases.get(node.id) or (_Slice(0, None) if node.id == "argv" and self._imports_argv else None)
+        if isinstance(node, ast.IfExp | ast.BoolOp):
+            # `sys.argv[1:] if argv is None else argv`
+            parts = node.values if isinstance(node, ast.BoolOp) else [node.body, node.orelse]
+            return next((found for one in parts if (found := self._slice(one))), None)
+        if isinstance(node, ast.Call) and called(node) in ("list", "tuple") and len(node.args) == 1:
+            return self._slice(node.args[0])
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice) and (base := self._slice(node.value)):
             lower, upper = literal(node.slice.lower) or 0, literal(node.slice.upper)
             if (
@@ -113,15 +149,19 @@ class Argv:
         )
 
     def _alias(self, node: ast.AST) -> None:
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            found = self._slice(node.value)
-            if found:
-                self._aliases[node.targets[0].id] = found
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target, value = node.targets[0], node.value
+            pairs = [(target, value)]
+            if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+                pairs = list(zip(target.elts, value.elts, strict=False))
+            for one, given in pairs:
+                if isinstance(one, ast.Name) and (found := self._slice(given)):
+                    self._aliases[one.id] = found
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             function = self._functions.get(node.func.id)
-            for given, one in zip(node.args, function.args.args if function else (), strict=False):
+            for given, taken in zip(node.args, function.args.args if function else (), strict=False):
                 if not isinstance(given, ast.Name) and (found := self._slice(given)):
-                    self._aliases[one.arg] = found
+                    self._aliases[taken.arg] = found
 
     def _least(self) -> int:
         """Positions that the script insists on, by what it says of their number before it ends."""
@@ -174,6 +214,7 @@ class Argv:
         found = self._slice(node)
         if (
             not found
+            or (up is not None and self._slice(up))
             or isinstance(up, ast.Subscript)
             or (isinstance(up, ast.Call) and called(up) in ("len", "getopt", "gnu_getopt"))
         ):
@@ -228,15 +269,20 @@ class Argv:
 def usage_text(tree: ast.Module) -> str:
     """What a script says of how it is called: the first text in it that begins with "usage"."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and (found := _USAGE.search(node.value)):
+        text = ""
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            text = node.value
+        elif isinstance(node, ast.JoinedStr):
+            text = "".join(str(one.value) if isinstance(one, ast.Constant) else "x" for one in node.values)
+        if found := _USAGE.search(text):
             return found[1]
     return ""
 
 
 def _words(text: str) -> list[str]:
-    found = [_WORD.match(word) for word in text.split()]
-    words = [one[1].partition(".")[0].lower().replace("-", "_") if one else "" for one in found]
-    return [word if _NAME.match(word) else "" for word in words]
+    """The names of a usage line, with nothing for those that are none: `[input pdf] <out.png> N`."""
+    found = [re.sub(r"[^A-Za-z0-9]+", "_", re.sub(r"\.\w{1,5}\b", "", word)).strip("_") for word in _WORD.findall(text)]
+    return [word.lower() if _NAME.match(word) else "" for word in found]
 
 
 def _ends(body: list[ast.stmt] | list[ast.expr] | list[ast.stmt | ast.expr]) -> bool:

@@ -63,10 +63,13 @@ def _usages(tree: ast.Module) -> tuple[list[Usage], list[str]]:
         return usages, argparse.doubts
     argv = Argv(tree)
     doubts = ["it reads options by getopt, and all of those are left out"] if argv.uses_getopt else []
+    flow = Flow(tree, argv.source)
+    if options := argv.own_options(flow):
+        doubts.append(f"it reads options by itself, and all of those are left out: {', '.join(options)}")
     if argv.found:
-        usage = argv.usage(Flow(tree, argv.source), usage_text(tree))
+        usage = argv.usage(flow, usage_text(tree))
         return [replace(usage, description=described)], doubts
-    return [Usage(description=described)] if argv.uses_getopt else [], doubts
+    return [Usage(description=described)] if argv.read and acts(tree) else [], doubts
 
 
 def _decided(arguments: tuple[Argument, ...], flow: Flow) -> tuple[Argument, ...]:

@@ -83,6 +83,7 @@ def entry_of(folder: Path, **scripts: str) -> EntryPoint:
         (ARGPARSE + "p.add_argument('{x}')\np.parse_args()", ["{input.x}"]),
         (ARGPARSE + "for n in ('-a', 'b'):\n    p.add_argument(n, default=1)", ["{input.b}"]),
         (ARGPARSE + "for n, m in [('a', 1)]:\n    p.add_argument(f'--{n}', required=True)", ["--a={input.a}"]),
+        ("from other import BaseArgumentParser\nq = BaseArgumentParser()\nq.add_argument('x')", ["{input.x}"]),
         ("import argparse\nclass P(argparse.ArgumentParser): ...\nq = P()\nq.add_argument('x')", ["{input.x}"]),
         ("import argparse\ndef made():\n    p = argparse.ArgumentParser()\n    p.add_argument('at')\n    return p\n"
          "def main():\n    given = made().parse_args()\n    open(given.at)\nmain()", ["{file:at}"]),
@@ -111,6 +112,15 @@ def entry_of(folder: Path, **scripts: str) -> EntryPoint:
         (ARGV + "if len(sys.argv) < 2:\n    sys.exit('usage: x.py NAME')\nprint(sys.argv[1])", ["{input.name}"]),
         (ARGV + "def main(argv):\n    print(argv[0])\nmain(sys.argv[1:])", ["{input.argument1}"]),
         (ARGV + "for at in sys.argv[1:]:\n    open(at)", ["{files}"]),
+        (ARGV + "def main(argv=None):\n    argv = sys.argv[1:] if argv is None else argv\n    print(argv[0])\nmain()",
+         ["{input.argument1}"]),
+        (ARGV + "def main(argv=None):\n    argv = list(argv or sys.argv[1:])\n    if len(argv) < 1:\n        return\n"
+         "    open(argv[0])\nmain()", ["{file:argument1}"]),
+        # what a script is said to be called with
+        (ARGV + "print('''Its usage: one may say that it\nis by many or few.''', *sys.argv[1:])", ["{input.values}"]),
+        (ARGV + "if len(sys.argv) != 3:\n    sys.exit('Usage: x.py [first name] <second.txt>')\nprint(sys.argv[1:3])",
+         ["{input.first_name}", "{input.second}"]),
+        (ARGV + "if not sys.argv[1:]:\n    sys.exit(f'usage: {sys.argv[0]} X')\nprint(sys.argv[1])", ["{input.x}"]),
     ],
 )  # fmt: skip
 def test_a_python_script_is_given_what_it_must_be_given(script: str, args: list[str], tmp_path: Path) -> None:
@@ -228,6 +238,23 @@ def test_subcommands_that_share_a_helper_or_a_loop_have_what_is_theirs(tmp_path:
         "do-show": ["show", "--by={input.by}"],
     }
     assert not any(entry.doubts for entry in draft.entrypoints)
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "if '--fast' in sys.argv or '-x' in sys.argv:\n    print(1)",
+        "for arg in sys.argv[1:]:\n    if arg == '-x':\n        print(1)\n    arg.startswith('--fast=')",
+        "for arg in sys.argv[1:]:\n    match arg:\n        case '--fast' | '-x':\n            print(1)",
+        "if sys.argv[1] in ('-x', '--fast', '--help', '-1', '- '):\n    print(sys.argv.index('-x'))",
+        "argv, at = sys.argv[1:], 0\nwhile at < len(argv):\n    word = argv[at]\n    print(word in ('-x', '--fast'))",
+        "print(sys.argv[1] == '--fast', '-x' in sys.argv, input() == '--other')",
+    ],
+)
+def test_options_that_a_script_looks_for_itself_are_named(script: str, tmp_path: Path) -> None:
+    (entry,) = draft_of(tmp_path, do_py=ARGV + script).entrypoints
+    (doubt,) = [one for one in entry.doubts if "by itself" in one]
+    assert sorted(doubt.rpartition(": ")[2].split(", ")) == ["--fast", "-x"]
 
 
 @pytest.mark.parametrize(
