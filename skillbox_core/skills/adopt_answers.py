@@ -6,8 +6,8 @@ import ast
 from collections.abc import Collection
 from typing import Literal
 
-from skillbox_core.models.call import MAX_EXIT_CODE
-from skillbox_core.skills.adopt_nodes import above, called, dotted, keyword, literal, parents
+from skillbox_core.skills.adopt_exits import exit_codes
+from skillbox_core.skills.adopt_nodes import above, called, keyword, literal, parents
 from skillbox_core.skills.adopt_reading import Reading
 
 _PRINTS = frozenset({"print", "echo", "secho"})
@@ -34,7 +34,7 @@ class Answers:
             stdin=self.stdin(),
             result=self.result(),
             writes=self.writes(),
-            codes=self.codes(),
+            codes=exit_codes(self._tree, self._up, self._printed, self._handlers),
             needs=self.needs(),
             doubts=self.doubts(),
         )
@@ -90,77 +90,6 @@ class Answers:
         plain = path and not path.startswith(("/", "~", "..")) and ".." not in path.split("/")
         return path if len(found) == 1 and only_told and plain else ""
 
-    def codes(self) -> tuple[int, ...]:
-        """Exit codes that depend on what was found, behind what was printed."""
-        found: set[int] = set()
-        mains = self._mains()
-        for node in ast.walk(self._tree):
-            if isinstance(node, ast.Call) and _is_exit(node):
-                found |= self._of(node.args[0] if node.args else keyword(node, "code"), node)
-            elif isinstance(node, ast.Return) and self._function(node) in mains:
-                found |= self._of(node.value, node)
-        return tuple(sorted(code for code in found if 0 < code <= MAX_EXIT_CODE)) if self._printed else ()
-
-    def _mains(self) -> set[str]:
-        """Functions whose value is the exit code."""
-        handed = [call.args[0] for call in self._calls if _is_exit(call) and call.args]
-        mains: set[str] = set()
-        while handed:
-            names = {
-                name
-                for one in handed
-                if isinstance(one, ast.Call)
-                for name in ((one.func.id,) if isinstance(one.func, ast.Name) else self._handlers)
-            }
-            new = names - mains
-            mains |= new
-            returns = [node for node in ast.walk(self._tree) if isinstance(node, ast.Return)] if new else []
-            handed = [node.value for node in returns if node.value and self._function(node) in new]
-        return mains
-
-    def _of(self, value: ast.expr | None, node: ast.AST) -> set[int]:
-        """The exit codes that an expression may be, where they are answers."""
-        if isinstance(value, ast.IfExp):
-            codes = {literal(value.body), literal(value.orelse)}
-            return {code for code in codes if isinstance(code, int) and not _fails(value.test, code)}
-        turned = isinstance(value, ast.Call) and called(value) in ("int", "bool")
-        if (
-            turned
-            or isinstance(value, ast.Compare)
-            or (isinstance(value, ast.UnaryOp) and isinstance(value.op, ast.Not))
-        ):
-            return {1}
-        if isinstance(value, ast.Name):
-            inside = next((one for one in above(node, self._up) if isinstance(one, ast.FunctionDef)), self._tree)
-            given = [
-                literal(one.value)
-                for one in ast.walk(inside)
-                if isinstance(one, ast.Assign)
-                and any(isinstance(at, ast.Name) and at.id == value.id for at in one.targets)
-            ]
-            return (
-                {int(one) for one in given if isinstance(one, int)}
-                if all(isinstance(one, int) for one in given)
-                else set()
-            )
-        code = literal(value)
-        return {code} if isinstance(code, int) and self._decided(node, code) else set()
-
-    def _decided(self, node: ast.AST, code: int) -> bool:
-        """Whether it is all that an `if` does, behind a line of the same block that prints."""
-        statement = node if isinstance(node, ast.Return) else self._up.get(node)
-        branch = self._up.get(statement) if statement else None
-        if not isinstance(branch, ast.If) or statement not in branch.body or len(branch.body) != 1:
-            return False
-        if _fails(branch.test, code) or any(
-            isinstance(one, ast.Attribute) and one.attr == "argv" for one in ast.walk(branch.test)
-        ):
-            return False
-        block = self._up.get(branch)
-        body: list[ast.stmt] = getattr(block, "body", [])
-        before = body[: body.index(branch)] if branch in body else []
-        return any(call in self._printed for one in before for call in ast.walk(one))
-
     def needs(self) -> tuple[str, ...]:
         found: dict[str, None] = {}
         for call in self._calls:
@@ -194,19 +123,27 @@ class Answers:
             said[f"it imports {', '.join(network)}, and a sandbox has no network"] = None
         return tuple(said)
 
-    def _conditional(self, node: ast.AST) -> bool:
+    def _conditional(self, node: ast.AST, seen: frozenset[str] = frozenset()) -> bool:
         below = node
         for one in above(node, self._up):
             if isinstance(one, ast.If | ast.IfExp) and below is not one.test and not _is_main(one.test):
                 return True
+            if isinstance(one, ast.FunctionDef) and one.name not in seen:
+                # One that gives something else before, or that is only called under a condition.
+                before = one.body[: one.body.index(below)] if below in one.body else []
+                gives = any(
+                    isinstance(inner, ast.Return) and inner.value is not None and not _number(inner.value)
+                    for part in before
+                    for inner in ast.walk(part)
+                )
+                mine = one.name in self._handlers
+                calls = [call for call in self._calls if called(call) == one.name and not mine]
+                return gives or (bool(calls) and all(self._conditional(call, seen | {one.name}) for call in calls))
             below = one
         return False
 
     def _within(self, node: ast.AST, kinds: object) -> bool:
         return any(isinstance(one, kinds) and not _is_main(getattr(one, "test", None)) for one in above(node, self._up))  # type: ignore[arg-type]
-
-    def _function(self, node: ast.AST) -> str:
-        return next((one.name for one in above(node, self._up) if isinstance(one, ast.FunctionDef)), "")
 
 
 def acts(tree: ast.Module) -> bool:
@@ -242,13 +179,9 @@ def _prepares(node: ast.expr) -> bool:
     }
 
 
-def _fails(test: ast.expr, code: int) -> bool:
-    """Whether a condition is that the script could not do its work, by the words in it: no answer then."""
-    texts = [one.value for one in ast.walk(test) if isinstance(one, ast.Constant) and isinstance(one.value, str)]
-    names = [dotted(one) for one in ast.walk(test) if isinstance(one, ast.Name | ast.Attribute)]
-    # 1 is what a check ends with that found errors; from 2 on, an error is the check's own.
-    said = [*texts, *names] if code > 1 else texts
-    return any(word in one.lower() for one in said for word in ("error", "fail"))
+def _number(node: ast.expr) -> bool:
+    """An exit code, and no value of a function."""
+    return isinstance(literal(node), int) or isinstance(node, ast.UnaryOp)
 
 
 def _is_main(test: object) -> bool:
@@ -257,10 +190,6 @@ def _is_main(test: object) -> bool:
 
 def _named(call: ast.Call) -> str:
     return call.func.id if isinstance(call.func, ast.Name) else ""
-
-
-def _is_exit(call: ast.Call) -> bool:
-    return called(call) in ("exit", "SystemExit", "Exit", "_exit")
 
 
 def _is_print(call: ast.Call) -> bool:

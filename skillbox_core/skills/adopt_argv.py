@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from skillbox_core.skills.adopt_flow import Flow
 from skillbox_core.skills.adopt_nodes import above, called, literal, parents
 from skillbox_core.skills.adopt_reading import Argument, Usage
+from skillbox_core.skills.adopt_usage_line import usage_names
 from skillbox_core.skills.adopt_uses import decide
 
 _MOST = 20
 """Positions that are looked at."""
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
-_USAGE = re.compile(
-    r"^\W*usage:\s+(?:\S*python\S*\s+|node\s+|bash\s+|uv run\s+)?\S+[ \t]+([^\n]+)", re.IGNORECASE | re.MULTILINE
-)
-_WORD = re.compile(r"\[[^\]]*\]|<[^>]*>|\S+")
 _OPTION = re.compile(r"--?[A-Za-z][\w-]*\Z")
 
 
@@ -80,23 +77,24 @@ class Argv:
     def found(self) -> bool:
         return bool(self.positions) or self.rest is not None
 
-    def usage(self, flow: Flow, usage_text: str) -> Usage:
+    def usage(self, flow: Flow, usage_text: str, asked: Mapping[str, tuple[str, ...]]) -> Usage:
         """The arguments by position.
 
         Args:
             usage_text: A sentence of the script on how it is called, or nothing.
+            asked: The endings of a file's name that the script asks for, by position.
         """
-        said = _words(usage_text)
+        said = usage_names(usage_text)
         arguments = []
         last = max(self.positions, default=0)
         for position in range(1, min(last, _MOST) + 1):
             named = said[position - 1] if len(said) >= last else ""
             arguments.append(
-                self._argument(f"{position}", position, named, flow, required=self.positions.get(position, True))
+                self._argument(f"{position}", position, named, flow, asked, required=self.positions.get(position, True))
             )
         if self.rest is not None:
             named = said[self.rest - 1] if len(said) >= self.rest else ""
-            arguments.append(self._argument(f"{self.rest}:", self.rest, named, flow, several=True))
+            arguments.append(self._argument(f"{self.rest}:", self.rest, named, flow, asked, several=True))
         return Usage(tuple(arguments))
 
     def source(self, node: ast.expr) -> str | None:
@@ -112,10 +110,19 @@ class Argv:
         return f"{found.first}:" if found and found.last is None and found.first > 0 else self._unpacked.get(node)
 
     def _argument(
-        self, key: str, position: int, named: str, flow: Flow, *, several: bool = False, required: bool = True
+        self,
+        key: str,
+        position: int,
+        named: str,
+        flow: Flow,
+        asked: Mapping[str, tuple[str, ...]],
+        *,
+        several: bool = False,
+        required: bool = True,
     ) -> Argument:
         name = self._names.get(key) or flow.names.get(key) or named or ("values" if several else f"argument{position}")
-        return decide(Argument(name, several=several, required=required), flow.uses.get(key, set()))
+        argument = Argument(name, several=several, required=required)
+        return decide(argument, flow.uses.get(key, set()), asked.get(key, ()))
 
     def _slice(self, node: ast.AST) -> _Slice | None:
         if isinstance(node, ast.Attribute) and node.attr == "argv" and isinstance(node.value, ast.Name):
@@ -264,25 +271,6 @@ class Argv:
             if position > 0 and isinstance(one, ast.Name):
                 self.positions[position] = True
                 self._names.setdefault(f"{position}", one.id)
-
-
-def usage_text(tree: ast.Module) -> str:
-    """What a script says of how it is called: the first text in it that begins with "usage"."""
-    for node in ast.walk(tree):
-        text = ""
-        if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            text = node.value
-        elif isinstance(node, ast.JoinedStr):
-            text = "".join(str(one.value) if isinstance(one, ast.Constant) else "x" for one in node.values)
-        if found := _USAGE.search(text):
-            return found[1]
-    return ""
-
-
-def _words(text: str) -> list[str]:
-    """The names of a usage line, with nothing for those that are none: `[input pdf] <out.png> N`."""
-    found = [re.sub(r"[^A-Za-z0-9]+", "_", re.sub(r"\.\w{1,5}\b", "", word)).strip("_") for word in _WORD.findall(text)]
-    return [word.lower() if _NAME.match(word) else "" for word in found]
 
 
 def _ends(body: list[ast.stmt] | list[ast.expr] | list[ast.stmt | ast.expr]) -> bool:

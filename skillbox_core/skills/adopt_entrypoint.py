@@ -116,8 +116,12 @@ class _Draft:
             if argument.several and not argument.flag:
                 self.files.append("*")
                 return ["{files}"]
-            self.files.append(f"{name}/*" if argument.use == "folder" else name)
-            return ["{file:" + name + "}"]
+            file = name + "".join(argument.endings[:1]) if argument.use != "folder" else name
+            if len(argument.endings) > 1 and argument.use != "folder":
+                others = ", ".join(argument.endings[1:])
+                self.doubts.append(f"the script looks at the ending of {file}, which may be {others} instead")
+            self.files.append(f"{name}/*" if argument.use == "folder" else file)
+            return ["{file:" + file + "}"]
         schema = _schema(argument)
         if argument.count > 1:
             items = {"type": "array", "items": schema, "minItems": argument.count, "maxItems": argument.count}

@@ -34,8 +34,8 @@ class Flow:
 
     Attributes:
         uses: For each argument what is done with it: `read`, `write`, `binary`, `edit`, `int`, `float`, `json`,
-            `dumped`, `test`; of a folder `folder` where it is read, `made` where it is made, `into` where a file in
-            it is written, `rework` where one is changed.
+            `dumped`, `test`, `beside` where a file is written next to it; of a folder `folder` where it is read,
+            `made` where it is made, `into` where a file in it is written, `rework` where one is changed.
         names: For each argument the first variable that holds it.
 
     Args:
@@ -60,6 +60,7 @@ class Flow:
             (function, one.arg): {one.arg} for function in seeds for one in parameters(function)
         }
         self._in: dict[tuple[Scope, str], set[str]] = {}
+        self._near: dict[tuple[Scope, str], set[str]] = {}
         self._files: dict[tuple[Scope, str], Keys] = {}
         self._given: dict[Scope, set[str]] = {}
         for _ in range(_ROUNDS):
@@ -73,7 +74,7 @@ class Flow:
                 self._use(node)
 
     def _known(self) -> int:
-        return sum(len(keys) for held in (self._held, self._in, self._given) for keys in held.values())
+        return sum(len(keys) for held in (self._held, self._in, self._near, self._given) for keys in held.values())
 
     def scope(self, node: ast.AST) -> Scope:
         if node not in self._scopes:
@@ -123,6 +124,30 @@ class Flow:
                 return self.inside(node.args[0] if node.args else getattr(func, "value", None))
         return _NONE
 
+    def beside(self, node: ast.AST | None) -> Keys:
+        """The arguments in whose folder a path lies that an expression makes of their names."""
+        if isinstance(node, ast.Name):
+            return frozenset(self._near.get((self.scope(node), node.id)) or ())
+        if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div | ast.Add):
+            own = self.holds(node.left) if isinstance(node.op, ast.Add) else _NONE
+            return own | self.beside(node.left)
+        if isinstance(node, ast.Attribute) and node.attr == "parent":
+            return self.holds(node.value)
+        if isinstance(node, ast.Subscript):
+            return self.beside(node.value)
+        if isinstance(node, ast.JoinedStr) and isinstance(node.values[0], ast.FormattedValue):
+            below = self.inside(node)
+            return (self.holds(node.values[0].value) | self.beside(node.values[0].value)) - below
+        if isinstance(node, ast.Call):
+            func = node.func
+            if called(node) in ("with_suffix", "with_name", "with_stem") and isinstance(func, ast.Attribute):
+                return self.holds(func.value)
+            if called(node) in ("splitext", "dirname") and node.args:
+                return self.holds(node.args[0])
+            if called(node) in _SAME | {"join"}:
+                return self.beside(node.args[0] if node.args else getattr(func, "value", None))
+        return _NONE
+
     def _looked_up(self, held: dict[tuple[Scope, str], set[str]], node: ast.expr) -> Keys:
         name = dotted(node)
         if not name:
@@ -137,15 +162,17 @@ class Flow:
         elif isinstance(target, ast.expr) and (name := dotted(target)):
             # An attribute is reached from every method.
             where = (scope if isinstance(target, ast.Name) else self._tree, name)
-            self._add(where, self.holds(value) or self._made(value), self.inside(value))
+            self._add(where, self.holds(value) or self._made(value), self.inside(value), self.beside(value))
 
-    def _add(self, where: tuple[Scope, str], keys: Iterable[str], folders: Iterable[str] = ()) -> None:
+    def _add(self, where: tuple[Scope, str], keys: Iterable[str], folders: Iterable[str], near: Iterable[str]) -> None:
         for key in keys:
             self._held.setdefault(where, set()).add(key)
             if "." not in where[1]:
                 self.names.setdefault(key, where[1])
         for key in folders:
             self._in.setdefault(where, set()).add(key)
+        for key in near:
+            self._near.setdefault(where, set()).add(key)
 
     def _follow(self, node: ast.AST) -> None:
         if isinstance(node, ast.Assign):
@@ -168,7 +195,7 @@ class Flow:
             given = [*zip(names, node.args, strict=False), *((one.arg, one.value) for one in node.keywords)]
             for name, value in given:
                 if name in names:
-                    self._add((function, name), self.holds(value), self.inside(value))
+                    self._add((function, name), self.holds(value), self.inside(value), self.beside(value))
 
     def _local(self, call: ast.Call) -> Function | None:
         """The script's own function, method or class that is called."""
@@ -190,7 +217,11 @@ class Flow:
                     self.uses.setdefault(key, set()).update(uses)
                 for key in folders - keys:
                     self.uses.setdefault(key, set()).update(_WITHIN[use] for use in uses if use in _WITHIN)
-                if keys or folders:
+                near = self.beside(one) - keys - folders
+                if "write" in uses:
+                    for key in near:
+                        self.uses.setdefault(key, set()).add("beside")
+                if keys or folders or near:
                     if called(call) == "open":
                         self._opened(call, keys)
                     break

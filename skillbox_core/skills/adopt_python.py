@@ -9,12 +9,14 @@ from dataclasses import replace
 
 from skillbox_core.skills.adopt_answers import Answers, acts
 from skillbox_core.skills.adopt_argparse import Argparse
-from skillbox_core.skills.adopt_argv import Argv, usage_text
+from skillbox_core.skills.adopt_argv import Argv
 from skillbox_core.skills.adopt_click import commands
 from skillbox_core.skills.adopt_commands import own_trees
+from skillbox_core.skills.adopt_endings import endings
 from skillbox_core.skills.adopt_flow import Flow
 from skillbox_core.skills.adopt_nodes import dotted
 from skillbox_core.skills.adopt_reading import Argument, Reading, Usage
+from skillbox_core.skills.adopt_usage_line import usage_text
 from skillbox_core.skills.adopt_uses import decide
 
 
@@ -47,7 +49,7 @@ def _usages(tree: ast.Module) -> tuple[list[Usage], list[str]]:
     described = (ast.get_docstring(tree) or "").strip().partition("\n")[0]
     if found := commands(tree):
         flow = Flow(tree, lambda _: None, tuple(function for function, _ in found))
-        return [replace(usage, arguments=_decided(usage.arguments, flow)) for _, usage in found], []
+        return [replace(usage, arguments=_decided(usage.arguments, flow, tree)) for _, usage in found], []
     argparse = Argparse(tree)
     if argparse.found:
 
@@ -57,7 +59,7 @@ def _usages(tree: ast.Module) -> tuple[list[Usage], list[str]]:
         found_ = argparse.usages()
         usages = []
         for usage, (own, handlers) in zip(found_, own_trees(tree, found_), strict=True):
-            decided = _decided(usage.arguments, Flow(own, attribute))
+            decided = _decided(usage.arguments, Flow(own, attribute), own)
             said = None if own is tree else _said(own, handlers, argparse.doubts)
             usages.append(replace(usage, arguments=decided, description=usage.description or described, said=said))
         return usages, argparse.doubts
@@ -67,10 +69,11 @@ def _usages(tree: ast.Module) -> tuple[list[Usage], list[str]]:
     if options := argv.own_options(flow):
         doubts.append(f"it reads options by itself, and all of those are left out: {', '.join(options)}")
     if argv.found:
-        usage = argv.usage(flow, usage_text(tree))
+        usage = argv.usage(flow, usage_text(tree), endings(tree, flow))
         return [replace(usage, description=described)], doubts
     return [Usage(description=described)] if argv.read and acts(tree) else [], doubts
 
 
-def _decided(arguments: tuple[Argument, ...], flow: Flow) -> tuple[Argument, ...]:
-    return tuple(decide(one, flow.uses.get(one.name, set())) for one in arguments)
+def _decided(arguments: tuple[Argument, ...], flow: Flow, tree: ast.Module) -> tuple[Argument, ...]:
+    asked = endings(tree, flow)
+    return tuple(decide(one, flow.uses.get(one.name, set()), asked.get(one.name, ())) for one in arguments)

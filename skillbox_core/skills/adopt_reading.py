@@ -27,6 +27,7 @@ class Argument:
         guessed: Its use is told by its name alone.
         ending: Of the file that is written, with the dot.
         binary: What is written is no text.
+        endings: Of the file that is read, with the dot, where the script looks at its name.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Argument:
     guessed: bool = False
     ending: str = ""
     binary: bool = False
+    endings: tuple[str, ...] = ()
     word: str = ""
 
 

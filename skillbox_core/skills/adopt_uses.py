@@ -16,11 +16,12 @@ _FOLDER = re.compile(r"(?:^|[_-])(?:dir|directory|folder)s?$")
 _OF_NAME = re.compile(r"(?:^|[_-])(pdf|docx|xlsx|pptx|csv|json|html|md|txt|png|jpg|svg|zip|xml|yaml)(?:$|[_-])")
 
 
-def decide(argument: Argument, uses: Collection[str]) -> Argument:
+def decide(argument: Argument, uses: Collection[str], endings: tuple[str, ...] = ()) -> Argument:
     """The argument with its use, and its kind where the script turns it into a number.
 
     Args:
         uses: As `Flow.uses` has them.
+        endings: Of a file's name, where the script asks for them.
     """
     if argument.word:
         return argument
@@ -38,7 +39,7 @@ def decide(argument: Argument, uses: Collection[str]) -> Argument:
         kind = "text"
     inside = {"made", "into"} & set(uses) and "write" not in uses
     folder = use == "write" and bool(inside or (guessed and _FOLDER.search(argument.name.lower())))
-    ending = argument.ending or (".json" if "dumped" in uses else _ending(argument))
+    ending = argument.ending or "".join(endings[:1]) or (".json" if "dumped" in uses else _ending(argument))
     return replace(
         argument,
         kind=kind,
@@ -46,6 +47,7 @@ def decide(argument: Argument, uses: Collection[str]) -> Argument:
         guessed=guessed,
         ending="" if folder else ending,
         binary=argument.binary or folder or "binary" in uses,
+        endings=() if use == "write" else endings,
     )
 
 
@@ -53,7 +55,7 @@ _KINDS: tuple[tuple[str, Kind], ...] = (("int", "integer"), ("float", "number"),
 
 
 def _use(uses: Collection[str]) -> Use:
-    if "edit" in uses or ("read" in uses and "write" in uses):
+    if "edit" in uses or ("read" in uses and {"write", "beside"} & set(uses)):
         return "edit"
     if {"write", "made"} & set(uses) or ("into" in uses and not {"folder", "rework"} & set(uses)):
         return "write"

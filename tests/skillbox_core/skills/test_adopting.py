@@ -71,6 +71,13 @@ def entry_of(folder: Path, **scripts: str) -> EntryPoint:
         (AT + "class R:\n    def __init__(self, at):\n        self.at = at\n    def go(self):\n"
          "        open(self.at)\nR(a.x).go()", ["{file:x}"]),
         (AT + "p2 = argparse.ArgumentParser()\ndef load(at):\n    return open(at)\nload('b')\nload(a.x)", ["{file:x}"]),
+        (AT + "from pathlib import Path\nat = Path(a.x)\nif at.suffix.lower() != '.html':\n    exit(2)\nat.read_text()",
+         ["{file:x.html}"]),
+        (AT + "OF = {'.b', '.a'}\nimport os\nending = os.path.splitext(a.x)[1]\nprint(ending in OF, open(a.x))",
+         ["{file:x.a}"]),
+        (AT + "from pathlib import Path\nat = Path(a.x)\nprint(at.suffix == '.png')\nat.write_text('')", ["{out}/x.png"]),
+        (AT + "print(a.x.lower().endswith(('.pdf',)), open(a.x))", ["{file:x.pdf}"]),
+        (ARGV + "at = sys.argv[1]\nprint(at.endswith('.pdf'), open(at))", ["{file:at.pdf}"]),
         (AT + "import xml.etree.ElementTree as ET\nET.parse(a.x)", ["{file:x}"]),
         (AT + "a.x.replace('b', 'c')\nprint(a.x)", ["{input.x}"]),
         (ARGPARSE + "p.add_argument('out_dir')\np.parse_args()", ["{out}/out_dir"]),
@@ -182,6 +189,19 @@ def test_a_script_for_a_shell_or_node_is_given_what_it_must_be_given(
         ("import sys\ndef go():\n    print(1)\n    return 1 if input() else 0\ndef main():\n    return go()\n"
          "sys.exit(main())", "ok_exit_codes", {0, 1}),
         ("import typer\nx = input()\nprint(x)\nif x:\n    raise typer.Exit(code=1)", "ok_exit_codes", {0, 1}),
+        ("import sys\ndef text(p):\n    if p != '-':\n        return open(p).read()\n    return sys.stdin.read()\n"
+         "print(text(sys.argv[1]))", "stdin", None),
+        ("import sys\ndef text():\n    return sys.stdin.read()\np = sys.argv[1]\nprint(text() if p == '-' else p)",
+         "stdin", None),
+        ("import sys\ndef go():\n    if not sys.argv:\n        return 2\n    print(sys.stdin.read())\nsys.exit(go())",
+         "stdin", "{input.text}"),
+        ("import sys\np = sys.argv[1]\nopen(p + '.md', 'w').write(open(p).read())", "edit", True),
+        ("import sys\np = sys.argv[1]\nopen(f'{p}_1.md', 'w').write(open(p).read())", "edit", True),
+        ("import sys\nfrom pathlib import Path\np = Path(sys.argv[1])\nat = p.with_suffix('.md')\n"
+         "at.write_text(p.read_text())", "edit", True),
+        ("import sys\nfrom pathlib import Path\np = Path(sys.argv[1])\nprint(p.stat(), file=open(p.parent / 'a', 'w'))",
+         "edit", True),
+        ("import sys\np = sys.argv[1]\nprint(open(p + '.md').read(), open(p).read())", "edit", False),
         ("import sys\np = sys.argv[1]\nt = open(p).read()\nopen(p, 'w').write(t)", "edit", True),
     ],
 )  # fmt: skip
