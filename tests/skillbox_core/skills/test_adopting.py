@@ -16,6 +16,15 @@ AT = ARGPARSE + "p.add_argument('x')\na = p.parse_args()\n"
 CLICK = "import click\n@click.command()\n"
 TYPER = "import typer\nfrom pathlib import Path\n"
 ARGV = "import sys\n"
+LOOP = """at="$1"; shift
+while [[ $# -gt 0 ]]; do
+  case "$1" in
+    --to) TO="$2"; shift 2 ;;
+    -q|--quiet) Q=1; shift ;;
+    -h) exit ;;
+  esac
+done
+"""
 
 
 def draft_of(folder: Path, **scripts: str | bytes) -> Draft:
@@ -75,7 +84,7 @@ def entry_of(folder: Path, **scripts: str) -> EntryPoint:
          ["{file:x.html}"]),
         (AT + "OF = {'.b', '.a'}\nimport os\nending = os.path.splitext(a.x)[1]\nprint(ending in OF, open(a.x))",
          ["{file:x.a}"]),
-        (AT + "from pathlib import Path\nat = Path(a.x)\nprint(at.suffix == '.png')\nat.write_text('')", ["{out}/x.png"]),
+        (AT + "from pathlib import Path\nat = Path(a.x)\nat.write_text(at.suffix != '.png')", ["{out}/x.png"]),
         (AT + "print(a.x.lower().endswith(('.pdf',)), open(a.x))", ["{file:x.pdf}"]),
         (ARGV + "at = sys.argv[1]\nprint(at.endswith('.pdf'), open(at))", ["{file:at.pdf}"]),
         (AT + "import xml.etree.ElementTree as ET\nET.parse(a.x)", ["{file:x}"]),
@@ -143,6 +152,13 @@ def test_a_python_script_is_given_what_it_must_be_given(script: str, args: list[
         ("do_sh", 'date > "$1"', ["{out}/argument1"]),
         ("do_sh", "f() {\n  echo $1\n}\nf x", []),
         ("do_sh", "# takes $1\ndate", []),
+        ("do_sh", LOOP + 'cat "$at"', ["{file:at}"]),
+        ("do_sh", LOOP + 'if [ -z "$TO" ]; then\n  exit 1\nfi', ["--to={input.to}", "{input.at}"]),
+        ("do_sh", 'Q="${1:-}"\nif [ -z "$Q" ]; then\n  echo no\n  exit 1\nfi\necho "$Q"', ["{input.q}"]),
+        ("do_sh", 'Q="${1:-}"\nif [ -z "$Q" ]; then\n  Q=none\nfi\necho "$Q"', []),
+        ("do_sh", 'main() {\n  echo "$1"\n}\nmain "$@"', ["{input.argument1}"]),
+        ("do_sh", 'root="$1"\nhead "$root/a.txt"', ["{file:root}"]),
+        ("do_sh", 'for a in "$@"; do\n  case $a in\n    --to=*) TO="${a#*=}" ;;\n  esac\ndone', []),
         ("do_sh", 'for each; do echo "$each"; done', ["{input.each}"]),
         ("do_js", "console.log(process.argv[2])", ["{input.argument1}"]),
         ("do_js", "const [a, b] = process.argv.slice(2);\nconsole.log(a, b)", ["{input.a}", "{input.b}"]),
@@ -258,6 +274,11 @@ def test_subcommands_that_share_a_helper_or_a_loop_have_what_is_theirs(tmp_path:
         "do-show": ["show", "--by={input.by}"],
     }
     assert not any(entry.doubts for entry in draft.entrypoints)
+
+
+def test_options_that_a_shell_takes_apart_are_named_with_their_templates(tmp_path: Path) -> None:
+    (entry,) = draft_of(tmp_path, do_sh=LOOP).entrypoints
+    assert entry.left_out == ('optional: "--to={input.to}"', 'a switch: "--quiet"')
 
 
 @pytest.mark.parametrize(
