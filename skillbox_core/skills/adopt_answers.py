@@ -44,6 +44,9 @@ class Answers:
             if not _is_stdin(node) or self._conditional(node):
                 continue
             up = self._up.get(node)
+            if isinstance(up, ast.Tuple | ast.List | ast.Compare):
+                # Streams that are set up together, or a look at which one it is.
+                continue
             if isinstance(up, ast.keyword):
                 # A default: it is read where the argument is left out.
                 return "text"

@@ -205,6 +205,7 @@ def test_a_script_for_a_shell_or_node_is_given_what_it_must_be_given(
         ("import sys\ndef go():\n    print(1)\n    return 1 if input() else 0\ndef main():\n    return go()\n"
          "sys.exit(main())", "ok_exit_codes", {0, 1}),
         ("import typer\nx = input()\nprint(x)\nif x:\n    raise typer.Exit(code=1)", "ok_exit_codes", {0, 1}),
+        ("import sys\nfor one in (sys.stdin, sys.stdout):\n    one.reconfigure()\nprint(1)", "stdin", None),
         ("import sys\ndef text(p):\n    if p != '-':\n        return open(p).read()\n    return sys.stdin.read()\n"
          "print(text(sys.argv[1]))", "stdin", None),
         ("import sys\ndef text():\n    return sys.stdin.read()\np = sys.argv[1]\nprint(text() if p == '-' else p)",
