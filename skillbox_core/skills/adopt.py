@@ -5,7 +5,7 @@ A script is a stranger's text. One that can't be read is named with the reason, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from skillbox_core.skills.adopt_entrypoint import Entrypoint, draft, entrypoint_names
@@ -46,11 +46,13 @@ def adopt(archive: SkillArchive) -> Draft:
         archive: One that passed every rule.
     """
     files = {file.path: file for file in archive.files}
+    asks = any(_asks_for_packages(archive, file) for file in archive.files)
+    paths = None if asks else tuple(files)
     ways: list[tuple[str, Reading, Usage]] = []
     left_out: list[tuple[str, str]] = []
     for path in callable_scripts(archive):
         own = path == archive.entrypoint
-        read = "the skill's own, which runs without an overlay" if own else _read(archive, files[path])
+        read = "the skill's own, which runs without an overlay" if own else _read(archive, files[path], paths)
         if isinstance(read, str):
             left_out.append((path, read))
         elif not read.usages:
@@ -86,7 +88,14 @@ def _written(
     return write(head, entrypoints, sorted(shared))
 
 
-def _read(archive: SkillArchive, file: SkillFile) -> Reading | str:
+def _asks_for_packages(archive: SkillArchive, file: SkillFile) -> bool:
+    name = file.path.rpartition("/")[2]
+    if name in ("requirements.txt", "uv.lock", "pyproject.toml"):
+        return True
+    return name.endswith(".py") and file.size <= MAX_SCRIPT and b"# /// script" in b"".join(archive.read(file))
+
+
+def _read(archive: SkillArchive, file: SkillFile, paths: Collection[str] | None) -> Reading | str:
     """What a script says, or why it can't be read."""
     if test := _is_test(file.path):
         return test
@@ -107,7 +116,8 @@ def _read(archive: SkillArchive, file: SkillFile) -> Reading | str:
     if _depth(text) > _MAX_DEPTH:
         return f"its brackets are nested deeper than {_MAX_DEPTH} levels"
     try:
-        return read_python(text, started=text.startswith("#!") and "/" not in file.path.removeprefix("scripts/"))
+        started = text.startswith("#!") and "/" not in file.path.removeprefix("scripts/")
+        return read_python(text, started=started, paths=paths)
     except SyntaxError as error:
         return f"it is no Python that is read here: {error.msg} in line {error.lineno}"
     except (ValueError, RecursionError, MemoryError):

@@ -110,7 +110,7 @@ class _Draft:
             what = {"write": "a file to write", "folder": "a folder"}.get(argument.use, "a file to read")
             self.doubts.append(f"{name} is taken for {what} by its name")
         if argument.use == "write":
-            return [self._write(name, argument)]
+            return ["{out}"] if argument.into else [self._write(name, argument)]
         if argument.use != "value":
             self.edit = self.edit or argument.use == "edit"
             if argument.several and not argument.flag:

@@ -15,16 +15,18 @@ from skillbox_core.skills.adopt_commands import own_trees
 from skillbox_core.skills.adopt_endings import endings
 from skillbox_core.skills.adopt_flow import Flow
 from skillbox_core.skills.adopt_nodes import dotted
+from skillbox_core.skills.adopt_packages import unasked
 from skillbox_core.skills.adopt_reading import Argument, Reading, Usage
 from skillbox_core.skills.adopt_usage_line import usage_text
 from skillbox_core.skills.adopt_uses import decide
 
 
-def read_python(text: str, *, started: bool = False) -> Reading:
+def read_python(text: str, *, started: bool = False, paths: Collection[str] | None = None) -> Reading:
     """What a Python script says of itself.
 
     Args:
         started: It is marked as a script, by its mode or a `#!` line.
+        paths: Of the skill's files, where none of them asks for packages.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: It can't be read.
@@ -36,8 +38,13 @@ def read_python(text: str, *, started: bool = False) -> Reading:
     usages, doubts = _usages(tree)
     if not usages and not acts(tree) and not started:
         return Reading(doubts=("a module for others to import: it does nothing by itself",))
+    lacks = [one] if paths is not None and (one := unasked(tree, paths)) else []
+    usages = [
+        replace(usage, said=replace(usage.said, doubts=(*usage.said.doubts, *lacks))) if usage.said else usage
+        for usage in usages or [Usage()]
+    ]
     said = _said(tree, (), doubts)
-    return replace(said, usages=tuple(usages or [Usage()]))
+    return replace(said, usages=tuple(usages), doubts=(*said.doubts, *lacks))
 
 
 def _said(tree: ast.Module, handlers: Collection[str], doubts: Sequence[str]) -> Reading:

@@ -27,6 +27,7 @@ class Argument:
         guessed: Its use is told by its name alone.
         ending: Of the file that is written, with the dot.
         binary: What is written is no text.
+        into: A folder to write into, which the script does not make itself.
         endings: Of the file that is read, with the dot, where the script looks at its name.
     """
 
@@ -44,6 +45,7 @@ class Argument:
     guessed: bool = False
     ending: str = ""
     binary: bool = False
+    into: bool = False
     endings: tuple[str, ...] = ()
     word: str = ""
 

@@ -47,6 +47,7 @@ def decide(argument: Argument, uses: Collection[str], endings: tuple[str, ...] =
         guessed=guessed,
         ending="" if folder else ending,
         binary=argument.binary or folder or "binary" in uses,
+        into=folder and "made" not in uses,
         endings=() if use == "write" else endings,
     )
 

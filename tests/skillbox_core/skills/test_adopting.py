@@ -16,6 +16,7 @@ AT = ARGPARSE + "p.add_argument('x')\na = p.parse_args()\n"
 CLICK = "import click\n@click.command()\n"
 TYPER = "import typer\nfrom pathlib import Path\n"
 ARGV = "import sys\n"
+PEP_723 = "# /// script\n# dependencies = ['numpy']\n# ///\n"
 LOOP = """at="$1"; shift
 while [[ $# -gt 0 ]]; do
   case "$1" in
@@ -69,10 +70,10 @@ def entry_of(folder: Path, **scripts: str) -> EntryPoint:
         (AT + "import zipfile\nzipfile.ZipFile(a.x)", ["{file:x}"]),
         (AT + "import os\nos.makedirs(a.x, exist_ok=True)", ["{out}/x"]),
         (AT + "import zipfile\nzipfile.ZipFile('a.zip').extractall(a.x)", ["{out}/x"]),
-        (AT + "from pathlib import Path\nat = Path(a.x) / 'b.txt'\nat.write_text('')", ["{out}/x"]),
-        (AT + "import os\nopen(os.path.join(a.x, 'b.txt'), 'w')", ["{out}/x"]),
-        (AT + "open(f'{a.x}/b.txt', 'w')", ["{out}/x"]),
-        (AT + "def go(at: str):\n    for n in range(3):\n        open(f'{at}/{n}', 'w')\ngo(at=a.x)", ["{out}/x"]),
+        (AT + "from pathlib import Path\nat = Path(a.x) / 'b.txt'\nat.write_text('')", ["{out}"]),
+        (AT + "import os\nopen(os.path.join(a.x, 'b.txt'), 'w')", ["{out}"]),
+        (AT + "open(f'{a.x}/b.txt', 'w')", ["{out}"]),
+        (AT + "def go(at: str):\n    for n in range(3):\n        open(f'{at}/{n}', 'w')\ngo(at=a.x)", ["{out}"]),
         (AT + "from pathlib import Path\nprint((Path(a.x) / 'b').read_text())", ["{file:x}"]),
         (AT + "from pathlib import Path\nat: Path = Path(a.x)\nat.read_text()", ["{file:x}"]),
         (AT + "at = a.x or 'b'\nopen(at)", ["{file:x}"]),
@@ -89,7 +90,7 @@ def entry_of(folder: Path, **scripts: str) -> EntryPoint:
         (ARGV + "at = sys.argv[1]\nprint(at.endswith('.pdf'), open(at))", ["{file:at.pdf}"]),
         (AT + "import xml.etree.ElementTree as ET\nET.parse(a.x)", ["{file:x}"]),
         (AT + "a.x.replace('b', 'c')\nprint(a.x)", ["{input.x}"]),
-        (ARGPARSE + "p.add_argument('out_dir')\np.parse_args()", ["{out}/out_dir"]),
+        (ARGPARSE + "p.add_argument('out_dir')\np.parse_args()", ["{out}"]),
         (ARGPARSE + "p.add_argument('output')\na = p.parse_args()\nimport os\nos.path.exists(a.output)",
          ["{out}/output.txt"]),
         (ARGPARSE + "p.add_argument('x')\np.add_argument('y')\na = p.parse_args()\ndef load(at):\n    open(at)\n"
@@ -275,6 +276,17 @@ def test_subcommands_that_share_a_helper_or_a_loop_have_what_is_theirs(tmp_path:
         "do-show": ["show", "--by={input.by}"],
     }
     assert not any(entry.doubts for entry in draft.entrypoints)
+
+
+def test_packages_that_nothing_asks_for_are_named(tmp_path: Path) -> None:
+    script = "import json, numpy.linalg\nfrom other import x\nfrom . import y\nif x:\n    import maybe\nprint(x)"
+    lacking, asking = (
+        draft_of(tmp_path / name, do_py=text, other_py="x = 1")
+        for name, text in (("a", script), ("b", PEP_723 + script))
+    )
+    says = "it imports numpy, and nothing in the skill asks for packages: the image must have them"
+    assert [entry.doubts for entry in lacking.entrypoints] == [(says,)]
+    assert [entry.doubts for entry in asking.entrypoints] == [()]
 
 
 def test_options_that_a_shell_takes_apart_are_named_with_their_templates(tmp_path: Path) -> None:
