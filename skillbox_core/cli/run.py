@@ -42,8 +42,9 @@ def run_skill(
 ) -> int:
     """Runs a skill for a person or a script, and returns the exit code."""
     if call and split_entrypoint(reference)[1]:
+        more = "one more" if call.script.startswith("-") else "one more, or a script, which is another call"
         raise InvalidRequestError(
-            f"the arguments of `{harmless(reference)}` are said by its overlay, and {shown(call.script)} is one more",
+            f"the arguments of `{harmless(reference)}` are said by its overlay, and {shown(call.script)} is {more}",
             hint="files go by --file and values by --input; or call its script: skillbox run NAME SCRIPT -- ARGS",
         )
     bare, call = referenced(reference, call)
