@@ -34,7 +34,8 @@ def test_an_option_of_our_own_without_its_value_is_no_scripts() -> None:
 def test_a_file_behind_an_entrypoint_is_told_its_way(words: list[str]) -> None:
     ended = CliRunner().invoke(app, ["run", "pdf#check", *words])
     assert isinstance(ended.exception, InvalidRequestError)
-    assert '"in.pdf" is one more, or a script, which is another call (files go by --file and values by --input;' in str(
+    said = str(ended.exception)
+    assert '"in.pdf" is one more, or a script, which is another call (files go by --file and values' in said
         ended.exception
     )
 
