@@ -36,8 +36,6 @@ def test_a_file_behind_an_entrypoint_is_told_its_way(words: list[str]) -> None:
     assert isinstance(ended.exception, InvalidRequestError)
     said = str(ended.exception)
     assert '"in.pdf" is one more, or a script, which is another call (files go by --file and values' in said
-        ended.exception
-    )
 
 
 def test_an_entrypoint_takes_no_arguments_beside_those_of_its_overlay() -> None:
