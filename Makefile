@@ -15,7 +15,7 @@ all := SKILLBOX_TEST_DEAL=$(deal) $(pytest) --ignore=tests/hostile/test_hostile.
 postgres := SKILLBOX_TEST_POSTGRES=1 $(all) tests/prefect_skillbox
 older := .skillbox/older/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 # Whole files at once, in the order of tests/conftest.py. Tests of the core wait for engines half of their time, so that
-# they have a process more than there are processors. A Prefect server on SQLite gets slow with it.
+# they have a process more than there are processors, four at most. A Prefect server on SQLite gets slow with it.
 shared := -m "not by_itself and not nightly" --maxprocesses 4 --dist loadfile --no-loadscope-reorder --numprocesses
 core := tests/skillbox_core tests/corpus tests/fuzz tests/hostile tests/mutation
 
@@ -34,7 +34,7 @@ test: setup ## set everything up, then run what a change can break (ARGS="-k nam
 	@$(if $(ARGS),,$(postgres) -m "by_itself and not nightly")
 	@$(if $(ARGS),,$(postgres) $(shared) auto)
 	@$(if $(ARGS),,$(all) $(addprefix --ignore=,$(core)) $(shared) auto --durations=30)
-	@$(if $(ARGS),,$(all) $(core) $(shared) $$(( $$(nproc) + 1 )) --durations=30)
+	@$(if $(ARGS),,$(all) $(core) $(shared) $$($(bin)/python -c "import os; print(os.cpu_count() + 1)") --durations=30)
 
 nightly: check ## that, with flows on both databases, and packages, hostile, gvisor, mutation, soak, fuzz, bench and the oldest Prefect
 	@$(MAKE) test deal=

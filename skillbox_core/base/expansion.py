@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from skillbox_core.base.names import shown
@@ -22,6 +23,7 @@ MAX_ARGUMENTS = 512 * 1024
 """Bytes of all arguments, with what the kernel adds to each. It has 2 MiB for them and the environment."""
 _OVERHEAD = 9
 """Bytes for each argument: its pointer and its NUL."""
+_RENAME = "? at the end of a placeholder marks what may be missing: give it another name"
 _MARK = "where it may be missing, mark it with ? at its end, as {input.title?}"
 
 
@@ -39,6 +41,12 @@ class Given:
     files: Sequence[str]
     files_folder: str
     out_folder: str
+
+    @cached_property
+    def places(self) -> tuple[frozenset[str], frozenset[str]]:
+        """Names of the input files, and of the folders that they are in. A template may ask thousands of times."""
+        folders = (path[:at] for path in self.files for at, letter in enumerate(path) if letter == "/")
+        return frozenset(self.files), frozenset(folders)
 
 
 def expand_arguments(elements: Iterable[Element], given: Given) -> tuple[str, ...]:
@@ -102,7 +110,7 @@ def _lacks(part: Part, given: Given) -> bool:
         case Input():
             return _found(part.path, given.input, optional=part.optional) is None
         case File():
-            return _file(part, given.files) is None
+            return _file(part, given) is None
         case Files():
             return not given.files
     return False
@@ -121,9 +129,14 @@ def _arguments(template: str, given: Given, *, options_ended: bool) -> Iterator[
         if argument.startswith("-") and by_value and not options_ended:
             raise InvalidRequestError(
                 f"what {shown(template)} stands for begins with '-', so a script could take it for an option",
-                hint=f'write "--name={template}", or have "--" stand before it' if len(template) < 80 else None,
+                hint=_with_its_name(template) if len(template) < 80 else None,
             )
         yield argument
+
+
+def _with_its_name(template: str) -> str:
+    switch = template[: template.index("}") + 1] if isinstance(parse(template)[0], If) else ""
+    return f'write "{switch}--name={template[len(switch) :]}" in its place, or have "--" stand before it'
 
 
 def _joined(parts: Sequence[Part], given: Given, template: str) -> str:
@@ -161,7 +174,7 @@ def _text(part: Part, given: Given, template: str) -> str:
         case Input(each=False):
             return _written(_found(part.path, given.input, optional=part.optional), part.path)
         case File():
-            return f"{given.files_folder}/{_file(part, given.files)}"
+            return f"{given.files_folder}/{_file(part, given)}"
         case Out():
             return given.out_folder
     raise InvalidRequestError(f"{shown(template)} stands for several arguments, and one text is wanted")
@@ -190,6 +203,8 @@ def _found(path: Sequence[str], value: Any, *, optional: bool) -> Any:
             value = value[key]
         elif isinstance(value, list) and key.isascii() and key.isdigit() and len(key) < 10 and int(key) < len(value):
             value = value[int(key)]
+        elif optional and isinstance(value, dict) and f"{key}?" in value:
+            raise InvalidRequestError(f"{_name((*path[:number], f'{key}?'))} has no placeholder", hint=_RENAME)
         elif optional:
             return None
         else:
@@ -212,16 +227,18 @@ def _null(path: Sequence[str]) -> InvalidRequestError:
     return InvalidRequestError(f"{_name(path)} is null, which has no text", hint=_MARK)
 
 
-def _file(part: File, files: Sequence[str]) -> str | None:
+def _file(part: File, given: Given) -> str | None:
     # Only what was given has a name here, so that none leads out of its folder.
-    folder = f"{part.name.rstrip('/')}/"
-    if part.name in files or any(path.startswith(folder) for path in files):
+    names, folders = given.places
+    if part.name in names or part.name.rstrip("/") in folders:
         return part.name
+    if part.optional and (f"{part.name}?" in names or f"{part.name}?" in folders):
+        raise InvalidRequestError(f"the input file {shown(f'{part.name}?')} has no placeholder", hint=_RENAME)
     if part.optional:
         return None
     raise InvalidRequestError(
         f"{{file:{shown(part.name)[1:-1]}}} is not among the input files",
-        hint=f"they are {', '.join(map(shown, files[:5]))}" if files else "there are none",
+        hint=f"they are {', '.join(map(shown, given.files[:5]))}" if given.files else "there are none",
     )
 
 

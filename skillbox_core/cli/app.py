@@ -42,11 +42,14 @@ class _Run(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """See `TyperCommand`."""
+        # An option of our own that lacks its value is somebody else's only behind the name of a script.
+        behind = len(args) > 1 and not args[1].startswith("-")
         try:
             return super().parse_args(ctx, args)
         except Exception as error:
             # By its release Typer has these from click, or from a copy of its own.
-            if name := getattr(error, "option_name", None):
+            name = getattr(error, "option_name", None)
+            if name and (behind or type(error).__name__ == "NoSuchOption"):
                 said = getattr(error, "message", "").rstrip(".")
                 hint = f"arguments of a script go behind `--`: skillbox run NAME SCRIPT -- {name}"
                 setattr(error, "message", f"{said}; {hint}")  # noqa: B010
@@ -151,7 +154,9 @@ def deploy(
     skill: Annotated[str, typer.Argument(metavar="NAME[@VERSION][#ENTRYPOINT]")],
     pool: Annotated[str | None, typer.Option(help="Work pool for its runs.")] = None,
     cron: Annotated[str | None, typer.Option(help="Schedule in UTC, for example '0 6 * * 1-5'.")] = None,
-    name: Annotated[str | None, typer.Option(help="Name of the deployment; by default the skill's.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the deployment; by default the skill's, or SKILL.ENTRYPOINT.")
+    ] = None,
     input_: Annotated[
         str, typer.Option("--input", "-i", help="What its runs are given when nothing else is.", metavar="JSON|@FILE|-")
     ] = "",

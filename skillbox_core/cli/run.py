@@ -41,10 +41,11 @@ def run_skill(
     tenant: str,
 ) -> int:
     """Runs a skill for a person or a script, and returns the exit code."""
-    if call and call.script.startswith("-") and split_entrypoint(reference)[1]:
+    if call and split_entrypoint(reference)[1]:
+        more = "one more" if call.script.startswith("-") else "one more, or a script, which is another call"
         raise InvalidRequestError(
-            f"the arguments of `{harmless(reference)}` are said by its overlay, and {shown(call.script)} is one more",
-            hint="call its script to give others: skillbox run NAME SCRIPT -- ARGS",
+            f"the arguments of `{harmless(reference)}` are said by its overlay, and {shown(call.script)} is {more}",
+            hint="files go by --file and values by --input; or call its script: skillbox run NAME SCRIPT -- ARGS",
         )
     bare, call = referenced(reference, call)
     name, of_reference = split_reference(bare)

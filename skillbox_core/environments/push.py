@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 from skillbox_core.environments.interpreter import Known
 from skillbox_core.environments.locking import make_lock
 from skillbox_core.environments.node_packages import make_node_lock
@@ -56,7 +59,16 @@ def _answers(lock: Lock | NodeLock, source: PythonSource | NodeSource) -> bool:
         return False
     if isinstance(lock, NodeLock) and isinstance(source, NodeSource):
         return bool(json.loads(lock.root) == json.loads(source.root))
-    return True
+    if isinstance(lock, Lock) and isinstance(source, PythonSource):
+        return all(_is_pinned(Requirement(line), lock) for line in source.requirements)
+    return False
+
+
+def _is_pinned(wanted: Requirement, lock: Lock) -> bool:
+    """Whether a lock has a package as it is asked for; one with a marker may be for no platform here."""
+    name = canonicalize_name(wanted.name)
+    pins = [pin for pin in lock.pins if canonicalize_name(pin.name) == name]
+    return wanted.marker is not None or any(wanted.specifier.contains(pin.version, prereleases=True) for pin in pins)
 
 
 def _beside(text: str | None, read: Callable[[str], Lock | NodeLock]) -> Lock | NodeLock | None:

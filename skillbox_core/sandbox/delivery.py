@@ -32,6 +32,10 @@ RESULT = ".result"
 LANG = "C.UTF-8"
 """Where neither the image nor the caller says one: without it, text that is not ASCII is bytes to many tools."""
 CHUNK = 256 * 1024
+_MTIME = 315_619_200
+"""Of all that is delivered: 2 January 1980. One for all keeps runs alike; a zip has no time before 1980 in any time
+zone, and a script that packs its input with Python's `zipfile` fails on an earlier one.
+"""
 
 
 @dataclass
@@ -43,7 +47,7 @@ class TarPlan:
     def add(self, path: str, size: int, mode: int, read: Callable[[], Iterable[bytes]]) -> None:
         """Adds a file of `size` bytes whose contents `read` gives when the tar is made."""
         info = tarfile.TarInfo(path)
-        info.size, info.mode = size, mode
+        info.size, info.mode, info.mtime = size, mode, _MTIME
         self._parts.append((info.tobuf(tarfile.GNU_FORMAT), size, read))
 
     def add_bytes(self, path: str, data: bytes, mode: int = 0o644) -> None:
@@ -53,7 +57,7 @@ class TarPlan:
     def add_folder(self, path: str, mode: int) -> None:
         """Adds a folder, or gives one that came to be with its contents its mode."""
         info = tarfile.TarInfo(path)
-        info.type, info.mode = tarfile.DIRTYPE, mode
+        info.type, info.mode, info.mtime = tarfile.DIRTYPE, mode, _MTIME
         self._parts.append((info.tobuf(tarfile.GNU_FORMAT), 0, lambda: ()))
 
     @property

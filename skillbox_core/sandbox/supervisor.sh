@@ -82,13 +82,15 @@ if [ -z "$size" ] || ! head -c "$size" | tar -xpf - -C $sandbox || [ ! -f $sandb
 fi
 exec </dev/null
 mkdir -p $sandbox/out/files
-place='' kept=''
+place='' home='' given=''
 if [ -f $sandbox/.result ]; then
     # The file that a call's result is to be, and where files are kept: read before the skill could name another.
-    { IFS= read -r place && IFS= read -r kept; } <$sandbox/.result
+    { IFS= read -r place && IFS= read -r home; } <$sandbox/.result
     rm -f $sandbox/.result
     # One that is there already is the skill's own, and no result.
     if [ -e "$place" ] || [ -L "$place" ]; then place=''; fi
+    # An input file that may be edited lies there from the start, and gives way to what the script makes anew.
+    if [ -e "$home" ]; then given=1; fi
 fi
 
 # A shell has handlers of its own for some of these, which the kernel then delivers to PID 1 even from inside.
@@ -145,9 +147,10 @@ if [ -n "$copier" ] && [ $copied = 0 ]; then
     chmod 700 $sandbox/out
     rm -rf $sandbox/out/stdout && mv $sandbox/.stdout $sandbox/out/stdout
 fi 2>/dev/null
-# A second name and no copy: that takes no time, whatever the skill has put there, and reaches no other file system.
-if [ -n "$place" ] && [ -f "$place" ] && [ ! -L "$place" ] && [ ! -e "$kept" ]; then
-    mkdir -p "${kept%/*}" && ln "$place" "$kept"
+# A second name and no copy: that takes no time, whatever the skill has put there, and reaches no other file system. The
+# first one goes, since both may be below out, and of two names only one is collected.
+if [ -n "$place" ] && [ -f "$place" ] && [ ! -L "$place" ] && { [ -n "$given" ] || [ ! -e "$home" ]; }; then
+    mkdir -p "${home%/*}" && ln -f "$place" "$home" && rm -f "$place"
 fi 2>/dev/null
 full=$(full $sandbox /tmp /dev/shm)
 # The two streams travel apart, and either may be far behind: each needs an end of its own. Both say how the skill ended,

@@ -5,14 +5,14 @@ A script is a stranger's text. One that can't be read is named with the reason, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.skills.adopt_entrypoint import Entrypoint, draft, entrypoint_names
 from skillbox_core.skills.adopt_node import read_node
 from skillbox_core.skills.adopt_python import read_python
-from skillbox_core.skills.adopt_reading import Reading
+from skillbox_core.skills.adopt_reading import Reading, Usage
 from skillbox_core.skills.adopt_shell import read_shell
 from skillbox_core.skills.adopt_yaml import write
 from skillbox_core.skills.archive import SkillArchive, SkillFile
@@ -51,27 +51,29 @@ def adopt(archive: SkillArchive) -> Draft:
         archive: One that passed every rule.
     """
     files = {file.path: file for file in archive.files}
-    ways: list[tuple[str, Reading, int]] = []
+    asks = any(_asks_for_packages(archive, file) for file in archive.files)
+    paths = None if asks else tuple(files)
+    ways: list[tuple[str, Reading, Usage]] = []
     left_out: list[tuple[str, str]] = []
     for path in callable_scripts(archive):
         own = path == archive.entrypoint
-        read = "the skill's own, which runs without an overlay" if own else _read(archive, files[path])
+        read = "the skill's own, which runs without an overlay" if own else _read(archive, files[path], paths)
         if isinstance(read, str):
             left_out.append((path, read))
         elif not read.usages:
             left_out.append((path, "; ".join(read.doubts)))
         else:
-            ways += [(path, read, number) for number in range(len(read.usages))]
+            ways += [(path, usage.said or read, usage) for usage in read.usages]
     if len(ways) > MAX_ENTRYPOINTS:
         why = f"an overlay has {MAX_ENTRYPOINTS} entrypoints at most"
         left_out += [(path, why) for path, _, _ in ways[MAX_ENTRYPOINTS:]]
         ways = ways[:MAX_ENTRYPOINTS]
-    names = entrypoint_names([(path, read.usages[number].words) for path, read, number in ways], slug)
+    names = entrypoint_names([(path, usage.words) for path, _, usage in ways], slug)
     entrypoints: list[Entrypoint] = []
     needs: list[set[str]] = []
     room = _ROOM
-    for name, (path, read, number) in zip(names, ways, strict=True):
-        entrypoint = draft(name, path, read, read.usages[number])
+    for name, (path, read, usage) in zip(names, ways, strict=True):
+        entrypoint = draft(name, path, read, usage)
         text = write((), (entrypoint,), ()).encode()
         if why := _refused(text, room):
             left_out.append((path, f"{name}: {why}"))
@@ -113,7 +115,14 @@ def _written(
     return write(head, entrypoints, sorted(shared))
 
 
-def _read(archive: SkillArchive, file: SkillFile) -> Reading | str:
+def _asks_for_packages(archive: SkillArchive, file: SkillFile) -> bool:
+    name = file.path.rpartition("/")[2]
+    if name in ("requirements.txt", "uv.lock", "pyproject.toml"):
+        return True
+    return name.endswith(".py") and file.size <= MAX_SCRIPT and b"# /// script" in b"".join(archive.read(file))
+
+
+def _read(archive: SkillArchive, file: SkillFile, paths: Collection[str] | None) -> Reading | str:
     """What a script says, or why it can't be read."""
     if test := _is_test(file.path):
         return test
@@ -134,7 +143,8 @@ def _read(archive: SkillArchive, file: SkillFile) -> Reading | str:
     if _depth(text) > _MAX_DEPTH:
         return f"its brackets are nested deeper than {_MAX_DEPTH} levels"
     try:
-        return read_python(text, started=text.startswith("#!") and "/" not in file.path.removeprefix("scripts/"))
+        started = text.startswith("#!") and "/" not in file.path.removeprefix("scripts/")
+        return read_python(text, started=started, paths=paths)
     except SyntaxError as error:
         return f"it is no Python that is read here: {error.msg} in line {error.lineno}"
     except (ValueError, RecursionError, MemoryError):

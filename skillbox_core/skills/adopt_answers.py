@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Collection
 from typing import Literal
 
-from skillbox_core.models.call import MAX_EXIT_CODE
-from skillbox_core.skills.adopt_flow import above, called, keyword, literal, parents
+from skillbox_core.skills.adopt_exits import exit_codes
+from skillbox_core.skills.adopt_nodes import above, called, keyword, literal, parents
 from skillbox_core.skills.adopt_reading import Reading
 
 _PRINTS = frozenset({"print", "echo", "secho"})
@@ -17,10 +18,14 @@ _STARTS = frozenset({"run", "Popen", "call", "check_call", "check_output"})
 
 
 class Answers:
-    """Reads what a script does beside taking arguments."""
+    """Reads what a script does beside taking arguments.
 
-    def __init__(self, tree: ast.Module) -> None:
-        self._tree, self._up = tree, parents(tree)
+    Args:
+        handlers: Functions that are started by way of a variable, such as `args.func(args)`.
+    """
+
+    def __init__(self, tree: ast.Module, handlers: Collection[str] = ()) -> None:
+        self._tree, self._up, self._handlers = tree, parents(tree), handlers
         self._calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
         self._printed = [call for call in self._calls if _is_print(call)]
 
@@ -29,7 +34,7 @@ class Answers:
             stdin=self.stdin(),
             result=self.result(),
             writes=self.writes(),
-            codes=self.codes(),
+            codes=exit_codes(self._tree, self._up, self._printed, self._handlers),
             needs=self.needs(),
             doubts=self.doubts(),
         )
@@ -39,6 +44,9 @@ class Answers:
             if not _is_stdin(node) or self._conditional(node):
                 continue
             up = self._up.get(node)
+            if isinstance(up, ast.Tuple | ast.List | ast.Compare):
+                # Streams that are set up together, or a look at which one it is.
+                continue
             if isinstance(up, ast.keyword):
                 # A default: it is read where the argument is left out.
                 return "text"
@@ -85,41 +93,6 @@ class Answers:
         plain = path and not path.startswith(("/", "~", "..")) and ".." not in path.split("/")
         return path if len(found) == 1 and only_told and plain else ""
 
-    def codes(self) -> tuple[int, ...]:
-        """Exit codes that depend on what was found, behind what was printed."""
-        found: set[int] = set()
-        handed = [call.args[0] for call in self._calls if _is_exit(call) and call.args]
-        mains = {called(one) for one in handed if isinstance(one, ast.Call) and isinstance(one.func, ast.Name)}
-        for node in ast.walk(self._tree):
-            value: ast.expr | None = None
-            if isinstance(node, ast.Call) and _is_exit(node) and node.args:
-                value = node.args[0]
-            elif isinstance(node, ast.Return) and self._function(node) in mains:
-                value = node.value
-            if value is None:
-                continue
-            if isinstance(value, ast.IfExp):
-                codes = {literal(value.body), literal(value.orelse)}
-                found |= {code for code in codes if isinstance(code, int) and 0 < code <= MAX_EXIT_CODE}
-            elif isinstance(value, ast.Call) and called(value) in ("int", "bool") and self._printed:
-                found.add(1)
-            elif self._decided(node) and isinstance(code := literal(value), int) and 0 < code <= MAX_EXIT_CODE:
-                found.add(code)
-        return tuple(sorted(found)) if self._printed else ()
-
-    def _decided(self, node: ast.AST) -> bool:
-        """Whether it is all that an `if` does, behind a line of the same block that prints."""
-        statement = node if isinstance(node, ast.Return) else self._up.get(node)
-        branch = self._up.get(statement) if statement else None
-        if not isinstance(branch, ast.If) or statement not in branch.body or len(branch.body) != 1:
-            return False
-        if any(isinstance(one, ast.Attribute) and one.attr == "argv" for one in ast.walk(branch.test)):
-            return False
-        block = self._up.get(branch)
-        body: list[ast.stmt] = getattr(block, "body", [])
-        before = body[: body.index(branch)] if branch in body else []
-        return any(call in self._printed for one in before for call in ast.walk(one))
-
     def needs(self) -> tuple[str, ...]:
         found: dict[str, None] = {}
         for call in self._calls:
@@ -153,25 +126,36 @@ class Answers:
             said[f"it imports {', '.join(network)}, and a sandbox has no network"] = None
         return tuple(said)
 
-    def _conditional(self, node: ast.AST) -> bool:
+    def _conditional(self, node: ast.AST, seen: frozenset[str] = frozenset()) -> bool:
         below = node
         for one in above(node, self._up):
             if isinstance(one, ast.If | ast.IfExp) and below is not one.test and not _is_main(one.test):
                 return True
+            if isinstance(one, ast.FunctionDef) and one.name not in seen:
+                # One that gives something else before, or that is only called under a condition.
+                before = one.body[: one.body.index(below)] if below in one.body else []
+                gives = any(
+                    isinstance(inner, ast.Return) and inner.value is not None and not _number(inner.value)
+                    for part in before
+                    for inner in ast.walk(part)
+                )
+                mine = one.name in self._handlers
+                calls = [call for call in self._calls if called(call) == one.name and not mine]
+                return gives or (bool(calls) and all(self._conditional(call, seen | {one.name}) for call in calls))
             below = one
         return False
 
     def _within(self, node: ast.AST, kinds: object) -> bool:
         return any(isinstance(one, kinds) and not _is_main(getattr(one, "test", None)) for one in above(node, self._up))  # type: ignore[arg-type]
 
-    def _function(self, node: ast.AST) -> str:
-        return next((one.name for one in above(node, self._up) if isinstance(one, ast.FunctionDef)), "")
-
 
 def acts(tree: ast.Module) -> bool:
     """Whether a module does something when it is run, and is not there only to be imported."""
     for node in tree.body:
         if isinstance(node, ast.If) and _is_main(node.test):
+            # One that only raises says that it is no script.
+            return not all(isinstance(one, ast.Raise | ast.Pass) and not _ends(one) for one in node.body)
+        if _ends(node):
             return True
         if isinstance(node, ast.For | ast.While | ast.With):
             return True
@@ -180,6 +164,11 @@ def acts(tree: ast.Module) -> bool:
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call | ast.Await) and not _prepares(node.value):
             return True
     return False
+
+
+def _ends(node: ast.stmt) -> bool:
+    """`raise SystemExit(main())`."""
+    return isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call) and called(node.exc) == "SystemExit"
 
 
 def _prepares(node: ast.expr) -> bool:
@@ -193,16 +182,17 @@ def _prepares(node: ast.expr) -> bool:
     }
 
 
+def _number(node: ast.expr) -> bool:
+    """An exit code, and no value of a function."""
+    return isinstance(literal(node), int) or isinstance(node, ast.UnaryOp)
+
+
 def _is_main(test: object) -> bool:
     return isinstance(test, ast.Compare) and isinstance(test.left, ast.Name) and test.left.id == "__name__"
 
 
 def _named(call: ast.Call) -> str:
     return call.func.id if isinstance(call.func, ast.Name) else ""
-
-
-def _is_exit(call: ast.Call) -> bool:
-    return called(call) in ("exit", "SystemExit", "Exit", "_exit")
 
 
 def _is_print(call: ast.Call) -> bool:

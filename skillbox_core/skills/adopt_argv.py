@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from skillbox_core.skills.adopt_flow import Flow, above, called, literal, parents
-from skillbox_core.skills.adopt_getopt import options
+from skillbox_core.skills.adopt_flow import Flow
+from skillbox_core.skills.adopt_getopt import called_options
+from skillbox_core.skills.adopt_nodes import above, called, literal, parents
 from skillbox_core.skills.adopt_reading import Argument, Usage
+from skillbox_core.skills.adopt_usage_line import usage_names
 from skillbox_core.skills.adopt_uses import decide
 
 _GETOPT = ("getopt", "gnu_getopt")
 _MOST = 20
 """Positions that are looked at."""
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,39}\Z")
-_USAGE = re.compile(r"usage:?\s+(?:\S*python\S*\s+|node\s+|bash\s+|uv run\s+)?\S+[ \t]+([^\n]+)", re.IGNORECASE)
-_WORD = re.compile(r"\[?<?\[?([A-Za-z][A-Za-z0-9_.-]*)")
+_OPTION = re.compile(r"--?[A-Za-z][\w-]*\Z")
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Argv:
         self._tree, self._up = tree, parents(tree)
         self._aliases: dict[str, _Slice] = {}
         self._nodes = list(ast.walk(tree))
+        self._functions = {node.name: node for node in self._nodes if isinstance(node, ast.FunctionDef)}
         for node in self._nodes:
             self._alias(node)
         self._unpacked: dict[ast.AST, str] = {}
@@ -43,23 +45,49 @@ class Argv:
         """The position from which all are taken."""
         getopt = next((node for node in self._nodes if isinstance(node, ast.Call) and called(node) in _GETOPT), None)
         self.uses_getopt = getopt is not None
-        self.options = _options(getopt) if getopt else ()
+        self.options = called_options(getopt) if getopt else ()
         """What getopt reads; None where that is not written down."""
         least = self._least()
         for node in self._nodes:
             self._read(node, least)
 
     @property
+    def read(self) -> bool:
+        """Whether the script looks at its arguments at all."""
+        return self.uses_getopt or any(
+            isinstance(node, ast.Attribute | ast.Name) and self._slice(node) is not None for node in self._nodes
+        )
+
+    def own_options(self, flow: Flow) -> list[str]:
+        """Options that the script looks for by itself: texts with a dash that it compares an argument with."""
+        found: dict[str, None] = {}
+        for node in self._nodes:
+            compared: list[ast.expr] = []
+            if isinstance(node, ast.Compare):
+                compared = [node.left, *node.comparators]
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.args:
+                compared = [node.func.value, node.args[0]] if called(node) in ("index", "startswith", "remove") else []
+            elif isinstance(node, ast.Match):
+                values = [one.value for case in node.cases for one in ast.walk(case) if isinstance(one, ast.MatchValue)]
+                compared = [node.subject, *values]
+            if any(flow.holds(one) or self._slice(one) for one in compared):
+                inner = [part for one in compared for part in getattr(one, "elts", [one])]
+                texts = [text.rstrip("=") for part in inner if isinstance(text := literal(part), str)]
+                found |= {text: None for text in texts if _OPTION.match(text)}
+        return [one for one in found if one not in ("-h", "--help")]
+
+    @property
     def found(self) -> bool:
         return bool(self.positions) or self.rest is not None
 
-    def usage(self, flow: Flow, usage_text: str) -> Usage:
+    def usage(self, flow: Flow, usage_text: str, asked: Mapping[str, tuple[str, ...]]) -> Usage:
         """The arguments by position.
 
         Args:
             usage_text: A sentence of the script on how it is called, or nothing.
+            asked: The endings of a file's name that the script asks for, by position.
         """
-        said = _words(usage_text)
+        said = usage_names(usage_text)
         arguments = []
         last = max(self.positions, default=0)
         # What stands behind one that is left out would take its place.
@@ -67,10 +95,10 @@ class Argv:
         for position in range(1, min(last, _MOST) + 1):
             named = said[position - 1] if len(said) >= last else ""
             required = position <= needed or self.positions.get(position, True)
-            arguments.append(self._argument(f"{position}", position, named, flow, required=required))
+            arguments.append(self._argument(f"{position}", position, named, flow, asked, required=required))
         if self.rest is not None:
             named = said[self.rest - 1] if len(said) >= self.rest else ""
-            arguments.append(self._argument(f"{self.rest}:", self.rest, named, flow, several=True))
+            arguments.append(self._argument(f"{self.rest}:", self.rest, named, flow, asked, several=True))
         return Usage(tuple(arguments))
 
     def source(self, node: ast.expr) -> str | None:
@@ -80,20 +108,37 @@ class Argv:
             index = literal(node.slice) if not isinstance(node.slice, ast.Slice) else None
             if base and isinstance(index, int) and index >= 0:
                 return f"{base.first + index}"
+            if base and index is None and not isinstance(node.slice, ast.Slice):
+                return f"{max(base.first, 1)}:"
         found = self._slice(node)
         return f"{found.first}:" if found and found.last is None and found.first > 0 else self._unpacked.get(node)
 
     def _argument(
-        self, key: str, position: int, named: str, flow: Flow, *, several: bool = False, required: bool = True
+        self,
+        key: str,
+        position: int,
+        named: str,
+        flow: Flow,
+        asked: Mapping[str, tuple[str, ...]],
+        *,
+        several: bool = False,
+        required: bool = True,
     ) -> Argument:
         name = self._names.get(key) or flow.names.get(key) or named or ("values" if several else f"argument{position}")
-        return decide(Argument(name, several=several, required=required), flow.uses.get(key, set()))
+        argument = Argument(name, several=several, required=required)
+        return decide(argument, flow.uses.get(key, set()), asked.get(key, ()))
 
     def _slice(self, node: ast.AST) -> _Slice | None:
         if isinstance(node, ast.Attribute) and node.attr == "argv" and isinstance(node.value, ast.Name):
             return _Slice(0, None) if node.value.id == "sys" else None
         if isinstance(node, ast.Name):
             return self._aliases.get(node.id) or (_Slice(0, None) if node.id == "argv" and self._imports_argv else None)
+        if isinstance(node, ast.IfExp | ast.BoolOp):
+            # `sys.argv[1:] if argv is None else argv`
+            parts = node.values if isinstance(node, ast.BoolOp) else [node.body, node.orelse]
+            return next((found for one in parts if (found := self._slice(one))), None)
+        if isinstance(node, ast.Call) and called(node) in ("list", "tuple") and len(node.args) == 1:
+            return self._slice(node.args[0])
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice) and (base := self._slice(node.value)):
             lower, upper = literal(node.slice.lower) or 0, literal(node.slice.upper)
             if (
@@ -121,17 +166,19 @@ class Argv:
                 if isinstance(target, ast.Tuple) and len(target.elts) == 2 and isinstance(target.elts[1], ast.Name):
                     self._aliases[target.elts[1].id] = _Slice(1, None)
             return
-        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
-            found = self._slice(node.value)
-            if found:
-                self._aliases[node.targets[0].id] = found
+        if isinstance(node, ast.Assign) and len(node.targets) == 1:
+            target, value = node.targets[0], node.value
+            pairs = [(target, value)]
+            if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
+                pairs = list(zip(target.elts, value.elts, strict=False))
+            for one, given in pairs:
+                if isinstance(one, ast.Name) and (found := self._slice(given)):
+                    self._aliases[one.id] = found
         elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            function = next(
-                (one for one in self._nodes if isinstance(one, ast.FunctionDef) and one.name == node.func.id), None
-            )
-            for given, one in zip(node.args, function.args.args if function else (), strict=False):
+            function = self._functions.get(node.func.id)
+            for given, taken in zip(node.args, function.args.args if function else (), strict=False):
                 if not isinstance(given, ast.Name) and (found := self._slice(given)):
-                    self._aliases[one.arg] = found
+                    self._aliases[taken.arg] = found
 
     def _least(self) -> int:
         """Positions that the script insists on, by what it says of their number before it ends."""
@@ -182,13 +229,16 @@ class Argv:
                 self.positions[position] = self.positions.get(position, False) or needed
             return
         found = self._slice(node)
-        if not found or isinstance(up, ast.Subscript) or (isinstance(up, ast.Call) and called(up) in ("len", *_GETOPT)):
+        if (
+            not found
+            or (up is not None and self._slice(up))
+            or isinstance(up, ast.Subscript)
+            or (isinstance(up, ast.Call) and called(up) in ("len", *_GETOPT))
+        ):
             return
         if isinstance(up, ast.Assign) or found.first == 0 or isinstance(up, ast.If | ast.UnaryOp | ast.Compare):
             return
-        local = isinstance(up, ast.Call) and isinstance(up.func, ast.Name) and any(
-            isinstance(one, ast.FunctionDef) and one.name == called(up) for one in self._nodes
-        )  # fmt: skip
+        local = isinstance(up, ast.Call) and isinstance(up.func, ast.Name) and called(up) in self._functions
         if (
             local
             and any(alias.first == found.first for alias in self._aliases.values())
@@ -211,9 +261,7 @@ class Argv:
         call = self._up.get(star) if star else None
         if not isinstance(call, ast.Call):
             return
-        function = next(
-            (one for one in self._nodes if isinstance(one, ast.FunctionDef) and one.name == called(call)), None
-        )
+        function = self._functions.get(called(call))
         if function and star in call.args:
             names = [one.arg for one in function.args.args[call.args.index(star) :]]
             for position, name in zip(range(found.first, found.last or found.first), names, strict=False):
@@ -235,28 +283,6 @@ class Argv:
             if position > 0 and isinstance(one, ast.Name):
                 self.positions[position] = True
                 self._names.setdefault(f"{position}", one.id)
-
-
-def _options(call: ast.Call) -> tuple[Argument, ...] | None:
-    given = [*map(literal, call.args[1:]), *(literal(one.value) for one in call.keywords if one.arg == "longopts")]
-    short, long = (*given, [])[:2] if given else (None, None)
-    if not isinstance(short, str) or not isinstance(long, list | tuple):
-        return None
-    return options(short, [one for one in long if isinstance(one, str)])
-
-
-def usage_text(tree: ast.Module) -> str:
-    """What a script says of how it is called: the first text in it that begins with "usage"."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and (found := _USAGE.search(node.value)):
-            return found[1]
-    return ""
-
-
-def _words(text: str) -> list[str]:
-    found = [_WORD.match(word) for word in text.split()]
-    words = [one[1].partition(".")[0].lower().replace("-", "_") if one else "" for one in found]
-    return [word if _NAME.match(word) else "" for word in words]
 
 
 def _ends(body: list[ast.stmt] | list[ast.expr] | list[ast.stmt | ast.expr]) -> bool:

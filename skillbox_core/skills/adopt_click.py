@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from skillbox_core.skills.adopt_flow import Function, called, keyword, literal, parameters
+from skillbox_core.skills.adopt_nodes import Function, called, keyword, literal, parameters
 from skillbox_core.skills.adopt_reading import Argument, Kind, Usage, Use
 
 _KINDS: dict[str, Kind] = {

@@ -151,7 +151,7 @@ class _Draft:
             what = {"write": "a file to write", "folder": "a folder"}.get(argument.use, "a file to read")
             self.doubts.append(f"{name} is taken for {what} by its name")
         if argument.use == "write":
-            return [self._write(name, argument)]
+            return [self._into(name, argument) if argument.into else self._write(name, argument)]
         if argument.use != "value":
             return [self._read(name, argument)]
         schema, required = _schema(argument), argument.required
@@ -170,9 +170,21 @@ class _Draft:
             if argument.required:
                 self.files.append("*")
             return "{files}"
+        endings = argument.endings if argument.use != "folder" else ()
+        file = name + "".join(endings[:1])
+        if len(endings) > 1:
+            others = ", ".join(endings[1:])
+            self.doubts.append(f"the script looks at the ending of {file}, which may be {others} instead")
         if argument.required:
-            self.files.append(f"{name}/*" if argument.use == "folder" else name)
-        return "{file:" + name + _mark(argument) + "}"
+            self.files.append(f"{name}/*" if argument.use == "folder" else file)
+        return "{file:" + file + _mark(argument) + "}"
+
+    def _into(self, name: str, argument: Argument) -> str:
+        """A folder that must be there: that of the result's files, where it is wanted."""
+        if argument.required:
+            return "{out}"
+        schema = {"type": "boolean", **_said(argument.help or "Whether it writes into the result's files")}
+        return self.input(name, schema, required=False, how="{{if {}}}") + "{out}"
 
     def _write(self, name: str, argument: Argument) -> str:
         if not argument.required:
@@ -221,10 +233,11 @@ def _elements(argument: Argument, templates: Sequence[str]) -> list[Element]:
         return list(templates)
     if flag and len(templates) == 1 and not _takes_all(argument):
         # A value that begins with a dash is one here, and no option.
-        if flag.startswith("--"):
+        if flag.startswith("--") and not argument.apart and not templates[0].startswith("{if "):
             return [f"{flag}={templates[0]}"]
         if argument.each:
-            return [f"{flag}{templates[0]}"]
+            # A single letter and its value are one word; a longer name needs its mark, as after two dashes.
+            return [f"{flag}{'=' if len(flag) > 2 else ''}{templates[0]}"]
     group = (*((flag,) if flag else ()), *templates)
     return list(group) if argument.required and not _takes_all(argument) else [group]
 

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import ast
 import warnings
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from skillbox_core.skills.adopt_answers import Answers, acts
 from skillbox_core.skills.adopt_argparse import Argparse
-from skillbox_core.skills.adopt_argv import Argv, usage_text
+from skillbox_core.skills.adopt_argv import Argv
 from skillbox_core.skills.adopt_click import commands
-from skillbox_core.skills.adopt_flow import Flow, literal
+from skillbox_core.skills.adopt_commands import own_trees
+from skillbox_core.skills.adopt_endings import endings
+from skillbox_core.skills.adopt_flow import Flow
+from skillbox_core.skills.adopt_nodes import dotted
+from skillbox_core.skills.adopt_packages import unasked
 from skillbox_core.skills.adopt_reading import Argument, Reading, Usage
+from skillbox_core.skills.adopt_usage_line import usage_text
 from skillbox_core.skills.adopt_uses import decide
 
 
-def read_python(text: str, *, started: bool = False) -> Reading:
+def read_python(text: str, *, started: bool = False, paths: Collection[str] | None = None) -> Reading:
     """What a Python script says of itself.
 
     Args:
         started: It is marked as a script, by its mode or a `#!` line.
+        paths: Of the skill's files, where none of them asks for packages.
 
     Raises:
         SyntaxError, ValueError, RecursionError, MemoryError: It can't be read.
@@ -28,53 +35,56 @@ def read_python(text: str, *, started: bool = False) -> Reading:
         # What is odd in somebody else's script is no news for the user.
         warnings.simplefilter("ignore")
         tree = ast.parse(text)
-    said = Answers(tree).reading()
     usages, doubts = _usages(tree)
     if not usages and not acts(tree) and not started:
         return Reading(doubts=("a module for others to import: it does nothing by itself",))
-    usages = usages or [Usage()]
-    return replace(said, usages=tuple(usages), doubts=(*doubts, *said.doubts))
+    lacks = [one] if paths is not None and (one := unasked(tree, paths)) else []
+    usages = [
+        replace(usage, said=replace(usage.said, doubts=(*usage.said.doubts, *lacks))) if usage.said else usage
+        for usage in usages or [Usage()]
+    ]
+    said = _said(tree, (), doubts)
+    return replace(said, usages=tuple(usages), doubts=(*said.doubts, *lacks))
+
+
+def _said(tree: ast.Module, handlers: Collection[str], doubts: Sequence[str]) -> Reading:
+    said = Answers(tree, handlers).reading()
+    return replace(said, doubts=(*doubts, *said.doubts))
 
 
 def _usages(tree: ast.Module) -> tuple[list[Usage], list[str]]:
     described = (ast.get_docstring(tree) or "").strip().partition("\n")[0]
     if found := commands(tree):
         flow = Flow(tree, lambda _: None, tuple(function for function, _ in found))
-        return [replace(usage, arguments=_decided(usage.arguments, flow)) for _, usage in found], []
-    argparse = Argparse(tree, _constants(tree))
+        return [replace(usage, arguments=_decided(usage.arguments, flow, tree)) for _, usage in found], []
+    argparse = Argparse(tree)
     if argparse.found:
 
         def attribute(node: ast.expr) -> str | None:
-            named = isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name)
-            return node.attr if named and node.value.id in argparse.namespaces else None  # type: ignore[attr-defined]
+            return node.attr if isinstance(node, ast.Attribute) and dotted(node.value) in argparse.namespaces else None
 
-        flow = Flow(tree, attribute)
-        usages = [
-            replace(usage, arguments=_decided(usage.arguments, flow), description=usage.description or described)
-            for usage in argparse.usages()
-        ]
+        found_ = argparse.usages()
+        usages = []
+        for usage, (own, handlers) in zip(found_, own_trees(tree, found_), strict=True):
+            decided = _decided(usage.arguments, Flow(own, attribute), own)
+            said = None if own is tree else _said(own, handlers, argparse.doubts)
+            usages.append(replace(usage, arguments=decided, description=usage.description or described, said=said))
         return usages, argparse.doubts
     argv = Argv(tree)
     doubts = ["it reads options by getopt, and all of those are left out"] if argv.options is None else []
-    if argv.found or argv.uses_getopt:
-        usage = argv.usage(Flow(tree, argv.source), usage_text(tree))
+    flow = Flow(tree, argv.source)
+    if not argv.options and (own_options := argv.own_options(flow)):
+        doubts.append(f"it reads options by itself, and all of those are left out: {', '.join(own_options)}")
+    if argv.found or (argv.uses_getopt and acts(tree)):
+        usage = argv.usage(flow, usage_text(tree), endings(tree, flow))
         # What stands behind options need not be there.
         behind = [
             replace(one, required=one.required and not (one.several and argv.uses_getopt)) for one in usage.arguments
         ]
         return [Usage((*(argv.options or ()), *behind), description=described)], doubts
-    return [], doubts
+    return [Usage(description=described)] if argv.read and acts(tree) else [], doubts
 
 
-def _decided(arguments: tuple[Argument, ...], flow: Flow) -> tuple[Argument, ...]:
-    return tuple(decide(one, flow.uses.get(one.name, set())) for one in arguments)
-
-
-def _constants(tree: ast.Module) -> dict[str, object]:
-    return {
-        target.id: value
-        for node in tree.body
-        if isinstance(node, ast.Assign) and (value := literal(node.value)) is not None
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
+def _decided(arguments: tuple[Argument, ...], flow: Flow, tree: ast.Module) -> tuple[Argument, ...]:
+    asked = endings(tree, flow)
+    return tuple(decide(one, flow.uses.get(one.name, set()), asked.get(one.name, ())) for one in arguments)

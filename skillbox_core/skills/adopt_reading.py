@@ -21,6 +21,7 @@ class Argument:
         word: A subcommand, which stands as it is; what is behind it is its own.
         several: Whether it may be given any number of values.
         each: Of an option for several values: it stands before each of them anew.
+        apart: Of a long option: its value is an argument of its own, and none behind `=`.
         least: Values that it must be given, of several.
         count: Values that it takes at once.
         choices: The only values there are.
@@ -29,6 +30,8 @@ class Argument:
         guessed: Its use is told by its name alone.
         ending: Of the file that is written, with the dot.
         binary: What is written is no text.
+        into: A folder to write into, which the script does not make itself.
+        endings: Of the file that is read, with the dot, where the script looks at its name.
     """
 
     name: str
@@ -36,6 +39,7 @@ class Argument:
     required: bool = True
     several: bool = False
     each: bool = False
+    apart: bool = False
     least: int = 0
     count: int = 1
     kind: Kind = "text"
@@ -47,6 +51,8 @@ class Argument:
     guessed: bool = False
     ending: str = ""
     binary: bool = False
+    into: bool = False
+    endings: tuple[str, ...] = ()
     word: str = ""
 
 
@@ -57,11 +63,15 @@ class Usage:
     Attributes:
         words: The subcommand, if it has such.
         arguments: In the order of the source, with the words of the subcommand where they must stand.
+        handler: The function that does this and nothing else, where one does.
+        said: What is said of this way alone, where that may differ from the others.
     """
 
     arguments: tuple[Argument, ...] = ()
     words: tuple[str, ...] = ()
     description: str = ""
+    handler: str = ""
+    said: Reading | None = None
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,12 @@ _FOLDER = re.compile(r"(?:^|[_-])(?:dir|directory|folder)s?$")
 _OF_NAME = re.compile(r"(?:^|[_-])(pdf|docx|xlsx|pptx|csv|json|html|md|txt|png|jpg|svg|zip|xml|yaml)(?:$|[_-])")
 
 
-def decide(argument: Argument, uses: Collection[str]) -> Argument:
+def decide(argument: Argument, uses: Collection[str], endings: tuple[str, ...] = ()) -> Argument:
     """The argument with its use, and its kind where the script turns it into a number.
 
     Args:
         uses: As `Flow.uses` has them.
+        endings: Of a file's name, where the script asks for them.
     """
     if argument.word:
         return argument
@@ -30,15 +31,24 @@ def decide(argument: Argument, uses: Collection[str]) -> Argument:
     use = argument.use
     guessed = False
     if use == "value" and not argument.choices and not argument.switch and kind == "text":
-        use = _use(uses)
-        if use == "value":
-            use = _by_name(argument.name)
-            guessed = use != "value"
+        use, named = _use(uses), _by_name(argument.name)
+        # That it is there already is looked at of what is written, too.
+        if use == "value" or (named == "write" and not set(uses) - {"test"}):
+            use, guessed = named, named != "value"
     if use != "value":
         kind = "text"
-    ending = argument.ending or (".json" if "dumped" in uses else _ending(argument))
+    inside = {"made", "into"} & set(uses) and "write" not in uses
+    folder = use == "write" and bool(inside or (guessed and _FOLDER.search(argument.name.lower())))
+    ending = argument.ending or "".join(endings[:1]) or (".json" if "dumped" in uses else _ending(argument))
     return replace(
-        argument, kind=kind, use=use, guessed=guessed, ending=ending, binary=argument.binary or "binary" in uses
+        argument,
+        kind=kind,
+        use=use,
+        guessed=guessed,
+        ending="" if folder else ending,
+        binary=argument.binary or folder or "binary" in uses,
+        into=folder and "made" not in uses,
+        endings=() if use == "write" else endings,
     )
 
 
@@ -46,11 +56,11 @@ _KINDS: tuple[tuple[str, Kind], ...] = (("int", "integer"), ("float", "number"),
 
 
 def _use(uses: Collection[str]) -> Use:
-    if "edit" in uses or ("read" in uses and "write" in uses):
+    if "edit" in uses or ("read" in uses and {"write", "beside"} & set(uses)):
         return "edit"
-    if "write" in uses:
+    if {"write", "made"} & set(uses) or ("into" in uses and not {"folder", "rework"} & set(uses)):
         return "write"
-    if "folder" in uses and "read" not in uses:
+    if {"folder", "rework"} & set(uses) and "read" not in uses:
         return "folder"
     return "read" if {"read", "test"} & set(uses) else "value"
 

@@ -18,6 +18,7 @@ from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.skills.links import find_copies
 from skillbox_core.skills.manifest import MAX_SKILL_MD, Manifest, parse_manifest
+from skillbox_core.skills.node_sources import PACKAGE
 from skillbox_core.skills.overlay import MAX_OVERLAY, OVERLAY, Overlay, parse_overlay
 from skillbox_core.skills.validation import find_schema_problem
 from skillbox_core.skills.zipindex import ZipEntry, read_entry, read_index, refuse
@@ -179,7 +180,8 @@ def find_entrypoint(lang: str | None, paths: set[str]) -> tuple[str, str | None]
 
     Returns:
         Language and script; the script is None when the skill has no entrypoint. The language is then the one in
-        which its scripts may have packages: Node's where it has such scripts and none of Python.
+        which its scripts may have packages: Node's where it has such scripts and a package.json, and nothing that is
+        Python's or may be.
     """
     langs = (lang,) if lang else tuple(ENTRYPOINTS)
     for folder in ("", "scripts/"):
@@ -188,8 +190,16 @@ def find_entrypoint(lang: str | None, paths: set[str]) -> tuple[str, str | None]
                 if folder + name in paths:
                     return candidate, folder + name
     own = [path for path in paths if not path.startswith(BROUGHT)]
-    only_node = any(path.endswith(NODE_ENDINGS) for path in own) and not any(path.endswith(".py") for path in own)
-    return lang or ("node" if only_node else "python"), None
+    near = {path.rpartition("/")[2] for path in own if path.count("/") < 2}
+    node = PACKAGE in near and any(path.endswith(NODE_ENDINGS) for path in own)
+    python = any(path.endswith(".py") or _may_be_a_script(path) for path in own)
+    return lang or ("node" if node and not python else "python"), None
+
+
+def _may_be_a_script(path: str) -> bool:
+    """Whether a file's first line could say its language; LICENSE and Makefile at the root are none."""
+    folder, _, name = path.rpartition("/")
+    return "." not in name and bool(folder or name.islower())
 
 
 def check_path(name: str) -> str:

@@ -62,7 +62,8 @@ def find_node_scripts_source(read: Callable[[str], str | None], scripts: Iterabl
     """
     source: NodeSource | None = None
     warnings: dict[str, None] = {}
-    for script in scripts:
+    # Scripts of one folder ask for the same.
+    for script in {script.rpartition("/")[0]: script for script in scripts}.values():
         try:
             found = find_node_source(read, script)
         except InvalidSkillError as error:

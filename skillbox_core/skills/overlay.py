@@ -210,7 +210,9 @@ class _Reader(RunFieldReader):
         return Call.model_validate(values) if known == len(self.faults) else None
 
     def args(self) -> tuple[Element, ...]:
-        value = self.fields.get("args", [])
+        value = self.fields.get("args")
+        if value is None:
+            return ()
         elements = value if isinstance(value, list) else [None]
         groups = [element if isinstance(element, list) else [element] for element in elements]
         if not all(isinstance(template, str) for group in groups for template in group):

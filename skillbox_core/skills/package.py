@@ -13,7 +13,6 @@ from pathlib import Path
 from skillbox_core.base.quantities import format_bytes
 from skillbox_core.base.versions import Version
 from skillbox_core.errors import InvalidSkillError
-from skillbox_core.skills import dependencies
 from skillbox_core.skills.archive import (
     LOCK,
     MAX_ENTRIES,
@@ -26,12 +25,9 @@ from skillbox_core.skills.archive import (
 from skillbox_core.skills.discovery import LEFT_OUT, find_skills, has_skill_md
 from skillbox_core.skills.links import find_copies
 from skillbox_core.skills.manifest import MAX_SKILL_MD, Manifest, parse_manifest
-from skillbox_core.skills.node_sources import (
-    NodeSource,
-)
 from skillbox_core.skills.overlay import MAX_OVERLAY, OVERLAY, parse_overlay
 from skillbox_core.skills.scripts import inspect_new
-from skillbox_core.skills.source_files import Locker, find_packages, make_lock, opened
+from skillbox_core.skills.source_files import Locker, check_npm, find_packages, make_lock, opened
 
 _NAMED = 20
 """Skills of a folder that are named."""
@@ -76,9 +72,7 @@ def package(
     manifest = parse_overlay(overlay).over(own) if overlay is not None else own
     found = find_packages(folder, manifest, contents)
     asked = found.source is not None
-    if isinstance(found.source, NodeSource) and LOCK not in contents:
-        # Said by lint, too.
-        dependencies.find_npm(found.source.path)
+    check_npm(found, manifest, contents)
     total = 0
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED, compresslevel=6) as archive:
         for name, lies in contents.items():

@@ -7,7 +7,7 @@ from typing import Any
 
 from skillbox_core.errors import InvalidSkillError
 
-_BEGIN, _END = "# /// script", "# ///"
+BEGIN, _END = "# /// script", "# ///"
 
 
 def script_block(script: str, path: str) -> dict[str, Any] | None:
@@ -21,7 +21,7 @@ def script_block(script: str, path: str) -> dict[str, Any] | None:
         InvalidSkillError: There are two, one has no end, or it is no TOML.
     """
     lines = script.splitlines()
-    begins = [number for number, line in enumerate(lines) if line == _BEGIN]
+    begins = [number for number, line in enumerate(lines) if line == BEGIN]
     if not begins:
         return None
     begin = begins[0]
@@ -32,12 +32,12 @@ def script_block(script: str, path: str) -> dict[str, Any] | None:
     closing = [number for number in range(begin + 1, end) if lines[number] == _END]
     if not closing:
         raise InvalidSkillError(
-            f"{path}, line {begin + 1}: the `{_BEGIN}` block has no end", hint=f"a line `{_END}` ends it"
+            f"{path}, line {begin + 1}: the `{BEGIN}` block has no end", hint=f"a line `{_END}` ends it"
         )
     if any(number > closing[-1] for number in begins):
-        raise InvalidSkillError(f"{path} has more than one `{_BEGIN}` block")
+        raise InvalidSkillError(f"{path} has more than one `{BEGIN}` block")
     text = "\n".join(line[2:] for line in lines[begin + 1 : closing[-1]])
-    return parse_toml(text, f"{path}, its `{_BEGIN}` block")
+    return parse_toml(text, f"{path}, its `{BEGIN}` block")
 
 
 def parse_toml(text: str, where: str) -> dict[str, Any]:

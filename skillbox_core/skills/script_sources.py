@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from skillbox_core.errors import InvalidSkillError
+from skillbox_core.skills.pep723 import BEGIN
 from skillbox_core.skills.sources import Found, PythonSource, Read, find_source
 
 _PATH = 255
@@ -23,7 +24,9 @@ def find_scripts_source(read: Read, scripts: Iterable[str]) -> Found:
     """
     sources: dict[str, PythonSource] = {}
     warnings: dict[str, None] = {}
-    for script in scripts:
+    # Those of one folder ask for the same, but for what they say themselves.
+    alike = {script if BEGIN in (read(script) or "") else script.rpartition("/")[0]: script for script in scripts}
+    for script in alike.values():
         try:
             found = find_source(read, script)
         except InvalidSkillError as error:

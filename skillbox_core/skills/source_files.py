@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import IO
 
@@ -75,13 +76,22 @@ def _scripts_source(folder: Path, names: Mapping[str, str], lang: str) -> Found 
     possible = [name for name in sorted(names) if name.endswith(endings) or "." not in name.rpartition("/")[2]]
     scripts = {name for name in possible if script_lang(name, head(name, FIRST_LINE)) == lang}
 
-    def read(name: str) -> str | None:
-        if name in scripts:
-            return head(name, _SCRIPT).decode(errors="replace")
+    @cache
+    def listed(name: str) -> str | None:
         return dependencies.read_text(folder / names[name]) if name in names else None
 
+    def read(name: str) -> str | None:
+        return head(name, _SCRIPT).decode(errors="replace") if name in scripts else listed(name)
+
     if lang == "node":
-        return find_node_scripts_source(read, sorted(scripts))
+        own = [name for name in scripts if "node_modules/" not in name]
+        # Those that are likely to be called come first, as where they are named.
+        own.sort(key=lambda name: (not name.startswith("scripts/"), name.count("/"), name))
+        asked = find_node_scripts_source(read, own)
+        told = tuple(
+            f"{name} is passed over: this skill has Node scripts" for name in (REQUIREMENTS, UV_LOCK) if name in names
+        )
+        return replace(asked, warnings=(*asked.warnings, *told))
     found = find_scripts_source(read, sorted(scripts))
     passed = [name for name in sorted(names) if name.rpartition("/")[2] == PACKAGE and name.count("/") < 2]
     told = tuple(
@@ -90,6 +100,17 @@ def _scripts_source(folder: Path, names: Mapping[str, str], lang: str) -> Found 
         if '"dependencies"' in (read(name) or "")
     )
     return replace(found, warnings=(*found.warnings, *told))
+
+
+def check_npm(found: Found | NodeFound, manifest: Manifest, names: Collection[str]) -> None:
+    """Asks for npm where a skill's own entrypoint can't be locked without: lint and push say the same.
+
+    Raises:
+        InvalidSkillError: It is not here.
+    """
+    own = find_entrypoint(manifest.lang, set(names))[1] is not None
+    if own and isinstance(found.source, NodeSource) and LOCK not in names:
+        dependencies.find_npm(found.source.path)
 
 
 def make_lock(

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from functools import lru_cache
 from pathlib import Path
 
@@ -21,6 +22,8 @@ MEMORY = 1024 * 1024 * 1024
 PATIENCE = 120.0
 """Seconds without an answer before a helper is given up: a backstop, its limits end it sooner."""
 _SPARE = 2
+_AT_ONCE = 4
+"""Helpers: each may take `MEMORY`, and a mapped task may ask hundreds of questions at once."""
 _OUT_OF_MEMORY = 12
 _PROGRAM = Path(__file__).with_name("validation_process.py")
 
@@ -44,16 +47,17 @@ def find_schema_problem(schema: str) -> str | None:
 
 
 def _ask(schema: bytes, document: bytes) -> str | None:
-    try:
-        helper = _idle.pop()
-    except IndexError:
-        helper = _Helper()
-    answer = helper.ask(schema, document)
-    if helper.usable and len(_idle) < _SPARE:
-        _idle.append(helper)
-    else:
-        helper.end()
-    return answer
+    with _turn:
+        try:
+            helper = _idle.pop()
+        except IndexError:
+            helper = _Helper()
+        answer = helper.ask(schema, document)
+        if helper.usable and len(_idle) < _SPARE:
+            _idle.append(helper)
+        else:
+            helper.end()
+        return answer
 
 
 class _Helper:
@@ -109,6 +113,13 @@ class _Helper:
             self._process.wait()
 
 
+def _after_fork() -> None:
+    # Two processes must not talk to one helper, and a turn that another thread took is never given back in the child.
+    global _turn
+    _idle.clear()
+    _turn = threading.BoundedSemaphore(_AT_ONCE)
+
+
 _idle: list[_Helper] = []
-# Two processes must not talk to one helper.
-os.register_at_fork(after_in_child=_idle.clear)
+_turn = threading.BoundedSemaphore(_AT_ONCE)
+os.register_at_fork(after_in_child=_after_fork)

@@ -52,12 +52,15 @@ def commands() -> Iterator[Command]:
             given.seek(0)
             asked = {"arguments": arguments, "environment": dict(env), "folder": str(cwd or Path.cwd())}
             socket.send_fds(ours, [json.dumps(asked).encode()], [given.fileno(), out.fileno(), err.fileno()])
-            child = int(ours.recv(_LARGEST))
+            child = int(ours.recv(_LARGEST) or _ended())
             ours.settimeout(timeout)
             try:
-                code = int(ours.recv(_LARGEST))
+                code = int(ours.recv(_LARGEST) or _ended())
             except TimeoutError:
                 os.kill(child, signal.SIGKILL)
+                ours.settimeout(20)
+                # How it ended, which the next call would take for its own.
+                ours.recv(_LARGEST)
                 raise subprocess.TimeoutExpired(arguments, timeout) from None
             finally:
                 ours.settimeout(None)
@@ -70,6 +73,10 @@ def commands() -> Iterator[Command]:
     finally:
         ours.close()
         process.wait(20)
+
+
+def _ended() -> bytes:
+    raise RuntimeError("the process that forks commands has ended; what it said is on this one's standard error")
 
 
 def _serve(link: socket.socket) -> None:

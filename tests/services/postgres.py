@@ -7,6 +7,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import tempfile
 import time
 import uuid
 from collections.abc import Iterator
@@ -35,20 +36,24 @@ def missing() -> str | None:
 
 @contextmanager
 def postgres(folder: Path) -> Iterator[str]:
-    """Starts a cluster with its data below `folder`; gives the URL of an empty database."""
-    user = "postgres" if os.getuid() == 0 else None
-    port, data = free_port(), folder / "data"
-    if user:
-        shutil.chown(folder, user)
-        # The cluster's own user must be able to come by.
-        for parent in folder.parents:
-            if parent.stat().st_uid == os.getuid() and parent != Path("/") and not parent.stat().st_mode & 0o001:
-                parent.chmod(parent.stat().st_mode | 0o011)
+    """Starts a cluster whose log is in `folder`; gives the URL of an empty database."""
+    # Its data is not below pytest's own folder, which each session that starts closes for all other users.
+    with tempfile.TemporaryDirectory(prefix="skillbox-postgres-") as home:
+        user = "postgres" if os.getuid() == 0 else None
+        if user:
+            shutil.chown(home, user)
+        with _cluster(Path(home) / "data", user, folder / "postgres.log") as url:
+            yield url
+
+
+@contextmanager
+def _cluster(data: Path, user: str | None, log: Path) -> Iterator[str]:
+    port = free_port()
     initdb = [_program("initdb") or "initdb", "-D", str(data), "-U", "skillbox", "--auth=trust", "-E", "UTF8", "-N"]
-    subprocess.run(initdb, check=True, capture_output=True, user=user, cwd=folder)
+    subprocess.run(initdb, check=True, capture_output=True, user=user, cwd=data.parent)
     server = [_program("postgres") or "postgres", "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", "", "-F"]
     url = f"postgresql://skillbox@127.0.0.1:{port}/postgres"
-    with running(server, folder / "postgres.log", user=user) as process:
+    with running(server, log, user=user) as process:
         import psycopg
 
         give_up = time.monotonic() + 60
@@ -57,7 +62,7 @@ def postgres(folder: Path) -> Iterator[str]:
                 psycopg.connect(url).close()
                 break
             except psycopg.OperationalError:
-                assert time.monotonic() < give_up, (folder / "postgres.log").read_text()
+                assert time.monotonic() < give_up, log.read_text()
                 time.sleep(0.05)
         try:
             yield url

@@ -25,11 +25,14 @@ from prefect_skillbox.flows.form import SETTINGS, any_input, form
 from prefect_skillbox.flows.parameters import check_parameters
 from prefect_skillbox.flows.skill_flow import ENTRYPOINT, deployed_flow
 from skillbox_core.base.names import DEFAULT_TENANT, split_reference
-from skillbox_core.errors import InfrastructureError, InvalidRequestError, SettingsError
+from skillbox_core.base.placeholders import File, parse
+from skillbox_core.errors import InfrastructureError, InvalidRequestError, RunnerNotImplementedError, SettingsError
 from skillbox_core.installation import Installation
-from skillbox_core.models import referenced
+from skillbox_core.models import Call, referenced
 from skillbox_core.skills.archive import SkillArchive
-from skillbox_core.skills.entry import find_entry, find_named
+from skillbox_core.skills.entry import find_entry, find_named, has_something_to_run
+from skillbox_core.skills.manifest import Manifest
+from skillbox_core.skills.overlay import EntryPoint
 from skillbox_core.skills.validation import find_breach
 
 
@@ -95,9 +98,9 @@ def plan(
     # Of an entrypoint's run, its own word holds, and not the skill's.
     asks = named or manifest
     title = f"{manifest.name}#{named.name}" if named else manifest.name
-    if asks.input_files:
+    if needed := _files(asks, named.call if named else None):
         raise InvalidRequestError(
-            f"{title} needs the file {asks.input_files[0]}, and the runs of a deployment have none",
+            f"{title} needs the file {needed[0]}, and the runs of a deployment have none",
             hint="call it in a flow of your own, with files=, and deploy that",
         )
     fields = form(asks.input_schema)
@@ -140,12 +143,42 @@ def plan(
     return deployment
 
 
+def _files(asks: Manifest | EntryPoint, call: Call | None) -> list[str]:
+    """The input files that each run must be given: those that are declared, and those that a call's templates name."""
+    elements = [*call.args, call.stdin or ""] if call else []
+    templates = [one for element in elements for one in ((element,) if isinstance(element, str) else element)]
+    parts = [part for template in templates for part in parse(template)]
+    return [*asks.input_files, *(part.name for part in parts if isinstance(part, File) and not part.optional)]
+
+
 def _load(installation: Installation, tenant: str, reference: str) -> SkillArchive:
-    bare, call = referenced(reference)
+    bare, _ = referenced(reference)
     name, version = split_reference(bare)
     archive = installation.registry.load(tenant, name, installation.registry.resolve(tenant, name, version))
-    find_entry(archive, find_named(archive, call.entrypoint).call.script if call else None)
+    check_it_runs(archive, reference)
     return archive
+
+
+def check_it_runs(archive: SkillArchive, reference: str) -> None:
+    """Refuses what no run of a deployment could start.
+
+    Raises:
+        InvalidRequestError: There is no such entrypoint, or its script is missing.
+        RunnerNotImplementedError: The skill has no entrypoint of its own; says what can be deployed instead.
+    """
+    call = referenced(reference)[1]
+    try:
+        find_entry(archive, find_named(archive, call.entrypoint).call.script if call else None)
+    except RunnerNotImplementedError as error:
+        if call or not has_something_to_run(archive):
+            raise
+        named = next(iter(archive.overlay.entrypoints), None)
+        way = (
+            f"deploy one: `skillbox deploy {reference}#{named}`"
+            if named
+            else "name a call in an overlay, and deploy that"
+        )
+        raise RunnerNotImplementedError(error.message, hint=way) from None
 
 
 def _schedule(cron: str) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from prefect_skillbox.flows.deploy import plan
-from skillbox_core.errors import InvalidRequestError
+from prefect_skillbox.flows.deploy import check_it_runs, plan
+from skillbox_core.errors import InvalidRequestError, RunnerNotImplementedError
 from skillbox_core.skills.archive import SkillArchive
 from skillbox_core.skills.package import package
 
@@ -21,6 +22,8 @@ OVERLAY = b"""entrypoints:
     args: ["{input.n}"]
     input_schema: {type: object, properties: {n: {type: integer}}}
   table: {script: a.py, args: ["{file:t.csv}"], input_files: [t.csv]}
+  said: {script: a.py, args: [["-t", "{file:u.csv}", "{file:v.csv?}", "{input.v?}"]]}
+  piped: {script: a.py, stdin: "{file:w.csv}"}
 """
 
 
@@ -52,6 +55,8 @@ def test_a_deployment_of_an_entrypoint_is_another_than_that_of_its_skill(archive
         ("pdf#none", {}, "has no entrypoint"),
         ("pdf#", {}, "names no entrypoint"),
         ("pdf#table", {}, "pdf#table needs the file t.csv, and the runs of a deployment have none"),
+        ("pdf#said", {}, "pdf#said needs the file u.csv"),
+        ("pdf#piped", {}, "pdf#piped needs the file w.csv"),
         ("pdf#check", {"input": {"m": 1}}, 'a deployment of pdf#check has no parameter "m"'),
         ("pdf#check", {"input": {"n": "x"}}, "does not fit the input_schema of pdf#check"),
     ],
@@ -61,3 +66,21 @@ def test_what_no_run_of_it_could_do_is_refused(
 ) -> None:
     with pytest.raises(InvalidRequestError, match=said):
         planned(archive, reference, **options)
+
+
+@pytest.mark.parametrize(
+    ("overlay", "way"),
+    [(OVERLAY, "deploy one: `skillbox deploy pdf@^1#pdf`"), (None, "name a call in an overlay, and deploy that")],
+)
+def test_what_can_be_deployed_of_a_skill_without_an_entrypoint_is_said(
+    overlay: bytes | None, way: str, archive: SkillArchive, tmp_path: Path
+) -> None:
+    scripts = tmp_path / "pdf"
+    scripts.mkdir()
+    (scripts / "SKILL.md").write_text("---\nname: pdf\ndescription: All of it.\n---\nDo it.\n")
+    (scripts / "a.py").write_text("")
+    bare = package(scripts, tmp_path / "pdf.zip", 1024**2, overlay=overlay)
+    with pytest.raises(RunnerNotImplementedError) as refused:
+        check_it_runs(bare, "pdf@^1")
+    assert refused.value.hint == way
+    check_it_runs(archive, "pdf@^1")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import tracemalloc
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -343,3 +345,33 @@ def test_each_item_is_one_argument_whatever_is_in_it(values: list[str]) -> None:
     given = Given(values, (), "/in", "/out")
     assert expand_arguments(["={input...}"], given) == tuple(f"={value}" for value in values)
     assert expand_arguments(["--", "{input...}"], given) == ("--", *values)
+
+
+@pytest.mark.parametrize(
+    "template", ["{input.dash}", "{if input.on}{input.dash}", "{input.options...}", "{input.dash?}"]
+)
+def test_the_way_out_of_a_value_that_could_be_an_option_is_a_template(template: str) -> None:
+    with pytest.raises(InvalidRequestError) as refused:
+        expand_arguments([template], GIVEN)
+    way = str(refused.value.hint).split('"')[1]
+    assert all("=-" in argument for argument in expand_arguments([way], GIVEN)[:1])
+
+
+@pytest.mark.parametrize("template", ["{file:why?}", "{input.ok?}", "{input.deep.ok?}"])
+def test_what_is_called_with_a_question_mark_is_not_taken_for_missing(template: str) -> None:
+    given = Given({"ok?": 1, "deep": {"ok?": 1}}, ("why?",), "/in", "/out")
+    with pytest.raises(InvalidRequestError, match="has no placeholder"):
+        expand_arguments([template], given)
+
+
+def test_a_template_that_names_thousands_of_files_is_looked_at_in_a_moment() -> None:
+    given = Given({}, tuple(f"{number}/a" for number in range(10_000)), "/in", "/out")
+    looked: list[int] = []
+
+    class Counted(tuple[str, ...]):
+        def __iter__(self) -> Iterator[str]:
+            looked.append(1)
+            return super().__iter__()
+
+    assert expand_arguments(["{file:zz?}" * 20_000], replace(given, files=Counted(given.files))) == ()
+    assert len(looked) <= 3, "names are gone through once, and not for each part"

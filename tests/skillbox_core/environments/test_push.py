@@ -18,6 +18,8 @@ from skillbox_core.skills.sources import PythonSource
 PYTHON = Interpreter("3.11.2", "x86_64", "glibc 2.36")
 SOURCE = PythonSource("requirements.txt", ("six",))
 OLD = Lock(SOURCE.path, SOURCE.digest, PYTHON.text, True, (Pin("six", "1", "", ("a" * 64,)),))
+VERSIONS = PythonSource("requirements.txt", ("Six_Pack[x]>=2", 'winsix; sys_platform == "win32"'))
+OTHER = Lock(VERSIONS.path, VERSIONS.digest, PYTHON.text, True, (Pin("six-pack", "2.1", "", ("a" * 64,)),))
 NEW = replace(OLD, pins=(Pin("six", "2", "", ("b" * 64,)),))
 MANIFEST = Manifest("s", "1.0.0", "d")
 
@@ -32,6 +34,10 @@ MANIFEST = Manifest("s", "1.0.0", "d")
         (OLD, OLD.text, replace(SOURCE, requirements=("six>1",)), NEW),
         (OLD, None, replace(SOURCE, path="scripts/requirements.txt"), NEW),
         (None, "no lock", SOURCE, NEW),
+        # Its digest is what anybody can write; packages that were not asked for are not taken for those that were.
+        (replace(OLD, pins=(Pin("evil", "1", "", ("a" * 64,)),)), None, SOURCE, NEW),
+        (None, replace(OTHER, pins=OLD.pins).text, VERSIONS, NEW),
+        (OTHER, None, VERSIONS, OTHER),
     ],
 )
 def test_an_unchanged_source_is_not_locked_again(

@@ -6,6 +6,7 @@ import json
 import subprocess
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,18 @@ def test_a_planned_tar_has_the_size_it_said_and_can_be_read(files: list[tuple[st
     with tarfile.open(fileobj=io.BytesIO(data)) as packed:
         read = [(m.name, packed.extractfile(m).read(), m.mode) for m in packed]  # type: ignore[union-attr]
     assert read == [(path, content, 0o755) for path, content in files]
+
+
+def test_what_is_delivered_can_be_zipped_by_a_script(tmp_path: Path) -> None:
+    plan = TarPlan()
+    plan.add_folder("in/", 0o755)
+    plan.add_bytes("in/a.txt", b"a")
+    with tarfile.open(fileobj=io.BytesIO(b"".join(plan))) as packed:
+        packed.extractall(tmp_path, filter="fully_trusted")
+    with zipfile.ZipFile(tmp_path / "all.zip", "w") as archive:
+        for path in (tmp_path / "in", tmp_path / "in/a.txt"):
+            archive.write(path)  # a time before 1980 is a ValueError
+    assert len(archive.namelist()) == 2
 
 
 @pytest.mark.parametrize("form", [tarfile.GNU_FORMAT, tarfile.PAX_FORMAT, tarfile.USTAR_FORMAT])

@@ -13,9 +13,20 @@ from skillbox_core.skills.overlay import MAX_ENTRYPOINTS, EntryPoint, parse_over
 from skillbox_core.skills.package import package
 
 ARGPARSE = "import argparse\np = argparse.ArgumentParser()\n"
+AT = ARGPARSE + "p.add_argument('x')\na = p.parse_args()\n"
 CLICK = "import click\n@click.command()\n"
 TYPER = "import typer\nfrom pathlib import Path\n"
 ARGV = "import sys\n"
+PEP_723 = "# /// script\n# dependencies = ['numpy']\n# ///\n"
+LOOP = """at="$1"; shift
+while [[ $# -gt 0 ]]; do
+  case "$1" in
+    --to) TO="$2"; shift 2 ;;
+    -q|--quiet) Q=1; shift ;;
+    -h) exit ;;
+  esac
+done
+"""
 
 
 def draft_of(folder: Path, **scripts: str | bytes) -> Draft:
@@ -53,6 +64,7 @@ def entry_of(folder: Path, **scripts: str) -> EntryPoint:
         (ARGPARSE + "p.add_argument('-v', action='count')\np.parse_args()", ["{if input.v}-v"]),
         (ARGPARSE + "p.add_argument('--tag', action='append')\np.parse_args()", ["--tag={input.tag...?}"]),
         (ARGPARSE + "p.add_argument('-t', action='append')\np.parse_args()", ["-t{input.t...?}"]),
+        (ARGPARSE + "p.add_argument('-tag', action='append')\np.parse_args()", ["-tag={input.tag...?}"]),
         (ARGPARSE + "p.add_argument('--ids', nargs='*')\np.add_argument('x')\np.parse_args()",
          ["{input.x}", ("--ids", "{input.ids...?}")]),
         (ARGPARSE + "p.add_argument('--ids', nargs='+', required=True)\np.parse_args()", [("--ids", "{input.ids...}")]),
@@ -73,9 +85,52 @@ def entry_of(folder: Path, **scripts: str) -> EntryPoint:
         (ARGPARSE + "p.add_argument('x')\na = p.parse_args()\nopen(a.x, 'w').write('')", ["{out}/x.txt"]),
         (ARGPARSE + "p.add_argument('x')\ndef go(at):\n    open(at)\na = p.parse_args()\ngo(a.x)", ["{file:x}"]),
         (ARGPARSE + "p.add_argument('xs', nargs='+')\na = p.parse_args()\nfor x in a.xs:\n    open(x)", ["{files}"]),
+        # what is done with a path
+        (AT + "import zipfile\nzipfile.ZipFile(a.x, 'w')", ["{out}/x"]),
+        (AT + "import tarfile\ntarfile.open(a.x, 'w:gz')", ["{out}/x"]),
+        (AT + "import zipfile\nzipfile.ZipFile(a.x)", ["{file:x}"]),
+        (AT + "import os\nos.makedirs(a.x, exist_ok=True)", ["{out}/x"]),
+        (AT + "import zipfile\nzipfile.ZipFile('a.zip').extractall(a.x)", ["{out}/x"]),
+        (AT + "from pathlib import Path\nat = Path(a.x) / 'b.txt'\nat.write_text('')", ["{out}"]),
+        (AT + "import os\nopen(os.path.join(a.x, 'b.txt'), 'w')", ["{out}"]),
+        (AT + "open(f'{a.x}/b.txt', 'w')", ["{out}"]),
+        (AT + "def go(at: str):\n    for n in range(3):\n        open(f'{at}/{n}', 'w')\ngo(at=a.x)", ["{out}"]),
+        (AT + "from pathlib import Path\nprint((Path(a.x) / 'b').read_text())", ["{file:x}"]),
+        (AT + "from pathlib import Path\nat: Path = Path(a.x)\nat.read_text()", ["{file:x}"]),
+        (AT + "at = a.x or 'b'\nopen(at)", ["{file:x}"]),
+        (AT + "ats = [str(x) for x in [a.x]]\ndef go(at):\n    return at\nopen(go(a.x))", ["{file:x}"]),
+        (AT + "class R:\n    def __init__(self, at):\n        self.at = at\n    def go(self):\n"
+         "        open(self.at)\nR(a.x).go()", ["{file:x}"]),
+        (AT + "p2 = argparse.ArgumentParser()\ndef load(at):\n    return open(at)\nload('b')\nload(a.x)", ["{file:x}"]),
+        (AT + "from pathlib import Path\nat = Path(a.x)\nif at.suffix.lower() != '.html':\n    exit(2)\nat.read_text()",
+         ["{file:x.html}"]),
+        (AT + "OF = {'.b', '.a'}\nimport os\nending = os.path.splitext(a.x)[1]\nprint(ending in OF, open(a.x))",
+         ["{file:x.a}"]),
+        (AT + "from pathlib import Path\nat = Path(a.x)\nat.write_text(at.suffix != '.png')", ["{out}/x.png"]),
+        (AT + "print(a.x.lower().endswith(('.pdf',)), open(a.x))", ["{file:x.pdf}"]),
+        (ARGV + "at = sys.argv[1]\nprint(at.endswith('.pdf'), open(at))", ["{file:at.pdf}"]),
+        (AT + "import xml.etree.ElementTree as ET\nET.parse(a.x)", ["{file:x}"]),
+        (AT + "a.x.replace('b', 'c')\nprint(a.x)", ["{input.x}"]),
+        (ARGPARSE + "p.add_argument('out_dir')\np.parse_args()", ["{out}"]),
+        (ARGPARSE + "p.add_argument('output')\na = p.parse_args()\nimport os\nos.path.exists(a.output)",
+         ["{out}/output.txt"]),
+        (ARGPARSE + "p.add_argument('x')\np.add_argument('y')\na = p.parse_args()\ndef load(at):\n    open(at)\n"
+         "load(a.x)\nload(a.y)", ["{file:x}", "{file:y}"]),
         (ARGPARSE + "p.add_argument('pdf')\np.parse_args()", ["{file:pdf}"]),
         (ARGPARSE + "p.add_argument('--output', required=True)\np.parse_args()", ["--output={out}/output.txt"]),
         (ARGPARSE + "p.add_argument('{x}')\np.parse_args()", ["{input.x}"]),
+        (ARGPARSE + "for n in ('-a', 'b'):\n    p.add_argument(n, default=1)",
+         [("-a", "{input.a?}"), "{input.b}"]),
+        (ARGPARSE + "for n, m in [('a', 1)]:\n    p.add_argument(f'--{n}', required=True)", ["--a={input.a}"]),
+        ("from other import BaseArgumentParser\nq = BaseArgumentParser()\nq.add_argument('x')", ["{input.x}"]),
+        ("import argparse\nclass P(argparse.ArgumentParser): ...\nq = P()\nq.add_argument('x')", ["{input.x}"]),
+        ("import argparse\ndef made():\n    p = argparse.ArgumentParser()\n    p.add_argument('at')\n    return p\n"
+         "def main():\n    given = made().parse_args()\n    open(given.at)\nmain()", ["{file:at}"]),
+        ("import argparse\nclass Do:\n    def __init__(self):\n        self.p = argparse.ArgumentParser()\n"
+         "        self.p.add_argument('at')\n        self.args = self.p.parse_args()\n    def go(self):\n"
+         "        open(self.args.at)\nDo().go()", ["{file:at}"]),
+        (ARGPARSE + "q = argparse.ArgumentParser()\nq.add_argument('--why', required=True)\nq.parse_known_args()\n"
+         "p.add_argument('x')\np.parse_args()", ["{input.x}"]),
         # click
         (CLICK + "@click.argument('name')\ndef f(name): ...\nf()", ["{input.name}"]),
         (CLICK + "@click.option('--name', required=True)\ndef f(name): ...\nf()", ["--name={input.name}"]),
@@ -116,6 +171,16 @@ def entry_of(folder: Path, **scripts: str) -> EntryPoint:
         (ARGV + "if len(sys.argv) < 2:\n    sys.exit('usage: x.py NAME')\nprint(sys.argv[1])", ["{input.name}"]),
         (ARGV + "def main(argv):\n    print(argv[0])\nmain(sys.argv[1:])", ["{input.argument1}"]),
         (ARGV + "for at in sys.argv[1:]:\n    open(at)", ["{files}"]),
+        (ARGV + "def main(argv=None):\n    argv = sys.argv[1:] if argv is None else argv\n    print(argv[0])\nmain()",
+         ["{input.argument1}"]),
+        (ARGV + "def main(argv=None):\n    argv = list(argv or sys.argv[1:])\n    if len(argv) < 1:\n        return\n"
+         "    open(argv[0])\nmain()", ["{file:argument1}"]),
+        # what a script is said to be called with
+        (ARGV + "print('''Its usage: one may say that it\nis by many or few.''', *sys.argv[1:])",
+         ["{input.values...}"]),
+        (ARGV + "if len(sys.argv) != 3:\n    sys.exit('Usage: x.py [first name] <second.txt>')\nprint(sys.argv[1:3])",
+         ["{input.first_name}", "{input.second}"]),
+        (ARGV + "if not sys.argv[1:]:\n    sys.exit(f'usage: {sys.argv[0]} X')\nprint(sys.argv[1])", ["{input.x}"]),
     ],
 )  # fmt: skip
 def test_a_python_script_is_given_what_it_takes(script: str, args: list[Element], tmp_path: Path) -> None:
@@ -135,6 +200,22 @@ def test_a_python_script_is_given_what_it_takes(script: str, args: list[Element]
         ("do_sh", 'date > "$1"', ["{out}/argument1"]),
         ("do_sh", "f() {\n  echo $1\n}\nf x", []),
         ("do_sh", "# takes $1\ndate", []),
+        ("do_sh", LOOP + 'cat "$at"', [("--to", "{input.to?}"), "{if input.quiet}--quiet", "{file:at}"]),
+        ("do_sh", LOOP + 'if [ -z "$TO" ]; then\n  exit 1\nfi',
+         ["--to", "{input.to}", "{if input.quiet}--quiet", "{input.at}"]),
+        ("do_sh", LOOP.replace("-q|", "--to=*) TO=${1#*=}; shift ;;\n    -q|"),
+         [("--to", "{input.to?}"), "{if input.quiet}--quiet", "{input.at}"]),
+        ("do_sh", LOOP.replace('TO="$2"; shift 2', 'shift; TO="$1"; shift'),
+         [("--to", "{input.to?}"), "{if input.quiet}--quiet", "{input.at}"]),
+        ("do_sh", 'while getopts "n:v" o; do\n  case $o in\n    n) N=$OPTARG ;;\n    *) exit 2 ;;\n  esac\ndone',
+         [("-n", "{input.n?}"), "{if input.v}-v"]),
+        ("do_sh", 'A="${1:-x}"\nB="${2:-}"\nif [ -z "$B" ]; then\n  exit 1\nfi\necho "$A" "$B"',
+         ["{input.a}", "{input.b}"]),
+        ("do_sh", 'Q="${1:-}"\nif [ -z "$Q" ]; then\n  echo no\n  exit 1\nfi\necho "$Q"', ["{input.q}"]),
+        ("do_sh", 'Q="${1:-}"\nif [ -z "$Q" ]; then\n  Q=none\nfi\necho "$Q"', ["{input.q?}"]),
+        ("do_sh", 'main() {\n  echo "$1"\n}\nmain "$@"', ["{input.argument1}"]),
+        ("do_sh", 'root="$1"\nhead "$root/a.txt"', ["{file:root}"]),
+        ("do_sh", 'for a in "$@"; do\n  case $a in\n    --to=*) TO="${a#*=}" ;;\n  esac\ndone', ["--to={input.to?}"]),
         ("do_sh", 'for each; do echo "$each"; done', ["{input.each...}"]),
         ("do_js", "console.log(process.argv[2])", ["{input.argument1}"]),
         ("do_js", "const [a, b] = process.argv.slice(2);\nconsole.log(a, b)", ["{input.a}", "{input.b}"]),
@@ -175,6 +256,31 @@ def test_a_script_for_a_shell_or_node_is_given_what_it_takes(
         ("import sys\nx = 1\nprint(x)\nif x:\n    sys.exit(3)", "ok_exit_codes", {0, 3}),
         ("import sys\nx = 1\nif x:\n    sys.exit(1)\nprint(x)", "ok_exit_codes", {0}),
         ("import sys\ndef go():\n    print(1)\n    return 1 if id(1) else 0\nsys.exit(go())", "ok_exit_codes", {0, 1}),
+        ("import sys\nx = input()\nprint(x)\nif 'Error' in x:\n    sys.exit(1)", "ok_exit_codes", {0}),
+        ("import sys\nx = failed = 1\nprint(x)\nsys.exit(2 if failed else 0)", "ok_exit_codes", {0}),
+        ("import sys\nx = errors = 1\nprint(x)\nsys.exit(1 if errors else 0)", "ok_exit_codes", {0, 1}),
+        ("import sys\nx = 1\nprint(x)\nsys.exit(not x)", "ok_exit_codes", {0, 1}),
+        ("import sys\nx = 1\nprint(x)\nsys.exit(x > 2)", "ok_exit_codes", {0, 1}),
+        ("def go():\n    code = 0\n    if input():\n        print(1)\n        code = 1\n    return code\n"
+         "raise SystemExit(go())", "ok_exit_codes", {0, 1}),
+        ("import sys\ncode = len(input())\nprint(code)\nsys.exit(code)", "ok_exit_codes", {0}),
+        ("import sys\ndef go():\n    print(1)\n    return 1 if input() else 0\ndef main():\n    return go()\n"
+         "sys.exit(main())", "ok_exit_codes", {0, 1}),
+        ("import typer\nx = input()\nprint(x)\nif x:\n    raise typer.Exit(code=1)", "ok_exit_codes", {0, 1}),
+        ("import sys\nfor one in (sys.stdin, sys.stdout):\n    one.reconfigure()\nprint(1)", "stdin", None),
+        ("import sys\ndef text(p):\n    if p != '-':\n        return open(p).read()\n    return sys.stdin.read()\n"
+         "print(text(sys.argv[1]))", "stdin", None),
+        ("import sys\ndef text():\n    return sys.stdin.read()\np = sys.argv[1]\nprint(text() if p == '-' else p)",
+         "stdin", None),
+        ("import sys\ndef go():\n    if not sys.argv:\n        return 2\n    print(sys.stdin.read())\nsys.exit(go())",
+         "stdin", "{input.text}"),
+        ("import sys\np = sys.argv[1]\nopen(p + '.md', 'w').write(open(p).read())", "edit", True),
+        ("import sys\np = sys.argv[1]\nopen(f'{p}_1.md', 'w').write(open(p).read())", "edit", True),
+        ("import sys\nfrom pathlib import Path\np = Path(sys.argv[1])\nat = p.with_suffix('.md')\n"
+         "at.write_text(p.read_text())", "edit", True),
+        ("import sys\nfrom pathlib import Path\np = Path(sys.argv[1])\nprint(p.stat(), file=open(p.parent / 'a', 'w'))",
+         "edit", True),
+        ("import sys\np = sys.argv[1]\nprint(open(p + '.md').read(), open(p).read())", "edit", False),
         ("import sys\np = sys.argv[1]\nt = open(p).read()\nopen(p, 'w').write(t)", "edit", True),
     ],
 )  # fmt: skip
@@ -224,6 +330,132 @@ def test_each_subcommand_is_an_entrypoint(tmp_path: Path) -> None:
         "do-add": ["--where={input.where}", "add", "{input.n}"],
         "do-take": ["--where={input.where}", "take", "{input.m}"],
     }
+
+
+def test_subcommands_that_share_a_helper_or_a_loop_have_what_is_theirs(tmp_path: Path) -> None:
+    script = ARGPARSE + (
+        "s = p.add_subparsers()\ndef common(q):\n    q.add_argument('--to', required=True)\n"
+        "for name in ('add', 'take'):\n    q = s.add_parser(name)\n    common(q)\n"
+        "    if name == 'add':\n        q.add_argument('n')\n    else:\n        q.add_argument('m')\n"
+        "show = s.add_parser('show')\nfor each in (q, show):\n    each.add_argument('--by', required=True)\n"
+        "p.parse_args()"
+    )
+    draft = draft_of(tmp_path, do_py=script)
+    overlay = parse_overlay(draft.text.encode())
+    assert {name: list(entry.call.args) for name, entry in overlay.entrypoints.items()} == {
+        "do-add": ["add", "--to={input.to}", "{input.n}"],
+        "do-take": ["take", "--to={input.to}", "--by={input.by}", "{input.m}"],
+        "do-show": ["show", "--by={input.by}"],
+    }
+    assert not any(entry.doubts for entry in draft.entrypoints)
+
+
+def test_packages_that_nothing_asks_for_are_named(tmp_path: Path) -> None:
+    script = "import json, numpy.linalg\nfrom other import x\nfrom . import y\nif x:\n    import maybe\nprint(x)"
+    lacking, asking = (
+        draft_of(tmp_path / name, do_py=text, other_py="x = 1")
+        for name, text in (("a", script), ("b", PEP_723 + script))
+    )
+    says = "it imports numpy, and nothing in the skill asks for packages: the image must have them"
+    assert [entry.doubts for entry in lacking.entrypoints] == [(says,)]
+    assert [entry.doubts for entry in asking.entrypoints] == [()]
+
+
+def test_options_that_a_shell_takes_apart_may_be_given(tmp_path: Path) -> None:
+    (entry,) = draft_of(tmp_path, do_sh=LOOP).entrypoints
+    assert (entry.required, list(entry.properties), entry.left_out) == (("at",), ["to", "quiet", "at"], ())
+
+
+def test_a_folder_to_write_into_may_be_given(tmp_path: Path) -> None:
+    script = ARGPARSE + "p.add_argument('--to')\na = p.parse_args()\nif a.to:\n    open(f'{a.to}/b.txt', 'w')"
+    entry = entry_of(tmp_path, do_py=script)
+    assert entry.call.args == (("--to", "{if input.to}{out}"),)
+    schema = {"type": "boolean", "description": "Whether it writes into the result's files"}
+    assert (entry.input_schema or {})["properties"] == {"to": schema}
+
+
+def test_a_file_that_may_be_given_has_the_ending_that_the_script_asks_for(tmp_path: Path) -> None:
+    script = ARGPARSE + "p.add_argument('--at')\na = p.parse_args()\nprint(a.at.endswith(('.b', '.a')), open(a.at))"
+    (entry,) = draft_of(tmp_path, do_py=script).entrypoints
+    assert (entry.args, entry.input_files) == (("--at={file:at.a?}",), ())
+    assert "the script looks at the ending of at.a, which may be .b instead" in entry.doubts
+
+
+def test_options_that_getopt_reads_are_not_said_to_be_left_out(tmp_path: Path) -> None:
+    script = ARGV + (
+        "import getopt\nopts, rest = getopt.getopt(sys.argv[1:], 'n:')\nfor o, v in opts:\n    print(o == '-n', v)\n"
+        "for one in rest:\n    print(one == '-n')"
+    )
+    (entry,) = draft_of(tmp_path, do_py=script).entrypoints
+    assert (entry.args, entry.doubts) == ((("-n", "{input.n?}"), "{input.one...?}"), ())
+
+
+def test_an_argument_of_several_subcommands_may_be_missing_in_each(tmp_path: Path) -> None:
+    script = ARGPARSE + (
+        "s = p.add_subparsers()\nfor name in ('add', 'take'):\n    q = s.add_parser(name)\n"
+        "    q.add_argument('--log', action=argparse.BooleanOptionalAction, default=True)\n"
+        "    q.add_argument('--tag', action='append')\n    q.add_argument('ids', nargs='+')\np.parse_args()"
+    )
+    overlay = parse_overlay(draft_of(tmp_path, do_py=script).text.encode())
+    args = ["{if input.no_log}--no-log", "--tag={input.tag...?}", "{input.ids...}"]
+    assert {name: list(entry.call.args) for name, entry in overlay.entrypoints.items()} == {
+        "do-add": ["add", *args],
+        "do-take": ["take", *args],
+    }
+    for entry in overlay.entrypoints.values():
+        assert (entry.input_schema or {})["properties"]["ids"]["minItems"] == 1
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "if '--fast' in sys.argv or '-x' in sys.argv:\n    print(1)",
+        "for arg in sys.argv[1:]:\n    if arg == '-x':\n        print(1)\n    arg.startswith('--fast=')",
+        "for arg in sys.argv[1:]:\n    match arg:\n        case '--fast' | '-x':\n            print(1)",
+        "if sys.argv[1] in ('-x', '--fast', '--help', '-1', '- '):\n    print(sys.argv.index('-x'))",
+        "argv, at = sys.argv[1:], 0\nwhile at < len(argv):\n    word = argv[at]\n    print(word in ('-x', '--fast'))",
+        "print(sys.argv[1] == '--fast', '-x' in sys.argv, input() == '--other')",
+    ],
+)
+def test_options_that_a_script_looks_for_itself_are_named(script: str, tmp_path: Path) -> None:
+    (entry,) = draft_of(tmp_path, do_py=ARGV + script).entrypoints
+    (doubt,) = [one for one in entry.doubts if "by itself" in one]
+    assert sorted(doubt.rpartition(": ")[2].split(", ")) == ["--fast", "-x"]
+
+
+@pytest.mark.parametrize(
+    "dispatch",
+    [
+        "show.set_defaults(func=do_show)\nput.set_defaults(func=do_put)\na = p.parse_args()\nsys.exit(a.func(a))",
+        "a = p.parse_args()\nif a.c == 'show':\n    sys.exit(do_show(a))\nelif a.c == 'put':\n    do_put(a)",
+        "a = p.parse_args()\nsys.exit({'show': do_show, 'put': do_put}[a.c](a))",
+    ],
+    ids=["set_defaults", "if", "table"],
+)
+def test_what_one_subcommand_does_is_not_said_of_another(dispatch: str, tmp_path: Path) -> None:
+    script = ARGPARSE + (
+        "import json, sys\ndef load(at):\n    return open(at).read()\n"
+        "def do_show(args):\n    print(json.dumps(load(args.at)))\n    return 1 if args.at else 0\n"
+        "def do_put(args):\n    text = load(args.at)\n    open(args.at, 'w').write(text + sys.stdin.read())\n"
+        "s = p.add_subparsers(dest='c')\nshow = s.add_parser('show')\nshow.add_argument('at')\n"
+        f"put = s.add_parser('put')\nput.add_argument('at')\n{dispatch}\n"
+    )
+    overlay = parse_overlay(draft_of(tmp_path, do_py=script).text.encode())
+    show, put = (entry.call for entry in overlay.entrypoints.values())
+    assert (show.stdin, show.edit, show.result, set(show.ok_exit_codes)) == (None, False, "json", {0, 1})
+    assert (put.stdin, put.edit, set(put.ok_exit_codes)) == ("{input.text}", True, {0})
+
+
+def test_what_could_not_be_followed_is_said_once_with_its_lines(tmp_path: Path) -> None:
+    script = ARGPARSE + "p.add_argument(input())\np.add_argument(input())\np.parse_args()"
+    (entry,) = draft_of(tmp_path, do_py=script).entrypoints
+    assert entry.doubts[0] == "lines 3, 4: an argument could not be followed"
+
+
+def test_loops_within_loops_end(tmp_path: Path) -> None:
+    loops = "".join(f"{' ' * level}for v{level} in range_:\n" for level in range(8)).replace("range_", str(["a"] * 150))
+    script = ARGPARSE + loops + " " * 8 + "p.add_argument('--' + v7)\n" + "p.parse_args()"
+    assert len(draft_of(tmp_path, do_py=script).entrypoints) == 1
 
 
 def test_a_group_of_click_has_an_entrypoint_for_each_command(tmp_path: Path) -> None:
@@ -291,6 +523,7 @@ def test_a_command_is_required_only_where_every_entrypoint_starts_it(tmp_path: P
     ("script", "why"),
     [
         (b"def f(): ...\n", "a module for others to import"),
+        (b"if __name__ == '__main__':\n    raise RuntimeError('no script')\n", "a module for others to import"),
         (b"print(", "it is no Python that is read here"),
         (b"print '2'", "it is no Python that is read here"),
         (b"print(1)\0", "it has a NUL"),
@@ -301,7 +534,9 @@ def test_a_command_is_required_only_where_every_entrypoint_starts_it(tmp_path: P
         (b"print(" + b"1+" * 100_000 + b"1)", "too deeply"),
         (b"x" + b".a" * 100_000 + b"()", "too deeply"),
     ],
-    ids=["module", "broken", "python-2", "nul", "encoding", "size", "brackets", "signs", "sums", "attributes"],
+    ids=[
+        "module", "refuses", "broken", "python-2", "nul", "encoding", "size", "brackets", "signs", "sums", "attributes",
+    ],
 )  # fmt: skip
 def test_a_script_that_can_not_be_read_is_named_and_the_others_are_drafted(
     script: bytes, why: str, tmp_path: Path

@@ -124,6 +124,26 @@ def test_a_named_result_has_any_name_that_a_file_may_have(name: str, runner: Run
     assert (result.output, result.files_list) == ("made", (name,))
 
 
+def test_a_named_result_is_kept_however_the_script_ends_and_takes_the_place_of_a_copy(
+    runner: Runner, scripts: Any, tmp_path: Path
+) -> None:
+    mine = tmp_path / "x.txt"
+    mine.write_text("given")
+    skill = scripts(leaves="import sys\nopen('x.txt', 'w').write('made')\nsys.exit(int(sys.argv[1]))\n")
+    for code, edit in (("200", False), ("0", True)):
+        call = Call(script="leaves.py", args=(code,), result="file:x.txt", edit=edit)
+        given = input_files(str(mine)) if edit else ()
+        result = runner.run(RunRequest(skill=skill), RunOptions(call=call, files=given))
+        kept = runner.installation.artifacts.extract(result.artifacts, tmp_path / code)
+        assert [path.read_text() for path in kept] == ["made"]
+
+
+def test_a_named_result_that_is_below_the_output_already_is_collected_once(runner: Runner, scripts: Any) -> None:
+    skill = scripts(leaves="open('/sandbox/out/x.txt', 'w').write('made')\n")
+    result = runner.run(RunRequest(skill=skill), RunOptions(call=Call(script="leaves.py", result="file:out/x.txt")))
+    assert (result.output, result.left_out) == ("made", ())
+
+
 def test_a_file_that_the_skill_brings_along_is_no_result(runner: Runner, make_skill: MakeSkill) -> None:
     name = make_skill("", files={"quiet.py": "", "report.json": "{}"})
     call = Call(script="quiet.py", result="file:scripts/report.json")
