@@ -123,6 +123,6 @@ clean: ## stop, and delete everything the set-up made
 	@$(bootstrap) clean
 
 lock: ## write requirements.lock anew from both pyproject.toml
-	@printf -- '-e .[postgres]\n-e ./flows\n' | $(bin)/uv pip compile --quiet --universal --upgrade --generate-hashes \
+	@printf -- '-e .[postgres,tables]\n-e ./flows\n' | $(bin)/uv pip compile --quiet --universal --upgrade --generate-hashes \
 		--no-annotate --no-header --no-emit-index-url --no-emit-package skillbox-core --no-emit-package prefect-skillbox \
 		--group dev - -o requirements.lock

@@ -17,7 +17,9 @@ class CustomMetadataHook(MetadataHookInterface):
         version = _version(Path(self.root))
         metadata["version"] = version
         metadata["dependencies"] = [f"skillbox-core=={version}", *self.config["dependencies"]]
-        metadata["optional-dependencies"] = {"postgres": [f"skillbox-core[postgres]=={version}"]}
+        metadata["optional-dependencies"] = {
+            extra: [f"skillbox-core[{extra}]=={version}"] for extra in ("postgres", "tables")
+        }
 
 
 def _version(root: Path) -> str:
