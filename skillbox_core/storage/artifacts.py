@@ -1,7 +1,8 @@
 """Artifacts: the files an execution left, as one tar.gz under `{tenant}/{execution}/files.tar.gz`.
 
 A later attempt has a name of its own there, `files.2.tar.gz`: a worker that was taken for dead and wakes up
-may still upload what the first attempt left, and must not replace what the record speaks of.
+may still upload what the first attempt left, and must not replace what the record speaks of. The files that people
+open lie beside it once more, each as an object of its own: `files/{path}`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from skillbox_core.base.paths import path_problem
 from skillbox_core.errors import ChangedObjectError, StorageError
 from skillbox_core.models import Artifacts, Execution, Output
 from skillbox_core.storage.objects import Bucket
+from skillbox_core.storage.opened_files import opened_links, store_opened
 
 
 def artifacts_key(tenant: str, execution_id: str, attempt: int) -> str:
@@ -43,7 +45,13 @@ class ArtifactStore:
         with output.spool.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         self._bucket.put(output.spool, key)
-        return Artifacts(key, output.files, output.spool.stat().st_size, digest)
+        artifacts = Artifacts(key, output.files, output.spool.stat().st_size, digest)
+        store_opened(self._bucket, artifacts, read_archive(output.spool))
+        return artifacts
+
+    def links(self, artifacts: Artifacts) -> dict[str, str]:
+        """Addresses of the files that people open, by path; see `skillbox_core.storage.opened_files`."""
+        return opened_links(self._bucket, artifacts)
 
     def fetch(self, artifacts: Artifacts, target: Path) -> None:
         """Downloads the archive of an execution into a local file.
