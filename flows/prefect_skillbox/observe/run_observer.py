@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from prefect import get_run_logger
 
@@ -16,6 +17,7 @@ from prefect_skillbox.observe.reporting import reports
 from prefect_skillbox.observe.run_log import RunLog
 from skillbox_core.base.progress import Progress, parse_progress
 from skillbox_core.base.redaction import Redactor
+from skillbox_core.installation import Installation
 from skillbox_core.models import Execution, LoadedSkill, Output, RunResult
 from skillbox_core.sandbox.logs import Stream
 
@@ -92,12 +94,17 @@ class Watch:
                     self._logger.warning("[skillbox: %s (%s)]", result.diagnosis.summary, result.diagnosis.resolution)
         events.emit_ended(result)
 
-    def report(self, result: RunResult, link_expiry: int) -> None:
+    def report(self, result: RunResult, installation: Installation) -> None:
         """Makes the artifacts of the run. A result of an earlier run that is used again has them too."""
         with _harmless("the run's artifacts"):
             redact = _nothing if self.unlearned else self._redactor.text
             for artifact in reports(
-                result, self._home, link_expiry=link_expiry, pictures=self._pictures, redact=redact
+                result,
+                self._home,
+                link_expiry=installation.settings.url_expiry,
+                links=partial(installation.artifacts.links, result.artifacts),
+                pictures=self._pictures,
+                redact=redact,
             ):
                 outbox.post(artifact)
 
