@@ -13,13 +13,13 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, TemporaryFile
 from typing import IO
 
 from skillbox_core.base.files import unwritable
 from skillbox_core.base.names import check_execution_id, check_tenant
 from skillbox_core.base.paths import path_problem
-from skillbox_core.errors import ChangedObjectError, StorageError
+from skillbox_core.errors import ChangedObjectError, InvalidRequestError, StorageError
 from skillbox_core.models import Artifacts, Execution, Output
 from skillbox_core.storage.objects import Bucket
 from skillbox_core.storage.opened_files import opened_links, store_opened
@@ -78,6 +78,26 @@ class ArtifactStore:
                 f"the stored {artifacts.key} is not what was uploaded: its digest has changed",
                 hint="run the skill that made it again",
             )
+
+    def open_file(self, artifacts: Artifacts, path: str) -> IO[bytes]:
+        """One stored file, whole and its digest checked, as a binary file that is seekable and has no name.
+
+        Raises:
+            InvalidRequestError: There is no such file.
+            ChangedObjectError: It is not the one that was uploaded.
+            StorageError: It is gone, or the store failed.
+        """
+        digest = next((file.sha256 for file in artifacts.files if file.path == path), None)
+        with NamedTemporaryFile(suffix=".tar.gz") as local:
+            if digest is not None:
+                self.fetch(artifacts, Path(local.name))
+                for name, source in read_archive(Path(local.name)):
+                    if name == path:
+                        opened = TemporaryFile()  # noqa: SIM115 - it is handed out
+                        shutil.copyfileobj(source, opened)
+                        opened.seek(0)
+                        return opened
+        raise InvalidRequestError(f"the execution left no file {path!a}")
 
     def extract(self, artifacts: Artifacts, target: Path) -> list[Path]:
         """Downloads an execution's files into a folder.

@@ -16,6 +16,7 @@ from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import SkillboxError
 from skillbox_core.models import RunResult
 from skillbox_core.operations.orphans import Orphan
+from skillbox_core.operations.table_preview import readable, table_kind
 from skillbox_core.storage.opened_files import is_picture
 
 logger = logging.getLogger(__name__)
@@ -148,6 +149,11 @@ def summary(result: RunResult, link_until: str | None = None, redact: Callable[[
         more = len(result.files_list) - MAX_FILES
         lines += [block(names + (f"\n... and {more} more" if more > 0 else ""))]
         lines += ["", f"`skillbox exec files {result.execution_id} --download DIR`"]
+        if {table_kind(path) for path in result.files_list} - readable() - {None}:
+            lines += [
+                "",
+                "Parquet and Arrow files are shown where pyarrow is: `pip install 'prefect-skillbox[tables]'`",
+            ]
     if result.left_out:
         names = "\n".join(f"{entry.path}: {entry.why}" for entry in result.left_out[:MAX_FILES])
         lines += ["", "## Left out", "", block(redact(names))]

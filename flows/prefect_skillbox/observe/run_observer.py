@@ -15,6 +15,7 @@ from prefect_skillbox.observe.pictures import Picture, pictures
 from prefect_skillbox.observe.progress_bar import ProgressBar
 from prefect_skillbox.observe.reporting import reports
 from prefect_skillbox.observe.run_log import RunLog
+from prefect_skillbox.observe.table_previews import table_artifacts
 from skillbox_core.base.progress import Progress, parse_progress
 from skillbox_core.base.redaction import Redactor
 from skillbox_core.installation import Installation
@@ -107,6 +108,9 @@ class Watch:
                 redact=redact,
             ):
                 outbox.post(artifact)
+            if not self.unlearned:
+                for table in table_artifacts(result, self._home, installation, redact):
+                    outbox.post(table, slow=True)
 
 
 def _nothing(_text: str) -> str:
