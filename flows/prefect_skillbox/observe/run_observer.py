@@ -11,6 +11,7 @@ from prefect import get_run_logger
 
 from prefect_skillbox.observe import events, outbox
 from prefect_skillbox.observe.artifacts import Home
+from prefect_skillbox.observe.assets import AssetEvents
 from prefect_skillbox.observe.pictures import Picture, pictures
 from prefect_skillbox.observe.progress_bar import ProgressBar
 from prefect_skillbox.observe.reporting import reports
@@ -19,7 +20,7 @@ from prefect_skillbox.observe.table_previews import table_artifacts
 from skillbox_core.base.progress import Progress, parse_progress
 from skillbox_core.base.redaction import Redactor
 from skillbox_core.installation import Installation
-from skillbox_core.models import Execution, LoadedSkill, Output, RunResult
+from skillbox_core.models import Execution, LoadedSkill, Output, PlannedFile, RunResult
 from skillbox_core.sandbox.logs import Stream
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,8 @@ class Watch:
         self._progress = ProgressBar(skill, tenant, self._home)
         self._environment = ProgressBar(skill, tenant, self._home, kind="environment")
         self._pictures: list[Picture] = []
+        self._given: tuple[PlannedFile, ...] = ()
+        self._started = False
 
     def learned(self, secrets: Iterable[str]) -> None:
         """All values are known that no artifact may show."""
@@ -54,6 +57,7 @@ class Watch:
 
     def opened(self, execution: Execution) -> None:
         """The execution has its record."""
+        self._given = execution.files
         option = "" if execution.tenant == "default" else f" --tenant {execution.tenant}"
         self._log.whole = f"`skillbox exec logs {execution.id}{option}` for its beginning and its end"
 
@@ -65,6 +69,7 @@ class Watch:
 
     def started(self, execution: Execution, skill: LoadedSkill) -> None:
         """The skill runs in its container."""
+        self._started = True
         events.emit_started(execution, skill)
 
     def followed(self) -> None:
@@ -108,6 +113,9 @@ class Watch:
                 redact=redact,
             ):
                 outbox.post(artifact)
+            if self._started:
+                # Of a result that is used again all was told when it was made.
+                outbox.post(AssetEvents(result, self._given, self._home, installation.executions, redact))
             if not self.unlearned:
                 for table in table_artifacts(result, self._home, installation, redact):
                     outbox.post(table, slow=True)
