@@ -50,7 +50,7 @@ def main(descriptor: int, kind: str) -> None:
     os.nice(10)
     with os.fdopen(descriptor, "rb") as file:
         try:
-            read = _csv if kind in ("csv", "tsv") else _arrow_reader(kind)
+            read = csv_table if kind in ("csv", "tsv") else _arrow_reader(kind)
             for limit in (resource.RLIMIT_NOFILE, resource.RLIMIT_FSIZE):
                 resource.setrlimit(limit, (0, 0))
             said = read(file, kind)
@@ -78,7 +78,12 @@ def _answer(
     }
 
 
-def _csv(file: IO[bytes], kind: str) -> dict[str, Any]:
+def csv_table(file: IO[bytes], kind: str) -> dict[str, Any]:
+    """The beginning of a text.
+
+    Raises:
+        NotATableError: It is none with rows.
+    """
     data = file.read(HEAD + 1)
     text = _text(data[:HEAD])
     whole = len(data) <= HEAD

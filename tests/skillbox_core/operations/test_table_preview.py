@@ -9,6 +9,7 @@ import json
 import random
 from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
@@ -18,7 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from skillbox_core.models import FileDigest
-from skillbox_core.operations import table_preview
+from skillbox_core.operations import table_preview, table_process
 from skillbox_core.operations.table_preview import (
     CELL,
     COLUMNS,
@@ -217,6 +218,35 @@ def test_offsets_that_lead_outside_are_not_followed() -> None:
     data = arrow(pa.table({"a": ["ab", "cd"]}))
     assert data.count(honest) == 1
     assert "can be read" in str(seen(data.replace(honest, lying), "a.arrow"))
+
+
+TAKEN_OVER = """
+import socket, sys
+sys.path.insert(0, {folder!r})
+import table_process
+
+def attempt(file, kind):
+    said = []
+    for reach in (lambda: open("/etc/hostname"), socket.socket, lambda: file.write(b"x")):
+        try:
+            reach()
+            said.append("reached")
+        except OSError:
+            said.append("refused")
+    return {{"problem": " ".join(said)}}
+
+table_process.csv_table = attempt
+table_process.main(int(sys.argv[1]), "csv")
+"""
+
+
+def test_a_reader_that_was_taken_over_reaches_no_file_and_no_network(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "taken_over.py"
+    program.write_text(TAKEN_OVER.format(folder=str(Path(table_process.__file__).parent)))
+    monkeypatch.setattr(table_preview, "_PROGRAM", program)
+    assert seen(b"a\n1\n", "a.csv") == "refused refused refused"
 
 
 @pytest.mark.parametrize(
