@@ -149,7 +149,7 @@ def summary(result: RunResult, link_until: str | None = None, redact: Callable[[
         more = len(result.files_list) - MAX_FILES
         lines += [block(names + (f"\n... and {more} more" if more > 0 else ""))]
         lines += ["", f"`skillbox exec files {result.execution_id} --download DIR`"]
-        if {table_kind(path) for path in result.files_list} - readable() - {None}:
+        if "parquet" not in readable() and not readable().issuperset(filter(None, map(table_kind, result.files_list))):
             lines += [
                 "",
                 "Parquet and Arrow files are shown where pyarrow is: `pip install 'prefect-skillbox[tables]'`",

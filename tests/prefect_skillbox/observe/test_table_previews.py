@@ -10,11 +10,13 @@ import pytest
 
 from prefect_skillbox.observe import outbox
 from prefect_skillbox.observe.artifacts import Home
+from prefect_skillbox.observe.reporting import summary
 from prefect_skillbox.observe.table_previews import SHOWN, extent, rows_shown, table_artifacts
 from skillbox_core import RunResult, Status
 from skillbox_core.base.redaction import Redactor
 from skillbox_core.errors import StorageError
 from skillbox_core.models import Artifacts, FileDigest
+from skillbox_core.operations import table_preview
 from skillbox_core.operations.table_preview import TablePreview
 
 SECRET = "canary-5ecret"
@@ -86,6 +88,18 @@ def test_a_file_that_can_t_be_had_is_a_line_in_the_log(caplog: pytest.LogCapture
     assert later.make() is None
     assert "no longer in the store" in caplog.text
     assert SECRET not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("names", "pyarrow", "told"),
+    [(["a.csv", "b.parquet"], False, True), (["a.csv"], False, False), (["b.parquet"], True, False)],
+)
+def test_without_pyarrow_the_summary_says_what_shows_parquet(
+    names: list[str], pyarrow: bool, told: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_preview, "find_spec", lambda name: pyarrow or None)
+    run = result().model_copy(update={"files_list": tuple(names)})
+    assert ("pip install 'prefect-skillbox[tables]'" in summary(run)) == told
 
 
 def test_a_large_batch_computes_some_tables_and_holds_up_nothing(caplog: pytest.LogCaptureFixture) -> None:

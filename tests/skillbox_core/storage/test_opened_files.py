@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from skillbox_core.storage.opened_files import (
     MAX_OPENED_SIZES,
     opened_files,
     opened_keys,
+    opened_links,
     serving,
 )
 
@@ -103,3 +105,24 @@ def test_each_attempt_has_keys_of_its_own() -> None:
         for _, key in opened_keys(Artifacts(archive, (file("a/b.csv"),)))
     }
     assert keys == {"t/1/files/a/b.csv", "t/1/files.2/a/b.csv"}
+
+
+class Remembering:
+    """A bucket on S3 that gives addresses which say what they were asked for."""
+
+    local = False
+
+    def size(self, key: str) -> int:
+        return 1
+
+    def url(self, key: str, disposition: str | None = None) -> str:
+        return f"{key} {disposition}"
+
+
+def test_what_is_no_picture_is_a_download_by_its_address_too() -> None:
+    bucket: Any = Remembering()
+    artifacts = Artifacts("t/1/files.tar.gz", (file("a.html"), file("b.png"), file("c.zip")))
+    assert opened_links(bucket, artifacts) == {
+        "a.html": 't/1/files/a.html attachment; filename="a.html"',
+        "b.png": "t/1/files/b.png None",
+    }
