@@ -66,9 +66,14 @@ def is_packed(head: bytes) -> bool:
 
 
 class ArchiveWriter:
-    """Writes files one after the other; `close` makes it whole."""
+    """Writes files one after the other; `close` makes it whole.
+
+    Attributes:
+        sha256: Of all that was written.
+    """
 
     def __init__(self, sink: Sink) -> None:
+        self.sha256 = hashlib.sha256()
         self._sink = sink
         self._crc = self._length = self._size = 0
         self._deflate = isal_zlib.compressobj(LEVEL, isal_zlib.DEFLATED, -zlib.MAX_WBITS)
@@ -130,6 +135,7 @@ class ArchiveWriter:
 
     def _write(self, data: bytes | memoryview) -> None:
         self._size += len(data)
+        self.sha256.update(data)
         self._sink.write(data)
 
 
@@ -143,9 +149,11 @@ def inflate(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
     try:
         for piece in pieces:
             data = reader.decompress(piece, CHUNK)
-            while data and size:
+            while data:
                 yield data[:size]
                 size -= len(data[:size])
+                if not size:
+                    return
                 data = reader.decompress(reader.unconsumed_tail, CHUNK)
     except isal_zlib.IsalError as error:  # type: ignore[misc]  # its stub says that it is a variable
         raise ValueError(str(error)) from None

@@ -100,8 +100,16 @@ def read_output(
     kept = sorted(found.files.values(), key=lambda file: file[0].path)
     files, spans = tuple(file for file, _ in kept), tuple(span for _, span in kept)
     result = found.result()
-    kept_at = spool if files else None
-    return Output(result.document, result.problem, kept_at, files, tuple(found.skipped), result.blank, spans)
+    return Output(
+        result.document,
+        result.problem,
+        spool if files else None,
+        files,
+        tuple(found.skipped),
+        result.blank,
+        archive.sha256.hexdigest() if files else "",
+        spans,
+    )
 
 
 class _Collector:

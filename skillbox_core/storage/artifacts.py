@@ -41,10 +41,8 @@ class ArtifactStore:
         if output.spool is None:
             return Artifacts()
         key = artifacts_key(execution.tenant, execution.id, execution.attempt)
-        with output.spool.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        self._bucket.put(output.spool, key)
-        return Artifacts(key, output.files, output.spool.stat().st_size, digest, output.spans)
+        self._bucket.put(output.spool, key, final=True)
+        return Artifacts(key, output.files, output.spool.stat().st_size, output.sha256, output.spans)
 
     def fetch(self, artifacts: Artifacts, target: Path) -> None:
         """Downloads the archive of an execution into a local file.

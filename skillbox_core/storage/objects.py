@@ -119,13 +119,18 @@ class Bucket:
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}"
 
-    def put(self, source: Path, key: str) -> None:
-        """Stores a local file. It becomes visible whole or not at all; the same key is replaced."""
+    def put(self, source: Path, key: str, *, final: bool = False) -> None:
+        """Stores a local file. It becomes visible whole or not at all; the same key is replaced.
+
+        Args:
+            final: Nobody will write to this file again, so a folder beside it may have it without a copy.
+        """
         with _storage_faults(f"store {key}"):
             if self.local:
                 draft = self._draft()
                 try:
-                    self._fs.put_file(str(source), str(draft))
+                    if not (final and _linked(source, draft)):
+                        self._fs.put_file(str(source), str(draft))
                     publish(draft, Path(self._path(key)))
                 finally:
                     draft.unlink(missing_ok=True)
@@ -244,6 +249,15 @@ class Bucket:
             self.put(probe, key)
             self.get(key, Path(folder) / "back")
             self.delete(key)
+
+
+def _linked(source: Path, target: Path) -> bool:
+    """Gives a file a second name; false where that can't be, as on another file system."""
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        return False
+    return True
 
 
 def _holds_object(path: str) -> bool:
