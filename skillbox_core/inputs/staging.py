@@ -15,6 +15,7 @@ from typing import IO
 
 from skillbox_core.base.cancel import CancelToken
 from skillbox_core.base.names import check_execution_id
+from skillbox_core.base.patience import more_time
 from skillbox_core.errors import (
     ChangedObjectError,
     InvalidRequestError,
@@ -149,7 +150,8 @@ class _Copier:
         self.folder = folder
         self._limit = self._left = limit
         self._cancel = cancel
-        self._deadline = time.monotonic() + STAGING_TIMEOUT
+        self._patience = STAGING_TIMEOUT + more_time(limit)
+        self._deadline = time.monotonic() + self._patience
 
     def copy(self, file: PlannedFile, chunks: Iterable[bytes]) -> StagedFile:
         """One file, whose contents must be what was planned."""
@@ -174,7 +176,7 @@ class _Copier:
         if self._cancel and self._cancel.cancelled:
             raise RunCancelledError("cancelled by the caller before the skill was started")
         if time.monotonic() > self._deadline:
-            raise StorageError(f"the input files could not be fetched within {STAGING_TIMEOUT:g} s")
+            raise StorageError(f"the input files could not be fetched within {self._patience:g} s")
 
 
 def _copies(staged: StagedFile, files: Iterable[PlannedFile]) -> Iterator[StagedFile]:
