@@ -10,15 +10,16 @@ Which files these are follows from a record alone, from names, sizes and their o
 
 from __future__ import annotations
 
+import hashlib
 import re
-import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from tempfile import NamedTemporaryFile
 from typing import IO
 from urllib.parse import quote
 
-from skillbox_core.errors import DiskError
+from skillbox_core.base.file_archive import CHUNK, Span, inflate
+from skillbox_core.errors import DiskError, StorageError
 from skillbox_core.models import Artifacts, FileDigest
 from skillbox_core.storage.objects import Bucket, Serving
 
@@ -110,49 +111,64 @@ def is_picture(path: str) -> bool:
     return _TYPES.get(_suffix(path), _UNKNOWN).startswith("image/")
 
 
-def store_opened(bucket: Bucket, artifacts: Artifacts, archive: Iterable[tuple[str, IO[bytes]]]) -> None:
+def store_opened(bucket: Bucket, artifacts: Artifacts, archive: Path) -> None:
     """Stores them beside their archive. The same attempt has the same keys, so a repeat changes nothing.
 
     A folder keeps no types and nobody follows a link into it, so there are none in it.
 
     Args:
-        archive: The files of the run, each with its contents; read no further than to the last one of these.
+        archive: On this machine; nothing else of it is read.
 
     Raises:
-        StorageError: The store failed; calling again is safe.
+        StorageError: The store failed, or the archive is damaged; calling again is safe.
         DiskError: There is no room for a file on its way.
     """
-    wanted = {file.path: key for file, key in opened_keys(artifacts)}
-    if bucket.local or not wanted:
-        return
-    for path, contents in archive:
-        if (key := wanted.pop(path, None)) is None:
-            continue
+    wanted = [] if bucket.local else list(opened_keys(artifacts))
+    spans = {file.path: span for file, span in zip(artifacts.files, artifacts.spans, strict=True)} if wanted else {}
+    for file, key in wanted:
         with NamedTemporaryFile() as local:
-            head = contents.read(HEAD)
             try:
-                local.write(head)
-                shutil.copyfileobj(contents, local)
-                local.flush()
+                _take(archive, spans[file.path], file, local)
+                local.seek(0)
+                head = local.read(HEAD)
             except OSError as error:
-                raise DiskError(
-                    f"a file for the store could not be written to {local.name}: {error.strerror}"
-                ) from error
-            bucket.put(Path(local.name), key, serving(path, head))
-        if not wanted:
-            return
+                raise DiskError(f"a file for the store can't be written to {local.name}: {error.strerror}") from error
+            bucket.put(Path(local.name), key, serving(file.path, head))
+
+
+def _take(archive: Path, span: Span, file: FileDigest, target: IO[bytes]) -> None:
+    digest = hashlib.sha256()
+    try:
+        with archive.open("rb") as packed:
+            for chunk in inflate(_part(packed, span), file.size):
+                digest.update(chunk)
+                target.write(chunk)
+    except ValueError:
+        digest = hashlib.sha256()
+    if digest.hexdigest() != file.sha256:
+        raise StorageError(f"the spooled archive holds another {file.path!a} than it was given")
+
+
+def _part(packed: IO[bytes], span: Span) -> Iterator[bytes]:
+    packed.seek(span.offset)
+    left = span.length
+    while left and (chunk := packed.read(min(CHUNK, left))):
+        left -= len(chunk)
+        yield chunk
 
 
 def opened_links(bucket: Bucket, artifacts: Artifacts) -> dict[str, str]:
-    """Signed addresses of a run's files by path; none where there are no such objects, or no longer.
+    """Signed addresses of a run's files by path; none where there are no such objects.
 
     What is no picture is a download by the address itself, too, should the store forget what it was told.
     """
-    there = [] if bucket.local else list(opened_keys(artifacts))
-    # All were stored before the record was closed, or none: by a release that had no such objects.
-    if not there or bucket.size(there[0][1]) is None:
+    # What an earlier release stored has no spans, and no such objects.
+    if bucket.local or not artifacts.spans:
         return {}
-    return {file.path: bucket.url(key, None if is_picture(file.path) else download(file.path)) for file, key in there}
+    return {
+        file.path: bucket.url(key, None if is_picture(file.path) else download(file.path))
+        for file, key in opened_keys(artifacts)
+    }
 
 
 def _suffix(path: str) -> str:

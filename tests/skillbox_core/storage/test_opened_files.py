@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from skillbox_core.base.file_archive import Span
 from skillbox_core.models import Artifacts, FileDigest
 from skillbox_core.storage.opened_files import (
     MAX_OPENED,
@@ -112,16 +113,14 @@ class Remembering:
 
     local = False
 
-    def size(self, key: str) -> int:
-        return 1
-
     def url(self, key: str, disposition: str | None = None) -> str:
         return f"{key} {disposition}"
 
 
 def test_what_is_no_picture_is_a_download_by_its_address_too() -> None:
     bucket: Any = Remembering()
-    artifacts = Artifacts("t/1/files.tar.gz", (file("a.html"), file("b.png"), file("c.zip")))
+    files = (file("a.html"), file("b.png"), file("c.zip"))
+    artifacts = Artifacts("t/1/files.tar.gz", files, spans=(Span(0, 1),) * 3)
     assert opened_links(bucket, artifacts) == {
         "a.html": 't/1/files/a.html attachment; filename="a.html"',
         "b.png": "t/1/files/b.png None",

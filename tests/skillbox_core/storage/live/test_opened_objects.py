@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import gzip
-import io
-import tarfile
 import urllib.request
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from skillbox_core.base.file_archive import ArchiveWriter, Span
 from skillbox_core.errors import StorageError
 from skillbox_core.installation import Installation
 from skillbox_core.models import Artifacts, Execution, FileDigest, Output
 from skillbox_core.storage.objects import Bucket
+from skillbox_core.storage.opened_files import store_opened
 
 S3 = pytest.mark.parametrize("store", ["S3 and Postgres"], indirect=True)
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -34,14 +35,15 @@ FILES = {
 def stored(store: Installation, tmp_path: Path, files: dict[str, bytes] = FILES, attempt: int = 1) -> Artifacts:
     """The artifacts of a run that left these files."""
     spool = tmp_path / f"{uuid.uuid4().hex}.tar.gz"
-    with gzip.open(spool, "wb") as packed, tarfile.open(fileobj=packed, mode="w|") as tar:
-        for name, data in files.items():
-            info = tarfile.TarInfo(name)
-            info.size = len(data)
-            tar.addfile(info, io.BytesIO(data))
-    digests = tuple(FileDigest(name, len(data), "0" * 64) for name, data in files.items())
+    with spool.open("wb") as sink:
+        writer = ArchiveWriter(sink)
+        added = [(name, data, writer.add(name, len(data), [data])) for name, data in files.items()]
+        writer.close()
+    digests = tuple(FileDigest(name, len(data), digest) for name, data, (_, digest) in added)
+    spans = tuple(span for _, _, (span, _) in added)
     execution = Execution("0" * 32, "default", "echo", "1.0.0", attempt, datetime.now(UTC), "key")
-    return store.artifacts.upload(execution, Output(spool=spool, files=digests))
+    output = Output(spool=spool, files=digests, sha256=writer.sha256.hexdigest(), spans=spans)
+    return store.artifacts.upload(execution, output)
 
 
 @S3
@@ -84,8 +86,8 @@ def test_a_late_first_attempt_does_not_change_what_the_second_one_stored(store: 
 
 @S3
 def test_files_that_a_former_release_stored_have_no_links(store: Installation, tmp_path: Path) -> None:
-    artifacts = stored(store, tmp_path, {"rows.parquet": b"PAR1"})
-    assert store.artifacts.links(Artifacts(artifacts.key, (FileDigest("a.csv", 3, "0" * 64),), artifacts.size)) == {}
+    artifacts = stored(store, tmp_path)
+    assert store.artifacts.links(replace(artifacts, spans=())) == {}
 
 
 @S3
@@ -105,6 +107,19 @@ def test_a_store_that_fails_at_one_of_them_fails_the_step(
             stored(store, tmp_path)
     assert caught.value.retryable
     assert len(store.artifacts.links(stored(store, tmp_path))) == 5, "a repeat finds and stores the same"
+
+
+@S3
+@pytest.mark.parametrize(
+    "changes",
+    [{"files": (FileDigest("a.csv", 8, "0" * 64),)}, {"spans": (Span(3, 5),)}, {"spans": (Span(1 << 20, 5),)}],
+    ids=["other contents", "no beginning of a file", "behind the end"],
+)
+def test_a_spool_that_is_damaged_is_not_stored(store: Installation, tmp_path: Path, changes: dict[str, Any]) -> None:
+    artifacts = stored(store, tmp_path, {"a.csv": b"a,b\n1,2\n"})
+    (spool,) = tmp_path.glob("*.tar.gz")
+    with pytest.raises(StorageError, match="holds another"):
+        store_opened(store.artifacts._bucket, replace(artifacts, **changes), spool)
 
 
 def test_in_a_folder_they_are_in_their_archive_only(local: Installation, tmp_path: Path) -> None:
