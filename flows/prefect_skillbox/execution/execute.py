@@ -63,5 +63,5 @@ def execute(request: RunRequest, options: RunOptions, secrets: Secrets, installa
         # An earlier try's result: no container was made here, and yet what is shown must not hold a secret.
         with suppress(SkillboxError):
             reveal(request)
-    watch.report(result, parts.settings.url_expiry)
+    watch.report(result, parts)
     return result
