@@ -13,7 +13,6 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import IO, Any
 
@@ -65,14 +64,14 @@ def frame_format(name: str) -> str:
 
 
 class Sink(io.RawIOBase):
-    """A file that is written once, from its beginning to its end, up to a limit; what is in it is digested."""
+    """A file that is written once, from its beginning to its end, up to a limit; what is in it is digested.
+
+    Args:
+        file: Unbuffered, so that a full disk is noticed where it is written and not where it is closed.
+        check: Called with the bytes of each write, before they are written; may raise.
+    """
 
     def __init__(self, file: IO[bytes], check: Callable[[int], None]) -> None:
-        """Makes one.
-
-        Args:
-            check: Called with the bytes of each write, before they are written; may raise.
-        """
         super().__init__()
         self._file = file
         self._check = check
@@ -90,11 +89,10 @@ class Sink(io.RawIOBase):
 
     def write(self, data: Any) -> int:
         """See `io.RawIOBase`."""
-        with memoryview(data) as view:
+        with memoryview(data).cast("B") as view:
             try:
                 self._check(view.nbytes)
-                with _full_disk():
-                    self._file.write(view)
+                self._write(view)
             except BaseException as error:
                 # pyarrow gives some errors of a file as others, and writes on when it closes.
                 self.error = self.error or error
@@ -103,23 +101,17 @@ class Sink(io.RawIOBase):
             self.size += view.nbytes
             return view.nbytes
 
-    def flush(self) -> None:
-        """See `io.IOBase`."""
-        with _full_disk():
-            self._file.flush()
+    def _write(self, view: memoryview) -> None:
+        try:
+            while view:
+                view = view[self._file.write(view) :]
+        except OSError as error:
+            raise DiskError(f"a table can't be written into the spool: {error.strerror}") from None
 
     @property
     def sha256(self) -> str:
         """The digest of what was written so far."""
         return self._digest.hexdigest()
-
-
-@contextmanager
-def _full_disk() -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise DiskError(f"a table can't be written into the spool: {error.strerror}") from None
 
 
 def write_frame(rows: Any, name: str, sink: Sink) -> None:

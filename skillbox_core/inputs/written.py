@@ -59,7 +59,6 @@ def write_frames(
             with _reading(file.frame.rows, file.name), _new(path) as out:
                 sink = Sink(out, check)
                 write_frame(file.frame.rows, file.name, sink)
-                sink.flush()
             file = replace(file, frame=FrameFile(str(path), sink.size, sink.sha256))
         written.append(file)
     return tuple(written)
@@ -67,7 +66,7 @@ def write_frames(
 
 def _new(path: Path) -> IO[bytes]:
     try:
-        return path.open("xb")
+        return path.open("xb", buffering=0)
     except OSError as error:
         raise DiskError(f"a table can't be written into the spool: {error.strerror}") from None
 
