@@ -48,14 +48,27 @@ def are_batches(value: Any) -> bool:
     )
 
 
+def check_named(name: str, rows: Any) -> None:
+    """Checks that a table stands under a name that says its format.
+
+    Raises:
+        InvalidRequestError: There is no name, or it asks for no format of `FORMATS`.
+    """
+    if not name or name.endswith("/"):
+        table = hasattr(rows, "__arrow_c_stream__")
+        raise InvalidRequestError(
+            f"a {type(rows).__name__} has no name of its own",
+            hint=_NAMED if table else f"for batches of a table {_NAMED}, for several files a list",
+        )
+    frame_format(name)
+
+
 def frame_format(name: str) -> str:
     """Which format the name of a file asks for, one of `FORMATS`.
 
     Raises:
-        InvalidRequestError: There is no name, or it asks for none of these.
+        InvalidRequestError: It asks for none of these.
     """
-    if not name or name.endswith("/"):
-        raise InvalidRequestError("a table has no name of its own", hint=_NAMED)
     extension = PurePosixPath(name).suffix.lower()
     if extension not in FORMATS:
         formats = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"

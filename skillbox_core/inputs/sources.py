@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from skillbox_core.base.paths import path_problem, seen_path
 from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import InvalidRequestError
-from skillbox_core.inputs.frames import are_batches, frame_format, is_frame
+from skillbox_core.inputs.frames import are_batches, check_named, is_frame
 from skillbox_core.models import ExecutionError, Frame, InputFile, PlannedFile, RunResult, Source
 
 MAX_INPUT_FILES = 10_000
@@ -61,8 +61,8 @@ def input_files(value: Any) -> tuple[InputFile, ...]:
     """
     files = _files(value)
     for file in files:
-        if file.source is Source.FRAME:
-            frame_format(file.name)
+        if isinstance(file.frame, Frame):
+            check_named(file.name, file.frame.rows)
     return files
 
 

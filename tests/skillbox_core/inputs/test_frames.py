@@ -215,8 +215,13 @@ def test_tables_stand_where_files_stand(files: Any, names: list[str]) -> None:
 @pytest.mark.parametrize("frame", [TABLE, pl.DataFrame(COLUMNS), pd.DataFrame(COLUMNS), relation(), batches(TABLE, 1)])
 @pytest.mark.parametrize("written", [lambda frame: frame, lambda frame: [frame], lambda frame: {"in": [frame, frame]}])
 def test_a_table_without_a_name_is_refused_with_the_way_out(frame: Any, written: Any) -> None:
-    with pytest.raises(InvalidRequestError, match=r'no name of its own \(files=\{"name\.parquet": table\}\)'):
+    with pytest.raises(InvalidRequestError, match=r'no name of its own \(.*files=\{"name\.parquet": table\}'):
         input_files(written(frame))
+
+
+def test_an_iterator_of_paths_is_told_to_be_a_list() -> None:
+    with pytest.raises(InvalidRequestError, match=r"a generator has no name of its own .*for several files a list"):
+        input_files(path for path in ("/a", "/b"))
 
 
 @pytest.mark.parametrize("name", ["a.xlsx", "a", "parquet", "a.csv.gz", "in/a.json"])
