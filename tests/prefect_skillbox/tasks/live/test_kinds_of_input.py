@@ -14,7 +14,7 @@ from prefect_skillbox import SKILL_DIGEST, secret, skill
 from skillbox_core.errors import InvalidRequestError
 from tests.conftest import MakeSkill
 
-ECHO = 'import os, shutil; shutil.copy(os.environ["SANDBOX_INPUT_FILE"], "/sandbox/out/output.json")'
+ECHO = 'import shutil; shutil.copy("/sandbox/input.json", "/sandbox/out/output.json")'
 
 
 @dataclass

@@ -13,7 +13,7 @@ from skillbox_core import Reason, Runner, RunOptions, RunRequest, Status
 from skillbox_core.errors import InvalidRequestError
 from tests.conftest import MakeSkill, Run
 
-ECHO = 'import os, shutil; shutil.copy(os.environ["SANDBOX_INPUT_FILE"], "/sandbox/out/output.json")'
+ECHO = 'import shutil; shutil.copy("/sandbox/input.json", "/sandbox/out/output.json")'
 SCHEMA = """
 input_schema:
   type: object
