@@ -34,7 +34,7 @@ class RunRequest(BaseModel):
         skill: Name of the skill; `name#entrypoint` for a call that its overlay names.
         version: A version, a constraint such as `^1.2` or `~1.2` (`skillbox_core.base.versions.Constraint`), or
             empty or `latest` for the highest.
-        input: Any JSON value; none becomes `{}` for the skill.
+        input: Any JSON value, or what becomes one (`skillbox_core.run.json_values`); none becomes `{}` for the skill.
         env: Additional environment variables.
     """
 

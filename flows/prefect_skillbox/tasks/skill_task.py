@@ -94,7 +94,8 @@ def skill(
             no effect. What only the installation knows, such as its maximum, is said when the skill runs.
 
     Returns:
-        A task of two arguments. `input`: any JSON value; results of other skills in it stand for their output.
+        A task of two arguments. `input`: any JSON value, or what becomes one (`skillbox_core.run.json_values`); results
+        of other skills in it stand for their output.
         `files`: what the skill finds in `/sandbox/in/files/`, see `skillbox_core.input_files`. Futures of
         other skills may stand for their results in both.
     """
