@@ -54,6 +54,22 @@ def cast(batch: Any, target: Any) -> Any:
     return pyarrow.Table.from_arrays(columns, schema=target)
 
 
+def bare(column: Any) -> Any:
+    """A column with nothing under its nulls.
+
+    A library that masks a value leaves it in memory, where an Arrow file would take it along: who gets the file could
+    read what is not in the table.
+    """
+    pyarrow = pyarrow_module()
+    if not column.null_count or pyarrow.types.is_null(column.type):
+        return column
+    from pyarrow import compute
+
+    one = pyarrow.scalar(1, pyarrow.int32())
+    numbers = compute.subtract(compute.cumulative_sum(pyarrow.repeat(one, len(column))), one)
+    return column.take(compute.if_else(column.is_valid(), numbers, None))
+
+
 def _as_values(column: Any) -> Any:
     """A column without its dictionary: pyarrow takes no views of text out of one."""
     pyarrow = pyarrow_module()

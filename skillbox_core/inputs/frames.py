@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from skillbox_core.errors import DiskError, InvalidRequestError
 from skillbox_core.inputs.arrow import FrameError, pyarrow_module, said
-from skillbox_core.inputs.columns import cast, plain_schema
+from skillbox_core.inputs.columns import bare, cast, plain_schema
 from skillbox_core.inputs.frame_reading import OwnError, read_frame
 
 ROWS = 65_536
@@ -209,8 +209,8 @@ def _one(parts: list[Any], target: Any) -> Any:
     parts = [*parts, parts[0].slice(0, 0)]
     columns = []
     for number in range(len(target)):
-        chunks = [chunk for part in parts for chunk in (part.column(number).chunks or [])]
-        columns.append(pyarrow.concat_arrays(chunks))
+        chunks = [chunk for part in parts for chunk in part.column(number).chunks]
+        columns.append(bare(pyarrow.concat_arrays(chunks)))
     return pyarrow.Table.from_arrays(columns, schema=target)
 
 

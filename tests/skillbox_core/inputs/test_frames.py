@@ -163,6 +163,7 @@ KINDS = pa.table(
         "long": pa.array([1, None], pa.duration("us")),
         "exact": pa.array([Decimal("1.50"), None], pa.decimal128(10, 2)),
         "flag": [True, None],
+        "half": pa.array([0.5, None], pa.float16()),
     }
 )
 
@@ -171,6 +172,26 @@ KINDS = pa.table(
 def test_values_of_any_plain_kind_arrive(write: Any, frame: Any) -> None:
     assert pl.read_parquet(write(frame)).equals(pl.from_arrow(KINDS))
     assert write(frame, "t.csv").read_text().startswith('"null","when","day"')
+
+
+@pytest.mark.parametrize("extension", frames.FORMATS)
+def test_what_a_null_hides_is_not_in_the_file(write: Any, extension: str) -> None:
+    people = pl.DataFrame({"name": ["hunter", "x"], "pin": [0x53454352, 2]})
+    masked = people.with_columns(pl.when(pl.col("pin") == 2).then(pl.all()))
+    below = pa.array(["hunter", "x"])
+    validity = pa.array([None, "x"]).buffers()[0]
+    hidden = pa.table(
+        {"name": pa.Array.from_buffers(pa.string(), 2, [validity, *below.buffers()[1:]]), "pin": [None, 2]}
+    )
+    for table in (masked, hidden):
+        found = write(table, f"t{extension}").read_bytes()
+        assert b"hunter" not in found
+        assert (0x53454352).to_bytes(4, "little") not in found
+        assert found == write(pa.table({"name": [None, "x"], "pin": [None, 2]}), f"t{extension}").read_bytes()
+    struct = pa.array([{"name": "hunter"}, {"name": "x"}])
+    nested = pa.Array.from_buffers(struct.type, 2, [validity], children=[struct.field(0)])
+    if extension != ".csv":
+        assert b"hunter" not in write(pa.table({"s": nested}), f"t{extension}").read_bytes()
 
 
 def test_nested_values_and_bytes_arrive_in_parquet(write: Any) -> None:
