@@ -1,4 +1,4 @@
-"""What skills cost in memory where tables pass through a flow: a polars frame of a million rows, beside plain functions.
+"""What skills cost in memory where tables pass through a flow: a frame of a million rows, beside plain functions.
 
     python -m tests.benchmarks.tables [--rows 1000000]
 
