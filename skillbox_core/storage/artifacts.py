@@ -12,14 +12,14 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, TemporaryFile
 from typing import IO
 
-from skillbox_core.base.files import unwritable
 from skillbox_core.base.names import check_execution_id, check_tenant
 from skillbox_core.base.paths import path_problem
-from skillbox_core.errors import ChangedObjectError, StorageError
+from skillbox_core.errors import ChangedObjectError, InvalidRequestError, StorageError
 from skillbox_core.models import Artifacts, Execution, Output
+from skillbox_core.storage.downloads import make_folder, put_below
 from skillbox_core.storage.objects import Bucket
 
 
@@ -82,13 +82,27 @@ class ArtifactStore:
             InvalidRequestError: The folder, or a file in it, can't be written.
             DiskError: There is no room for it.
         """
-        try:
-            target.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise unwritable(target, error) from None
+        make_folder(target)
         with NamedTemporaryFile(suffix=".tar.gz") as local:
             self.fetch(artifacts, Path(local.name))
-            return list(_unpack(Path(local.name), target))
+            return [put_below(target, name, source) for name, source in read_archive(Path(local.name))]
+
+    def open_file(self, artifacts: Artifacts, path: str) -> IO[bytes]:
+        """One stored file, whole and checked, on an unnamed temporary file.
+
+        Raises:
+            InvalidRequestError: There is no such file among them.
+            StorageError: As for `fetch`; or the archive is not one of ours.
+        """
+        with NamedTemporaryFile(suffix=".tar.gz") as local:
+            self.fetch(artifacts, Path(local.name))
+            for name, source in read_archive(Path(local.name)):
+                if name == path:
+                    found = TemporaryFile()  # noqa: SIM115 - the caller's
+                    shutil.copyfileobj(source, found)
+                    found.seek(0)
+                    return found
+        raise InvalidRequestError(f"there is no file {path!a} in {artifacts.key}")
 
 
 def read_archive(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
@@ -106,19 +120,3 @@ def read_archive(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
                 yield member.name, source
     except (tarfile.TarError, EOFError, zlib.error) as error:
         raise StorageError(f"the stored archive can't be read: {error}") from None
-
-
-def _unpack(archive: Path, target: Path) -> Iterator[Path]:
-    root = target.resolve()
-    for name, source in read_archive(archive):
-        path = root / name
-        try:
-            if not path.parent.resolve().is_relative_to(root):
-                raise StorageError(f"{path.parent} leads out of {root}")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)
-            with path.open("xb") as file:
-                shutil.copyfileobj(source, file)
-        except OSError as error:
-            raise unwritable(path, error) from None
-        yield path
