@@ -41,17 +41,18 @@ class Readable(ABC):
             return file.read()
 
     def read_text(self, path: str) -> str:
-        """The contents of a UTF-8 file, without a byte-order mark.
+        """The contents of a UTF-8 file, without a byte-order mark, its line ends as `\\n`: as Python reads text files.
 
         Raises:
             OutputError: It is not UTF-8. Else as `open`.
         """
         try:
-            return self.read_bytes(path).decode("utf-8-sig")
+            text = self.read_bytes(path).decode("utf-8-sig")
         except UnicodeDecodeError as error:
             raise OutputError(
                 f"{path!a} is not UTF-8 text: {error.reason} at byte {error.start}", hint="read_bytes(path) gives it"
             ) from None
+        return text.replace("\r\n", "\n").replace("\r", "\n")
 
     def read_json(self, path: str) -> Any:
         """The value of a JSON file, by the rules that hold for output.json.

@@ -36,7 +36,7 @@ from tests.services.results import begun, ended, left
 
 FILES = {
     "rows.csv": b"kind,n\nb,5\n",
-    "deep/er/é.txt": "\ufeffgrün\n".encode(),
+    "deep/er/é.txt": "\ufeffgrün\r\nrot\rblau\n".encode(),
     "doc.json": b'{"a": [1, null]}',
     "chart.png": b"\x89PNG\r\n\x1a\n\xff",
     "empty": b"",
@@ -68,7 +68,7 @@ def contents(result: RunResult) -> dict[str, bytes]:
 
 def test_each_file_is_read_as_what_it_is(result: RunResult) -> None:
     assert contents(result) == FILES
-    assert result.read_text("deep/er/é.txt") == "grün\n"
+    assert result.read_text("deep/er/é.txt") == "grün\nrot\nblau\n"
     assert result.read_json("doc.json") == {"a": [1, None]}
     with result.open("rows.csv") as file:
         assert (file.readline(), file.seek(-2, os.SEEK_END), file.read(), file.seekable()) == (
