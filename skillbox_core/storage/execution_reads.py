@@ -139,7 +139,7 @@ class ExecutionRecords:
             return _artifacts(self._ended(result.tenant, result.execution_id))
         except ExecutionNotFoundError:
             raise ExecutionNotFoundError(
-                f"there is no execution {result.execution_id} of tenant {result.tenant} in {self.place}",
+                f"there is no execution {result.execution_id} for tenant {result.tenant} in {self.place}",
                 hint="load_result(id, tenant=..., settings=...) finds one of another tenant or installation",
             ) from None
 

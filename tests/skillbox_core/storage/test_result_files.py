@@ -272,7 +272,7 @@ def test_a_result_of_another_tenant_or_installation_is_not_found(
     with pytest.raises(ExecutionNotFoundError):
         load_result(theirs.execution_id)
     # The JSON does not say whose it is.
-    with pytest.raises(ExecutionNotFoundError, match=r"of tenant default.*load_result"):
+    with pytest.raises(ExecutionNotFoundError, match=r"for tenant default.*load_result"):
         RunResult.model_validate_json(theirs.model_dump_json()).open("rows.csv")
     monkeypatch.setenv("SKILLBOX_HOME", str(tmp_path / "nowhere"))
     with pytest.raises(SettingsError):
