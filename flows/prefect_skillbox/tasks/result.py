@@ -13,6 +13,7 @@ the installation by which the files are found again (`prefect.utilities.pydantic
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Iterator
 from typing import Any, Self
@@ -20,6 +21,7 @@ from typing import Any, Self
 from pydantic import ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from prefect_skillbox.config.installation import installation_for, installation_settings
+from skillbox_core.base.names import DEFAULT_TENANT
 from skillbox_core.models import RunResult
 
 VISITOR = "prefect.utilities.collections"
@@ -78,3 +80,26 @@ class SkillResult(RunResult):
         return dict(self) == dict(other) if isinstance(other, RunResult) else NotImplemented
 
     __hash__ = RunResult.__hash__
+
+
+def load_result(execution_id: str, *, tenant: str = DEFAULT_TENANT, installation: str | None = None) -> SkillResult:
+    """The result of an execution, from its record; its files can be opened.
+
+    Args:
+        execution_id: All of its digits, as in `SkillResult.execution_id` or in what a run of *run-skill* returns.
+        tenant: Whose execution.
+        installation: Name of a `SkillboxInstallation` block, instead of this process's settings.
+
+    Raises:
+        ExecutionNotFoundError: The installation has no such execution, or it is another tenant's.
+        SettingsError: A setting is wrong, there is no such block, or nobody has made the installation.
+    """
+    parts = installation_for(installation_settings(installation))
+    return SkillResult.of(parts.executions.result(tenant, execution_id), installation)
+
+
+async def aload_result(
+    execution_id: str, *, tenant: str = DEFAULT_TENANT, installation: str | None = None
+) -> SkillResult:
+    """See `load_result`."""
+    return await asyncio.to_thread(load_result, execution_id, tenant=tenant, installation=installation)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import cloudpickle
 import pytest
 from prefect.serializers import CompressedSerializer, JSONSerializer, PickleSerializer, Serializer
 
+from prefect_skillbox import aload_result, load_result
 from prefect_skillbox.tasks.result import SkillResult
 from skillbox_core import RunResult, Settings
-from skillbox_core.errors import InfrastructureError
+from skillbox_core.errors import ExecutionNotFoundError, InfrastructureError
 from skillbox_core.installation import Installation
 from skillbox_core.models import ExecutionError
 from tests.services.results import left
@@ -91,3 +93,17 @@ def test_what_an_older_release_pickled_opens(installation: Installation) -> None
     object.__setattr__(result, "__pydantic_private__", None)
     for kind in SERIALIZERS:
         assert again(SERIALIZERS[kind], result).read_text("a.txt") == "left"
+
+
+def test_a_result_is_loaded_from_its_record_and_keeps_the_block_that_it_was_asked_for_with(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    core = left(installation, FILES, "acme")
+    mine = load_result(core.execution_id, tenant="acme")
+    assert (type(mine), mine == core, mine.read_text("a.txt"), mine._installation) == (SkillResult, True, "left", None)
+    assert asyncio.run(aload_result(core.execution_id, tenant="acme")) == core
+    with pytest.raises(ExecutionNotFoundError):
+        load_result(core.execution_id)
+    monkeypatch.setattr("prefect_skillbox.tasks.result.installation_settings", {"team": installation.settings}.get)
+    theirs = load_result(core.execution_id, tenant="acme", installation="team")
+    assert again(PickleSerializer(), theirs).read_text("a.txt") == "left"
