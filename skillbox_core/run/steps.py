@@ -196,7 +196,7 @@ class Steps:
                 f"its scratch area is {format_bytes(skill.scratch)}",
                 hint="raise resources.scratch in SKILL.md",
             )
-        deadline = container.wall_deadline(skill.timeout)
+        deadline = container.wall_deadline(skill.timeout, skill.scratch)
         labels = container.labels(execution, skill, self._settings.instance, options.owner, deadline)
         config = container_config(
             user=user_id(name, self._settings.sandbox_users),

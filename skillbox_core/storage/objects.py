@@ -119,13 +119,18 @@ class Bucket:
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}"
 
-    def put(self, source: Path, key: str) -> None:
-        """Stores a local file. It becomes visible whole or not at all; the same key is replaced."""
+    def put(self, source: Path, key: str, *, final: bool = False) -> None:
+        """Stores a local file. It becomes visible whole or not at all; the same key is replaced.
+
+        Args:
+            final: Nobody will write to this file again, so a folder beside it may have it without a copy.
+        """
         with _storage_faults(f"store {key}"):
             if self.local:
                 draft = self._draft()
                 try:
-                    self._fs.put_file(str(source), str(draft))
+                    if not (final and _linked(source, draft)):
+                        self._fs.put_file(str(source), str(draft))
                     publish(draft, Path(self._path(key)))
                 finally:
                     draft.unlink(missing_ok=True)
@@ -173,6 +178,17 @@ class Bucket:
         with _storage_faults(f"fetch {key}"), self._fs.open(self._path(key), "rb", block_size=BLOCK) as file:
             while chunk := file.read(CHUNK):
                 yield chunk
+
+    def read_part(self, key: str, offset: int, length: int) -> Iterator[bytes]:
+        """Some of an object's bytes, in chunks; fewer where it ends before. Raises as `read`."""
+        # One request for each piece, and none to look the object up.
+        for begin in range(offset, offset + length, BLOCK):
+            with _storage_faults(f"fetch {key}"):
+                end = min(begin + BLOCK, offset + length)
+                piece: bytes = self._fs.cat_file(self._path(key), start=begin, end=end)
+            yield piece
+            if len(piece) < end - begin:
+                return
 
     def size(self, key: str) -> int | None:
         """Bytes of an object, None when there is none."""
@@ -233,6 +249,15 @@ class Bucket:
             self.put(probe, key)
             self.get(key, Path(folder) / "back")
             self.delete(key)
+
+
+def _linked(source: Path, target: Path) -> bool:
+    """Gives a file a second name; false where that can't be, as on another file system."""
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        return False
+    return True
 
 
 def _holds_object(path: str) -> bool:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
-import tarfile
 import tempfile
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
 from skillbox_core import RunResult, Status
+from skillbox_core.base.file_archive import ArchiveWriter
 from skillbox_core.installation import Installation
 from skillbox_core.models import Execution, FileDigest, Output, Verdict
 from skillbox_core.storage.execution_writes import NewExecution
@@ -29,13 +27,20 @@ def ended(installation: Installation, execution: Execution, files: Mapping[str, 
     """The result of an execution that leaves these files."""
     with tempfile.TemporaryDirectory() as folder:
         spool = Path(folder, "files.tar.gz")
-        with tarfile.open(spool, "w:gz") as tar:
+        digests, spans = [], []
+        with spool.open("wb") as sink:
+            archive = ArchiveWriter(sink)
             for path, data in files.items():
-                info = tarfile.TarInfo(path)
-                info.size = len(data)
-                tar.addfile(info, io.BytesIO(data))
-        digests = tuple(FileDigest(path, len(data), hashlib.sha256(data).hexdigest()) for path, data in files.items())
-        output = Output(spool=spool if files else None, files=digests)
+                span, digest = archive.add(path, len(data), [data] if data else [])
+                digests.append(FileDigest(path, len(data), digest))
+                spans.append(span)
+            archive.close()
+        output = Output(
+            spool=spool if files else None,
+            files=tuple(digests),
+            sha256=archive.sha256.hexdigest(),
+            spans=tuple(spans),
+        )
         artifacts = installation.artifacts.upload(execution, output)
     return installation.executions.close(execution, Verdict(Status.SUCCESS, artifacts=artifacts))
 

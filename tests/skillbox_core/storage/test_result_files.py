@@ -166,7 +166,9 @@ def test_an_execution_from_before_digests_can_be_opened_and_has_none(
 ) -> None:
     with installation.executions._database.session() as session:
         session.execute(
-            sqlalchemy.text("UPDATE executions SET files_digests = '[]', files_sha256 = '', files_size = 0")
+            sqlalchemy.text(
+                "UPDATE executions SET files_digests = '[]', files_spans = '[]', files_sha256 = '', files_size = 0"
+            )
         )
     old = installation.executions.result("default", result.execution_id)
     assert contents(old) == FILES
