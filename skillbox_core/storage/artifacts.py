@@ -10,7 +10,7 @@ import hashlib
 import shutil
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryFile
 from typing import IO
@@ -121,8 +121,11 @@ class ArtifactStore:
                     return
         raise _changed(artifacts)
 
-    def extract(self, artifacts: Artifacts, target: Path) -> list[Path]:
+    def extract(self, artifacts: Artifacts, target: Path, wanted: Collection[str] | None = None) -> list[Path]:
         """Downloads an execution's files into a folder.
+
+        Args:
+            wanted: Only these; the whole archive is fetched for them.
 
         Returns:
             The files written; existing ones of the same name are replaced.
@@ -135,7 +138,11 @@ class ArtifactStore:
         make_folder(target)
         with NamedTemporaryFile(suffix=".tar.gz") as local:
             self.fetch(artifacts, Path(local.name))
-            return [put_below(target, name, source) for name, source in read_archive(Path(local.name))]
+            return [
+                put_below(target, name, source)
+                for name, source in read_archive(Path(local.name))
+                if wanted is None or name in wanted
+            ]
 
 
 def _gone(artifacts: Artifacts) -> StorageError:

@@ -46,8 +46,8 @@ class ResultFiles:
         found = self._find(result)
         for path in paths:
             _check_path(result, found, path)
-        if not paths and found.key:
-            return self._artifacts.extract(found, folder)
+        if found.key and not (paths and found.spans):
+            return self._artifacts.extract(found, folder, paths or None)
         make_folder(folder)
         written = []
         for path in paths:

@@ -32,6 +32,7 @@ from skillbox_core.errors import (
 )
 from skillbox_core.installation import Installation
 from skillbox_core.models import Artifacts, ExecutionError, ExecutionFailedError
+from skillbox_core.storage.artifacts import ArtifactStore
 from tests.services.results import begun, ended, left
 
 FILES = {
@@ -162,7 +163,7 @@ def test_a_running_execution_has_no_files_and_its_result_has_them_at_its_end(
 
 
 def test_an_execution_from_before_digests_can_be_opened_and_has_none(
-    installation: Installation, result: RunResult, tmp_path: Path
+    installation: Installation, result: RunResult, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with installation.executions._database.session() as session:
         session.execute(
@@ -173,6 +174,13 @@ def test_an_execution_from_before_digests_can_be_opened_and_has_none(
     old = installation.executions.result("default", result.execution_id)
     assert contents(old) == FILES
     assert len(old.download(tmp_path / "out")) == len(FILES)
+    fetched: list[object] = []
+    monkeypatch.setattr(ArtifactStore, "fetch", lambda *asked, fetch=ArtifactStore.fetch: fetched.append(fetch(*asked)))
+    assert old.download(tmp_path / "two", "empty", "rows.csv") == [
+        tmp_path / "two" / "rows.csv",
+        tmp_path / "two" / "empty",
+    ]
+    assert len(fetched) == 1, "where the archive has to be read from its beginning, it is read once"
     with pytest.raises(InvalidRequestError, match=r"before digests were kept"):
         _ = old.files
     with pytest.raises(InvalidRequestError, match=r"did you mean 'rows.csv'"):
@@ -360,7 +368,7 @@ class TestDownload:
         monkeypatch.setattr("skillbox_core.storage.downloads.shutil.copyfileobj", full)
         if paths:
             # Where it is opened there is room.
-            monkeypatch.setattr("skillbox_core.storage.artifacts.ArtifactStore.open_file", lambda *_: io.BytesIO())
+            monkeypatch.setattr(ArtifactStore, "open_file", lambda *_: io.BytesIO())
         with pytest.raises(DiskError, match=r"rows.csv can't be written: No space left"):
             result.download(tmp_path / "out", *paths)
         assert [path.name for path in (tmp_path / "out").iterdir()] == ["rows.csv"]
