@@ -83,7 +83,7 @@ def read_table(file: IO[bytes], path: str, columns: Sequence[str] | None = None)
                 _check_columns(columns, table.column_names, path)
                 table = table.select(list(columns))
         table.validate(full=True)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:  # the last one of a column's name
         said = " ".join(str(error).split())[:200]
         raise OutputError(f"{path!a} can't be read as {kind}: {said}") from None
     return table

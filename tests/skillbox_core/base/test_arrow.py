@@ -111,6 +111,12 @@ def test_a_text_that_is_no_utf_8_is_noticed_before_another_library_believes_it()
             read_table(io.BytesIO(data), path)
 
 
+@pytest.mark.parametrize("columns", [None, ["b"]])
+def test_a_column_whose_name_is_no_utf_8_is_noticed(columns: list[str] | None) -> None:
+    with pytest.raises(OutputError, match="utf-8"):
+        read_table(io.BytesIO(b"\x80a,b\n1,2\n"), "a.csv", columns)
+
+
 @given(st.sampled_from(["a.parquet", "a.arrow", "a.arrows", "a.csv", "a.jsonl"]), st.data())
 def test_a_damaged_file_is_a_table_or_an_error_of_ours(path: str, data: st.DataObject) -> None:
     whole = bytearray(WRITTEN[path])
