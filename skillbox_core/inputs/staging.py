@@ -25,7 +25,7 @@ from skillbox_core.errors import (
 from skillbox_core.inputs.local import digest_local, find_local, open_local
 from skillbox_core.inputs.remote import find_remote
 from skillbox_core.inputs.sources import check_inputs, inner_path, over_limit, url_name
-from skillbox_core.models import Artifacts, Execution, FileDigest, InputFile, PlannedFile, Source, StagedFile
+from skillbox_core.models import Artifacts, Execution, FileDigest, FrameFile, InputFile, PlannedFile, Source, StagedFile
 from skillbox_core.settings import Settings
 from skillbox_core.storage.artifacts import ArtifactStore, read_archive
 from skillbox_core.storage.execution_reads import ExecutionRecords
@@ -52,7 +52,12 @@ class InputStore:
             InvalidRequestError: Something is not there, may not be used, breaks a rule or a limit.
             StorageError: A store failed; calling again is safe.
         """
-        find = {Source.RUN: self._of_run, Source.PATH: self._of_path, Source.URL: self._of_url}
+        find = {
+            Source.RUN: self._of_run,
+            Source.PATH: self._of_path,
+            Source.URL: self._of_url,
+            Source.FRAME: self._of_frame,
+        }
         found = (planned for file in files for planned in find[file.source](tenant, file))
         return check_inputs(found, self._settings.max_input_files_size)
 
@@ -84,6 +89,11 @@ class InputStore:
             inner_path(file, url_name(file.at)), InputFile(file.source, file.at), found.size, mark=found.mark
         )
 
+    def _of_frame(self, _tenant: str, file: InputFile) -> Iterator[PlannedFile]:
+        assert isinstance(file.frame, FrameFile), "a call writes its tables first (Installation.written)"
+        source = InputFile(file.source, file.frame.path)
+        yield PlannedFile(file.name, source, file.frame.size, file.frame.sha256)
+
     @contextmanager
     def staged(
         self, execution: Execution, folder: Path, cancel: CancelToken | None = None
@@ -112,7 +122,7 @@ class InputStore:
                 case Source.RUN:
                     for run, members in groupby(files, key=lambda file: file.source.at):
                         yield from self._stage_run(execution.tenant, run, tuple(members), copier)
-                case Source.PATH:
+                case Source.PATH | Source.FRAME:
                     for file in files:
                         with open_local(Path(file.source.at)) as opened:
                             yield copier.copy(file, _chunks(opened))

@@ -142,7 +142,6 @@ class Steps:
         """Makes the sandbox and starts the skill in it; adopts the one a former call made."""
         installation = self._installation
         self._redactor.learn(request.env.values())
-        input_text = canonical_input(request.input, self._settings.max_input_size)
         if self._cancel and self._cancel.cancelled:
             raise RunCancelledError("cancelled by the caller before the skill was started")
         name = container.container_name(execution.id, execution.attempt)
@@ -154,7 +153,7 @@ class Steps:
         with installation.inputs.staged(
             execution, spool.inputs_folder(installation.spool, execution), self._cancel
         ) as files:
-            return self._launch(name, execution, skill, request, options, input_text.encode(), files)
+            return self._launch(name, execution, skill, request, options, execution.input.encode(), files)
 
     def _launch(
         self,

@@ -1,7 +1,8 @@
 """Artifacts: the files an execution left, as one tar.gz under `{tenant}/{execution}/files.tar.gz`.
 
 A later attempt has a name of its own there, `files.2.tar.gz`: a worker that was taken for dead and wakes up
-may still upload what the first attempt left, and must not replace what the record speaks of.
+may still upload what the first attempt left, and must not replace what the record speaks of. The files that people
+open lie beside it once more, each as an object of its own: `files/{path}`.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from skillbox_core.errors import ChangedObjectError, DiskError, InvalidRequestEr
 from skillbox_core.models import Artifacts, Execution, FileDigest, Output
 from skillbox_core.storage.downloads import make_folder, put_below
 from skillbox_core.storage.objects import Bucket
+from skillbox_core.storage.opened_files import opened_links, store_opened
 
 
 def artifacts_key(tenant: str, execution_id: str, attempt: int) -> str:
@@ -42,7 +44,13 @@ class ArtifactStore:
             return Artifacts()
         key = artifacts_key(execution.tenant, execution.id, execution.attempt)
         self._bucket.put(output.spool, key, final=True)
-        return Artifacts(key, output.files, output.spool.stat().st_size, output.sha256, output.spans)
+        artifacts = Artifacts(key, output.files, output.spool.stat().st_size, output.sha256, output.spans)
+        store_opened(self._bucket, artifacts, output.spool)
+        return artifacts
+
+    def links(self, artifacts: Artifacts) -> dict[str, str]:
+        """Addresses of the files that people open, by path; see `skillbox_core.storage.opened_files`."""
+        return opened_links(self._bucket, artifacts)
 
     def fetch(self, artifacts: Artifacts, target: Path) -> None:
         """Downloads the archive of an execution into a local file.
