@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from skillbox_core.base import default_store
+
 if TYPE_CHECKING:
     from skillbox_core.base.cancel import CancelToken
     from skillbox_core.base.quantities import parse_cpu_limit, parse_duration, parse_memory_limit
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
         RunResult,
     )
     from skillbox_core.operations.orphans import cleanup_orphans
+    from skillbox_core.results import aload_result, load_result
     from skillbox_core.runner import Runner
     from skillbox_core.sandbox.allowlist import validate_image
     from skillbox_core.settings import Settings
@@ -52,9 +55,11 @@ _HOMES = {
     "SkillNotFoundError": "errors",
     "SkillboxError": "errors",
     "Status": "status",
+    "aload_result": "results",
     "cleanup_orphans": "operations.orphans",
     "files_from": "inputs.sources",
     "input_files": "inputs.sources",
+    "load_result": "results",
     "parse_cpu_limit": "base.quantities",
     "parse_duration": "base.quantities",
     "parse_memory_limit": "base.quantities",
@@ -78,9 +83,11 @@ __all__ = [
     "SkillNotFoundError",
     "SkillboxError",
     "Status",
+    "aload_result",
     "cleanup_orphans",
     "files_from",
     "input_files",
+    "load_result",
     "parse_cpu_limit",
     "parse_duration",
     "parse_memory_limit",
@@ -99,3 +106,6 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
+
+
+default_store.register(lambda: import_module(f"{__name__}.results").stored_files())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -137,3 +139,14 @@ class Installation:
         folder = spool_folder(self.settings.home, self.settings.instance, self.executions.place)
         make_private(folder)
         return folder
+
+
+_installations: dict[tuple[int, str], Installation] = {}
+
+
+def installation_for(settings: Settings) -> Installation:
+    """The parts of each installation once in this process: its connections and its admission are shared."""
+    # A forked child must not share its parent's connections. Hashed, because settings hold passwords.
+    key = os.getpid(), hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
+    # setdefault is atomic: of two threads that make one at once, both get the same.
+    return _installations.get(key) or _installations.setdefault(key, Installation.from_settings(settings))

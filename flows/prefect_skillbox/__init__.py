@@ -14,13 +14,16 @@ if TYPE_CHECKING:
     from prefect_skillbox.flows.reconciler import cleanup_orphans
     from prefect_skillbox.flows.run_skill import run_skill
     from prefect_skillbox.tasks.caching import SKILL_DIGEST
+    from prefect_skillbox.tasks.result import aload_result, load_result
     from prefect_skillbox.tasks.skill_task import skill
     from skillbox_core.inputs.sources import files_from
 
 _HOMES = {
     "SKILL_DIGEST": "prefect_skillbox.tasks.caching",
+    "aload_result": "prefect_skillbox.tasks.result",
     "cleanup_orphans": "prefect_skillbox.flows.reconciler",
     "files_from": "skillbox_core.inputs.sources",
+    "load_result": "prefect_skillbox.tasks.result",
     "run_skill": "prefect_skillbox.flows.run_skill",
     "secret": "prefect_skillbox.config.secrets",
     "skill": "prefect_skillbox.tasks.skill_task",
@@ -30,8 +33,10 @@ _HOMES = {
 
 __all__ = [
     "SKILL_DIGEST",
+    "aload_result",
     "cleanup_orphans",
     "files_from",
+    "load_result",
     "run_skill",
     "secret",
     "skill",

@@ -18,6 +18,7 @@ from skillbox_core.cli.output import note, print_json, print_row, table
 from skillbox_core.status import Status
 
 if TYPE_CHECKING:
+    from skillbox_core.models import RunResult
     from skillbox_core.storage.execution_reads import ExecutionRecords
     from skillbox_core.storage.tables import ExecutionRow
 
@@ -100,23 +101,51 @@ def logs(execution_id: Id, tenant: Tenant = "default") -> None:
 def files(
     execution_id: Id,
     download: Annotated[Path | None, typer.Option(help="Folder to put them in.")] = None,
+    cat: Annotated[str | None, typer.Option(metavar="PATH", help="Write this one to stdout.")] = None,
     tenant: Tenant = "default",
 ) -> None:
-    """List the files an execution left, or download them."""
-    from skillbox_core.installation import Installation
+    """List the files an execution left, or download them, or write one to stdout."""
+    from skillbox_core.errors import InvalidRequestError
 
-    installation = Installation.from_settings()
-    row = _find(installation.executions, tenant, execution_id)
-    if download and row.files_key:
-        for path in installation.artifacts.extract(installation.executions.result(tenant, row.id).artifacts, download):
+    if cat is not None:
+        if download:
+            raise InvalidRequestError("--download and --cat are two ways to get files; only one of them can be")
+        from skillbox_core.cli.opening import print_file
+
+        print_file(_result(tenant, execution_id), cat)
+        return
+    result = _result(tenant, execution_id)
+    if download:
+        for path in result.download(download):
             print(path)
     else:
-        for name in json.loads(row.files_list):
+        for name in result.files_list:
             print(name)
-        if row.files_list == "[]":
-            note(f"execution {row.id} left no files")
-    for name, why in json.loads(row.files_skipped):
-        note(f"not collected: {name}: {why}")
+    if result.status is Status.RUNNING:
+        note(f"execution {result.execution_id} is still running, so it has no files yet")
+    elif not result.files_list:
+        note(f"execution {result.execution_id} left no files")
+    for entry in result.left_out:
+        note(f"not collected: {entry.path}: {entry.why}")
+
+
+@app.command("open")
+def open_(
+    execution_id: Id,
+    path: Annotated[str, typer.Argument(metavar="PATH", help="As `skillbox exec files ID` shows it.")],
+    tenant: Tenant = "default",
+) -> None:
+    """Open a file an execution left with the desktop's program, and say where it was put."""
+    from skillbox_core.cli.opening import open_file
+
+    raise typer.Exit(open_file(_result(tenant, execution_id), path))
+
+
+def _result(tenant: str, text: str) -> RunResult:
+    from skillbox_core.installation import Installation
+
+    executions = Installation.from_settings().executions
+    return executions.result(tenant, _find(executions, tenant, text).id)
 
 
 def _find(executions: ExecutionRecords, tenant: str, text: str) -> ExecutionRow:

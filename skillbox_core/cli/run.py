@@ -80,7 +80,7 @@ def run_skill(
         note(_facts(result))
     _explain(result)
     if download and result.files_list:
-        for path in runner.installation.artifacts.extract(result.artifacts, download):
+        for path in result.download(download):
             note(f"saved {path}")
     return exit_code(result)
 

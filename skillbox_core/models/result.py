@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from pathlib import Path
+from typing import IO, Any, ClassVar, Protocol, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SerializerFunctionWrapHandler, model_serializer
 
+from skillbox_core.base.default_store import default_store
 from skillbox_core.base.file_archive import Span
 from skillbox_core.base.names import DEFAULT_TENANT
 from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import SkillboxError
 from skillbox_core.models.call import Call
 from skillbox_core.models.diagnosis import Diagnosis
+from skillbox_core.models.origin import Origin
+from skillbox_core.models.readable import Readable
 from skillbox_core.status import Reason, Status
 
 NOT_REPORTED = "not reported"
 
 
-class RunResult(BaseModel):
+class StoredFiles(Protocol):
+    """The files of an installation's executions; `skillbox_core.storage.result_files` has them."""
+
+    def listed(self, result: RunResult) -> tuple[FileDigest, ...]:
+        """See `RunResult.files`."""
+        ...
+
+    def open(self, result: RunResult, path: str) -> IO[bytes]:
+        """See `RunResult.open`."""
+        ...
+
+    def download(self, result: RunResult, folder: Path, paths: Sequence[str]) -> list[Path]:
+        """See `RunResult.download`."""
+        ...
+
+
+class RunResult(BaseModel, Readable):
     """How an execution ended. Its JSON is the original's, which leaves out what is empty.
 
     Attributes:
@@ -58,6 +80,8 @@ class RunResult(BaseModel):
     version: str = Field(default="", exclude=True)
     tenant: str = Field(default=DEFAULT_TENANT, exclude=True)
 
+    _origin: Origin = PrivateAttr(default_factory=Origin)
+
     @model_serializer(mode="wrap")
     def _wire(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         data: dict[str, Any] = handler(self)
@@ -83,6 +107,54 @@ class RunResult(BaseModel):
         if self.ok:
             return self
         raise ExecutionError.of(self)
+
+    @property
+    def files(self) -> tuple[FileDigest, ...]:
+        """Its stored files: path, size in bytes, SHA-256. Of a result that was read from JSON the record says them.
+
+        Raises:
+            SkillboxError: As `open`; or they were stored before digests were kept.
+        """
+        return self._files.listed(self)
+
+    def open(self, path: str) -> IO[bytes]:
+        """One of its files, binary and seekable, fetched and checked; the caller closes it.
+
+        Raises:
+            InvalidRequestError: It left no such file, or is still running.
+            ExecutionNotFoundError: This installation has no record of it.
+            ChangedObjectError: What is stored is not what the skill left.
+            StorageError: It is no longer in the store, or the store failed.
+        """
+        return self._files.open(self, path)
+
+    def download(self, folder: str | os.PathLike[str], *paths: str) -> list[Path]:
+        """Writes its files, or the ones that are named, into a folder, under their own paths.
+
+        Returns:
+            The files written. Those of the same names that were there are replaced, each whole or not at all.
+
+        Raises:
+            InvalidRequestError: As `open`; or the folder, or a file in it, can't be written.
+            StorageError: As `open`; or a link in the folder leads out of it.
+            DiskError: There is no room for them.
+        """
+        return self._files.download(self, Path(folder), paths)
+
+    def read_from(self, store: StoredFiles) -> Self:
+        """Returns the result, which from now on in this process has its files from there."""
+        self._origin = Origin(store)
+        return self
+
+    @property
+    def _files(self) -> StoredFiles:
+        # One that an older release pickled has nothing private.
+        origin: Origin | None = (self.__pydantic_private__ or {}).get("_origin")
+        store: StoredFiles = (origin and origin.store) or self._default_store()
+        return store
+
+    def _default_store(self) -> Any:
+        return default_store()
 
 
 @dataclass(frozen=True)

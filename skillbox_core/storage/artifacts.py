@@ -11,17 +11,17 @@ import hashlib
 import shutil
 import tarfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryFile
 from typing import IO
 
 from skillbox_core.base.file_archive import Span, inflate
-from skillbox_core.base.files import unwritable
 from skillbox_core.base.names import check_execution_id, check_tenant
 from skillbox_core.base.paths import path_problem
 from skillbox_core.errors import ChangedObjectError, DiskError, InvalidRequestError, StorageError
 from skillbox_core.models import Artifacts, Execution, FileDigest, Output
+from skillbox_core.storage.downloads import make_folder, put_below
 from skillbox_core.storage.objects import Bucket
 from skillbox_core.storage.opened_files import opened_links, store_opened
 
@@ -86,13 +86,13 @@ class ArtifactStore:
             DiskError: There is no room for it.
         """
         number = next((number for number, file in enumerate(artifacts.files) if file.path == path), None)
-        if number is None:
+        # Of files that were stored before digests were kept only the archive knows the names.
+        if number is None and artifacts.files:
             raise InvalidRequestError(f"the execution left no file {path!a}")
-        file = artifacts.files[number]
         target = TemporaryFile()  # noqa: SIM115 - it is the caller's to close
         try:
-            if artifacts.spans:
-                self._take_part(artifacts, file, artifacts.spans[number], target)
+            if number is not None and artifacts.spans:
+                self._take_part(artifacts, artifacts.files[number], artifacts.spans[number], target)
             else:
                 self._take_from_all(artifacts, path, target)
             target.seek(0)
@@ -129,8 +129,11 @@ class ArtifactStore:
                     return
         raise _changed(artifacts)
 
-    def extract(self, artifacts: Artifacts, target: Path) -> list[Path]:
+    def extract(self, artifacts: Artifacts, target: Path, wanted: Collection[str] | None = None) -> list[Path]:
         """Downloads an execution's files into a folder.
+
+        Args:
+            wanted: Only these; the whole archive is fetched for them.
 
         Returns:
             The files written; existing ones of the same name are replaced.
@@ -140,13 +143,14 @@ class ArtifactStore:
             InvalidRequestError: The folder, or a file in it, can't be written.
             DiskError: There is no room for it.
         """
-        try:
-            target.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise unwritable(target, error) from None
+        make_folder(target)
         with NamedTemporaryFile(suffix=".tar.gz") as local:
             self.fetch(artifacts, Path(local.name))
-            return list(_unpack(Path(local.name), target))
+            return [
+                put_below(target, name, source)
+                for name, source in read_archive(Path(local.name))
+                if wanted is None or name in wanted
+            ]
 
 
 def _gone(artifacts: Artifacts) -> StorageError:
@@ -175,19 +179,3 @@ def read_archive(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:
                 yield member.name, source
     except (tarfile.TarError, EOFError, zlib.error) as error:
         raise StorageError(f"the stored archive can't be read: {error}") from None
-
-
-def _unpack(archive: Path, target: Path) -> Iterator[Path]:
-    root = target.resolve()
-    for name, source in read_archive(archive):
-        path = root / name
-        try:
-            if not path.parent.resolve().is_relative_to(root):
-                raise StorageError(f"{path.parent} leads out of {root}")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.unlink(missing_ok=True)
-            with path.open("xb") as file:
-                shutil.copyfileobj(source, file)
-        except OSError as error:
-            raise unwritable(path, error) from None
-        yield path

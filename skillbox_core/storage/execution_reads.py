@@ -13,8 +13,10 @@ from skillbox_core.base.names import check_execution_id, check_tenant
 from skillbox_core.errors import ExecutionNotFoundError, InvalidRequestError
 from skillbox_core.models import Artifacts, Call, Diagnosis, FileDigest, LeftOut, RunResult, Usage
 from skillbox_core.status import Category, Reason, Status
+from skillbox_core.storage.artifacts import ArtifactStore
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket
+from skillbox_core.storage.result_files import ResultFiles
 from skillbox_core.storage.tables import ExecutionRow
 
 _WITHOUT_CONTENTS = tuple(
@@ -28,12 +30,18 @@ class ExecutionRecords:
     """The `executions` table, for reading.
 
     Args:
-        files: The bucket that signs addresses of artifacts when a record is read.
+        files: The bucket of artifacts, which signs their addresses when a record is read.
+
+    Attributes:
+        stored_files: What results from anywhere have their files from: what is stored is asked of their records.
     """
 
     def __init__(self, database: Database, files: Bucket) -> None:
         self._database = database
         self._files = files
+        artifacts = ArtifactStore(files)
+        self.stored_files = ResultFiles(artifacts, self._recorded)
+        self._own_files = ResultFiles(artifacts, self._known)
 
     @property
     def place(self) -> str:
@@ -78,9 +86,7 @@ class ExecutionRecords:
             ExecutionNotFoundError: It is not one of this tenant's.
             InvalidRequestError: It is still running, or its files can't be checked.
         """
-        row = self.get(tenant, execution_id)
-        if row.status == Status.RUNNING:
-            raise InvalidRequestError(f"execution {execution_id} is still running, so it has no files yet")
+        row = self._ended(tenant, execution_id)
         if row.files_key and not row.files_sha256:
             raise InvalidRequestError(
                 f"the files of execution {execution_id} were stored without digests", hint="run it again"
@@ -116,10 +122,32 @@ class ExecutionRecords:
         with self._database.session() as session:
             return session.exec(query).all()
 
+    def _ended(self, tenant: str, execution_id: str) -> ExecutionRow:
+        row = self.get(tenant, execution_id)
+        if row.status == Status.RUNNING:
+            raise InvalidRequestError(f"execution {execution_id} is still running, so it has no files yet")
+        return row
+
+    def _known(self, result: RunResult) -> Artifacts:
+        """What is stored of a result that was read here; it does not know yet if it was read while it ran."""
+        return result.artifacts if result.artifacts.key else self._recorded(result)
+
+    def _recorded(self, result: RunResult) -> Artifacts:
+        """What is stored of a result by its record; its JSON does not say, and a pickle may say anything."""
+        if not result.files_list and result.status is not Status.RUNNING:
+            return Artifacts()
+        try:
+            return _artifacts(self._ended(result.tenant, result.execution_id))
+        except ExecutionNotFoundError:
+            raise ExecutionNotFoundError(
+                f"there is no execution {result.execution_id} for tenant {result.tenant} in {self.place}",
+                hint="load_result(id, tenant=..., settings=...) finds one of another tenant or installation",
+            ) from None
+
     def _result(self, row: ExecutionRow) -> RunResult:
         # An output that is there and says null is not the same as none.
         output = {} if row.output is None else {"output": json.loads(row.output)}
-        return RunResult(
+        result = RunResult(
             **output,
             execution_id=row.id,
             status=Status(row.status),
@@ -138,6 +166,7 @@ class ExecutionRecords:
             version=row.skill_version,
             tenant=row.tenant_id,
         )
+        return result.read_from(self._own_files)
 
 
 def usage_of(row: ExecutionRow) -> Usage:

@@ -59,6 +59,8 @@ def cli(cli_environment: dict[str, str], theirs: RunResult, command: Command) ->
         (["exec", "logs", "{id}"], 2),
         (["exec", "files", "{id}"], 2),
         (["exec", "files", "{id}", "--download", "out"], 2),
+        (["exec", "files", "{id}", "--cat", "plan"], 2),
+        (["exec", "open", "{id}", "plan"], 2),
     ],
 )
 def test_no_command_gives_another_tenant_anything(

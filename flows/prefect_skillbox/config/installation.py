@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -12,11 +10,13 @@ from prefect.runtime import flow_run
 
 from skillbox_core.base.home import load_env_file
 from skillbox_core.errors import InfrastructureError, SettingsError
-from skillbox_core.installation import Installation
+from skillbox_core.installation import installation_for
 from skillbox_core.settings import Settings, check_installation, load_settings
 
 if TYPE_CHECKING:
     from prefect_skillbox.config.blocks import SkillboxInstallation
+
+__all__ = ["installation_for", "installation_settings"]
 
 load_env_file()
 # Prefect read its settings when it was imported, before ours were there.
@@ -55,14 +55,3 @@ def _block(name: str, _flow_run: str | None) -> SkillboxInstallation:
         raise InfrastructureError(f"{where} could not be read: {type(error).__name__}") from None
     assert isinstance(found, SkillboxInstallation)
     return found
-
-
-_installations: dict[tuple[int, str], Installation] = {}
-
-
-def installation_for(settings: Settings) -> Installation:
-    """The parts of each installation once in this process: its connections and its admission are shared."""
-    # A forked child must not share its parent's connections. Hashed, because settings hold passwords.
-    key = os.getpid(), hashlib.sha256(settings.model_dump_json().encode()).hexdigest()
-    # setdefault is atomic: of two threads that make one at once, both get the same.
-    return _installations.get(key) or _installations.setdefault(key, Installation.from_settings(settings))

@@ -145,7 +145,8 @@ def run_spec(spec: SkillSpec, input: Any, files: Any) -> Any:
         return _cancelled(f"{spec.name}: {cancelled}")
     if result.status is Status.CANCELLED:
         return _cancelled(f"{spec.name}: {result.error}")
-    return SkillResult.of(result.raise_for_status() if spec.raise_on_failure else result)
+    ended = SkillResult.of(result, spec.installation)
+    return ended.raise_for_status() if spec.raise_on_failure else ended
 
 
 def _cancelled(message: str) -> State[Any]:

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings, SkillNotFoundError, Status
+from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings, SkillNotFoundError, Status, load_result
 from skillbox_core.errors import ExecutionNotFoundError, InvalidRequestError, SkillboxError
 from skillbox_core.installation import Installation
+from skillbox_core.models import Artifacts
 from skillbox_core.storage.artifacts import artifacts_key
 from tests.skillbox_core.conftest import KINDS, empty_store
 from tests.skillbox_core.storage.live.test_storage import archive
@@ -81,6 +82,14 @@ READS: dict[str, tuple[Callable[[Scene, str], object], object]] = {
     ),
     "read a result": (
         lambda s, t: s.store.executions.result(t, s.result.execution_id),
+        ExecutionNotFoundError,
+    ),
+    "load a result": (
+        lambda s, t: load_result(s.result.execution_id, tenant=t, settings=s.store.settings),
+        ExecutionNotFoundError,
+    ),
+    "open a file of a result that says it is theirs": (
+        lambda s, t: s.store.executions.stored_files.open(s.result.model_copy(update={"tenant": t}), "plan.txt"),
         ExecutionNotFoundError,
     ),
     "find a record by its first digits": (
@@ -172,6 +181,8 @@ def test_a_tenant_that_is_no_name_is_refused_by_every_path(scene: Scene, tenant:
         lambda: artifacts_key(tenant, scene.result.execution_id, 1),
         lambda: scene.store.executions.get(tenant, scene.result.execution_id),
         lambda: scene.store.executions.result(tenant, scene.result.execution_id),
+        lambda: load_result(scene.result.execution_id, tenant=tenant, settings=scene.store.settings),
+        lambda: scene.result.model_copy(update={"tenant": tenant, "artifacts": Artifacts()}).open("plan.txt"),
         lambda: scene.store.executions.list(tenant),
         lambda: scene.store.executions.beginning_with(tenant, scene.result.execution_id[:8], 2),
     ):
