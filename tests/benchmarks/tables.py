@@ -96,6 +96,8 @@ def main() -> int:
         folder = Path(temporary)
         settings = Settings(home=folder / "home", instance=f"bench-{uuid.uuid4().hex[:12]}", db_dsn="", s3_endpoint="")
         push(Installation.from_settings(settings), [TABLES / "clean-table"])
+        for part in ("postgres", "prefect"):
+            (folder / part).mkdir()
         with postgres(folder / "postgres") as database, prefect_server(folder / "prefect", database) as server:
             environment = {
                 **os.environ,
