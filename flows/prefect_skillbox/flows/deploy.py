@@ -148,7 +148,7 @@ def _files(asks: Manifest | EntryPoint, call: Call | None) -> list[str]:
     elements = [*call.args, call.stdin or ""] if call else []
     templates = [one for element in elements for one in ((element,) if isinstance(element, str) else element)]
     parts = [part for template in templates for part in parse(template)]
-    return [*asks.input_files, *(part.name for part in parts if isinstance(part, File) and not part.optional)]
+    return [*(file.name for file in asks.input_files if file.required), *(part.name for part in parts if isinstance(part, File) and not part.optional)]
 
 
 def _load(installation: Installation, tenant: str, reference: str) -> SkillArchive:
