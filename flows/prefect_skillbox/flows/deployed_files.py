@@ -43,13 +43,19 @@ def asked_files(asks: Manifest | EntryPoint, call: Call | None) -> tuple[Declare
     found: dict[str, DeclaredFile] = {}
     for name in dict.fromkeys(part.name for part in parts):
         # What a declared pattern says of it goes with the name that the call has for it.
-        said = next((one for one in asks.input_files if fits(name, one)), DeclaredFile("", required=False))
+        said = _said_of(name, asks.input_files)
         found[name] = replace(said, name=name, required=name in needed or (said.name == name and said.required))
     for one in asks.input_files:
         given = any(file.required and fits(file.name, one) for file in found.values())
-        if one.name not in found and not (one.is_pattern and given):
+        if one.name not in found and not (one.required and given):
             found[one.name] = one
     return tuple(found.values())
+
+
+def _said_of(name: str, declared: Sequence[DeclaredFile]) -> DeclaredFile:
+    """What is declared of a file, by its own name before a pattern."""
+    fitting = [one for one in declared if fits(name, one)]
+    return min(fitting, key=lambda one: one.name != name, default=DeclaredFile("", required=False))
 
 
 def files_field(asked: Sequence[DeclaredFile]) -> dict[str, Any]:

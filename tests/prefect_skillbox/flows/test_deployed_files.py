@@ -254,6 +254,7 @@ def test_files_that_are_no_paths_are_refused(files: Any) -> None:
 def test_a_call_and_a_declaration_that_speak_of_one_file_are_one_field() -> None:
     declared = (
         DeclaredFile("*.pdf", media_type="application/pdf"),
+        DeclaredFile("*.csv", required=False, media_type="text/csv"),
         DeclaredFile("b.csv", required=False),
         DeclaredFile("c.csv"),
     )
@@ -263,6 +264,7 @@ def test_a_call_and_a_declaration_that_speak_of_one_file_are_one_field() -> None
         DeclaredFile("b.csv", required=False),
         DeclaredFile("c.csv"),
         DeclaredFile("d", required=False),
+        DeclaredFile("*.csv", required=False, media_type="text/csv"),
     )
     call = Call(script="a.py", args=("{file:in.pdf?}",))
     assert [(one.name, one.required) for one in asked_files(EntryPoint("e", call, input_files=declared[:1]), call)] == [

@@ -73,6 +73,13 @@ output_files: [{name: b.png, media_type: image/png, description: "A chart, of a 
     ]
     assert shown["output_files"][0]["description"] == "A chart, of a and b"
     assert shown["entrypoints"]["check"]["output_files"] == [{"name": "c.csv", "required": True}]
+    exported = tmp_path / "exported"
+    assert cli("skill", "export", "pdf", exported).returncode == 0
+    assert cli("skill", "import", exported, "--tenant", "away").returncode == 0
+    away = json.loads(cli("skill", "show", "pdf", "--tenant", "away", "--json").stdout)
+    assert [away[key] for key in ("input_files", "output_files", "entrypoints")] == [
+        shown[key] for key in ("input_files", "output_files", "entrypoints")
+    ]
 
 
 def test_a_version_is_exported_and_imported_as_the_one_it_was_given(cli: Cli, tmp_path: Path) -> None:
