@@ -41,7 +41,8 @@ def check_zone(name: str) -> None:
         return
     text = name.strip().replace(" ", "_").casefold()
     alike = [zone for zone in zones if text in (zone.casefold(), zone.casefold().rpartition("/")[2])]
-    meant = alike[0] if alike else name_meant(name, zones)
+    by_city = {zone.rpartition("/")[2]: zone for zone in zones}
+    meant = alike[0] if alike else name_meant(name, zones) or by_city.get(name_meant(name, by_city) or "")
     raise InvalidRequestError(
         f"there is no time zone {shown(name)}",
         hint=f"did you mean {meant}?" if meant else "for example Europe/Berlin, or UTC",

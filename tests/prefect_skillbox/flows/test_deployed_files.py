@@ -183,6 +183,7 @@ def test_a_schedule_has_all_that_its_runs_must_have(tmp_path: Path) -> None:
         ("0 6 * * *", "Europe/Berln", r'there is no time zone "Europe/Berln" \(did you mean Europe/Berlin\?\)'),
         ("0 6 * * *", "europe/berlin", r"did you mean Europe/Berlin\?"),
         ("0 6 * * *", "berlin", r"did you mean Europe/Berlin\?"),
+        ("0 6 * * *", "Berln", r"did you mean Europe/Berlin\?"),
         ("0 6 * * *", "New York", r"did you mean America/New_York\?"),
         ("0 6 * * *", "", r'there is no time zone "" \(for example Europe/Berlin, or UTC\)'),
         ("0 6 * * *", "../etc/passwd", r'no time zone "\.\./etc/passwd"'),
