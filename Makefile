@@ -76,9 +76,10 @@ evening: setup ## a new user's first evening: a transcript of the terminal and p
 	@$(bootstrap) services
 	@$(bin)/python -m tests.evening $(ARGS)
 
-bench: setup ## what Prefect costs for each skill, measured (ARGS="--skills 100")
+bench: setup ## what Prefect costs for each skill (ARGS="--skills 100"), and what files cost, measured
 	@$(bootstrap) services
 	@$(bin)/python -m tests.benchmarks.mapped $(ARGS)
+	@$(bin)/python -m tests.benchmarks.files
 
 bench-packages: setup ## what prepared packages cost: a first build, and runs beside `docker run` (ARGS="--pairs 40")
 	@$(bin)/python -m tests.benchmarks.environments $(ARGS)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
+from skillbox_core.base.cancel import CancelToken
 from skillbox_core.base.files import make_private
 from skillbox_core.environments.prepare import Environments
 from skillbox_core.environments.store import EnvironmentStore
+from skillbox_core.errors import DiskError
 from skillbox_core.inputs.staging import InputStore
+from skillbox_core.inputs.written import has_frames, write_frames
+from skillbox_core.models import InputFile
 from skillbox_core.sandbox.admission import Admission
 from skillbox_core.sandbox.container import Connections
 from skillbox_core.sandbox.engine import Engine
@@ -17,6 +23,7 @@ from skillbox_core.storage.artifacts import ArtifactStore
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.environment_records import EnvironmentRecords
 from skillbox_core.storage.execution_writes import ExecutionStore
+from skillbox_core.storage.held_folder import HeldFolder
 from skillbox_core.storage.objects import Bucket
 from skillbox_core.storage.registry import Registry
 from skillbox_core.storage.skill_cache import SkillCache
@@ -87,6 +94,42 @@ class Installation:
             EnvironmentStore(Bucket(self.settings, self.settings.s3_bucket_skills), self.settings.max_tree_size),
             self.registry,
         )
+
+    @contextmanager
+    def written(
+        self, files: tuple[InputFile, ...], cancel: CancelToken | None = None
+    ) -> Iterator[tuple[InputFile, ...]]:
+        """The files of one call with each table among them written, which is gone afterwards.
+
+        Raises:
+            SkillboxError: See `skillbox_core.inputs.written.write_frames`.
+        """
+        if not has_frames(files):
+            yield files
+            return
+        written, folder = self.write_frames(files, cancel)
+        try:
+            yield written
+        finally:
+            folder.close()
+
+    def write_frames(
+        self, files: tuple[InputFile, ...], cancel: CancelToken | None = None
+    ) -> tuple[tuple[InputFile, ...], HeldFolder]:
+        """The same for who says when the call is over: the folder is to be closed then.
+
+        Raises:
+            SkillboxError: See `skillbox_core.inputs.written.write_frames`.
+        """
+        try:
+            folder = HeldFolder(self.spool)
+        except OSError as error:
+            raise DiskError(f"a table can't be written into the spool: {error.strerror}") from None
+        try:
+            return write_frames(files, folder.path, self.settings.max_input_files_size, cancel), folder
+        except BaseException:
+            folder.close()
+            raise
 
     @cached_property
     def spool(self) -> Path:

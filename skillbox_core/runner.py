@@ -57,4 +57,6 @@ class Runner:
         options = options or RunOptions()
         if options.key is None:
             options = options.model_copy(update={"key": uuid.uuid4().hex})
-        return run_lifecycle(repeating(Steps(self.installation, on_log, cancel, on_progress)), request, options)
+        with self.installation.written(options.files, cancel) as files:
+            options = options.model_copy(update={"files": files})
+            return run_lifecycle(repeating(Steps(self.installation, on_log, cancel, on_progress)), request, options)

@@ -12,6 +12,8 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
+from isal import isal_zlib
+
 from skillbox_core.base.names import ENVIRONMENTS
 from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import ChangedObjectError, StorageError
@@ -20,9 +22,9 @@ from skillbox_core.storage.objects import Bucket
 CHUNK = 1024 * 1024
 _DIGEST = re.compile(r"sha256:([0-9a-f]{64})\Z")
 _LEVEL = 1
-"""Of gzip. A tree is mostly compiled code: level 6 takes three times as long for a tenth less."""
+"""Of isal, as small as zlib's, in a third of its time."""
 _GZIP = 31
-"""zlib's window bits for one gzip member."""
+"""The window bits for one gzip member."""
 
 
 class EnvironmentStore:
@@ -58,12 +60,12 @@ class EnvironmentStore:
         key = _key(digest)
         draft = tar.with_name(f"{tar.name}.gz")
         try:
-            packer = zlib.compressobj(_LEVEL, wbits=_GZIP)
+            packer = isal_zlib.compressobj(_LEVEL, wbits=_GZIP)
             with tar.open("rb") as source, draft.open("wb") as target:
                 while chunk := source.read(CHUNK):
                     target.write(packer.compress(chunk))
                 target.write(packer.flush())
-            self._bucket.put(draft, key)
+            self._bucket.put(draft, key, final=True)
         finally:
             draft.unlink(missing_ok=True)
 

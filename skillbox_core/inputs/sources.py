@@ -14,14 +14,15 @@ from urllib.parse import SplitResult, unquote, urlsplit
 from skillbox_core.base.paths import path_problem, seen_path
 from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import InvalidRequestError
-from skillbox_core.models import ExecutionError, InputFile, PlannedFile, RunResult, Source
+from skillbox_core.inputs.frames import are_batches, check_named, is_frame
+from skillbox_core.models import ExecutionError, Frame, InputFile, PlannedFile, RunResult, Source
 
 MAX_INPUT_FILES = 10_000
 """Files and folders of one run; the sandbox's scratch area has 16,384 inodes."""
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _PATTERN = re.compile(r"[*?\[]")
-_WRITTEN = "a result of a skill, a path, a URL, or lists and dicts of them"
+_WRITTEN = "a result of a skill, a path, a URL, a table in memory under a name, or lists and dicts of them"
 
 
 @dataclass(frozen=True)
@@ -49,13 +50,25 @@ def input_files(value: Any) -> tuple[InputFile, ...]:
 
     Args:
         value: None, a `RunResult` (all its files), `files_from(...)`, a path, a URL, a mapping from the name
-            inside to any of these, or a list of them. An `ExecutionError` stands for the result it carries. A path
-            with `*`, `?` or `[...]` stands for the files and folders that match it, if no file has that very name;
-            `**` goes through folders.
+            inside to any of these, or a list of them. Under a name that says the format also a table: whatever has
+            Arrow's `__arrow_c_stream__`, or an iterator or a list of record batches. An `ExecutionError` stands for
+            the result it carries. A path with `*`, `?` or `[...]` stands for the files and folders that match it, if
+            no file has that very name; `**` goes through folders.
 
     Raises:
-        InvalidRequestError: It is something else, a chosen file is not there, or nothing matches.
+        InvalidRequestError: It is something else, a chosen file is not there, nothing matches, or a table has no
+            name or one of another format.
     """
+    files = _files(value)
+    for file in files:
+        if isinstance(file.frame, Frame):
+            check_named(file.name, file.frame.rows)
+    return files
+
+
+def _files(value: Any) -> tuple[InputFile, ...]:
+    if is_frame(value):
+        return (InputFile(Source.FRAME, "", frame=Frame(value)),)
     match value:
         case None:
             return ()
@@ -64,13 +77,13 @@ def input_files(value: Any) -> tuple[InputFile, ...]:
         case RunResult():
             return (InputFile(Source.RUN, value.execution_id),)
         case ExecutionError():
-            return input_files(value.result)
+            return _files(value.result)
         case str() | Path():
             return _matching(str(value)) if _is_pattern(value) else (_place(str(value)),)
         case Mapping():
             return tuple(file for name, source in value.items() for file in _entry(name, source))
         case list() | tuple():
-            return tuple(file for item in value for file in input_files(item))
+            return tuple(file for item in value for file in _files(item))
     raise InvalidRequestError(f"files can't be taken from a {type(value).__name__}", hint=_WRITTEN)
 
 
@@ -79,7 +92,9 @@ def _entry(name: Any, source: Any) -> tuple[InputFile, ...]:
         return _chosen(source, name.names)
     if not isinstance(name, str):
         raise InvalidRequestError(f"the name of a file inside must be text, not {type(name).__name__}")
-    files = input_files(source)
+    if are_batches(source):
+        return (InputFile(Source.FRAME, "", name=name, frame=Frame(source)),)
+    files = _files(source)
     several = isinstance(source, (list, tuple)) or _is_pattern(source) or len(files) > 1
     folder = f"{name.rstrip('/')}/" if several else name
     return tuple(replace(file, name=f"{folder.rstrip('/')}/{file.name}" if file.name else folder) for file in files)

@@ -6,7 +6,7 @@ import hashlib
 import shutil
 import time
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import groupby
@@ -15,6 +15,7 @@ from typing import IO
 
 from skillbox_core.base.cancel import CancelToken
 from skillbox_core.base.names import check_execution_id
+from skillbox_core.base.patience import more_time
 from skillbox_core.errors import (
     ChangedObjectError,
     InvalidRequestError,
@@ -24,13 +25,15 @@ from skillbox_core.errors import (
 from skillbox_core.inputs.local import digest_local, find_local, open_local
 from skillbox_core.inputs.remote import find_remote
 from skillbox_core.inputs.sources import check_inputs, inner_path, over_limit, url_name
-from skillbox_core.models import Execution, FileDigest, InputFile, PlannedFile, Source, StagedFile
+from skillbox_core.models import Artifacts, Execution, FileDigest, FrameFile, InputFile, PlannedFile, Source, StagedFile
 from skillbox_core.settings import Settings
 from skillbox_core.storage.artifacts import ArtifactStore, read_archive
 from skillbox_core.storage.execution_reads import ExecutionRecords
 from skillbox_core.storage.objects import CHUNK
 
 STAGING_TIMEOUT = 600.0
+REQUEST = 1024 * 1024
+"""Bytes that a store sends about as fast as it answers another request."""
 
 
 class InputStore:
@@ -49,7 +52,12 @@ class InputStore:
             InvalidRequestError: Something is not there, may not be used, breaks a rule or a limit.
             StorageError: A store failed; calling again is safe.
         """
-        find = {Source.RUN: self._of_run, Source.PATH: self._of_path, Source.URL: self._of_url}
+        find = {
+            Source.RUN: self._of_run,
+            Source.PATH: self._of_path,
+            Source.URL: self._of_url,
+            Source.FRAME: self._of_frame,
+        }
         found = (planned for file in files for planned in find[file.source](tenant, file))
         return check_inputs(found, self._settings.max_input_files_size)
 
@@ -81,6 +89,11 @@ class InputStore:
             inner_path(file, url_name(file.at)), InputFile(file.source, file.at), found.size, mark=found.mark
         )
 
+    def _of_frame(self, _tenant: str, file: InputFile) -> Iterator[PlannedFile]:
+        assert isinstance(file.frame, FrameFile), "a call writes its tables first (Installation.written)"
+        source = InputFile(file.source, file.frame.path)
+        yield PlannedFile(file.name, source, file.frame.size, file.frame.sha256)
+
     @contextmanager
     def staged(
         self, execution: Execution, folder: Path, cancel: CancelToken | None = None
@@ -109,7 +122,7 @@ class InputStore:
                 case Source.RUN:
                     for run, members in groupby(files, key=lambda file: file.source.at):
                         yield from self._stage_run(execution.tenant, run, tuple(members), copier)
-                case Source.PATH:
+                case Source.PATH | Source.FRAME:
                     for file in files:
                         with open_local(Path(file.source.at)) as opened:
                             yield copier.copy(file, _chunks(opened))
@@ -121,15 +134,20 @@ class InputStore:
     def _stage_run(
         self, tenant: str, run: str, files: tuple[PlannedFile, ...], copier: _Copier
     ) -> Iterator[StagedFile]:
-        archive = copier.folder / "archive"
-        self._artifacts.fetch(self._executions.artifacts(tenant, run), archive)
         wanted: dict[str, list[PlannedFile]] = {}
         for file in files:
             wanted.setdefault(file.source.member, []).append(file)
+        artifacts = self._executions.artifacts(tenant, run)
+        if is_cheaper_in_part(artifacts, wanted):
+            for name, those in wanted.items():
+                with self._artifacts.open_file(artifacts, name) as opened:
+                    yield from _copies(copier.copy(those[0], _chunks(opened)), those)
+            return
+        archive = copier.folder / "archive"
+        self._artifacts.fetch(artifacts, archive)
         for name, opened in read_archive(archive):
             if asked := wanted.pop(name, None):
-                staged = copier.copy(asked[0], _chunks(opened))
-                yield from (replace(staged, digest=replace(staged.digest, path=file.path)) for file in asked)
+                yield from _copies(copier.copy(asked[0], _chunks(opened)), asked)
         archive.unlink()
         if wanted:
             raise StorageError(f"the stored archive of execution {run} lacks {next(iter(wanted))!a}")
@@ -142,7 +160,8 @@ class _Copier:
         self.folder = folder
         self._limit = self._left = limit
         self._cancel = cancel
-        self._deadline = time.monotonic() + STAGING_TIMEOUT
+        self._patience = STAGING_TIMEOUT + more_time(limit)
+        self._deadline = time.monotonic() + self._patience
 
     def copy(self, file: PlannedFile, chunks: Iterable[bytes]) -> StagedFile:
         """One file, whose contents must be what was planned."""
@@ -167,7 +186,19 @@ class _Copier:
         if self._cancel and self._cancel.cancelled:
             raise RunCancelledError("cancelled by the caller before the skill was started")
         if time.monotonic() > self._deadline:
-            raise StorageError(f"the input files could not be fetched within {STAGING_TIMEOUT:g} s")
+            raise StorageError(f"the input files could not be fetched within {self._patience:g} s")
+
+
+def _copies(staged: StagedFile, files: Iterable[PlannedFile]) -> Iterator[StagedFile]:
+    """One staged file under each of the names that it was asked for by."""
+    return (replace(staged, digest=replace(staged.digest, path=file.path)) for file in files)
+
+
+def is_cheaper_in_part(artifacts: Artifacts, wanted: Collection[str]) -> bool:
+    """Whether some files of a run are rather fetched one by one than with the whole archive. Pure."""
+    spans = zip(artifacts.files, artifacts.spans, strict=False)
+    parts = sum(span.length for file, span in spans if file.path in wanted)
+    return bool(artifacts.spans) and artifacts.size - parts > len(wanted) * REQUEST
 
 
 def _changed(file: PlannedFile) -> ChangedObjectError | InvalidRequestError:

@@ -4,7 +4,16 @@ from skillbox_core.models.call import Call
 from skillbox_core.models.declared_file import DeclaredFile
 from skillbox_core.models.diagnosis import Diagnosis
 from skillbox_core.models.environment import Interpreter, Tree
-from skillbox_core.models.request import InputFile, RunOptions, RunRequest, Source, addressed, referenced
+from skillbox_core.models.request import (
+    Frame,
+    FrameFile,
+    InputFile,
+    RunOptions,
+    RunRequest,
+    Source,
+    addressed,
+    referenced,
+)
 from skillbox_core.models.result import (
     Artifacts,
     ExecutionCancelledError,
@@ -40,6 +49,8 @@ __all__ = [
     "ExecutionFailedError",
     "ExecutionTimeoutError",
     "FileDigest",
+    "Frame",
+    "FrameFile",
     "InputFile",
     "Interpreter",
     "LeftOut",

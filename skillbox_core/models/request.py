@@ -34,7 +34,7 @@ class RunRequest(BaseModel):
         skill: Name of the skill; `name#entrypoint` for a call that its overlay names.
         version: A version, a constraint such as `^1.2` or `~1.2` (`skillbox_core.base.versions.Constraint`), or
             empty or `latest` for the highest.
-        input: Any JSON value; none becomes `{}` for the skill.
+        input: Any JSON value, or what becomes one (`skillbox_core.run.json_values`); none becomes `{}` for the skill.
         env: Additional environment variables.
     """
 
@@ -85,6 +85,35 @@ class Source(StrEnum):
     """A file or folder of the machine on which the skill is run."""
     URL = "url"
     """One object that fsspec can open."""
+    FRAME = "frame"
+    """A table in memory, or the file that was written of it for one call."""
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """A table in memory; two are the same only where they are one, since libraries compare tables value by value.
+
+    Attributes:
+        rows: What `skillbox_core.inputs.frames` takes: a table of any library with Arrow's interface, an iterator or
+            a list of record batches.
+    """
+
+    rows: Any
+
+
+@dataclass(frozen=True)
+class FrameFile:
+    """The file that was written of a table, for as long as a call lasts.
+
+    Attributes:
+        path: Absolute.
+        size: Bytes.
+        sha256: Of its contents.
+    """
+
+    path: str
+    size: int
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -97,12 +126,14 @@ class InputFile:
         member: One file of the run; empty means all.
         name: Where it lies below `/sandbox/in/files/`. Empty: under its own name; `a/b.csv`: under this one
             instead; `a/`: in this folder under its own name.
+        frame: The table of a `Source.FRAME`, before and after it was written; its `at` is empty.
     """
 
     source: Source
     at: str = field(repr=False)
     member: str = ""
     name: str = ""
+    frame: Frame | FrameFile | None = field(default=None, repr=False)
 
 
 class RunOptions(BaseModel):

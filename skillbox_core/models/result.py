@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
+from skillbox_core.base.file_archive import Span
 from skillbox_core.base.names import DEFAULT_TENANT
 from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import SkillboxError
@@ -142,12 +143,15 @@ class Artifacts:
         key: `{tenant}/{execution}/files.tar.gz`, or empty when there are none.
         size: Bytes of the archive.
         sha256: Of the archive; empty for one that was stored before digests were kept.
+        spans: Where in it the contents of each file lie, in the order of `files`; empty for one that was stored
+            before these were kept, which can be read from its beginning only.
     """
 
     key: str = ""
     files: tuple[FileDigest, ...] = ()
     size: int = 0
     sha256: str = ""
+    spans: tuple[Span, ...] = ()
 
 
 class ExecutionError(SkillboxError):

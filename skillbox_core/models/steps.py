@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 
+from skillbox_core.base.file_archive import Span
 from skillbox_core.models.call import Call
 from skillbox_core.models.declared_file import DeclaredFile
 from skillbox_core.models.diagnosis import Diagnosis
@@ -168,6 +169,8 @@ class Output:
         document: Text of output.json; None when there is none that is JSON.
         problem: Why it can't be accepted: missing, no JSON, or not what the skill's output_schema promises.
         spool: Local tar.gz of the files; None when there are no files.
+        sha256: Of that.
+        spans: Where in it the contents of each file lie, in the order of `files`.
         skipped: Entries that were not taken, with the reason.
         blank: A script that was called printed nothing, which may be its result.
     """
@@ -178,6 +181,8 @@ class Output:
     files: tuple[FileDigest, ...] = ()
     skipped: tuple[tuple[str, str], ...] = ()
     blank: bool = False
+    sha256: str = ""
+    spans: tuple[Span, ...] = ()
 
 
 @dataclass(frozen=True)

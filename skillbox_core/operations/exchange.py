@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import tarfile
 import tempfile
-import zlib
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from isal import isal_zlib
 from packaging.markers import Marker
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
@@ -46,7 +46,7 @@ from skillbox_core.skills.scripts import inspect_new
 from skillbox_core.storage.registry import Pushed
 
 _GZIP = 31
-"""zlib's window bits for one gzip member."""
+"""The window bits for one gzip member."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ def _made(installation: Installation, lock: Lock | None) -> list[ExportedTree]:
 
 
 def _pack(chunks: Iterable[bytes], target: Path) -> None:
-    packer = zlib.compressobj(1, wbits=_GZIP)
+    packer = isal_zlib.compressobj(1, wbits=_GZIP)
     with target.open("wb") as file:
         for chunk in chunks:
             file.write(packer.compress(chunk))

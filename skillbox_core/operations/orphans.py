@@ -27,6 +27,7 @@ from skillbox_core.sandbox.container import LABEL_DEADLINE, LABEL_EXECUTION, LAB
 from skillbox_core.sandbox.policy import MANAGED_BY
 from skillbox_core.sandbox.pruning import prune_environments, removable, stored_environments
 from skillbox_core.status import Reason, Status
+from skillbox_core.storage.held_folder import abandoned
 from skillbox_core.storage.spool import discard, stale_spool
 from skillbox_core.storage.tables import ExecutionRow, aware, now
 
@@ -105,6 +106,10 @@ def find_orphans(installation: Installation, ended_owners: EndedOwners | None = 
     found += [
         Orphan("spool", entry.name, entry.name.partition("-")[0], "files of an attempt that is over")
         for entry in stale_spool(installation.spool, installation.executions)
+    ]
+    found += [
+        Orphan("spool", folder.name, "", "tables that were written by a process that is gone")
+        for folder in abandoned(installation.spool)
     ]
     return found + _surplus(installation)
 

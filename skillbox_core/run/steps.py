@@ -143,7 +143,6 @@ class Steps:
         """Makes the sandbox and starts the skill in it; adopts the one a former call made."""
         installation = self._installation
         self._redactor.learn(request.env.values())
-        input_text = canonical_input(request.input, self._settings.max_input_size)
         if self._cancel and self._cancel.cancelled:
             raise RunCancelledError("cancelled by the caller before the skill was started")
         name = container.container_name(execution.id, execution.attempt)
@@ -156,7 +155,7 @@ class Steps:
             execution, spool.inputs_folder(installation.spool, execution), self._cancel
         ) as files:
             check_staged(skill, files)
-            return self._launch(name, execution, skill, request, options, input_text.encode(), files)
+            return self._launch(name, execution, skill, request, options, execution.input.encode(), files)
 
     def _launch(
         self,
@@ -198,7 +197,7 @@ class Steps:
                 f"its scratch area is {format_bytes(skill.scratch)}",
                 hint="raise resources.scratch in SKILL.md",
             )
-        deadline = container.wall_deadline(skill.timeout)
+        deadline = container.wall_deadline(skill.timeout, skill.scratch)
         labels = container.labels(execution, skill, self._settings.instance, options.owner, deadline)
         config = container_config(
             user=user_id(name, self._settings.sandbox_users),

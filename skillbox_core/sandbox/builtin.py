@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import time
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -83,7 +82,7 @@ def run_script(
     labels = {
         container.LABEL_EXECUTION: token,
         container.LABEL_INSTANCE: instance,
-        container.LABEL_DEADLINE: f"{time.time() + timeout + container.DELIVERY_TIMEOUT:.0f}",
+        container.LABEL_DEADLINE: f"{container.wall_deadline(timeout, scratch):.0f}",
     }
     config = container_config(
         user=user_id(name, users),

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from skillbox_core.base.patience import more_time
 from skillbox_core.errors import DiskError, EngineError, OutputError, PolicyError
 from skillbox_core.models import Call, Execution, LoadedSkill, Output, Sandbox
 from skillbox_core.sandbox import policy
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 DELIVERY_TIMEOUT = 60.0
 COLLECT_TIMEOUT = 120.0
+"""Seconds for scratch areas of 1 GiB; see `skillbox_core.base.patience`."""
 DOUBT = 3.0
 """Seconds after which a log that doesn't tell whether the skill has started counts as one whose beginning is gone."""
 UNSTARTED = 3.0
@@ -68,9 +70,13 @@ def labels(
     }
 
 
-def wall_deadline(timeout: float) -> float:
-    """When a skill with this timeout, in seconds, has ended at the latest; seconds since the epoch."""
-    return time.time() + DELIVERY_TIMEOUT + timeout
+def wall_deadline(timeout: float, scratch: int) -> float:
+    """When a skill with this timeout, in seconds, has ended at the latest; seconds since the epoch.
+
+    Args:
+        scratch: Bytes of its scratch area, which may have to be filled first.
+    """
+    return time.time() + DELIVERY_TIMEOUT + more_time(scratch) + timeout
 
 
 def container_name(execution_id: str, attempt: int) -> str:
@@ -138,7 +144,7 @@ def launch(
     try:
         with _removed_meanwhile(), _explained(engine, config):
             engine.start(container_id)
-        deadline = time.monotonic() + DELIVERY_TIMEOUT
+        deadline = time.monotonic() + DELIVERY_TIMEOUT + more_time(plan.size)
         attachment.write(f"{plan.size} {timeout:.3f} {parked_for:.0f} {token}\n".encode(), deadline)
         for chunk in _readable(plan):
             if chunk:
@@ -236,11 +242,12 @@ def adopt(engine: Engine, name: str, *, token: str, instance: str) -> Sandbox | 
         raise EngineError(f"the container {name} belongs to somebody else")
     container_id = str(found["Id"])
     began = time.monotonic()
+    delivery = DELIVERY_TIMEOUT + more_time(policy.scratch_of(found))
     try:
-        while not _settle(engine, container_id, token):
+        while not _settle(engine, container_id, token, delivery):
             # Whoever made it may start it in this very moment.
             stuck = engine.inspect(container_id)["State"].get("Status") == "paused"
-            force = stuck or time.monotonic() - began > DELIVERY_TIMEOUT
+            force = stuck or time.monotonic() - began > delivery
             with suppress(ContainerRunningError):
                 engine.remove(container_id, force=force)
                 return None
@@ -250,11 +257,14 @@ def adopt(engine: Engine, name: str, *, token: str, instance: str) -> Sandbox | 
     return Sandbox(container_id, name, str(found["Config"]["User"]))
 
 
-def _settle(engine: Engine, container_id: str, token: str) -> bool:
+def _settle(engine: Engine, container_id: str, token: str, delivery: float) -> bool:
     """Whether the skill may have started in a container that somebody else made; waits until that is certain.
 
     Whoever made it may be gone, which closes its stdin and ends it soon, or may be delivering right now. A
     container in which the skill can still start must not be taken for one in which it did not.
+
+    Args:
+        delivery: Seconds that its delivery may take.
     """
     began, in_doubt, cut_off = time.monotonic(), None, False
     while not (started := has_started(engine.logs(container_id), token)):
@@ -270,9 +280,9 @@ def _settle(engine: Engine, container_id: str, token: str) -> bool:
             # The engine may be at the last lines of a flood: a log that it begins anew is empty for a moment.
             time.sleep(SLICE)
             return has_started(engine.logs(container_id), token, int(state.get("ExitCode") or 0)) is not False
-        if now - began > DELIVERY_TIMEOUT + DOUBT:
+        if now - began > delivery + DOUBT:
             return True
-        if now - began > DELIVERY_TIMEOUT and not cut_off:
+        if now - began > delivery and not cut_off:
             # The first connection that ends closes stdin. That ends a delivery; a skill has another one, and goes on.
             engine.attach(container_id).close()
             cut_off = True
@@ -304,7 +314,7 @@ def collect(
         EngineError: The engine failed, or the stream stalled.
     """
     errors = bytearray()
-    deadline = time.monotonic() + COLLECT_TIMEOUT
+    deadline = time.monotonic() + COLLECT_TIMEOUT + more_time(scratch)
     command = policy.collect_command()
     stream = engine.execute(sandbox.container_id, command, user=sandbox.user, deadline=deadline)
     # Headers and padding beside the contents: every inode may cost a few blocks.

@@ -5,13 +5,11 @@ What is stored are plain files with checked names, whatever came.
 
 from __future__ import annotations
 
-import gzip
-import hashlib
-import tarfile
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from skillbox_core.base.file_archive import ArchiveWriter, Span
 from skillbox_core.base.json_rules import JsonError, parse_json
 from skillbox_core.base.paths import path_problem, seen_path
 from skillbox_core.base.quantities import format_bytes
@@ -86,12 +84,10 @@ def read_output(
     # Whoever uploads the spooled file, in this process or another, must never see half of it.
     draft = spool.with_name(f"{spool.name}.{uuid.uuid4().hex}")
     try:
-        with (
-            draft.open("wb") as raw,
-            gzip.GzipFile("", "wb", compresslevel=3, fileobj=raw, mtime=0) as packed,
-            tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,
-        ):
-            found.collect(tar)
+        with draft.open("wb") as file:
+            archive = ArchiveWriter(file)
+            found.collect(archive)
+            archive.close()
         if found.files:
             draft.replace(spool)
     except OSError as error:
@@ -101,10 +97,19 @@ def read_output(
         ) from error
     finally:
         draft.unlink(missing_ok=True)
-    files = tuple(sorted(found.files.values(), key=lambda file: file.path))
+    kept = sorted(found.files.values(), key=lambda file: file[0].path)
+    files, spans = tuple(file for file, _ in kept), tuple(span for _, span in kept)
     result = found.result()
-    kept = spool if files else None
-    return Output(result.document, result.problem, kept, files, tuple(found.skipped), result.blank)
+    return Output(
+        result.document,
+        result.problem,
+        spool if files else None,
+        files,
+        tuple(found.skipped),
+        result.blank,
+        archive.sha256.hexdigest() if files else "",
+        spans,
+    )
 
 
 class _Collector:
@@ -122,11 +127,11 @@ class _Collector:
         self._seen: dict[str, str] = {}
         self._left_out = 0
         self._written: CallResult | None = None
-        self.files: dict[str, FileDigest] = {}
+        self.files: dict[str, tuple[FileDigest, Span]] = {}
         self.skipped: list[tuple[str, str]] = []
 
-    def collect(self, tar: tarfile.TarFile) -> None:
-        """Reads the whole stream; files to keep go into `tar`."""
+    def collect(self, archive: ArchiveWriter) -> None:
+        """Reads the whole stream; files to keep go into the archive."""
         for number, entry in enumerate(self._reader):
             if number >= MAX_ENTRIES:
                 raise OutputError(f"the output has more than {MAX_ENTRIES} entries")
@@ -136,7 +141,7 @@ class _Collector:
             elif path == STDOUT and self._call and entry.kind in _PLAIN:
                 self._stdout = Kept(self._short(entry), entry.size)
             elif path.startswith("files/"):
-                self._file(entry, path.removeprefix("files/"), tar)
+                self._file(entry, path.removeprefix("files/"), archive)
             elif path == "files" and entry.kind != b"5":
                 self._skip(path, _KINDS.get(entry.kind, "not a folder"))
             elif path not in ("", "files"):
@@ -159,7 +164,7 @@ class _Collector:
         """An entry's contents, unless they are over the limit of a document."""
         return b"".join(self._reader.body()) if entry.size <= self._max_document else None
 
-    def _file(self, entry: TarEntry, name: str, tar: tarfile.TarFile) -> None:
+    def _file(self, entry: TarEntry, name: str, archive: ArchiveWriter) -> None:
         if fault := path_problem(name):
             self._skip(name, fault)
         elif entry.kind == b"5":
@@ -180,7 +185,8 @@ class _Collector:
                 data = self._short(entry)
                 self._named = Kept(data, entry.size)
             contents = self._reader.body() if data is None else iter((data,))
-            self.files[name] = _copy(contents, entry, name, tar)
+            span, sha256 = archive.add(name, entry.size, contents)
+            self.files[name] = FileDigest(name, entry.size, sha256), span
             self._parents.update(_parents(name))
             self._seen.update((seen_path(path), path) for path in (*_parents(name), name))
 
@@ -218,33 +224,3 @@ def _take_document(reader: TarReader, entry: TarEntry, max_document: int) -> tup
         return parse_output_document(b"".join(reader.body())), None
     except OutputError as error:
         return None, error.message
-
-
-class _Hashing:
-    """A file-like view of an entry's contents that hashes what passes."""
-
-    def __init__(self, chunks: Iterator[bytes]) -> None:
-        self._chunks = chunks
-        self._rest = b""
-        self.sha256 = hashlib.sha256()
-
-    def read(self, size: int) -> bytes:
-        parts: list[bytes] = []
-        while size:
-            if not self._rest:
-                self._rest = next(self._chunks, b"")
-                if not self._rest:
-                    break
-            part, self._rest = self._rest[:size], self._rest[size:]
-            self.sha256.update(part)
-            parts.append(part)
-            size -= len(part)
-        return b"".join(parts)
-
-
-def _copy(contents: Iterator[bytes], entry: TarEntry, name: str, tar: tarfile.TarFile) -> FileDigest:
-    info = tarfile.TarInfo(name)
-    info.size, info.mode = entry.size, 0o644
-    body = _Hashing(contents)
-    tar.addfile(info, body)  # type: ignore[arg-type]
-    return FileDigest(name, entry.size, body.sha256.hexdigest())

@@ -114,6 +114,12 @@ def collect_command() -> list[str]:
     return ["sh", "-c", f"chmod -R u+rwX {SANDBOX}/out 2>/dev/null; exec tar -cf - -C {SANDBOX} out"]
 
 
+def scratch_of(container: Mapping[str, Any]) -> int:
+    """Bytes of a container's scratch area, by the engine's account of it; 0 where it has none of ours."""
+    options = (container.get("HostConfig", {}).get("Tmpfs") or {}).get(SANDBOX, "")
+    return int(next((option.removeprefix("size=") for option in options.split(",") if option.startswith("size=")), 0))
+
+
 def user_id(container: str, ids: range) -> int:
     """The user, and the group, of a sandbox.
 

@@ -9,7 +9,6 @@ from skillbox_core.errors import EngineError, OutputError
 
 BLOCK = 512
 MAX_HEADER = 64 * 1024
-_CHUNK = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,9 @@ class TarReader:
 
     def __init__(self, chunks: Iterable[bytes], limit: int) -> None:
         self._chunks = iter(chunks)
-        self._buffer = bytearray()
+        self._chunk = b""
+        self._at = 0
+        """How much of the chunk was taken."""
         self._left = limit
 
     def __iter__(self) -> Iterator[TarEntry]:
@@ -57,7 +58,7 @@ class TarReader:
     def body(self) -> Iterator[bytes]:
         """The contents of the entry that was yielded last."""
         while self._body:
-            chunk = self._some(min(self._body, _CHUNK))
+            chunk = self._some(self._body)
             self._body -= len(chunk)
             yield chunk
         if self._padding:
@@ -93,16 +94,17 @@ class TarReader:
         return bytes(data)
 
     def _some(self, most: int) -> bytes:
-        while not self._buffer:
+        """What is there of the next bytes, one at least; a chunk that is wanted as a whole is not copied."""
+        while self._at == len(self._chunk):
             chunk = next(self._chunks, None)
             if chunk is None:
                 raise EngineError("the sandbox's output was cut off")
             self._left -= len(chunk)
             if self._left < 0:
                 raise OutputError("the output is larger than the sandbox's scratch area, as only a sparse file can be")
-            self._buffer += chunk
-        data = bytes(self._buffer[:most])
-        del self._buffer[:most]
+            self._chunk, self._at = chunk, 0
+        data = self._chunk[self._at : self._at + most]
+        self._at += len(data)
         return data
 
 

@@ -1,8 +1,9 @@
 """The process that works with strangers' schemas, one question after the other, until its input ends.
 
 A pattern can be made to take for ever, a few references to unfold to millions, an error to hold a copy of
-the whole document: so this is a program of its own, with limits that the kernel keeps. It is started by its
-path (`skillbox_core.skills.validation`) and knows nothing of this package.
+the whole document: so this is a program of its own, with limits that the kernel keeps
+(`skillbox_core.base.helper`). It is started by its path (`skillbox_core.skills.validation`) and knows nothing of
+this package.
 
 A question is a line with two lengths, and that many bytes each: a schema, and a document or nothing. The
 answer is a JSON line: null, or a sentence.
@@ -29,11 +30,8 @@ _SHOWN = 80
 _TYPES = {dict: "object", list: "array", str: "string", bool: "boolean", type(None): "null"}
 
 
-def main(cpu_seconds: int, memory: int) -> None:
+def main(cpu_seconds: int) -> None:
     """Answers questions from stdin on stdout."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (memory if hard == resource.RLIM_INFINITY else min(memory, hard), hard))
     while line := sys.stdin.buffer.readline():
         schema_size, document_size = map(int, line.split())
         schema, document = sys.stdin.buffer.read(schema_size), sys.stdin.buffer.read(document_size)
@@ -143,4 +141,4 @@ def _text(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(int(sys.argv[1]))

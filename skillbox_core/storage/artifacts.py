@@ -1,7 +1,8 @@
 """Artifacts: the files an execution left, as one tar.gz under `{tenant}/{execution}/files.tar.gz`.
 
 A later attempt has a name of its own there, `files.2.tar.gz`: a worker that was taken for dead and wakes up
-may still upload what the first attempt left, and must not replace what the record speaks of.
+may still upload what the first attempt left, and must not replace what the record speaks of. The files that people
+open lie beside it once more, each as an object of its own: `files/{path}`.
 """
 
 from __future__ import annotations
@@ -12,15 +13,17 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, TemporaryFile
 from typing import IO
 
+from skillbox_core.base.file_archive import Span, inflate
 from skillbox_core.base.files import unwritable
 from skillbox_core.base.names import check_execution_id, check_tenant
 from skillbox_core.base.paths import path_problem
-from skillbox_core.errors import ChangedObjectError, StorageError
-from skillbox_core.models import Artifacts, Execution, Output
+from skillbox_core.errors import ChangedObjectError, DiskError, InvalidRequestError, StorageError
+from skillbox_core.models import Artifacts, Execution, FileDigest, Output
 from skillbox_core.storage.objects import Bucket
+from skillbox_core.storage.opened_files import opened_links, store_opened
 
 
 def artifacts_key(tenant: str, execution_id: str, attempt: int) -> str:
@@ -40,10 +43,14 @@ class ArtifactStore:
         if output.spool is None:
             return Artifacts()
         key = artifacts_key(execution.tenant, execution.id, execution.attempt)
-        with output.spool.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        self._bucket.put(output.spool, key)
-        return Artifacts(key, output.files, output.spool.stat().st_size, digest)
+        self._bucket.put(output.spool, key, final=True)
+        artifacts = Artifacts(key, output.files, output.spool.stat().st_size, output.sha256, output.spans)
+        store_opened(self._bucket, artifacts, output.spool)
+        return artifacts
+
+    def links(self, artifacts: Artifacts) -> dict[str, str]:
+        """Addresses of the files that people open, by path; see `skillbox_core.storage.opened_files`."""
+        return opened_links(self._bucket, artifacts)
 
     def fetch(self, artifacts: Artifacts, target: Path) -> None:
         """Downloads the archive of an execution into a local file.
@@ -62,14 +69,65 @@ class ArtifactStore:
                     digest.update(chunk)
                     file.write(chunk)
         except FileNotFoundError:
-            raise StorageError(f"the files of this execution are no longer in the store: {artifacts.key}") from None
+            raise _gone(artifacts) from None
         except OSError as error:
             raise StorageError(f"{target} can't be written: {error.strerror}") from error
         if artifacts.sha256 and (size, digest.hexdigest()) != (artifacts.size, artifacts.sha256):
-            raise ChangedObjectError(
-                f"the stored {artifacts.key} is not what was uploaded: its digest has changed",
-                hint="run the skill that made it again",
-            )
+            raise _changed(artifacts)
+
+    def open_file(self, artifacts: Artifacts, path: str) -> IO[bytes]:
+        """One of an execution's files, whole and checked, in an unnamed temporary file on this machine.
+
+        Where its place in the archive is known, nothing else is fetched.
+
+        Raises:
+            InvalidRequestError: There is no such file.
+            ChangedObjectError, StorageError: As for `fetch`.
+            DiskError: There is no room for it.
+        """
+        number = next((number for number, file in enumerate(artifacts.files) if file.path == path), None)
+        if number is None:
+            raise InvalidRequestError(f"the execution left no file {path!a}")
+        file = artifacts.files[number]
+        target = TemporaryFile()  # noqa: SIM115 - it is the caller's to close
+        try:
+            if artifacts.spans:
+                self._take_part(artifacts, file, artifacts.spans[number], target)
+            else:
+                self._take_from_all(artifacts, path, target)
+            target.seek(0)
+        except OSError as error:
+            target.close()
+            raise DiskError(f"{path!a} could not be written to a temporary file: {error.strerror}") from error
+        except BaseException:
+            target.close()
+            raise
+        return target
+
+    def _take_part(self, artifacts: Artifacts, file: FileDigest, span: Span, target: IO[bytes]) -> None:
+        """Copies one file by its place in the archive."""
+        digest, size = hashlib.sha256(), 0
+        try:
+            for chunk in inflate(self._bucket.read_part(artifacts.key, span.offset, span.length), file.size):
+                digest.update(chunk)
+                size += len(chunk)
+                target.write(chunk)
+        except FileNotFoundError:
+            raise _gone(artifacts) from None
+        except ValueError:
+            raise _changed(artifacts) from None
+        if (size, digest.hexdigest()) != (file.size, file.sha256):
+            raise _changed(artifacts)
+
+    def _take_from_all(self, artifacts: Artifacts, path: str, target: IO[bytes]) -> None:
+        """Copies one file out of the whole archive, which is what was stored as a whole."""
+        with NamedTemporaryFile(suffix=".tar.gz") as local:
+            self.fetch(artifacts, Path(local.name))
+            for name, source in read_archive(Path(local.name)):
+                if name == path:
+                    shutil.copyfileobj(source, target)
+                    return
+        raise _changed(artifacts)
 
     def extract(self, artifacts: Artifacts, target: Path) -> list[Path]:
         """Downloads an execution's files into a folder.
@@ -89,6 +147,17 @@ class ArtifactStore:
         with NamedTemporaryFile(suffix=".tar.gz") as local:
             self.fetch(artifacts, Path(local.name))
             return list(_unpack(Path(local.name), target))
+
+
+def _gone(artifacts: Artifacts) -> StorageError:
+    return StorageError(f"the files of this execution are no longer in the store: {artifacts.key}")
+
+
+def _changed(artifacts: Artifacts) -> ChangedObjectError:
+    return ChangedObjectError(
+        f"the stored {artifacts.key} is not what was uploaded: its digest has changed",
+        hint="run the skill that made it again",
+    )
 
 
 def read_archive(archive: Path) -> Iterator[tuple[str, IO[bytes]]]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy.orm import defer
 from sqlmodel import col, select
 
+from skillbox_core.base.file_archive import Span
 from skillbox_core.base.names import check_execution_id, check_tenant
 from skillbox_core.errors import ExecutionNotFoundError, InvalidRequestError
 from skillbox_core.models import Artifacts, Call, Diagnosis, FileDigest, LeftOut, RunResult, Usage
@@ -154,4 +155,5 @@ def diagnosis_of(row: ExecutionRow) -> Diagnosis | None:
 
 def _artifacts(row: ExecutionRow) -> Artifacts:
     files = tuple(FileDigest(*file) for file in json.loads(row.files_digests))
-    return Artifacts(row.files_key, files, row.files_size, row.files_sha256)
+    spans = tuple(Span(*span) for span in json.loads(row.files_spans))
+    return Artifacts(row.files_key, files, row.files_size, row.files_sha256, spans)

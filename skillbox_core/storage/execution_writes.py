@@ -192,6 +192,7 @@ class ExecutionStore(ExecutionRecords):
                     files_key=verdict.artifacts.key,
                     files_list=json.dumps([file.path for file in verdict.artifacts.files]),
                     files_digests=json.dumps([astuple(file) for file in verdict.artifacts.files]),
+                    files_spans=json.dumps([astuple(span) for span in verdict.artifacts.spans]),
                     files_size=verdict.artifacts.size,
                     files_sha256=verdict.artifacts.sha256,
                     files_skipped=json.dumps(verdict.skipped),

@@ -11,6 +11,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,14 @@ def publish(draft: Path, target: Path) -> None:
     draft.replace(target)
 
 
+@dataclass(frozen=True)
+class Serving:
+    """What a store tells a browser of an object: its type, and what to do with it."""
+
+    content_type: str
+    disposition: str
+
+
 class Bucket:
     """One bucket: files by key, streamed to and from local paths."""
 
@@ -119,23 +128,29 @@ class Bucket:
     def _path(self, key: str) -> str:
         return f"{self._root}/{key}"
 
-    def put(self, source: Path, key: str) -> None:
-        """Stores a local file. It becomes visible whole or not at all; the same key is replaced."""
+    def put(self, source: Path, key: str, serving: Serving | None = None, *, final: bool = False) -> None:
+        """Stores a local file. It becomes visible whole or not at all; the same key is replaced.
+
+        Args:
+            serving: How it is served to a browser; a folder keeps nothing of it.
+            final: Nobody will write to this file again, so a folder beside it may have it without a copy.
+        """
         with _storage_faults(f"store {key}"):
             if self.local:
                 draft = self._draft()
                 try:
-                    self._fs.put_file(str(source), str(draft))
+                    if not (final and _linked(source, draft)):
+                        self._fs.put_file(str(source), str(draft))
                     publish(draft, Path(self._path(key)))
                 finally:
                     draft.unlink(missing_ok=True)
                 return
             try:
-                self._upload(source, key)
+                self._upload(source, key, serving)
             except FileNotFoundError:
                 with suppress(FileExistsError):
                     self._fs.mkdir(self._root)
-                self._upload(source, key)
+                self._upload(source, key, serving)
 
     def _draft(self) -> Path:
         """A name in the bucket's own file system for a new file, with room for it from those of the dead."""
@@ -147,10 +162,11 @@ class Bucket:
                     old.unlink()
         return drafts / uuid.uuid4().hex
 
-    def _upload(self, source: Path, key: str) -> None:
+    def _upload(self, source: Path, key: str, serving: Serving | None) -> None:
         # The client's own time limits don't hold while it waits to be told to go on with the body.
         limit = 3 * ANSWER_SECONDS + source.stat().st_size / SLOWEST
-        self._fs.put_file(str(source), self._path(key), chunksize=BLOCK, max_concurrency=1, timeout=limit)
+        told = {"ContentType": serving.content_type, "ContentDisposition": serving.disposition} if serving else {}
+        self._fs.put_file(str(source), self._path(key), chunksize=BLOCK, max_concurrency=1, timeout=limit, **told)
 
     def get(self, key: str, target: Path) -> None:
         """Fetches an object into a local file.
@@ -173,6 +189,17 @@ class Bucket:
         with _storage_faults(f"fetch {key}"), self._fs.open(self._path(key), "rb", block_size=BLOCK) as file:
             while chunk := file.read(CHUNK):
                 yield chunk
+
+    def read_part(self, key: str, offset: int, length: int) -> Iterator[bytes]:
+        """Some of an object's bytes, in chunks; fewer where it ends before. Raises as `read`."""
+        # One request for each piece, and none to look the object up.
+        for begin in range(offset, offset + length, BLOCK):
+            with _storage_faults(f"fetch {key}"):
+                end = min(begin + BLOCK, offset + length)
+                piece: bytes = self._fs.cat_file(self._path(key), start=begin, end=end)
+            yield piece
+            if len(piece) < end - begin:
+                return
 
     def size(self, key: str) -> int | None:
         """Bytes of an object, None when there is none."""
@@ -208,14 +235,19 @@ class Bucket:
                     parent.rmdir()
                     parent = parent.parent
 
-    def url(self, key: str) -> str:
-        """An address for an object: signed and short-lived on S3, a file URL for a folder."""
+    def url(self, key: str, disposition: str | None = None) -> str:
+        """An address for an object: signed and short-lived on S3, a file URL for a folder.
+
+        Args:
+            disposition: What the store is to answer with, whatever it was told when the object was stored.
+        """
         with _storage_faults(f"sign {key}"):
             if self.local:
                 return Path(self._path(key)).as_uri()
             public = self._settings.s3_public_endpoint
             fs = s3_filesystem(self._settings, public) if public else self._fs
-            return str(fs.sign(self._path(key), expiration=self._settings.url_expiry))
+            asked = {"ResponseContentDisposition": disposition} if disposition else {}
+            return str(fs.sign(self._path(key), expiration=self._settings.url_expiry, **asked))
 
     def exists(self) -> bool:
         """Whether it is there; the first object that is stored makes it."""
@@ -233,6 +265,15 @@ class Bucket:
             self.put(probe, key)
             self.get(key, Path(folder) / "back")
             self.delete(key)
+
+
+def _linked(source: Path, target: Path) -> bool:
+    """Gives a file a second name; false where that can't be, as on another file system."""
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        return False
+    return True
 
 
 def _holds_object(path: str) -> bool:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from skillbox_core.status import Status
+from skillbox_core.storage.held_folder import PREFIX, remove_abandoned
 
 if TYPE_CHECKING:
     from skillbox_core.models import Execution
@@ -77,9 +78,14 @@ def _entries(spool: Path, pattern: str) -> dict[Path, tuple[str, int]]:
 def discard(entry: Path) -> None:
     """Removes an entry; one that is gone, or that somebody else removes right now, is fine.
 
+    A folder that a process holds is left to it.
+
     Raises:
         OSError: It can't be removed.
     """
+    if entry.name.startswith(PREFIX):
+        remove_abandoned(entry)
+        return
     with suppress(FileNotFoundError):
         if entry.is_dir():
             shutil.rmtree(entry)

@@ -45,6 +45,8 @@ class ExecutionRow(SQLModel, table=True):
     files_list: str = Field(default="[]", sa_column=Column(Text, nullable=False))
     files_digests: str = Field(default="[]", sa_column=Column(Text, nullable=False, server_default="[]"))
     """For each file its path, size and SHA-256."""
+    files_spans: str = Field(default="[]", sa_column=Column(Text, nullable=False, server_default="[]"))
+    """For each of these files where its contents lie in the archive: offset and length. Empty in older records."""
     files_size: int = Field(default=0, sa_column=Column(BigInteger, nullable=False, server_default="0"))
     files_sha256: str = Field(default="", sa_column=Column(String(64), nullable=False, server_default=""))
     input_files: str = Field(default="[]", sa_column=Column(Text, nullable=False, server_default="[]"))

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).parent
-TARGETS = ("intake", "output", "manifest")
+TARGETS = ("intake", "output", "manifest", "table")
 DEFAULT_SECONDS = 60
 
 

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz import fuzz_intake, fuzz_manifest, fuzz_output
+from tests.fuzz import fuzz_intake, fuzz_manifest, fuzz_output, fuzz_table
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "intake": fuzz_intake.check,
     "manifest": fuzz_manifest.check,
     "output": fuzz_output.check,
+    "table": fuzz_table.check,
 }
 INPUTS = sorted(path for path in (Path(__file__).parent / "corpus").rglob("*") if path.is_file())
 

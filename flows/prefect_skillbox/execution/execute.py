@@ -8,7 +8,7 @@ from prefect.context import TaskRunContext
 
 from prefect_skillbox.config.installation import installation_for, installation_settings
 from prefect_skillbox.config.secrets import Secrets
-from prefect_skillbox.execution import cancellation
+from prefect_skillbox.execution import cancellation, frames
 from prefect_skillbox.execution.map_index import current_suffix
 from prefect_skillbox.execution.owner import current_owner
 from prefect_skillbox.execution.run_slot import Place
@@ -18,6 +18,7 @@ from skillbox_core.errors import RunCancelledError, SkillboxError
 from skillbox_core.models import RunOptions, RunRequest, RunResult
 from skillbox_core.run.lifecycle import run_lifecycle
 from skillbox_core.run.steps import Steps
+from skillbox_core.status import Status
 
 
 def execute(request: RunRequest, options: RunOptions, secrets: Secrets, installation: str | None) -> RunResult:
@@ -49,19 +50,23 @@ def execute(request: RunRequest, options: RunOptions, secrets: Secrets, installa
     with cancellation.token(options.owner) as token:
         if token.cancelled:
             raise RunCancelledError("cancelled before it began")
-        place = Place(parts, token, options.owner)
-        steps = TaskSteps(
-            Steps(parts, watch.on_log, token, watch.preparing),
-            request.skill,
-            watch,
-            reveal,
-            place,
-            suffix=current_suffix(),
-        )
-        result = run_lifecycle(steps, request, options)
+        with frames.of_this_try(parts, options.files, token) as files:
+            options = options.model_copy(update={"files": files})
+            place = Place(parts, token, options.owner)
+            steps = TaskSteps(
+                Steps(parts, watch.on_log, token, watch.preparing),
+                request.skill,
+                watch,
+                reveal,
+                place,
+                suffix=current_suffix(),
+            )
+            result = run_lifecycle(steps, request, options)
+            if result.status is Status.SUCCESS:
+                frames.forget()
     if watch.unlearned and (result.has_output or result.files_list):
         # An earlier try's result: no container was made here, and yet what is shown must not hold a secret.
         with suppress(SkillboxError):
             reveal(request)
-    watch.report(result, parts.settings.url_expiry)
+    watch.report(result, parts)
     return result

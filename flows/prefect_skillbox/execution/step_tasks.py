@@ -24,6 +24,7 @@ from prefect.utilities.annotations import quote
 from prefect_skillbox.execution.run_slot import Place
 from prefect_skillbox.observe.run_observer import Watch
 from prefect_skillbox.observe.step_log import quiet
+from skillbox_core.base.patience import more_time
 from skillbox_core.base.retry import repeated
 from skillbox_core.errors import SkillboxError
 from skillbox_core.models import (
@@ -52,6 +53,11 @@ STEP_TIMEOUT = 900.0
 
 PREPARE_TIMEOUT = 3600.0
 """Seconds for loading a skill whose packages have to be made ready: each part of that has a limit of its own."""
+
+
+def _patience(skill: LoadedSkill) -> float:
+    """Seconds for a step through which a scratch area may pass, full of files."""
+    return STEP_TIMEOUT + more_time(skill.scratch)
 
 
 def is_retryable(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
@@ -172,7 +178,7 @@ class TaskSteps:
         def create() -> Sandbox:
             return self._inner.create_container(execution, skill, self._reveal(request), options)
 
-        sandbox = self._run(create_container, create)
+        sandbox = self._run(create_container, create, timeout=_patience(skill))
         self._watch.started(execution, skill)
         return sandbox
 
@@ -184,7 +190,8 @@ class TaskSteps:
         return self._run(wait, follow, timeout=skill.timeout + STEP_TIMEOUT)
 
     def collect_output(self, execution: Execution, skill: LoadedSkill, sandbox: Sandbox) -> Output:
-        output = self._run(collect_output, partial(self._inner.collect_output, execution, skill, sandbox))
+        collect = partial(self._inner.collect_output, execution, skill, sandbox)
+        output = self._run(collect_output, collect, timeout=_patience(skill))
         self._watch.collected(output)
         return output
 
@@ -192,7 +199,9 @@ class TaskSteps:
         if output.spool is None:
             # No task: a task run costs Prefect and its server three events, here for nothing.
             return self._inner.upload_artifacts(execution, output)
-        return self._run(upload_artifacts, partial(self._inner.upload_artifacts, execution, output))
+        size = sum(file.size for file in output.files)
+        upload = partial(self._inner.upload_artifacts, execution, output)
+        return self._run(upload_artifacts, upload, timeout=STEP_TIMEOUT + more_time(size))
 
     def cleanup(self, execution: Execution, verdict: Verdict) -> RunResult:
         call = partial(self._inner.cleanup, execution, verdict)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -114,6 +114,23 @@ class Artifact:
         )
         client.request("POST", "/events", json=[event.model_dump(mode="json")]).raise_for_status()
         return artifact
+
+
+@dataclass(frozen=True, eq=False)
+class Later:
+    """An artifact that is made where it is sent (`outbox.Item`), since it takes what no run should wait for.
+
+    Attributes:
+        make: Gives it; None where there is nothing to show.
+    """
+
+    make: Callable[[], Artifact | None]
+    every: float = 0
+
+    def send(self, client: SyncPrefectClient) -> None:
+        """Makes and creates it."""
+        if made := self.make():
+            made.send(client)
 
 
 def change(client: SyncPrefectClient, artifact: UUID, changes: Mapping[str, Any]) -> None:

@@ -17,6 +17,8 @@ from prefect.settings import PREFECT_API_URL
 logger = logging.getLogger(__name__)
 
 MAX_WAITING = 1_000
+MAX_SLOW = 8
+"""Of those that are computed: in a large batch some are shown, and no run of it waits for the processor."""
 REQUEST_TIMEOUT = 10.0
 LINGER = 2.0
 """Seconds that an idle thread keeps its connection."""
@@ -51,9 +53,16 @@ class _Waiting:
 
 
 class Outbox:
-    """Items that wait to be sent to one server. An item that waits already is not added again."""
+    """Items that wait to be sent to one server. An item that waits already is not added again.
 
-    def __init__(self) -> None:
+    Args:
+        most: Items that may wait. One more is dropped.
+        level: Of the log's line that says so.
+    """
+
+    def __init__(self, most: int = MAX_WAITING, level: int = logging.WARNING) -> None:
+        self._most = most
+        self._level = level
         self._changed = threading.Condition()
         self._waiting: dict[Item, _Waiting] = {}
         self._sent_at: dict[Item, float] = {}
@@ -66,8 +75,8 @@ class Outbox:
         """Has an item sent as soon as its turn comes. Returns at once."""
         now = time.monotonic()
         with self._changed:
-            if item not in self._waiting and len(self._waiting) >= MAX_WAITING:
-                logger.warning("%d artifacts wait for the server already; one more is dropped", MAX_WAITING)
+            if item not in self._waiting and len(self._waiting) >= self._most:
+                logger.log(self._level, "%d artifacts wait for the server already; one more is dropped", self._most)
                 return
             waiting = self._waiting.get(item) or _Waiting(now, now, copy_context())
             due = self._sent_at[item] + item.every if item in self._sent_at else now
@@ -153,14 +162,20 @@ class Outbox:
         self._changed.notify_all()
 
 
-_outboxes: dict[str | None, Outbox] = {}
+_outboxes: dict[tuple[str | None, bool], Outbox] = {}
 
 
-def post(item: Item) -> None:
-    """Has an item sent to the server that the current settings name. Returns at once and never raises."""
+def post(item: Item, *, slow: bool = False) -> None:
+    """Has an item sent to the server that the current settings name. Returns at once and never raises.
+
+    Args:
+        slow: It is computed where it is sent, so it waits behind its like only, and there may be few of them.
+    """
     try:
-        address = PREFECT_API_URL.value()
-        (_outboxes.get(address) or _outboxes.setdefault(address, Outbox())).post(item)
+        box = (PREFECT_API_URL.value(), slow)
+        if box not in _outboxes:
+            _outboxes.setdefault(box, Outbox(MAX_SLOW, logging.DEBUG) if slow else Outbox())
+        _outboxes[box].post(item)
     except Exception as error:
         logger.warning("an artifact could not be made: %s", error)
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from prefect.artifacts import create_table_artifact
 
-from prefect_skillbox.observe.artifacts import Artifact, Home, artifact_key, block, code
+from prefect_skillbox.observe.artifacts import Artifact, Home, Later, artifact_key, block, code
 from prefect_skillbox.observe.pictures import Picture
 from skillbox_core.base.quantities import format_bytes
+from skillbox_core.errors import SkillboxError
 from skillbox_core.models import RunResult
 from skillbox_core.operations.orphans import Orphan
+from skillbox_core.operations.table_preview import readable, table_kind
+from skillbox_core.storage.opened_files import is_picture
 
 logger = logging.getLogger(__name__)
 
@@ -27,17 +31,19 @@ def reports(
     home: Home,
     *,
     link_expiry: int,
+    links: Callable[[], Mapping[str, str]] = dict,
     pictures: Sequence[Picture] = (),
     redact: Callable[[str], str] = str,
-) -> Iterator[Artifact]:
+) -> Iterator[Artifact | Later]:
     """The artifacts of a run.
 
     Args:
-        link_expiry: Seconds for which the address of its files is good.
+        link_expiry: Seconds for which an address of its files is good.
+        links: Gives the addresses of single files by their paths. Its store is asked, so it is called later.
         pictures: To be shown beside the summary.
         redact: Takes secrets out of what is shown of the output and of file names; logs and errors have none.
     """
-    title, execution = f"`{result.skill}@{result.version}`", f"`{result.execution_id}`"
+    title, execution = _title(result), f"`{result.execution_id}`"
     until = _until(link_expiry) if result.files_url.startswith(("http://", "https://")) else None
 
     def artifact(kind: str, type_: str, data: str, description: str) -> Artifact:
@@ -45,16 +51,35 @@ def reports(
 
     yield artifact("skill", "markdown", summary(result, until, redact), f"{title}: {result.status.value}")
     if until:
-        yield artifact(
-            "files",
-            "markdown",
-            f"[files.tar.gz]({result.files_url})",
-            f"{len(result.files_list)} files of {title}. Whoever has this link may download them until {until}; "
-            f"afterwards: `skillbox exec files {result.execution_id} --download DIR`",
-        )
+        yield Later(partial(_files, artifact, result, until, links, redact))
     for picture in pictures:
         name = code(redact(picture.path))
         yield artifact("picture", "image", picture.url, f"{name} of {title}, execution {execution}")
+
+
+def _files(
+    artifact: Callable[[str, str, str, str], Artifact],
+    result: RunResult,
+    until: str,
+    links: Callable[[], Mapping[str, str]],
+    redact: Callable[[str], str],
+) -> Artifact:
+    """The links to a run's files: to all of them, and to those that people open."""
+    try:
+        # An address spells out the name of its file.
+        found = {path: url for path, url in links().items() if redact(path) == path}
+    except SkillboxError as error:
+        logger.warning("the files of execution %s are shown without links of their own: %s", result.execution_id, error)
+        found = {}
+    lines = [f"[files.tar.gz]({result.files_url})", ""]
+    lines += [f"- {code(path)}: [{'open' if is_picture(path) else 'download'}]({url})" for path, url in found.items()]
+    return artifact(
+        "files",
+        "markdown",
+        "\n".join(lines).rstrip(),
+        f"{len(result.files_list)} files of {_title(result)}. Whoever has such a link may download them until {until}; "
+        f"afterwards: `skillbox exec files {result.execution_id} --download DIR`",
+    )
 
 
 def report_orphans(orphans: Sequence[Orphan], *, dry_run: bool) -> None:
@@ -124,6 +149,11 @@ def summary(result: RunResult, link_until: str | None = None, redact: Callable[[
         more = len(result.files_list) - MAX_FILES
         lines += [block(names + (f"\n... and {more} more" if more > 0 else ""))]
         lines += ["", f"`skillbox exec files {result.execution_id} --download DIR`"]
+        if "parquet" not in readable() and not readable().issuperset(filter(None, map(table_kind, result.files_list))):
+            lines += [
+                "",
+                "Parquet and Arrow files are shown where pyarrow is: `pip install 'prefect-skillbox[tables]'`",
+            ]
     if result.left_out:
         names = "\n".join(f"{entry.path}: {entry.why}" for entry in result.left_out[:MAX_FILES])
         lines += ["", "## Left out", "", block(redact(names))]
@@ -134,6 +164,10 @@ def summary(result: RunResult, link_until: str | None = None, redact: Callable[[
         tail = result.logs if len(result.logs) <= LOG_TAIL else "...\n" + result.logs[-LOG_TAIL:]
         lines += ["", "## Logs", "", block(tail)]
     return "\n".join(lines) + "\n"
+
+
+def _title(result: RunResult) -> str:
+    return f"`{result.skill}@{result.version}`"
 
 
 def _until(seconds: int) -> str:

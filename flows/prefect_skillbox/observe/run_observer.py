@@ -5,18 +5,22 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from prefect import get_run_logger
 
 from prefect_skillbox.observe import events, outbox
 from prefect_skillbox.observe.artifacts import Home
+from prefect_skillbox.observe.assets import AssetEvents
 from prefect_skillbox.observe.pictures import Picture, pictures
 from prefect_skillbox.observe.progress_bar import ProgressBar
 from prefect_skillbox.observe.reporting import reports
 from prefect_skillbox.observe.run_log import RunLog
+from prefect_skillbox.observe.table_previews import table_artifacts
 from skillbox_core.base.progress import Progress, parse_progress
 from skillbox_core.base.redaction import Redactor
-from skillbox_core.models import Execution, LoadedSkill, Output, RunResult
+from skillbox_core.installation import Installation
+from skillbox_core.models import Execution, LoadedSkill, Output, PlannedFile, RunResult
 from skillbox_core.sandbox.logs import Stream
 
 logger = logging.getLogger(__name__)
@@ -43,6 +47,8 @@ class Watch:
         self._progress = ProgressBar(skill, tenant, self._home)
         self._environment = ProgressBar(skill, tenant, self._home, kind="environment")
         self._pictures: list[Picture] = []
+        self._given: tuple[PlannedFile, ...] = ()
+        self._started = False
 
     def learned(self, secrets: Iterable[str]) -> None:
         """All values are known that no artifact may show."""
@@ -51,6 +57,7 @@ class Watch:
 
     def opened(self, execution: Execution) -> None:
         """The execution has its record."""
+        self._given = execution.files
         option = "" if execution.tenant == "default" else f" --tenant {execution.tenant}"
         self._log.whole = f"`skillbox exec logs {execution.id}{option}` for its beginning and its end"
 
@@ -62,6 +69,7 @@ class Watch:
 
     def started(self, execution: Execution, skill: LoadedSkill) -> None:
         """The skill runs in its container."""
+        self._started = True
         events.emit_started(execution, skill)
 
     def followed(self) -> None:
@@ -92,14 +100,25 @@ class Watch:
                     self._logger.warning("[skillbox: %s (%s)]", result.diagnosis.summary, result.diagnosis.resolution)
         events.emit_ended(result)
 
-    def report(self, result: RunResult, link_expiry: int) -> None:
+    def report(self, result: RunResult, installation: Installation) -> None:
         """Makes the artifacts of the run. A result of an earlier run that is used again has them too."""
         with _harmless("the run's artifacts"):
             redact = _nothing if self.unlearned else self._redactor.text
             for artifact in reports(
-                result, self._home, link_expiry=link_expiry, pictures=self._pictures, redact=redact
+                result,
+                self._home,
+                link_expiry=installation.settings.url_expiry,
+                links=partial(installation.artifacts.links, result.artifacts),
+                pictures=self._pictures,
+                redact=redact,
             ):
                 outbox.post(artifact)
+            if self._started:
+                # Of a result that is used again all was told when it was made.
+                outbox.post(AssetEvents(result, self._given, self._home, installation.executions, redact))
+            if not self.unlearned:
+                for table in table_artifacts(result, self._home, installation, redact):
+                    outbox.post(table, slow=True)
 
 
 def _nothing(_text: str) -> str:

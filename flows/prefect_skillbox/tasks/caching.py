@@ -29,6 +29,7 @@ from prefect.context import TaskRunContext
 from prefect.tasks import task_input_hash
 
 from prefect_skillbox.config.installation import installation_for, installation_settings
+from prefect_skillbox.execution import frames
 from prefect_skillbox.execution.owner import current_owner
 from prefect_skillbox.tasks.spec import SkillSpec, outputs
 from skillbox_core.base.versions import Constraint
@@ -148,7 +149,8 @@ class _Call:
     @cached_property
     def files(self) -> tuple[PlannedFile, ...]:
         """Its input files, by their contents."""
-        return self._installation.inputs.plan(self._spec.tenant, self._options.files)
+        files = frames.of_task_run(self._installation, self._options.files)
+        return self._installation.inputs.plan(self._spec.tenant, files)
 
     @cached_property
     def skill(self) -> LoadedSkill:

@@ -22,7 +22,7 @@ from prefect.utilities.engine import resolve_inputs_sync
 from pydantic import BaseModel
 
 from prefect_skillbox.config.secrets import SecretRef, Secrets
-from prefect_skillbox.execution import cancellation
+from prefect_skillbox.execution import cancellation, frames
 from prefect_skillbox.execution.execute import execute
 from prefect_skillbox.execution.owner import current_owner
 from prefect_skillbox.observe import batch_table
@@ -42,7 +42,7 @@ from skillbox_core.status import Status
 logger = logging.getLogger(__name__)
 
 _WHOLE = (Mapping, BaseModel)
-"""What can be iterated over, but is one value: a dict, a result, a state."""
+"""What can be iterated over, but is one value: a dict, a result, a state. So is a table."""
 
 
 def skill(
@@ -94,7 +94,8 @@ def skill(
             no effect. What only the installation knows, such as its maximum, is said when the skill runs.
 
     Returns:
-        A task of two arguments. `input`: any JSON value; results of other skills in it stand for their output.
+        A task of two arguments. `input`: any JSON value, or what becomes one (`skillbox_core.run.json_values`); results
+        of other skills in it stand for their output.
         `files`: what the skill finds in `/sandbox/in/files/`, see `skillbox_core.input_files`. Futures of
         other skills may stand for their results in both.
     """
@@ -223,6 +224,9 @@ class SkillTask(Task[..., RunResult]):
             value = super().__call__(*args, **kwargs)
         except SkillboxError as error:
             raise error.with_traceback(None) from None
+        finally:
+            # A result that was taken from the cache has a key, for which its tables were written.
+            frames.forget()
         if isinstance(value, State) and not kwargs.get("return_state"):
             # A task that returns a state hands its caller that state; one that was cancelled has nothing else to give.
             return value.result(_sync=True)  # type: ignore[call-overload]
@@ -306,7 +310,7 @@ def _whole(value: Any) -> Any:
     """An argument of a map in which Prefect will not take one value apart."""
     if isinstance(value, BaseAnnotation) and not isinstance(value, unmapped):
         return value.rewrap(_whole(value.unwrap()))
-    return unmapped(value) if isinstance(value, _WHOLE) else value
+    return unmapped(value) if isinstance(value, _WHOLE) or hasattr(value, "__arrow_c_stream__") else value
 
 
 def _in_event_loop() -> bool:

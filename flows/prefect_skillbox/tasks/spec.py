@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from prefect_skillbox.config.secrets import Secrets
+from prefect_skillbox.config.secrets import SecretRef, Secrets
+from skillbox_core.errors import InvalidRequestError
 from skillbox_core.inputs.sources import input_files
 from skillbox_core.models import Call, ExecutionError, RunOptions, RunResult
 
@@ -54,7 +55,13 @@ class SkillSpec:
 
 
 def outputs(value: Any) -> Any:
-    """A value with each `RunResult` in it replaced by its output; so for the errors that carry one."""
+    """A value with each `RunResult` in it replaced by its output; so for the errors that carry one.
+
+    Raises:
+        InvalidRequestError: A secret is in it.
+    """
+    if isinstance(value, SecretRef):
+        raise InvalidRequestError("a secret must not be in an input, which is recorded", hint="give it in env=")
     if isinstance(value, ExecutionError):
         value = value.result
     if isinstance(value, RunResult):

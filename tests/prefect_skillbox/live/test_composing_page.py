@@ -29,7 +29,7 @@ def test_the_code_on_the_page_prints_what_the_page_says(
     printed = ""
     for kind, text in blocks:
         if kind == "python":
-            exec(compile(text, str(PAGE), "exec"), names)
+            exec(compile(text, str(PAGE), "exec", dont_inherit=True), names)
             printed = capsys.readouterr().out
         else:
             assert printed == text

@@ -60,6 +60,7 @@ class Wire:
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
         self.buffer = bytearray()
+        self.sent = 0
 
     def some(self, most: int = 65536) -> bytes:
         """What is there, at least one byte; empty at the end of the stream."""
@@ -94,6 +95,7 @@ class Wire:
             self.sock.sendall(data)
         except OSError:
             return False
+        self.sent += len(data)
         return True
 
     def close(self) -> None:
@@ -119,6 +121,7 @@ class Proxy:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _closing: threading.Event = field(default_factory=threading.Event)
     _wires: set[Wire] = field(default_factory=set)
+    _clients: list[Wire] = field(default_factory=list)
 
     def inject(self, fault: Fault, pattern: str, **more: float) -> Rule:
         """Adds a rule; `more` are `Rule`'s other fields. Rules added earlier go first."""
@@ -141,6 +144,11 @@ class Proxy:
             wire.close()
 
     @property
+    def answered(self) -> int:
+        """Bytes that clients were sent until now."""
+        return sum(client.sent for client in self._clients)
+
+    @property
     def injected(self) -> int:
         """How many requests met a fault."""
         return sum(fault is not None for _, fault in self.requests)
@@ -152,7 +160,9 @@ class Proxy:
                 sock, _ = self.listener.accept()
             except OSError:
                 return
-            threading.Thread(target=self._guarded, args=(self._opened(sock),), daemon=True).start()
+            client = self._opened(sock)
+            self._clients.append(client)
+            threading.Thread(target=self._guarded, args=(client,), daemon=True).start()
 
     def close(self) -> None:
         self._closing.set()

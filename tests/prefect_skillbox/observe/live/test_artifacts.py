@@ -21,10 +21,9 @@ from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterFlowRun
 
 from prefect_skillbox import secret, skill
 from prefect_skillbox.observe import outbox
-from prefect_skillbox.observe.artifacts import Home, artifact_key, block, code
+from prefect_skillbox.observe.artifacts import artifact_key, block, code
 from prefect_skillbox.observe.pictures import MAX_PICTURE, MAX_PICTURES, media_type, pictures
-from prefect_skillbox.observe.reporting import reports
-from skillbox_core import Runner, RunResult, Status
+from skillbox_core import Runner
 from skillbox_core.base.progress import Progress, parse_progress
 from skillbox_core.models import FileDigest, Output
 from tests.conftest import EXAMPLES, MakeSkill
@@ -193,20 +192,6 @@ def test_pictures_are_few_small_and_what_their_names_say(tmp_path: Path) -> None
     assert [(one.path, one.media_type) for one in pictures(output)] == [
         (f"p{number}.png", "image/png") for number in range(MAX_PICTURES)
     ]
-
-
-def test_a_link_to_the_files_says_until_when_it_is_good() -> None:
-    result = RunResult(
-        execution_id="0" * 32, status=Status.SUCCESS, skill="a", version="1.0.0",
-        files_url="https://store.example/x?signature=y", files_list=("a.txt",),
-    )  # fmt: skip
-    made = {one.key: one for one in reports(result, Home(None, None), link_expiry=60)}
-    assert made["files-a"].data == "[files.tar.gz](https://store.example/x?signature=y)"
-    assert re.search(
-        r"until \d{4}-\d\d-\d\d \d\d:\d\d UTC; afterwards: `skillbox exec files 0+", made["files-a"].description
-    )
-    local = result.model_copy(update={"files_url": "file:///x"})
-    assert [one.key for one in reports(local, Home(None, None), link_expiry=60)] == ["skill-a"]
 
 
 def test_keys_are_what_prefect_takes_and_no_two_skills_share_one() -> None:

@@ -10,10 +10,12 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import polars
 import pytest
 from prefect import allow_failure, flow, task
 from prefect.cache_policies import DEFAULT, FLOW_PARAMETERS, INPUTS, RUN_ID, TASK_SOURCE, CachePolicy
@@ -398,6 +400,15 @@ def test_delayed_skills_are_run_each_as_what_it_is(background: dict[str, SkillTa
     assert (results["failing"].status, results["failing"].usage.exit_code) == (Status.FAILED, 3)
     again = _given(background["failing"].delay({"n": 1}))
     assert again.execution_id != results["failing"].execution_id, "a failure is kept for who asked, not used again"
+
+
+def test_a_delayed_skill_has_the_tables_and_values_that_it_was_given(
+    background: dict[str, SkillTask], runner: Runner
+) -> None:
+    future = background["one"].delay({"n": date(2026, 1, 2)}, files={"t.csv": polars.DataFrame({"n": [1]})})
+    record = runner.installation.executions.get("default", _given(future).execution_id)
+    assert record.input == '{"n":"2026-01-02"}'
+    assert [path for path, *_ in json.loads(record.input_files)] == ["t.csv"]
 
 
 @pytest.mark.once

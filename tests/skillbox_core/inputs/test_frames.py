@@ -1,0 +1,444 @@
+"""Tables as files: what is taken, what is written, that the same rows are the same bytes, and what is refused."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import subprocess
+import sys
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+
+from skillbox_core import RunOptions, errors
+from skillbox_core.base.cancel import CancelToken
+from skillbox_core.errors import InvalidRequestError
+from skillbox_core.inputs import frames
+from skillbox_core.inputs.sources import input_files
+from skillbox_core.inputs.written import write_frames
+from skillbox_core.models import FrameFile, InputFile, Source
+
+LIMIT = 100_000_000
+COLUMNS = {"id": list(range(1000)), "kind": ["a", "b", None, "é"] * 250, "price": [0.5, -1.0] * 500}
+TABLE = pa.table(COLUMNS)
+
+
+@pytest.fixture
+def small_groups(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(frames, "ROWS", 64)
+
+
+def written(tmp_path: Path, rows: Any, name: str = "t.parquet", limit: int = LIMIT) -> Path:
+    """The file that a table becomes in a call."""
+    (file,) = write_frames(input_files({name: rows}), tmp_path, limit)
+    assert isinstance(file.frame, FrameFile)
+    return Path(file.frame.path)
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Any:
+    numbers = itertools.count()
+
+    def one(rows: Any, name: str = "t.parquet", limit: int = LIMIT) -> Path:
+        folder = tmp_path / str(next(numbers))
+        folder.mkdir()
+        return written(folder, rows, name, limit)
+
+    return one
+
+
+def batches(table: pa.Table, size: int) -> Iterator[pa.RecordBatch]:
+    yield from table.to_batches(max_chunksize=size)
+
+
+def itself(batch: pa.RecordBatch) -> pa.RecordBatch:
+    return batch
+
+
+def relation() -> Any:
+    return duckdb.connect().from_arrow(TABLE).order("id")
+
+
+SAME_ROWS = {
+    "pyarrow table": lambda: TABLE,
+    "pyarrow table in chunks": lambda: pa.Table.from_batches(batches(TABLE, 7)),
+    "reader": lambda: pa.RecordBatchReader.from_batches(TABLE.schema, batches(TABLE, 100)),
+    "generator": lambda: batches(TABLE, 300),
+    "list of batches": lambda: list(batches(TABLE, 64)),
+    "iterator of a list": lambda: iter(list(batches(TABLE, 10))),
+    "generator of polars frames": lambda: (pl.from_arrow(batch) for batch in batches(TABLE, 90)),
+    "large text": lambda: TABLE.cast(pa.schema([("id", "int64"), ("kind", pa.large_string()), ("price", "float64")])),
+    "text views": lambda: TABLE.cast(pa.schema([("id", "int64"), ("kind", pa.string_view()), ("price", "float64")])),
+    "dictionary": lambda: TABLE.set_column(1, "kind", TABLE["kind"].dictionary_encode()),
+    "a dictionary for each chunk": lambda: pa.Table.from_batches(
+        [batch.set_column(1, "kind", batch["kind"].dictionary_encode()) for batch in batches(TABLE, 33)]
+    ),
+    "polars": lambda: pl.DataFrame(COLUMNS),
+    "polars in chunks": lambda: pl.concat([pl.from_arrow(batch) for batch in batches(TABLE, 11)], rechunk=False),
+    "polars categories": lambda: pl.DataFrame(COLUMNS).with_columns(pl.col("kind").cast(pl.Categorical)),
+    "polars enum": lambda: pl.DataFrame(COLUMNS).with_columns(pl.col("kind").cast(pl.Enum(["é", "z", "b", "a"]))),
+    "duckdb": relation,
+    "a slice of more": lambda: pa.concat_tables([TABLE, TABLE]).slice(1000),
+}
+
+
+@pytest.mark.parametrize("extension", frames.FORMATS)
+@pytest.mark.parametrize("rows", SAME_ROWS.values(), ids=SAME_ROWS)
+@pytest.mark.usefixtures("small_groups")
+def test_the_same_rows_are_the_same_bytes_however_they_are_held(write: Any, rows: Any, extension: str) -> None:
+    assert write(rows(), f"t{extension}").read_bytes() == write(TABLE, f"t{extension}").read_bytes()
+
+
+@pytest.mark.usefixtures("small_groups")
+def test_frames_of_pandas_are_told_apart_by_their_values_and_not_by_their_chunks(write: Any) -> None:
+    frame = pd.DataFrame(COLUMNS)
+    chunked = pd.concat([frame[:10], frame[10:]])
+    assert write(frame).read_bytes() == write(frame.copy()).read_bytes() == write(chunked).read_bytes()
+    assert write(frame).read_bytes() != write(frame.assign(id=1)).read_bytes()
+    # What pandas adds to a schema of its own is in Parquet; a CSV has no place for it.
+    assert write(frame, "t.csv").read_bytes() == write(TABLE, "t.csv").read_bytes()
+    assert pq.read_table(write(frame)).to_pydict() == TABLE.to_pydict()
+    pd.testing.assert_frame_equal(pd.read_parquet(write(frame)), frame)
+
+
+def test_every_format_is_read_back_as_what_was_given(write: Any) -> None:
+    rows = TABLE.to_pylist()
+    assert pq.read_table(write(TABLE)).to_pylist() == rows
+    assert pa.ipc.open_file(write(TABLE, "t.arrow")).read_all().to_pylist() == rows
+    assert pa.ipc.open_file(write(TABLE, "t.feather")).read_all().to_pylist() == rows
+    assert pa.ipc.open_stream(write(TABLE, "t.arrows")).read_all().to_pylist() == rows
+    assert pyarrow.csv.read_csv(
+        write(TABLE, "T.CSV"), convert_options=pyarrow.csv.ConvertOptions(strings_can_be_null=True)
+    ).equals(TABLE)
+    assert write(pa.table({"t": ["", None, "a,b", 'q"']}), "t.csv").read_text() == '"t"\n""\n\n"a,b"\n"q"""\n'
+
+
+def test_a_row_group_has_a_fixed_number_of_rows(write: Any) -> None:
+    metadata = pq.ParquetFile(write(pa.table({"n": range(2 * frames.ROWS + 1)}))).metadata
+    groups = [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+    assert groups == [frames.ROWS, frames.ROWS, 1]
+
+
+@pytest.mark.parametrize("extension", frames.FORMATS)
+@pytest.mark.parametrize(
+    "rows",
+    [
+        lambda: TABLE.schema.empty_table(),
+        lambda: pl.DataFrame(COLUMNS).clear(),
+        lambda: pd.DataFrame(COLUMNS)[:0],
+        lambda: [TABLE.to_batches()[0][:0]],
+        lambda: pa.RecordBatchReader.from_batches(TABLE.schema, []),
+    ],
+    ids=["pyarrow", "polars", "pandas", "batches", "reader"],
+)
+def test_a_table_without_rows_has_its_columns(write: Any, rows: Any, extension: str) -> None:
+    at = write(rows(), f"t{extension}")
+    match extension:
+        case ".parquet":
+            read = pq.read_table(at)
+        case ".csv":
+            read = pyarrow.csv.read_csv(at)
+        case ".arrows":
+            read = pa.ipc.open_stream(at).read_all()
+        case _:
+            read = pa.ipc.open_file(at).read_all()
+    assert (read.num_rows, read.column_names) == (0, list(COLUMNS))
+
+
+KINDS = pa.table(
+    {
+        "null": pa.nulls(2),
+        "when": pa.array([0, None], pa.timestamp("ns", "Europe/Berlin")),
+        "day": pa.array([0, None], pa.date32()),
+        "time": pa.array([0, None], pa.time64("us")),
+        "long": pa.array([1, None], pa.duration("us")),
+        "exact": pa.array([Decimal("1.50"), None], pa.decimal128(10, 2)),
+        "flag": [True, None],
+        "half": pa.array([0.5, None], pa.float16()),
+    }
+)
+
+
+@pytest.mark.parametrize("frame", [KINDS, pl.from_arrow(KINDS)], ids=["pyarrow", "polars"])
+def test_values_of_any_plain_kind_arrive(write: Any, frame: Any) -> None:
+    assert pl.read_parquet(write(frame)).equals(pl.from_arrow(KINDS))
+    assert write(frame, "t.csv").read_text().startswith('"null","when","day"')
+
+
+@pytest.mark.parametrize("extension", frames.FORMATS)
+def test_what_a_null_hides_is_not_in_the_file(write: Any, extension: str) -> None:
+    people = pl.DataFrame({"name": ["hunter", "x"], "pin": [0x53454352, 2]})
+    masked = people.with_columns(pl.when(pl.col("pin") == 2).then(pl.all()))
+    below = pa.array(["hunter", "x"])
+    validity = pa.array([None, "x"]).buffers()[0]
+    hidden = pa.table(
+        {"name": pa.Array.from_buffers(pa.string(), 2, [validity, *below.buffers()[1:]]), "pin": [None, 2]}
+    )
+    for table in (masked, hidden):
+        found = write(table, f"t{extension}").read_bytes()
+        assert b"hunter" not in found
+        assert (0x53454352).to_bytes(4, "little") not in found
+        assert found == write(pa.table({"name": [None, "x"], "pin": [None, 2]}), f"t{extension}").read_bytes()
+    struct = pa.array([{"name": "hunter"}, {"name": "x"}])
+    nested = pa.Array.from_buffers(struct.type, 2, [validity], children=[struct.field(0)])
+    if extension != ".csv":
+        assert b"hunter" not in write(pa.table({"s": nested}), f"t{extension}").read_bytes()
+
+
+def test_nested_values_and_bytes_arrive_in_parquet(write: Any) -> None:
+    nested = pl.DataFrame({"l": [["a"], []], "s": [{"x": 1, "y": "z"}] * 2, "b": [b"\0", None]})
+    assert pl.read_parquet(write(nested)).equals(nested)
+
+
+def test_the_index_of_pandas_is_a_column_unless_it_is_a_plain_range(write: Any) -> None:
+    frame = pd.DataFrame({"v": [1, 2, 3, 4]})
+    assert pq.read_schema(write(frame)).names == ["v"]
+    assert pq.read_schema(write(frame[frame["v"] != 2])).names == ["v", "__index_level_0__"]
+    assert pq.read_schema(write(frame[frame["v"] != 2].reset_index(drop=True))).names == ["v"]
+
+
+def test_chunks_of_a_reader_of_pandas_are_one_table(write: Any) -> None:
+    text = io.StringIO(pd.DataFrame(COLUMNS).to_csv(index=False))
+    read = pd.read_parquet(write(pd.read_csv(text, chunksize=300)))
+    pd.testing.assert_frame_equal(read, pd.DataFrame(COLUMNS))
+
+
+@pytest.mark.parametrize(
+    ("files", "names"),
+    [
+        ({"a.parquet": TABLE}, ["a.parquet"]),
+        ({"a.parquet": batches(TABLE, 9)}, ["a.parquet"]),
+        ({"a.parquet": list(batches(TABLE, 9))}, ["a.parquet"]),
+        ({"a.parquet": tuple(batches(TABLE, 9))}, ["a.parquet"]),
+        ({"in": {"a.csv": TABLE, "b.arrow": pl.DataFrame(COLUMNS)}}, ["in/a.csv", "in/b.arrow"]),
+        ({"in": {"a.csv": TABLE}}, ["in/a.csv"]),
+        ({"in": [{"a.csv": TABLE}, {"b.csv": pd.DataFrame(COLUMNS)}]}, ["in/a.csv", "in/b.csv"]),
+        ([{"a.csv": TABLE}, "/x.csv", {"y.csv": "s3://b/y.csv"}], ["a.csv", "", "y.csv"]),
+        ({"UPPER.Parquet": TABLE}, ["UPPER.Parquet"]),
+    ],
+)
+def test_tables_stand_where_files_stand(files: Any, names: list[str]) -> None:
+    found = input_files(files)
+    assert [file.name for file in found] == names
+    assert all((file.frame is not None) == (file.source is Source.FRAME) for file in found)
+    assert RunOptions(files=found).files == found
+
+
+@pytest.mark.parametrize("frame", [TABLE, pl.DataFrame(COLUMNS), pd.DataFrame(COLUMNS), relation(), batches(TABLE, 1)])
+@pytest.mark.parametrize("written", [lambda frame: frame, lambda frame: [frame], lambda frame: {"in": [frame, frame]}])
+def test_a_table_without_a_name_is_refused_with_the_way_out(frame: Any, written: Any) -> None:
+    with pytest.raises(InvalidRequestError, match=r'no name of its own \(.*files=\{"name\.parquet": table\}'):
+        input_files(written(frame))
+
+
+def test_an_iterator_of_paths_is_told_to_be_a_list() -> None:
+    with pytest.raises(InvalidRequestError, match=r"a generator has no name of its own .*for several files a list"):
+        input_files(path for path in ("/a", "/b"))
+
+
+@pytest.mark.parametrize("name", ["a.xlsx", "a", "parquet", "a.csv.gz", "in/a.json"])
+def test_a_name_of_another_format_is_refused_with_the_list(name: str) -> None:
+    said = r"can't be written as .* \(its name must end in \.parquet, \.csv, \.arrow, \.feather or \.arrows\)"
+    with pytest.raises(InvalidRequestError, match=said):
+        input_files({name: TABLE})
+
+
+@pytest.mark.parametrize(
+    "value",
+    [pl.LazyFrame(COLUMNS), pd.DataFrame(COLUMNS).to_numpy(), io.StringIO("a,b"), pa.array([1]), pa.Table, object()],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_no_table_is_refused(value: Any) -> None:
+    with pytest.raises(InvalidRequestError, match=r"can't be taken from a .*a table in memory"):
+        input_files({"a.parquet": value})
+
+
+def of_types(*types: Any) -> pa.RecordBatchReader:
+    columns = [("ok", pa.int64()), *((f"c{number}", kind) for number, kind in enumerate(types))]
+    return pa.RecordBatchReader.from_batches(pa.schema(columns), [])
+
+
+REFUSED: dict[str, tuple[Any, str, str]] = {
+    "no columns": (pa.table({}), "t.parquet", "has no columns"),
+    "no columns, pandas": (pd.DataFrame(), "t.csv", "has no columns"),
+    "two of a name": (pa.table([[1], [2]], names=["a", "a"]), "t.parquet", "two columns 'a'"),
+    "two of a name, pandas": (pd.DataFrame([[1, 2]], columns=["a", "a"]), "t.csv", "Duplicate column names"),
+    "a list in CSV": (of_types(pa.list_(pa.int64())), "t.csv", r"column 'c0' of type list<.*write \.parquet instead"),
+    "a struct in CSV": (of_types(pa.struct([("x", pa.int64())])), "t.csv", "column 'c0' of type struct"),
+    "bytes in CSV": (of_types(pa.string(), pa.large_binary()), "t.csv", "column 'c1' of type binary"),
+    "a uuid in CSV": (of_types(pa.uuid()), "t.csv", "column 'c0'"),
+    "an interval": (of_types(pa.month_day_nano_interval()), "t.parquet", "column 'c0' of type month_day_nano"),
+    "a union": (of_types(pa.dense_union([pa.field("a", pa.int64())])), "t.arrow", "column 'c0' of type dense_union"),
+    "an empty struct": (of_types(pa.struct([])), "t.parquet", "column 'c0' of type struct<>"),
+    "Int128": (pl.DataFrame({"ok": [1], "big": pl.Series([1], dtype=pl.Int128)}), "t.parquet", "column 'big'"),
+    "objects": (pl.DataFrame({"ok": [1], "o": pl.Series([object()], dtype=pl.Object)}), "t.arrow", "column 'o' of Py"),
+    "mixed values": (pd.DataFrame({"ok": [1, 2], "m": [1, "x"]}), "t.parquet", "column 'm'.*can't be read as Arrow"),
+    "a series": (pl.Series("s", [1]), "t.parquet", r"one column \(Series\), not a table"),
+    "a column": (pa.chunked_array([[1]]), "t.parquet", "one column"),
+    "no batches": (iter([]), "t.parquet", "gives no batch"),
+    "rows": (iter([{"a": 1}]), "t.parquet", "number 1 is a dict"),
+    "rows later": (iter([TABLE.to_batches()[0], "x"]), "t.parquet", "number 2 is a str"),
+    "another type": (
+        iter([pa.record_batch({"a": [1]}), pa.record_batch({"a": ["x"]})]),
+        "t.parquet",
+        "another schema in batch 2: column 'a' is string, in the first it is int64",
+    ),
+    "another column": (
+        [pa.record_batch({"a": [1]}), pa.record_batch({"b": [1]})],
+        "t.csv",
+        "batch 2: column 'b' where the first has 'a'",
+    ),
+    "more columns": (
+        [pa.record_batch({"a": [1]}), pa.record_batch({"a": [1], "b": [1]})],
+        "t.csv",
+        "batch 2: 2 columns, the first has 1",
+    ),
+}
+
+
+@pytest.mark.parametrize(("rows", "name", "said"), REFUSED.values(), ids=REFUSED)
+def test_what_can_not_be_written_is_refused_by_its_column(write: Any, rows: Any, name: str, said: str) -> None:
+    with pytest.raises(InvalidRequestError, match=said) as caught:
+        write(rows, name)
+    assert name in str(caught.value)
+
+
+def test_an_error_of_a_generator_is_its_own(write: Any) -> None:
+    class MineError(ValueError):
+        pass
+
+    def failing() -> Iterator[pa.RecordBatch]:
+        yield TABLE.to_batches()[0]
+        raise MineError("row 17")
+
+    with pytest.raises(MineError, match="row 17"):
+        write(failing())
+
+
+def test_the_limit_holds_while_a_table_is_written(write: Any) -> None:
+    given = 0
+
+    def many() -> Iterator[pa.RecordBatch]:
+        nonlocal given
+        for given in range(1, 21):  # noqa: B007
+            yield pa.record_batch({"n": pa.array(range(100_000))})
+
+    with pytest.raises(InvalidRequestError, match="SKILLBOX_MAX_INPUT_FILES_SIZE"):
+        write(many(), "t.csv", limit=2_000_000)
+    assert given < 10
+    assert write(TABLE, limit=write(TABLE).stat().st_size)
+    with pytest.raises(InvalidRequestError, match="SKILLBOX_MAX_INPUT_FILES_SIZE"):
+        write(TABLE, limit=write(TABLE).stat().st_size - 1)
+
+
+def test_the_limit_is_for_all_tables_of_a_call_together(tmp_path: Path) -> None:
+    size = written(tmp_path, TABLE).stat().st_size
+    tmp_path.joinpath("0").unlink()
+    both = input_files({"a.parquet": TABLE, "b.parquet": TABLE})
+    with pytest.raises(InvalidRequestError, match="over this installation's limit"):
+        write_frames(both, tmp_path, 2 * size - 1)
+
+
+def test_a_cancelled_call_stops_writing(tmp_path: Path) -> None:
+    token = CancelToken()
+
+    def cancelling() -> Iterator[pa.RecordBatch]:
+        for batch in itertools.repeat(pa.record_batch({"n": range(frames.ROWS)})):
+            yield batch
+            token.cancel()
+
+    with pytest.raises(errors.RunCancelledError):
+        write_frames(input_files({"a.csv": cancelling()}), tmp_path, LIMIT, token)
+
+
+@pytest.mark.parametrize(
+    "iterator",
+    [
+        lambda: batches(TABLE, 10),
+        lambda: pa.RecordBatchReader.from_batches(TABLE.schema, batches(TABLE, 10)),
+        lambda: map(itself, list(batches(TABLE, 10))),
+        lambda: iter(list(batches(TABLE, 10))),
+    ],
+    ids=["generator", "reader", "map", "list_iterator"],
+)
+def test_an_iterator_serves_one_call_and_never_becomes_an_empty_file(write: Any, iterator: Any) -> None:
+    rows = iterator()
+    assert pq.read_metadata(write(rows)).num_rows == 1000
+    with pytest.raises(InvalidRequestError, match=r"was read before"):
+        write(rows)
+
+
+def test_an_iterator_that_is_being_read_gives_nobody_else_a_part(write: Any) -> None:
+    def inside() -> Iterator[pa.RecordBatch]:
+        yield TABLE.to_batches()[0]
+        with pytest.raises(InvalidRequestError, match="was read before"):
+            write(held[0])
+        yield TABLE.to_batches()[0]
+
+    held: list[Any] = [map(itself, inside())]
+    assert pq.read_metadata(write(held[0])).num_rows == 2000
+
+
+def test_without_pyarrow_an_error_says_what_to_install(tmp_path: Path) -> None:
+    program = (
+        "import sys; sys.modules['pyarrow'] = None\n"
+        "from pathlib import Path\n"
+        "from skillbox_core.inputs.sources import input_files\n"
+        "from skillbox_core.inputs.written import write_frames\n"
+        "import polars\n"
+        "write_frames(input_files({'a.csv': polars.DataFrame({'a': [1]})}), Path(sys.argv[1]), 1000)\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True)
+    assert ended.stderr.splitlines()[-1].endswith(
+        "tables are written by pyarrow, which is not installed (pip install 'skillbox-core[tables]')"
+    )
+
+
+def test_nothing_of_arrow_is_imported_before_a_table_is_written() -> None:
+    program = (
+        "import sys, skillbox_core\n"
+        "from skillbox_core.inputs.sources import input_files\n"
+        "input_files([{'a.csv': iter([])}, '/x'])\n"
+        "print({'pyarrow', 'pandas', 'polars', 'numpy'} & set(sys.modules))"
+    )
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True, text=True).stdout == "set()\n"
+
+
+def test_memory_is_flat_while_a_large_table_passes(tmp_path: Path) -> None:
+    program = (
+        "import resource, sys\n"
+        "import numpy, pyarrow as pa\n"
+        "from pathlib import Path\n"
+        "from skillbox_core.inputs.sources import input_files\n"
+        "from skillbox_core.inputs.written import write_frames\n"
+        "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
+        "def rows(n):\n"
+        "    for seed in range(n):\n"
+        "        yield pa.record_batch({c: numpy.random.default_rng(seed).random(50_000) for c in 'abcdefgh'})\n"
+        "folder = Path(sys.argv[1])\n"
+        "write_frames(input_files({'small.parquet': rows(5)}), folder / 'a', 10**10)\n"
+        "before = peak()\n"
+        "write_frames(input_files({'large.parquet': rows(60)}), folder / 'b', 10**10)\n"
+        "print(peak() - before)\n"
+    )
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    ended = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True)
+    assert (tmp_path / "b" / "0").stat().st_size > 150_000_000
+    assert int(ended.stdout) < 48 * 1024
+
+
+def test_a_file_of_a_call_is_named_by_what_is_in_it(tmp_path: Path) -> None:
+    one, other = write_frames(input_files([{"a.csv": TABLE}, "/x"]), tmp_path, LIMIT)
+    assert isinstance(one.frame, FrameFile)
+    assert one == InputFile(Source.FRAME, "", name="a.csv", frame=one.frame)
+    assert other == InputFile(Source.PATH, "/x")
