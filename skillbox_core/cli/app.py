@@ -12,6 +12,7 @@ from typer.core import TyperCommand
 from skillbox_core import __version__
 from skillbox_core.cli import environments, executions, skills
 from skillbox_core.cli.adopting import add_adopt
+from skillbox_core.cli.deploy import add_deploy
 from skillbox_core.cli.exchange import add_exchange
 from skillbox_core.cli.output import EXIT_FAILED, fail, note, print_json, table
 
@@ -149,29 +150,7 @@ def init(
     note(f"next: skillbox skill push {place} && skillbox run {name} --input {data}")
 
 
-@app.command()
-def deploy(
-    skill: Annotated[str, typer.Argument(metavar="NAME[@VERSION][#ENTRYPOINT]")],
-    pool: Annotated[str | None, typer.Option(help="Work pool for its runs.")] = None,
-    cron: Annotated[str | None, typer.Option(help="Schedule in UTC, for example '0 6 * * 1-5'.")] = None,
-    name: Annotated[
-        str | None, typer.Option(help="Name of the deployment; by default the skill's, or SKILL.ENTRYPOINT.")
-    ] = None,
-    input_: Annotated[
-        str, typer.Option("--input", "-i", help="What its runs are given when nothing else is.", metavar="JSON|@FILE|-")
-    ] = "",
-    serve: Annotated[bool, typer.Option("--serve", help="Do its runs here until interrupted, without a pool.")] = False,
-    tenant: Tenant = "default",
-) -> None:
-    """Make a Prefect deployment of a skill, with the skill's own inputs as its form."""
-    from skillbox_core.cli.deploy import scheduler
-    from skillbox_core.cli.run import read_input
-    from skillbox_core.errors import InvalidRequestError
-
-    if serve and pool:
-        raise InvalidRequestError("--serve does the runs here, --pool elsewhere; only one of them can be")
-    value = read_input(input_)
-    print(scheduler()(skill, name=name, pool=pool, cron=cron, input=value, tenant=tenant, serve_here=serve))
+add_deploy(app)
 
 
 @app.command()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +17,10 @@ from skillbox_core.cli.packing import archive_of, locker, read_overlay, skills_o
 from skillbox_core.errors import SkillboxError
 
 if TYPE_CHECKING:
+    from skillbox_core.models import DeclaredFile
     from skillbox_core.skills.archive import SkillArchive
+    from skillbox_core.skills.manifest import Manifest
+    from skillbox_core.skills.overlay import EntryPoint
 
 app = typer.Typer(help="Package, store and look at skills.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -191,14 +195,17 @@ def show(
     row = registry.record(tenant, name, archive.manifest.version)
     source = {"folder": row.source_folder, "commit": row.source_commit, "digest": row.contents} if row else {}
     if json_:
-        about = {**_summary(archive), "source": source, **_schemas(archive), "entrypoints": _entrypoints(archive)}
-        print_json({**about, "instructions": archive.manifest.instructions})
+        about = {**_summary(archive), "source": source, **_schemas(archive), **_declared(archive.manifest)}
+        print_json({**about, "entrypoints": _entrypoints(archive), "instructions": archive.manifest.instructions})
         return
     told = ", ".join(f"{key} {value}" if key != "folder" else value for key, value in source.items() if value)
     versions = ", ".join(registry.versions(tenant, name))
     for key, value in {**_summary(archive), "source": told, "versions": versions}.items():
         if value:
             print(harmless(f"{key + ':':<13}{', '.join(value) if isinstance(value, list) else value}"))
+    for key in _declared(archive.manifest):
+        files: tuple[DeclaredFile, ...] = getattr(archive.manifest, key)
+        print(f"{key}:", *(harmless(f"  {_told(file)}") for file in files), sep="\n")
     for name, called in _entrypoints(archive).items():
         print(harmless(f"#{name + ':':<12}{json.dumps(called, ensure_ascii=True)}"))
     for key, schema in _schemas(archive).items():
@@ -238,11 +245,25 @@ def _summary(archive: SkillArchive) -> dict[str, object]:
         "cpu": manifest.resources.cpu or "",
         "memory": manifest.resources.memory or "",
         "license": manifest.license or "",
-        "needs": list(manifest.input_files),
         "requires": list(archive.overlay.requires),
         "digest": archive.digest,
         "files": [file.path for file in archive.files],
     }
+
+
+def _declared(asks: Manifest | EntryPoint) -> dict[str, list[dict[str, object]]]:
+    """The files that a skill says it takes and leaves, what it does not say of them left out."""
+    lists = {"input_files": asks.input_files, "output_files": asks.output_files}
+    return {
+        key: [{name: value for name, value in asdict(file).items() if value != ""} for file in files]
+        for key, files in lists.items()
+        if files
+    }
+
+
+def _told(file: DeclaredFile) -> str:
+    kind = ", ".join(filter(None, (file.media_type, "" if file.required else "optional")))
+    return f"{file.name}{f' ({kind})' if kind else ''}{f': {file.description}' if file.description else ''}"
 
 
 def _schemas(archive: SkillArchive) -> dict[str, object]:
@@ -257,6 +278,6 @@ def _entrypoints(archive: SkillArchive) -> dict[str, dict[str, object]]:
     for name, entrypoint in archive.overlay.entrypoints.items():
         said: dict[str, object] = {"description": entrypoint.description, **json.loads(entrypoint.call.text)}
         said |= {"input_schema": entrypoint.input_schema, "output_schema": entrypoint.output_schema}
-        said |= {"needs": list(entrypoint.input_files)}
+        said |= _declared(entrypoint)
         found[name] = {key: value for key, value in said.items() if value not in (None, "", [])}
     return found

@@ -1,6 +1,7 @@
 """Values that pass between callers, steps and storage: small, immutable, picklable, free of live clients."""
 
 from skillbox_core.models.call import Call
+from skillbox_core.models.declared_file import DeclaredFile
 from skillbox_core.models.diagnosis import Diagnosis
 from skillbox_core.models.environment import Interpreter, Tree
 from skillbox_core.models.request import (
@@ -39,6 +40,7 @@ from skillbox_core.models.steps import (
 __all__ = [
     "Artifacts",
     "Call",
+    "DeclaredFile",
     "Diagnosis",
     "Ending",
     "Execution",

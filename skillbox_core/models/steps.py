@@ -9,6 +9,7 @@ from pathlib import Path
 
 from skillbox_core.base.file_archive import Span
 from skillbox_core.models.call import Call
+from skillbox_core.models.declared_file import DeclaredFile
 from skillbox_core.models.diagnosis import Diagnosis
 from skillbox_core.models.environment import Tree
 from skillbox_core.models.request import InputFile
@@ -89,7 +90,7 @@ class LoadedSkill:
         digest: SHA-256 of its zip file.
         image: The image that will run it, after aliases; with its digest where it is pinned.
         input_schema, output_schema: JSON text of the schemas, None where the skill has none.
-        input_files: Names or patterns of files that it needs.
+        input_files, output_files: What it says of the files that it takes and leaves.
         tree: The files of its environment; None for a skill that needs none, or brings its packages along.
         call: Which script was called, and how; None for the skill's own entrypoint.
         own_folder: It runs in the skill's own folder, not in `/sandbox`; see `skillbox_core.skills.entry`.
@@ -107,7 +108,8 @@ class LoadedSkill:
     scratch: int
     input_schema: str | None = None
     output_schema: str | None = None
-    input_files: tuple[str, ...] = ()
+    input_files: tuple[DeclaredFile, ...] = ()
+    output_files: tuple[DeclaredFile, ...] = ()
     tree: Tree | None = None
     call: Call | None = None
     own_folder: bool = False

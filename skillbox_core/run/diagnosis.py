@@ -80,7 +80,7 @@ def diagnose(outcome: Outcome, output: Output, skill: LoadedSkill) -> Diagnosis 
             summary, resolution = _exit(outcome), _network(outcome)
             if resolution:
                 return Diagnosis(Category.NETWORK, summary, detail, resolution)
-            resolution = _answer(outcome, skill.call)
+            resolution = _answer(outcome, output, skill.call)
         case _:
             summary, resolution = f"the sandbox was lost: {outcome.detail}", ""
     return Diagnosis(Category(reason or status), summary, detail, resolution)
@@ -97,13 +97,14 @@ def _answered(outcome: Outcome, output: Output, call: Call | None) -> bool:
     return resulted and stderr.error_line(outcome.stderr) is None
 
 
-def _answer(outcome: Outcome, call: Call | None) -> str:
+def _answer(outcome: Outcome, output: Output, call: Call | None) -> str:
     """What helps a caller for whom an exit code is an answer."""
     code = outcome.usage.exit_code
     if call is None or outcome.detail or code is None or code > MAX_EXIT_CODE:
         return ""
     if code in call.ok_exit_codes and code:
-        return f"exit code {code} is an answer only with a result, and without an error that nothing caught"
+        missing = f": {output.problem}" if output.problem else ""
+        return f"exit code {code} is an answer only with a result, and without an error that nothing caught{missing}"
     if stderr.error_line(outcome.stderr):
         return ""
     return f"if exit code {code} is an answer of the script, name it among the call's ok_exit_codes"

@@ -56,6 +56,7 @@ def loaded_skill(settings: Settings, archive: SkillArchive, options: RunOptions)
         input_schema=_json(asks.input_schema),
         output_schema=_json(asks.output_schema),
         input_files=asks.input_files,
+        output_files=asks.output_files,
         call=call,
         own_folder=entry.own_folder,
     )

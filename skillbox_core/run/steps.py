@@ -32,6 +32,7 @@ from skillbox_core.models import (
 from skillbox_core.run import cleanup
 from skillbox_core.run.calling import invoke
 from skillbox_core.run.canonical import canonical_input, request_digest
+from skillbox_core.run.declared import check_staged, output_problem
 from skillbox_core.run.loading import equip, loaded_skill, resolve_runnable, sandbox_image
 from skillbox_core.sandbox import container, follow
 from skillbox_core.sandbox.building import OnProgress
@@ -153,6 +154,7 @@ class Steps:
         with installation.inputs.staged(
             execution, spool.inputs_folder(installation.spool, execution), self._cancel
         ) as files:
+            check_staged(skill, files)
             return self._launch(name, execution, skill, request, options, execution.input.encode(), files)
 
     def _launch(
@@ -254,11 +256,8 @@ class Steps:
             redact=self._redactor.text,
             call=skill.call,
         )
-        if skill.output_schema is not None and output.document is not None:
-            breach = find_breach(skill.output_schema, output.document)
-            if breach:
-                what = "the result" if skill.call else "output.json"
-                return replace(output, problem=f"{what} does not fit the skill's output_schema: {breach}")
+        if output.problem is None and (problem := output_problem(skill, output)):
+            return replace(output, problem=problem)
         return output
 
     def upload_artifacts(self, execution: Execution, output: Output) -> Artifacts:

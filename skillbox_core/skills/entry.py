@@ -175,7 +175,9 @@ def _no_entrypoint(archive: SkillArchive) -> RunnerNotImplementedError:
 def _no_script(archive: SkillArchive, script: str) -> InvalidRequestError:
     scripts = callable_scripts(archive)
     has = f"it has {_count(len(scripts))}: {', '.join(_listed(scripts))}" if scripts else "it has none"
-    return InvalidRequestError(f"skill {archive.manifest.name} has no script {shown(script)}", hint=has)
+    meant = name_meant(script, scripts)
+    hint = f"did you mean {_listed([meant])[0]}? {has}" if meant else has
+    return InvalidRequestError(f"skill {archive.manifest.name} has no script {shown(script)}", hint=hint)
 
 
 def _listed(scripts: Sequence[str]) -> list[str]:

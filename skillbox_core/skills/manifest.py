@@ -2,7 +2,7 @@
 
 The open Agent Skills format (https://agentskills.io/specification: `name`, `description`, `license`, `compatibility`,
 `metadata`, `allowed-tools`), and what Skillbox needs to run one: `version`, `lang`, `image`, `timeout`, `resources`,
-`input_schema` and `output_schema`.
+`input_schema` and `output_schema`, `input_files` and `output_files`.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from skillbox_core.base.names import MAX_NAME, is_skill_name
 from skillbox_core.errors import InvalidSkillError
+from skillbox_core.models import DeclaredFile
 from skillbox_core.skills import frontmatter
 from skillbox_core.skills.fields import first_of, plain, quoted
 from skillbox_core.skills.frontmatter import Node
@@ -26,7 +27,8 @@ DEFAULT_VERSION = "1.0.0"
 _KNOWN = frozenset(
     {
         *("name", "version", "description", "lang", "image", "timeout", "resources"),
-        *("license", "compatibility", "metadata", "allowed-tools", "input_files", "environment"),
+        *("license", "compatibility", "metadata", "allowed-tools", "environment"),
+        *("input_files", "output_files"),
         *frontmatter.JSON_KEYS,
     }
 )
@@ -45,7 +47,7 @@ class Manifest:
         image: None for the installation's default image of the language.
         instructions: The body after the front matter.
         input_schema, output_schema: JSON Schemas that refer to nothing but themselves; None when not given.
-        input_files: Names or patterns of files that the skill needs; each one file at least.
+        input_files, output_files: What the skill says of the files that it takes and leaves.
         environment: False where the image has all that the skill imports, so that nothing is prepared.
         extra: Keys this version does not know, kept as read.
         warnings: Sentences for the author; none of them keeps the skill from being stored.
@@ -67,7 +69,8 @@ class Manifest:
     allowed_tools: tuple[str, ...] = ()
     input_schema: Mapping[str, Node] | None = None
     output_schema: Mapping[str, Node] | None = None
-    input_files: tuple[str, ...] = ()
+    input_files: tuple[DeclaredFile, ...] = ()
+    output_files: tuple[DeclaredFile, ...] = ()
     environment: bool = True
     extra: Mapping[str, Node] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
@@ -206,7 +209,8 @@ class _Reader(RunFieldReader):
             allowed_tools=self.allowed_tools(),
             input_schema=self.schema("input_schema"),
             output_schema=self.schema("output_schema"),
-            input_files=self.input_files(),
+            input_files=self.declared("input_files"),
+            output_files=self.declared("output_files"),
             environment=self.environment(),
             extra={key: value for key, value in self.fields.items() if key not in _KNOWN},
             warnings=first_of(

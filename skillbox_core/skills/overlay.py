@@ -14,7 +14,7 @@ from typing import Any
 from skillbox_core.base.names import SKILL_NAME_RULE, is_skill_name
 from skillbox_core.base.placeholders import Element
 from skillbox_core.errors import InvalidRequestError, InvalidSkillError
-from skillbox_core.models.call import Call
+from skillbox_core.models import Call, DeclaredFile
 from skillbox_core.skills.fields import first_of, plain, quoted
 from skillbox_core.skills.frontmatter import Document, Node, read_mapping, read_utf8
 from skillbox_core.skills.manifest import Manifest
@@ -31,7 +31,7 @@ MAX_DESCRIPTION = 1024
 _DOCUMENT = Document("invalid overlay", "it", "it", first_line=1, json_level=3, empty_items=False)
 _KEYS = ("name", "version", "image", "timeout", "resources", "environment", "requires", "entrypoints")
 _CALL = ("script", "args", "stdin", "ok_exit_codes", "result", "edit")
-_ENTRYPOINT = (*_CALL, "description", "input_schema", "output_schema", "input_files")
+_ENTRYPOINT = (*_CALL, "description", "input_schema", "output_schema", "input_files", "output_files")
 _COMMAND = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}\Z")
 _CODE = re.compile(r"[0-9]{1,3}\Z")
 
@@ -41,7 +41,7 @@ class EntryPoint:
     """A call that an overlay gives a name.
 
     Attributes:
-        input_schema, output_schema, input_files: As in SKILL.md, for runs of this entrypoint.
+        input_schema, output_schema, input_files, output_files: As in SKILL.md, for runs of this entrypoint.
     """
 
     name: str
@@ -49,7 +49,8 @@ class EntryPoint:
     description: str = ""
     input_schema: Mapping[str, Node] | None = None
     output_schema: Mapping[str, Node] | None = None
-    input_files: tuple[str, ...] = ()
+    input_files: tuple[DeclaredFile, ...] = ()
+    output_files: tuple[DeclaredFile, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -186,8 +187,10 @@ class _Reader(RunFieldReader):
         if len(description) > MAX_DESCRIPTION:
             self.faults.append(f"{self.within}description is over {MAX_DESCRIPTION} characters")
         input_schema, output_schema = self.schema("input_schema"), self.schema("output_schema")
-        input_files = self.input_files()
-        return EntryPoint(name, call, description, input_schema, output_schema, input_files) if call else None
+        input_files, output_files = self.declared("input_files"), self.declared("output_files")
+        if call is None:
+            return None
+        return EntryPoint(name, call, description, input_schema, output_schema, input_files, output_files)
 
     def call(self) -> Call | None:
         known = len(self.faults)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from skillbox_core.base.meant import name_meant
 from skillbox_core.base.quantities import parse_cpu_limit, parse_duration, parse_memory_limit
-from skillbox_core.skills.declared_files import declaration_problem
+from skillbox_core.models import DeclaredFile
+from skillbox_core.skills.declared_files import read_declared
 from skillbox_core.skills.fields import FieldReader, plain, quoted
 from skillbox_core.skills.frontmatter import Node
 from skillbox_core.skills.schema import schema_faults, schema_warnings
@@ -63,13 +64,13 @@ class RunFieldReader(FieldReader):
         self.warnings += schema_warnings(value, self.within + key)
         return value
 
-    def input_files(self) -> tuple[str, ...]:
-        value = self.fields.get("input_files")
+    def declared(self, key: str) -> tuple[DeclaredFile, ...]:
+        value = self.fields.get(key)
         if value is None or value == "":
             return ()
-        if problem := declaration_problem(value):
-            self.faults.append(f"{self.within}input_files {problem}")
-        return tuple(map(str, value)) if isinstance(value, list) else ()
+        declared, faults = read_declared(value, self.within + key)
+        self.faults += faults
+        return declared
 
     def environment(self) -> bool:
         value = self.text("environment")

@@ -1,4 +1,7 @@
-"""What an editor on Windows leaves in a script, and what no shell takes: found at intake, before the first run is."""
+"""Scripts that could not run: found at intake, before the first run is.
+
+What an editor on Windows leaves in one, and what no shell takes; one that an overlay names, and the skill has not.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
-from skillbox_core.errors import InvalidSkillError
+from skillbox_core.errors import InvalidRequestError, InvalidSkillError, RunnerNotImplementedError
 from skillbox_core.skills.archive import BROUGHT, MAX_ENTRIES, SkillArchive, inspect_archive
+from skillbox_core.skills.entry import find_entry
 from skillbox_core.skills.environment_lock import lock_of
 from skillbox_core.skills.node_lock import node_lock_of
 
@@ -27,7 +31,7 @@ def inspect_new(path: Path, max_size: int, max_entries: int = MAX_ENTRIES) -> Sk
     archive = inspect_archive(path, max_size, max_entries)
     lock_of(archive)
     node_lock_of(archive)
-    warnings = list(archive.warnings)
+    warnings = [*archive.warnings, *entrypoint_warnings(archive)]
     for file in archive.files:
         if file.path.startswith(BROUGHT):
             continue
@@ -41,6 +45,17 @@ def inspect_new(path: Path, max_size: int, max_entries: int = MAX_ENTRIES) -> Sk
                 hint="save it with Unix line ends (LF), as UTF-8 without a byte-order mark",
             )
     return replace(archive, warnings=tuple(warnings[:_WARNED]))
+
+
+def entrypoint_warnings(archive: SkillArchive) -> list[str]:
+    """Sentences about entrypoints of an overlay that no run could start. The skill's others can be called."""
+    warnings = []
+    for name, entrypoint in archive.overlay.entrypoints.items():
+        try:
+            find_entry(archive, entrypoint.call.script)
+        except (InvalidRequestError, RunnerNotImplementedError) as error:
+            warnings.append(f"overlay: entrypoints.{name}.script: {error}")
+    return warnings
 
 
 def script_problem(chunks: Iterable[bytes], *, shell: bool) -> str | None:

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,10 +17,11 @@ from uuid import UUID
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 
 from skillbox_core import Runner
-from tests.conftest import EXAMPLES
+from tests.conftest import EXAMPLES, MakeSkill
 from tests.prefect_skillbox.seen import artifacts, eventually
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -88,3 +90,53 @@ def test_the_artifacts_render(page: Page, run_id: str, tmp_path: Path) -> None:
     expect(page.get_by_role("heading", name="chart@1.1.0")).to_be_visible()
     expect(page.get_by_role("row", name="status success")).to_be_visible()
     page.screenshot(path=tmp_path / "artifact.png")
+
+
+@pytest.fixture
+def deployed(cli_environment: dict[str, str], make_skill: MakeSkill) -> Iterator[tuple[str, str]]:
+    """A deployment of a skill that takes files, in a pool without a worker: its flow's name, and its own."""
+    front = """input_schema: {type: object, properties: {title: {type: string}}}
+input_files:
+  - {name: orders.csv, media_type: text/csv, description: One row for each order}
+  - {name: "in/*.parquet", required: false}
+"""
+    skill, pool = make_skill("pass", front=front), f"ui-{uuid.uuid4().hex[:8]}"
+    with get_client(sync_client=True) as client:
+        client.create_work_pool(WorkPoolCreate(name=pool, type="process"))
+        try:
+            options = ["--pool", pool, "--name", pool, "--file", "orders.csv=/data/orders.csv"]
+            made = subprocess.run(
+                [Path(sys.executable).parent / "skillbox", "deploy", skill, *options],
+                env=cli_environment, capture_output=True, text=True, stdin=subprocess.DEVNULL,
+            )  # fmt: skip
+            assert made.returncode == 0, made.stderr
+            yield skill, pool
+            client.delete_deployment(client.read_deployment_by_name(f"{skill}/{pool}").id)
+        finally:
+            client.delete_work_pool(pool)
+
+
+def test_the_form_of_a_deployment_has_a_field_for_each_file(
+    page: Page, deployed: tuple[str, str], tmp_path: Path
+) -> None:
+    skill, name = deployed
+    with get_client(sync_client=True) as client:
+        deployment = client.read_deployment_by_name(f"{skill}/{name}")
+        page.goto(f"{UI}/deployments/deployment/{deployment.id}/run")
+        expect(page.get_by_text("in/*.parquet (Optional)")).to_be_visible()
+        expect(page.get_by_text("One row for each order. text/csv")).to_be_visible()
+        texts = page.locator("textarea")
+        # The title, and the first of the files with what the deployment has for it.
+        expect(texts.nth(1)).to_have_value("/data/orders.csv")
+        texts.nth(1).fill("https://example.org/orders.csv")
+        page.get_by_role("button", name="Add item").click()
+        texts.nth(2).fill("/data/2026")
+        page.screenshot(path=tmp_path / "form.png")
+        with page.expect_response(re.compile("create_flow_run")) as created:
+            page.get_by_role("button", name="Submit").click()
+        run: dict[str, Any] = created.value.json()
+        client.delete_flow_run(UUID(run["id"]))
+    assert run["parameters"] == {
+        "files": {"orders.csv": "https://example.org/orders.csv", "in/*.parquet": ["/data/2026"]},
+        "skillbox": {"skill": f"default/{skill}", "files": True},
+    }

@@ -4,36 +4,53 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from inspect import signature
 from shlex import quote
 from typing import Any
 
-import httpx
 from prefect import Flow, serve
-from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.objects import WorkPool
-from prefect.deployments.runner import DeploymentApplyError, RunnerDeployment
-from prefect.exceptions import ObjectNotFound
-from prefect.schedules import Cron
-from prefect.settings import get_current_settings
+from prefect.deployments.runner import RunnerDeployment
+from prefect.schedules import Schedule
 from prefect.types.entrypoint import EntrypointType
 
 from prefect_skillbox import run_skill
+from prefect_skillbox.flows.deployed_files import FILES, asked_files, default_files, missing_files
 from prefect_skillbox.flows.form import SETTINGS, any_input, form
 from prefect_skillbox.flows.parameters import check_parameters
+from prefect_skillbox.flows.run_settings import RunSettings, retry_options
+from prefect_skillbox.flows.schedule import cron_schedule
+from prefect_skillbox.flows.server import check_blocks, find_pool, prefect_server
 from prefect_skillbox.flows.skill_flow import ENTRYPOINT, deployed_flow
 from skillbox_core.base.names import DEFAULT_TENANT, split_reference
-from skillbox_core.base.placeholders import File, parse
-from skillbox_core.errors import InfrastructureError, InvalidRequestError, RunnerNotImplementedError, SettingsError
+from skillbox_core.errors import InvalidRequestError, RunnerNotImplementedError
 from skillbox_core.installation import Installation
-from skillbox_core.models import Call, referenced
+from skillbox_core.models import referenced
+from skillbox_core.sandbox.environment import check_env
 from skillbox_core.skills.archive import SkillArchive
 from skillbox_core.skills.entry import find_entry, find_named, has_something_to_run
-from skillbox_core.skills.manifest import Manifest
-from skillbox_core.skills.overlay import EntryPoint
 from skillbox_core.skills.validation import find_breach
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a deployment gives each of its runs.
+
+    Attributes:
+        input: Values that a run has when it is given no others; None for none.
+        files: Names that the skill declares, each with a path or URL: what a run has when it is given no others. A
+            relative path is one of the folder in which the deployment is made.
+        secrets: Environment variables, each with the name of the Prefect Secret block that holds its value.
+        retries: How often a skill that failed is run again, in the same flow run.
+        retry_delay: Between them, such as `30s`; None for at once.
+    """
+
+    input: Any = None
+    files: Sequence[tuple[str, str]] = ()
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    retries: int = 0
+    retry_delay: str | None = None
 
 
 def deploy(
@@ -42,11 +59,16 @@ def deploy(
     name: str | None = None,
     pool: str | None = None,
     cron: str | None = None,
+    timezone: str | None = None,
     input: Any = None,
+    files: Sequence[tuple[str, str]] = (),
+    secrets: Mapping[str, str] | None = None,
+    retries: int = 0,
+    retry_delay: str | None = None,
     tenant: str = DEFAULT_TENANT,
     serve_here: bool = False,
 ) -> str:
-    """Makes or updates the deployment of a skill.
+    """Makes the deployment of a skill, or puts another in the place of one.
 
     Args:
         reference: `name` or `name@version`, with `#entrypoint` for a call that its overlay names; a constraint is
@@ -54,25 +76,32 @@ def deploy(
         name: Of the deployment; by default the skill's, or `name.entrypoint`. Its flow is called as the skill, with
             the tenant before it (`acme.stats`) for any but the default one.
         pool: Work pool; by default Prefect's own default pool.
-        cron: Schedule, in UTC.
-        input: Values that a run has when it is given no others.
+        cron: Schedule.
+        timezone: In which time zone the schedule is, such as `Europe/Berlin`; by default UTC.
+        input, files, secrets, retries, retry_delay: What it gives each of its runs, see `Given`.
         serve_here: Run its runs in this process until it is interrupted, instead of in a work pool.
 
     Returns:
         What was made, in one sentence.
 
     Raises:
-        SkillNotFoundError, InvalidRequestError: No such skill, entrypoint, pool or schedule; says what there is.
+        SkillNotFoundError, InvalidRequestError: No such skill, entrypoint, pool, schedule, file or secret; says what
+            there is.
         SettingsError, InfrastructureError: No server is set, or it can't be reached.
     """
+    if timezone is not None and cron is None:
+        raise InvalidRequestError(f"the time zone {timezone} is that of a schedule, and there is none", hint="--cron")
+    schedule = cron_schedule(cron, timezone) if cron is not None else None
+    given = Given(input, files, secrets or {}, retries, retry_delay)
     installation = Installation.from_settings()
     archive = _load(installation, tenant, reference)
-    deployment = plan(archive, reference, name=name, cron=cron, input=input, tenant=tenant)
-    with _server() as client:
+    deployment = plan(archive, reference, given, name=name, schedule=schedule, tenant=tenant)
+    with prefect_server() as client:
+        check_blocks(client, given.secrets)
         if serve_here:
             serve(deployment, print_starting_message=True)
             return f"{deployment.full_name} is no longer served"
-        found = _pool(client, pool)
+        found = find_pool(client, pool)
         deployment.work_pool_name = found.name
         if found.type == "process":
             # Its runs start in a folder of their own; this is how they find the installation.
@@ -84,13 +113,19 @@ def deploy(
 
 
 def plan(
-    archive: SkillArchive, reference: str, *, name: str | None, cron: str | None, input: Any, tenant: str
+    archive: SkillArchive,
+    reference: str,
+    given: Given,
+    *,
+    name: str | None = None,
+    schedule: Schedule | None = None,
+    tenant: str = DEFAULT_TENANT,
 ) -> RunnerDeployment:
     """The deployment of a skill, as it would be made.
 
     Raises:
-        InvalidRequestError: The schedule or the input is not valid, the schema has a field of a reserved name, or the
-            skill needs a file, which a deployment can't give it.
+        InvalidRequestError: What it would give its runs is not valid, the schema has a field of a reserved name, or
+            it has a schedule and gives its runs less than they must have.
     """
     manifest = archive.manifest
     _, call = referenced(reference)
@@ -98,37 +133,51 @@ def plan(
     # Of an entrypoint's run, its own word holds, and not the skill's.
     asks = named or manifest
     title = f"{manifest.name}#{named.name}" if named else manifest.name
-    if needed := _files(asks, named.call if named else None):
-        raise InvalidRequestError(
-            f"{title} needs the file {needed[0]}, and the runs of a deployment have none",
-            hint="call it in a flow of your own, with files=, and deploy that",
-        )
-    fields = form(asks.input_schema)
-    parameters: dict[str, Any]
+    check_env(dict.fromkeys(given.secrets, ""))
+    retry_options(given.retries, given.retry_delay)
+    asked = asked_files(asks, named.call if named else None)
+    files = default_files(title, asked, given.files)
+    fields = form(asks.input_schema, asked)
+    settings = RunSettings(
+        f"{tenant}/{reference}",
+        files=bool(asked),
+        secrets=given.secrets,
+        retries=given.retries,
+        retry_delay=given.retry_delay,
+    )
+    parameters: dict[str, Any] = {FILES: files} if files else {}
     flow: Flow[..., dict[str, Any]]
     if fields is None:
         others = [name for name in signature(run_skill.fn).parameters if name != "input"]
-        flow, shown = run_skill, any_input(asks.input_schema, others)
-        parameters = {"skill": reference, "tenant": tenant, **({} if input is None else {"input": input})}
+        flow, shown = run_skill, any_input(asks.input_schema, others, asked)
+        parameters |= {"skill": reference, "tenant": tenant, **settings.more_retries}
+        parameters |= {"secrets": dict(given.secrets)} if given.secrets else {}
+        parameters |= {} if given.input is None else {"input": given.input}
     else:
         flow, shown = deployed_flow({}), fields
         if SETTINGS in fields.properties:
             raise InvalidRequestError(f'an input called "{SETTINGS}" can\'t be a parameter of a deployment')
-        if not isinstance(input, dict | None):
+        if not isinstance(given.input, dict | None):
             raise InvalidRequestError("the input must be an object, as the skill's input_schema says")
         if fields.closed:
             # The server would refuse each run.
-            check_parameters(input or {}, fields.properties, f"a deployment of {title}")
-        parameters = {**(input or {}), SETTINGS: f"{tenant}/{reference}"}
-    if input is not None and asks.input_schema is not None:
-        breach = find_breach(json.dumps(asks.input_schema), json.dumps(input))
-        if breach:
+            known = [name for name in fields.properties if name != FILES or not asked]
+            check_parameters(given.input or {}, known, f"a deployment of {title}")
+        parameters = {**(given.input or {}), **parameters, SETTINGS: settings.parameter}
+    if (given.input is not None or schedule) and asks.input_schema is not None:
+        document = {} if fields and given.input is None else given.input
+        if breach := find_breach(json.dumps(asks.input_schema), json.dumps(document)):
             raise InvalidRequestError(f"the input does not fit the input_schema of {title}: {breach}")
+    if schedule and (missing := missing_files(asked, files)):
+        raise InvalidRequestError(
+            f"{title} needs the file {missing[0]}, and a run that a schedule starts has what the deployment gives it",
+            hint=f"--file {quote(missing[0])}=PATH",
+        )
     deployment = RunnerDeployment.from_flow(
         flow,
         # A "#" would end the address by which Prefect asks for a deployment; no name here has a dot.
         name=name or title.replace("#", "."),
-        schedules=[_schedule(cron)] if cron else [],
+        schedules=[schedule] if schedule else [],
         parameters=parameters,
         description=_plain((named and named.description) or manifest.description),
         tags=["skillbox"],
@@ -141,14 +190,6 @@ def plan(
         deployment.entrypoint = ENTRYPOINT
     deployment._parameter_openapi_schema = shown
     return deployment
-
-
-def _files(asks: Manifest | EntryPoint, call: Call | None) -> list[str]:
-    """The input files that each run must be given: those that are declared, and those that a call's templates name."""
-    elements = [*call.args, call.stdin or ""] if call else []
-    templates = [one for element in elements for one in ((element,) if isinstance(element, str) else element)]
-    parts = [part for template in templates for part in parse(template)]
-    return [*asks.input_files, *(part.name for part in parts if isinstance(part, File) and not part.optional)]
 
 
 def _load(installation: Installation, tenant: str, reference: str) -> SkillArchive:
@@ -179,49 +220,6 @@ def check_it_runs(archive: SkillArchive, reference: str) -> None:
             else "name a call in an overlay, and deploy that"
         )
         raise RunnerNotImplementedError(error.message, hint=way) from None
-
-
-def _schedule(cron: str) -> Any:
-    try:
-        return Cron(cron)
-    except ValueError as error:
-        raise InvalidRequestError(
-            f'"{cron}" is not a cron schedule: {str(error).splitlines()[0]}', hint='for example "0 6 * * 1-5"'
-        ) from None
-
-
-@contextmanager
-def _server() -> Iterator[SyncPrefectClient]:
-    """A client of the Prefect server, whose troubles become errors of ours."""
-    address = get_current_settings().api.url
-    if not address:
-        raise SettingsError(
-            "there is no Prefect server to deploy to", hint="`make setup` starts one; or set PREFECT_API_URL"
-        )
-    try:
-        with get_client(sync_client=True) as client:
-            yield client
-    except httpx.TransportError as error:
-        raise InfrastructureError(
-            f"the Prefect server at {address} can't be reached: {str(error) or type(error).__name__}",
-            hint="PREFECT_API_URL; `make status` says what answers",
-        ) from error
-    except DeploymentApplyError as error:
-        raise InvalidRequestError(f"the Prefect server refuses the deployment: {error}") from error
-
-
-def _pool(client: SyncPrefectClient, name: str | None) -> WorkPool:
-    wanted = name or get_current_settings().deployments.default_work_pool_name
-    pools = sorted(pool.name for pool in client.read_work_pools())
-    there = f"there is {', '.join(pools)}" if pools else "`prefect work-pool create NAME --type process` makes one"
-    if not wanted:
-        raise InvalidRequestError("where its runs shall be done must be said: --pool POOL, or --serve", hint=there)
-    try:
-        return client.read_work_pool(wanted)
-    except ObjectNotFound:
-        made = f"`prefect work-pool create {quote(wanted)} --type process` makes it"
-        hint = f"{made}; there is {', '.join(pools)}" if pools else made
-        raise InvalidRequestError(f"there is no work pool {wanted}", hint=hint) from None
 
 
 def _plain(text: str) -> str:

@@ -7,13 +7,15 @@ itself, when the skill runs.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from prefect.utilities.callables import ParameterSchema
 from pydantic import Field
 
+from prefect_skillbox.flows.deployed_files import FILES, files_field
 from prefect_skillbox.flows.parameters import can_be_parameter
+from skillbox_core.models import DeclaredFile
 from skillbox_core.skills.schema import pointed
 
 SETTINGS = "skillbox"
@@ -54,14 +56,18 @@ class Form(ParameterSchema):
         return bool(self.propertyNames)
 
 
-def form(schema: Mapping[str, Any] | None) -> Form | None:
+def form(schema: Mapping[str, Any] | None, asked: Sequence[DeclaredFile] = ()) -> Form | None:
     """The fields for an input that is an object of known properties, which a Python function could take.
 
-    None for any other. It is closed unless the schema says that there may be more properties.
+    None for any other, and where a property has the name of the input files' field beside them. It is closed unless
+    the schema says that there may be more properties.
+
+    Args:
+        asked: The input files that a run may be given by name.
     """
     if schema is None or schema.get("type") != "object" or not schema.get("properties"):
         return None
-    if not all(map(can_be_parameter, schema["properties"])):
+    if not all(map(can_be_parameter, schema["properties"])) or (asked and FILES in schema["properties"]):
         return None
     copier = _Copier(schema)
     fields = {
@@ -70,19 +76,28 @@ def form(schema: Mapping[str, Any] | None) -> Form | None:
     }
     is_open = schema.get("additionalProperties") is not False and bool(_MORE & schema.keys())
     required = [name for name in schema.get("required", []) if name in fields]
-    return _form(fields, required, beside=None if is_open else [SETTINGS])
+    return _form(fields, required, asked, beside=None if is_open else [SETTINGS])
 
 
-def any_input(schema: Mapping[str, Any] | None, beside: Iterable[str]) -> Form:
+def any_input(schema: Mapping[str, Any] | None, beside: Iterable[str], asked: Sequence[DeclaredFile] = ()) -> Form:
     """One field, `input`, for a skill whose input is not an object of known properties.
 
     Args:
         beside: Parameters that are taken, and no fields.
+        asked: The input files that a run may be given by name.
     """
-    return _form({"input": {"title": "input", **_Copier(schema or {}).copy(schema), "position": 0}}, [], beside)
+    fields = {"input": {"title": "input", **_Copier(schema or {}).copy(schema), "position": 0}}
+    return _form(fields, [], asked, beside)
 
 
-def _form(fields: dict[str, Any], required: list[str], beside: Iterable[str] | None) -> Form:
+def _form(
+    fields: dict[str, Any], required: list[str], asked: Sequence[DeclaredFile], beside: Iterable[str] | None
+) -> Form:
+    if asked:
+        fields = {**fields, FILES: {**files_field(asked), "position": len(fields)}}
+        required = [*required, *[FILES] * any(one.required for one in asked)]
+    # Twice in the list, a name would be no set.
+    beside = beside and [name for name in beside if name not in fields]
     closed = {} if beside is None else {"propertyNames": {"enum": [*fields, *beside]}}
     # Only what is set is sent on, and without a type the UI shows no form.
     return Form(title="Parameters", type="object", properties=fields, required=required, definitions={}, **closed)

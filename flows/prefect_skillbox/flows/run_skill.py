@@ -9,9 +9,11 @@ from prefect.client.schemas.objects import FlowRun, State
 from pydantic import Field
 
 from prefect_skillbox.config.secrets import secret
+from prefect_skillbox.flows.deployed_files import Files, sources
 from prefect_skillbox.flows.hooks import stop_skills_on
 from prefect_skillbox.flows.parameters import checked
 from prefect_skillbox.flows.run_names import titled
+from prefect_skillbox.flows.run_settings import MAX_RETRIES, retry_options
 from prefect_skillbox.tasks.skill_task import skill as skill_task
 from skillbox_core.base.json_rules import JsonError, parse_json
 from skillbox_core.base.names import DEFAULT_TENANT
@@ -52,6 +54,7 @@ Bytes = Annotated[
         examples=["512Mi"],
     ),
 ]
+Retries = Annotated[int, Field(ge=0, le=MAX_RETRIES)]
 ExitCode = Annotated[int, Field(ge=0, le=MAX_EXIT_CODE)]
 Tenant = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=64)]
 
@@ -84,6 +87,9 @@ def run_skill(
     ok_exit_codes: list[ExitCode] | None = None,
     result: str | None = None,
     edit: bool = False,
+    files: Files | None = None,
+    retries: Retries = 0,
+    retry_delay: Duration | None = None,
 ) -> dict[str, Any]:
     """Runs one skill.
 
@@ -106,13 +112,18 @@ def run_skill(
         ok_exit_codes: Its exit codes that are answers; by default 0.
         result: What its result is where it writes no output.json: `auto`, `json`, `lines`, `text` or `file:PATH`.
         edit: Its input files are copies that it may change.
+        files: Its input files: a path on the worker or a URL, a list of them, or a mapping from the name inside to
+            any of these. Under a pattern such as `in/*.csv`, the files of a list keep their own names.
+        retries: How often it is run again where it failed.
+        retry_delay: Between them, such as 30s.
 
     Returns:
         The RunResult as JSON values, for a flow that calls this one. Prefect keeps no result of a deployment's run;
         the output is in the record (`skillbox exec show`), and its beginning in the summary in the UI.
 
     Raises:
-        InvalidRequestError: `input_json` is not JSON, or there is an `input` beside it; or the call breaks a rule.
+        InvalidRequestError: `input_json` is not JSON, or there is an `input` beside it; or the call, the files or
+            the retries break a rule.
         ExecutionError: The skill did not succeed.
     """
     given = input if input_json is None else _parsed(input_json, input)
@@ -130,8 +141,9 @@ def run_skill(
         memory=memory,
         env={name: secret(block) for name, block in (secrets or {}).items()},
         installation=installation,
+        **retry_options(retries, retry_delay),
     )
-    ended: RunResult = task(given)
+    ended: RunResult = task(given, sources(files))
     return ended.model_dump(mode="json")
 
 

@@ -13,10 +13,13 @@ from typing import Any
 from prefect import Flow
 from prefect.runtime import flow_run
 
+from prefect_skillbox.config.secrets import secret
+from prefect_skillbox.flows.deployed_files import FILES, sources
 from prefect_skillbox.flows.form import SETTINGS
 from prefect_skillbox.flows.hooks import stop_skills
 from prefect_skillbox.flows.parameters import can_be_parameter, check_parameters
 from prefect_skillbox.flows.run_names import titled
+from prefect_skillbox.flows.run_settings import RunSettings, retry_options
 from prefect_skillbox.tasks.mapping import literally
 from prefect_skillbox.tasks.skill_task import skill
 from skillbox_core.models import RunResult
@@ -42,16 +45,24 @@ class _DeployedFlow(Flow[..., dict[str, Any]]):
 def deployed_flow(parameters: Mapping[str, Any]) -> Flow[..., dict[str, Any]]:
     """The flow for a run with these parameters.
 
-    The one called `prefect_skillbox.flows.form.SETTINGS` says which skill to run, as `tenant/name@version`; the
-    others are the skill's input. What is wrong with them the deployment's form says before there is a run, and the
-    skill's own schema in it.
+    The one called `prefect_skillbox.flows.form.SETTINGS` says which skill to run, and how (`RunSettings`); where it
+    says so, `files` are the skill's input files; the others are its input. What is wrong with them the deployment's
+    form says before there is a run, and the skill's own schema in it.
     """
-    tenant, _, reference = str(parameters.get(SETTINGS, "")).partition("/")
+    settings = RunSettings.of(parameters.get(SETTINGS))
+    tenant, reference = settings.reference
 
     def deployed_skill(**parameters: Any) -> dict[str, Any]:
         # The UI sends null for a field that was left empty.
         given = {name: value for name, value in parameters.items() if name != SETTINGS and value is not None}
-        result: RunResult = skill(reference, tenant=tenant)(given)
+        files = sources(given.pop(FILES, None), anywhere=False) if settings.files else None
+        task = skill(
+            reference,
+            tenant=tenant,
+            env={name: secret(block) for name, block in settings.secrets.items()},
+            **retry_options(settings.retries, settings.retry_delay),
+        )
+        result: RunResult = task(given, files)
         return result.model_dump(mode="json")
 
     names = filter(can_be_parameter, parameters)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from prefect_skillbox.flows.deploy import check_it_runs, plan
+from prefect_skillbox.flows.deploy import Given, check_it_runs, plan
 from skillbox_core.errors import InvalidRequestError, RunnerNotImplementedError
 from skillbox_core.skills.archive import SkillArchive
 from skillbox_core.skills.package import package
@@ -38,7 +38,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> SkillArchive:
 
 
 def planned(archive: SkillArchive, reference: str, **options: Any) -> Any:
-    return plan(archive, reference, **{"name": None, "cron": None, "input": None, "tenant": "default", **options})
+    return plan(archive, reference, Given(**options))
 
 
 def test_a_deployment_of_an_entrypoint_is_another_than_that_of_its_skill(archive: SkillArchive) -> None:
@@ -54,9 +54,13 @@ def test_a_deployment_of_an_entrypoint_is_another_than_that_of_its_skill(archive
     [
         ("pdf#none", {}, "has no entrypoint"),
         ("pdf#", {}, "names no entrypoint"),
-        ("pdf#table", {}, "pdf#table needs the file t.csv, and the runs of a deployment have none"),
-        ("pdf#said", {}, "pdf#said needs the file u.csv"),
-        ("pdf#piped", {}, "pdf#piped needs the file w.csv"),
+        (
+            "pdf#table",
+            {"files": [("t.cvs", "/t")]},
+            r'pdf#table declares no input file "t\.cvs" \(did you mean t.csv\?\)',
+        ),
+        ("pdf#piped", {"files": [("x", "/x")]}, r'pdf#piped declares no input file "x" \(it declares w\.csv\)'),
+        ("pdf#check", {"files": [("x", "/x")]}, r"no input file \"x\" \(it declares none, in input_files\)"),
         ("pdf#check", {"input": {"m": 1}}, 'a deployment of pdf#check has no parameter "m"'),
         ("pdf#check", {"input": {"n": "x"}}, "does not fit the input_schema of pdf#check"),
     ],
@@ -66,6 +70,24 @@ def test_what_no_run_of_it_could_do_is_refused(
 ) -> None:
     with pytest.raises(InvalidRequestError, match=said):
         planned(archive, reference, **options)
+
+
+@pytest.mark.parametrize(
+    ("reference", "fields", "required"),
+    [
+        ("pdf", [], []),
+        ("pdf#table", ["t.csv"], ["t.csv"]),
+        ("pdf#said", ["u.csv", "v.csv"], ["u.csv"]),
+        ("pdf#piped", ["w.csv"], ["w.csv"]),
+    ],
+)
+def test_the_files_of_a_call_are_fields_of_its_form(
+    reference: str, fields: list[str], required: list[str], archive: SkillArchive
+) -> None:
+    shown = planned(archive, reference)._parameter_openapi_schema
+    files = shown.properties.get("files", {"properties": {}, "required": []})
+    assert (list(files["properties"]), files["required"]) == (fields, required)
+    assert shown.required == (["files"] if required else [])
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,34 @@ def test_a_skill_without_a_version_gets_the_next_patch_and_push_and_show_say_so(
         assert (source["folder"], source["commit"], len(source["digest"])) == (str(folder), commit, 64)
 
 
+def test_show_says_which_files_a_skill_takes_and_leaves(cli: Cli, tmp_path: Path) -> None:
+    front = """input_files: [a.csv, {name: "*.parquet", media_type: application/vnd.apache.parquet, required: false}]
+output_files: [{name: b.png, media_type: image/png, description: "A chart, of a and b"}]
+"""
+    folder = write(tmp_path / "pdf", front=front)
+    overlay = tmp_path / "pdf.yaml"
+    overlay.write_text("entrypoints: {check: {script: scripts/check.py, output_files: [c.csv]}}")
+    assert cli("skill", "push", folder, "--overlay", overlay).returncode == 0
+    assert (
+        "input_files:\n  a.csv\n  *.parquet (application/vnd.apache.parquet, optional)\n"
+        "output_files:\n  b.png (image/png): A chart, of a and b\n"
+    ) in cli("skill", "show", "pdf").stdout
+    shown = json.loads(cli("skill", "show", "pdf", "--json").stdout)
+    assert shown["input_files"] == [
+        {"name": "a.csv", "required": True},
+        {"name": "*.parquet", "required": False, "media_type": "application/vnd.apache.parquet"},
+    ]
+    assert shown["output_files"][0]["description"] == "A chart, of a and b"
+    assert shown["entrypoints"]["check"]["output_files"] == [{"name": "c.csv", "required": True}]
+    exported = tmp_path / "exported"
+    assert cli("skill", "export", "pdf", exported).returncode == 0
+    assert cli("skill", "import", exported, "--tenant", "away").returncode == 0
+    away = json.loads(cli("skill", "show", "pdf", "--tenant", "away", "--json").stdout)
+    assert [away[key] for key in ("input_files", "output_files", "entrypoints")] == [
+        shown[key] for key in ("input_files", "output_files", "entrypoints")
+    ]
+
+
 def test_a_version_is_exported_and_imported_as_the_one_it_was_given(cli: Cli, tmp_path: Path) -> None:
     folder = write(tmp_path / "pdf")
     cli("skill", "push", folder)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from pathlib import Path
 
@@ -34,7 +35,8 @@ def folder(tmp_path: Path) -> Path:
     made = tmp_path / "PDF Tools"
     made.mkdir()
     (made / "SKILL.md").write_text(MD)
-    (made / "check.py").write_text("print()\n")
+    for script in ("check.py", "fill.py"):
+        (made / script).write_text("print()\n")
     return made
 
 
@@ -89,9 +91,27 @@ def test_one_that_lies_in_the_folder_is_taken_by_the_same_rules(folder: Path) ->
 
 def test_a_schema_of_an_entrypoint_is_checked_at_intake(folder: Path) -> None:
     with pytest.raises(InvalidSkillError, match=r"entrypoints\.check\.input_schema"):
-        packed(folder, b"entrypoints: {check: {script: a.py, input_schema: {type: 3}}}")
-    archive = packed(folder, b"entrypoints: {check: {script: a.py, output_schema: {type: object}}}")
+        packed(folder, b"entrypoints: {check: {script: check.py, input_schema: {type: 3}}}")
+    archive = packed(folder, b"entrypoints: {check: {script: check.py, output_schema: {type: object}}}")
     assert inspect_archive(archive.path, MB).overlay.entrypoints["check"].output_schema == {"type": "object"}
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        (
+            "chek.py",
+            r'entrypoints\.check\.script: skill pdf-tools has no script "chek\.py" \(did you mean check\.py\? it has 2',
+        ),
+        ("scripts/fill.py", r"did you mean fill\.py\?"),
+        ("SKILL.md", r'entrypoints\.check\.script: nothing here can run "SKILL\.md" of skill pdf-tools'),
+    ],
+)
+def test_an_entrypoint_that_no_run_could_start_is_warned_of_at_intake(script: str, said: str, folder: Path) -> None:
+    archive = packed(folder, f"entrypoints: {{check: {{script: {script}}}, fill: {{script: fill.py}}}}".encode())
+    (warning,) = [warning for warning in archive.warnings if "entrypoints" in warning]
+    assert re.search(said, warning)
+    assert find_entry(archive, archive.overlay.entrypoints["fill"].call.script).script == "fill.py"
 
 
 def test_one_over_its_size_is_refused_in_an_archive(folder: Path, tmp_path: Path) -> None:

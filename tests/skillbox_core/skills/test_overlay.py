@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from skillbox_core.errors import InvalidSkillError
-from skillbox_core.models import Call
+from skillbox_core.models import Call, DeclaredFile
 from skillbox_core.skills.overlay import EntryPoint, Overlay, parse_overlay
 from skillbox_core.skills.run_fields import Resources
 
@@ -56,7 +56,7 @@ def test_all_that_an_overlay_can_say_is_read() -> None:
                 "Checks a form.",
                 {"type": "object", "required": ["title"], "properties": {"title": {"maxLength": 10}}},
                 {"const": None},
-                ("*.pdf",),
+                (DeclaredFile("*.pdf"),),
             ),
             "fill": EntryPoint("fill", Call(script="fill.py")),
         },

@@ -299,14 +299,6 @@ def test_skills_of_two_tenants_with_one_name_have_two_deployments(
     ]
 
 
-def test_a_skill_that_needs_a_file_says_so_before_it_is_scheduled(
-    worker: None, runner: Runner, make_skill: MakeSkill
-) -> None:
-    name = make_skill("pass", front="input_files: [orders.csv]")
-    with pytest.raises(InputError, match=r"needs the file orders\.csv.*in a flow of your own"):
-        deploy(name, pool=POOL, cron="0 6 * * *")
-
-
 def test_a_deployment_with_a_schedule_runs_by_itself(worker: None, client: SyncPrefectClient, runner: Runner) -> None:
     name = f"scheduled-{UNIQUE}"
     deploy("word-count", pool=POOL, name=name, input={"text": "by itself"})
@@ -382,12 +374,23 @@ def test_the_serve_script_and_the_yaml_say_the_same() -> None:
         ("text-summary", {"pool": POOL, "input": {"sentences": 0}}, "sentences breaks the rule minimum: 1"),
         ("text-summary", {"pool": POOL, "input": []}, "must be an object"),
         ("text-summary", {"pool": POOL, "input": {"sentence": 3}}, 'no parameter "sentence" (did you mean sentences?)'),
+        (
+            "text-summary",
+            {"pool": POOL, "secrets": {"KEY": f"no-{UNIQUE}"}},
+            "no Secret block of the name that is given",
+        ),
+        (
+            "text-summary",
+            {"pool": POOL, "secrets": {"KEY": "hunter2/x"}},
+            "no Secret block of the name that is given for K",
+        ),
     ],
 )
 def test_deploy_says_what_is_wrong(runner: Runner, reference: str, options: dict[str, Any], said: str) -> None:
     with pytest.raises(InputError) as caught:
         deploy(reference, **options)
     assert said in str(caught.value)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_deploy_without_a_server_says_so(runner: Runner, environment: dict[str, str]) -> None:
