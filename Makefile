@@ -14,9 +14,10 @@ deal := 1
 all := SKILLBOX_TEST_DEAL=$(deal) $(pytest) --ignore=tests/hostile/test_hostile.py
 postgres := SKILLBOX_TEST_POSTGRES=1 $(all) tests/prefect_skillbox
 older := .skillbox/older/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
-# Whole files at once, in the order of tests/conftest.py. Tests of the core wait for engines half of their time, so that
-# they have a process more than there are processors, four at most. A Prefect server on SQLite gets slow with it.
-shared := -m "not by_itself and not nightly" --maxprocesses 4 --dist loadfile --no-loadscope-reorder --numprocesses
+# Whole files at once, in the order of tests/conftest.py. Tests wait for engines and servers half of their time and more,
+# so that they have a process more than there are processors, four at most.
+shared := -m "not by_itself and not nightly" --maxprocesses 4 --dist loadfile --no-loadscope-reorder --numprocesses \
+	$$($(bin)/python -c "import os; print(os.cpu_count() + 1)")
 core := tests/skillbox_core tests/corpus tests/fuzz tests/hostile tests/mutation
 
 help: ## show this
@@ -32,9 +33,9 @@ test: setup ## set everything up, then run what a change can break (ARGS="-k nam
 	@$(bootstrap) services
 	@$(if $(ARGS),$(pytest) $(ARGS),$(all) -m "by_itself and not nightly")
 	@$(if $(ARGS),,$(postgres) -m "by_itself and not nightly")
-	@$(if $(ARGS),,$(postgres) $(shared) auto)
-	@$(if $(ARGS),,$(all) $(addprefix --ignore=,$(core)) $(shared) auto --durations=30)
-	@$(if $(ARGS),,$(all) $(core) $(shared) $$($(bin)/python -c "import os; print(os.cpu_count() + 1)") --durations=30)
+	@$(if $(ARGS),,$(postgres) $(shared))
+	@$(if $(ARGS),,$(all) $(addprefix --ignore=,$(core)) $(shared) --durations=30)
+	@$(if $(ARGS),,$(all) $(core) $(shared) --durations=30)
 
 nightly: check ## that, with flows on both databases, and packages, hostile, gvisor, mutation, soak, fuzz, bench and the oldest Prefect
 	@$(MAKE) test deal=
@@ -76,10 +77,11 @@ evening: setup ## a new user's first evening: a transcript of the terminal and p
 	@$(bootstrap) services
 	@$(bin)/python -m tests.evening $(ARGS)
 
-bench: setup ## what Prefect costs for each skill (ARGS="--skills 100"), and what files cost, measured
+bench: setup ## what Prefect costs for each skill (ARGS="--skills 100"), and what files and tables cost
 	@$(bootstrap) services
 	@$(bin)/python -m tests.benchmarks.mapped $(ARGS)
 	@$(bin)/python -m tests.benchmarks.files
+	@$(bin)/python -m tests.benchmarks.tables
 
 bench-packages: setup ## what prepared packages cost: a first build, and runs beside `docker run` (ARGS="--pairs 40")
 	@$(bin)/python -m tests.benchmarks.environments $(ARGS)

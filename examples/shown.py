@@ -14,7 +14,7 @@ def show(results: list[RunResult]) -> int:
     from rich.console import Console
     from rich.table import Table
 
-    installation = Runner.from_settings().installation
+    home = Runner.from_settings().installation.settings.home
     shown = Table("skill", "version", "status", "seconds", "files", "execution", title="What ran")
     for result in results:
         seconds = f"{result.duration_ms / 1000:.2f}"
@@ -24,7 +24,7 @@ def show(results: list[RunResult]) -> int:
     console.print(shown)
     for result in results:
         if any(path.endswith((".svg", ".png")) for path in result.files_list):
-            for path in installation.artifacts.extract(result.artifacts, installation.settings.home / "output"):
+            for path in result.download(home / "output"):
                 console.print(f"chart: {path}", soft_wrap=True)
     address = PREFECT_UI_URL.value() or str(PREFECT_API_URL.value() or "").removesuffix("/api")
     print(f"UI:    {address}")

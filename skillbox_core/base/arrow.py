@@ -43,19 +43,20 @@ def table_format(path: str) -> str:
     return kind
 
 
-def need_pyarrow() -> None:
-    """Makes sure that pyarrow is there.
+def pyarrow_module() -> Any:
+    """pyarrow, imported where a table is asked for and only there: it takes a moment, and it may be missing.
 
     Raises:
-        InvalidRequestError: It is not; says how to get it.
+        InvalidRequestError: It is; says how to get it.
     """
     try:
-        import pyarrow  # noqa: F401
+        import pyarrow
     except ImportError as error:
         raise InvalidRequestError(
             f"tables need pyarrow, which can't be imported here: {error}",
             hint="pip install 'skillbox-core[tables]'",
         ) from None
+    return pyarrow
 
 
 def read_table(file: IO[bytes], path: str, columns: Sequence[str] | None = None) -> pyarrow.Table:
@@ -71,9 +72,7 @@ def read_table(file: IO[bytes], path: str, columns: Sequence[str] | None = None)
         OutputError: The file is not what its extension says.
     """
     kind = table_format(path)
-    need_pyarrow()
-    import pyarrow as pa
-
+    pa = pyarrow_module()
     try:
         if kind == "Parquet":
             table = _parquet(file, path, columns)

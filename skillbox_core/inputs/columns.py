@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from skillbox_core.inputs.arrow import FrameError, pyarrow_module, said
+from skillbox_core.base.arrow import pyarrow_module
+from skillbox_core.inputs.frame_errors import FrameError, said
 
 
 def plain_schema(schema: Any) -> Any:

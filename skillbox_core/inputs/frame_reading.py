@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from skillbox_core.inputs.arrow import FrameError, pyarrow_module, said
+from skillbox_core.base.arrow import pyarrow_module
 from skillbox_core.inputs.columns import difference, plain_schema
+from skillbox_core.inputs.frame_errors import FrameError, said
 
 
 class OwnError(Exception):

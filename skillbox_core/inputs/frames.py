@@ -16,9 +16,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import PurePosixPath
 from typing import IO, Any
 
+from skillbox_core.base.arrow import pyarrow_module
 from skillbox_core.errors import DiskError, InvalidRequestError
-from skillbox_core.inputs.arrow import FrameError, pyarrow_module, said
 from skillbox_core.inputs.columns import bare, cast, plain_schema
+from skillbox_core.inputs.frame_errors import FrameError, said
 from skillbox_core.inputs.frame_reading import OwnError, read_frame
 
 ROWS = 65_536

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, ParamSpec, TypeVar
 
-from skillbox_core.base.arrow import need_pyarrow, read_table, table_format
+from skillbox_core.base.arrow import pyarrow_module, read_table, table_format
 from skillbox_core.base.json_rules import JsonError, parse_json
 from skillbox_core.errors import OutputError
 
@@ -81,7 +81,7 @@ class Readable(ABC):
         """
         # What is wrong already is said before anything is fetched.
         table_format(path)
-        need_pyarrow()
+        pyarrow_module()
         with self.open(path) as file:
             return read_table(file, path, columns)
 
