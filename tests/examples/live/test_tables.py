@@ -8,6 +8,7 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -58,6 +59,18 @@ def test_the_example_runs_and_prepares_nothing_when_it_is_run_again(
     seen = artifacts(UUID(run[1]), lambda found: {"picture-plot-table", "penguins"} <= set(found))
     assert '"Chinstrap"' in str(seen["penguins"].data)
     assert str(seen["picture-plot-table"].data).startswith("data:image/png")
+
+
+def test_the_flow_of_the_readme_gives_the_means_of_the_example(pushed: Runner) -> None:
+    page = (EXAMPLES.parent / "README.md").read_text("utf-8")
+    composed, _ = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    names: dict[str, Any] = {"__name__": "readme"}
+    exec(compile(composed, "README.md", "exec", dont_inherit=True), names)
+    means = names["report"](PENGUINS)
+    whole = run(pushed, "clean-table", {"required": ["species"]}, files=PENGUINS)
+    described = run(pushed, "describe-table", {"group_by": "species"}, files=whole).table("summary.csv").to_pandas()
+    assert means.equals(described)
+    assert len(means) == 3 * 5
 
 
 def test_the_means_are_those_of_the_csv(pushed: Runner) -> None:
