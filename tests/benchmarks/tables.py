@@ -4,8 +4,8 @@
 
 One flow maps a step over the groups of a frame, joins what it gives in pandas, and writes a Parquet file; the step is a
 skill (`clean-table` of the examples), then a plain function that does the same. Each runs in a process of its own, on
-one Prefect server, and says its peak. Ends with 1 if a run fails, or the two give different tables; never because of a
-figure.
+one Prefect server, and says its peak. Ends with 1 if a run fails, if the two give different tables, or if the peak with
+skills is more than 64 MB above the other.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from tests.services import index
 from tests.services.postgres import postgres
 from tests.services.prefect import prefect_server
 
+MOST = 64_000_000
+"""Bytes that the worker's peak may be above that of plain functions."""
 TABLES = Path(__file__).parents[2] / "examples" / "tables"
 FLOW = """
 import json, sys
@@ -114,7 +116,7 @@ def main() -> int:
         print(f"the worker's peak with skills is {more / 1e6:.0f} MB above that with functions")
         same = pd.read_parquet(folder / "skills.parquet").equals(pd.read_parquet(folder / "functions.parquet"))
         print("both gave the same table" if same else "they gave DIFFERENT tables")
-        return 0 if same else 1
+        return 0 if same and more <= MOST else 1
 
 
 if __name__ == "__main__":
