@@ -6,6 +6,7 @@ handed on: libraries that take Arrow data over believe its offsets and its UTF-8
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import PurePosixPath
 from typing import IO, TYPE_CHECKING, Any
@@ -16,7 +17,9 @@ from skillbox_core.errors import InvalidRequestError, OutputError
 if TYPE_CHECKING:
     import pyarrow
 
-_FORMATS = {
+BLOCK = 64 * 1024 * 1024
+"""Bytes of a text that are parsed at once, at most."""
+FORMATS = {
     ".parquet": "Parquet",
     ".csv": "CSV",
     ".tsv": "TSV",
@@ -34,10 +37,10 @@ def table_format(path: str) -> str:
     Raises:
         InvalidRequestError: It is none that can be read as a table.
     """
-    kind = _FORMATS.get(PurePosixPath(path).suffix.lower())
+    kind = FORMATS.get(PurePosixPath(path).suffix.lower())
     if kind is None:
         raise InvalidRequestError(
-            f"{path!a} can't be read as a table: its name ends in none of {', '.join(_FORMATS)}",
+            f"{path!a} can't be read as a table: its name ends in none of {', '.join(FORMATS)}",
             hint="open(path) gives the file itself",
         )
     return kind
@@ -78,6 +81,8 @@ def read_table(file: IO[bytes], path: str, columns: Sequence[str] | None = None)
             table = _parquet(file, path, columns)
         else:
             table = _whole(file, kind)
+            if kind in ("CSV", "TSV"):
+                _check_text(table, path)
             if columns is not None:
                 _check_columns(columns, table.column_names, path)
                 table = table.select(list(columns))
@@ -102,11 +107,17 @@ def _whole(file: IO[bytes], kind: str) -> Any:
     if kind == "JSON lines":
         from pyarrow import json
 
-        return json.read_json(file)
+        return json.read_json(file, read_options=json.ReadOptions(block_size=_block(file)))
     if kind in ("CSV", "TSV"):
         from pyarrow import csv
 
-        return csv.read_csv(file, parse_options=csv.ParseOptions(delimiter="\t" if kind == "TSV" else ","))
+        delimiter = "\t" if kind == "TSV" else ","
+        return csv.read_csv(
+            file,
+            read_options=csv.ReadOptions(block_size=_block(file)),
+            # Without it a block may end within a cell: rows that are none, and no error.
+            parse_options=csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        )
     from pyarrow import ipc
 
     # Writers do not agree on which extension is the stream's; the first bytes tell.
@@ -116,10 +127,31 @@ def _whole(file: IO[bytes], kind: str) -> Any:
         return reader.read_all()
 
 
+def _block(file: IO[bytes]) -> int:
+    """Bytes that are parsed at once: the whole file, unless it is large. A cell and a line must fit."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    return min(max(size, 1), BLOCK)
+
+
+def _check_text(table: Any, path: str) -> None:
+    """Refuses columns that pyarrow reads as bytes, since they are no text."""
+    import pyarrow as pa
+
+    for field in table.schema:
+        if pa.types.is_binary(field.type):
+            raise OutputError(
+                f"{path!a} can't be read as CSV: its column {field.name!a} is not UTF-8",
+                hint="open(path) gives the file itself",
+            )
+
+
 def _check_columns(columns: Sequence[str], there: Sequence[str], path: str) -> None:
     if isinstance(columns, str):
         raise InvalidRequestError(f"columns is one text, not a list of names: columns=[{columns!a}]")
     for name in columns:
+        if not isinstance(name, str):
+            raise InvalidRequestError(f"columns are chosen by their names, and {name!a} is none")
         if there.count(name) != 1:
             problem = "more than one column" if name in there else "no column"
             meant = name_meant(name, there)

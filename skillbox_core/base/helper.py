@@ -83,6 +83,9 @@ class Helper:
             raise InfrastructureError(f"{what} can't be limited: {error.strerror}") from error
 
     def _limit(self, kind: int, value: int) -> None:
+        if sys.platform != "linux":
+            # Only there can another process's limits be set; patience is what is left.
+            return
         _, hard = resource.prlimit(self._process.pid, kind)
         lowered = value if hard == resource.RLIM_INFINITY else min(value, hard)
         # At the hard limit of processor time the kernel kills without a word of why.

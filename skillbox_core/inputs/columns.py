@@ -18,7 +18,7 @@ def plain_schema(schema: Any) -> Any:
     for field in schema:
         plain = _plain(field.type)
         # What polars says there of a categorical column is of the dictionary that is not written.
-        fields.append(field if plain == field.type else pyarrow.field(field.name, plain, field.nullable))
+        fields.append(field if _same(plain, field.type) else pyarrow.field(field.name, plain, field.nullable))
     return pyarrow.schema(fields, metadata=schema.metadata or None)
 
 
@@ -33,10 +33,18 @@ def _plain(kind: Any) -> Any:
     if types.is_large_binary(kind) or types.is_binary_view(kind):
         return pyarrow.binary()
     if types.is_list(kind) or types.is_large_list(kind):
-        return pyarrow.list_(kind.value_field.with_type(_plain(kind.value_type)))
+        # Libraries call what is in a list by names of their own.
+        return pyarrow.list_(pyarrow.field("item", _plain(kind.value_type), kind.value_field.nullable))
+    if types.is_map(kind):
+        return pyarrow.map_(_plain(kind.key_type), _plain(kind.item_type))
     if types.is_struct(kind):
         return pyarrow.struct([field.with_type(_plain(field.type)) for field in kind])
     return kind
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Whether two types are alike to the names inside them, which `==` passes over."""
+    return bool(one.equals(other, check_metadata=True))
 
 
 def cast(batch: Any, target: Any) -> Any:
@@ -49,7 +57,7 @@ def cast(batch: Any, target: Any) -> Any:
     columns = []
     for column, field in zip(batch.columns, target, strict=True):
         try:
-            columns.append(column if column.type == field.type else _as_values(column).cast(field.type))
+            columns.append(column if _same(column.type, field.type) else _as_values(column).cast(field.type))
         except pyarrow.ArrowException as error:
             raise FrameError(f"has a column {field.name!a} that can't be {field.type}: {said(error)}") from None
     return pyarrow.Table.from_arrays(columns, schema=target)

@@ -64,7 +64,8 @@ def _batch(item: Any, number: int) -> Any:
     return item
 
 
-def _stream(frame: Any) -> tuple[Any, Iterator[Any]]:
+def _stream(given: Any) -> tuple[Any, Iterator[Any]]:
+    frame = _without_row_numbers(given)
     if type(frame).__module__.startswith("polars"):
         # polars gives the addresses of the objects.
         for column, kind in dict(getattr(frame, "schema", {})).items():
@@ -82,7 +83,18 @@ def _stream(frame: Any) -> tuple[Any, Iterator[Any]]:
         column = _culprit(frame)
         where = f"has a column {column!a} that can't be read as Arrow" if column else "can't be read as Arrow"
         raise FrameError(f"{where}: {words}") from None
+    except Exception as error:  # a query that fails as it is asked raises what its library has for that
+        raise FrameError(f"can't be read as Arrow: {type(error).__name__}: {said(error)}") from None
     return reader.schema, iter(reader)
+
+
+def _without_row_numbers(frame: Any) -> Any:
+    """A frame of pandas without the numbers of rows that it was chosen from: which these are must not make a column."""
+    if not any(kind.__module__.partition(".")[0] == "pandas" and kind.__name__ == "DataFrame" for kind in type(frame).__mro__):
+        return frame
+    index = frame.index
+    numbers = list(index.names) == [None] and getattr(index.dtype, "kind", "") in "iu"
+    return frame.reset_index(drop=True) if numbers else frame
 
 
 def _culprit(frame: Any) -> str | None:

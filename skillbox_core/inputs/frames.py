@@ -61,7 +61,15 @@ def check_named(name: str, rows: Any) -> None:
             f"a {type(rows).__name__} has no name of its own",
             hint=_NAMED if table else f"for batches of a table {_NAMED}, for several files a list",
         )
-    frame_format(name)
+    try:
+        frame_format(name)
+    except InvalidRequestError as error:
+        if hasattr(rows, "__arrow_c_stream__"):
+            raise
+        raise InvalidRequestError(
+            f"a {type(rows).__name__} is read as a table, batch by batch, and {error.message}",
+            hint=f"{error.hint}; for several files give a list",
+        ) from None
 
 
 def frame_format(name: str) -> str:
@@ -174,6 +182,8 @@ def _target_schema(schema: Any, form: str) -> Any:
         try:
             if form == ".csv" and binary:
                 raise FrameError("bytes are no text")
+            if form == ".csv" and pyarrow.types.is_duration(field.type):
+                raise FrameError("it would be numbers without their unit")
             alone = pyarrow.schema([field])
             with _writer(form, alone, io.BytesIO()) as writer:
                 writer.write_table(alone.empty_table())

@@ -84,7 +84,8 @@ def _files(value: Any) -> tuple[InputFile, ...]:
             return tuple(file for name, source in value.items() for file in _entry(name, source))
         case list() | tuple():
             return tuple(file for item in value for file in _files(item))
-    raise InvalidRequestError(f"files can't be taken from a {type(value).__name__}", hint=_WRITTEN)
+    hint = "its collect() is a table in memory" if hasattr(value, "collect") else _WRITTEN
+    raise InvalidRequestError(f"files can't be taken from a {type(value).__name__}", hint=hint)
 
 
 def _entry(name: Any, source: Any) -> tuple[InputFile, ...]:
@@ -94,6 +95,11 @@ def _entry(name: Any, source: Any) -> tuple[InputFile, ...]:
         raise InvalidRequestError(f"the name of a file inside must be text, not {type(name).__name__}")
     if are_batches(source):
         return (InputFile(Source.FRAME, "", name=name, frame=Frame(source)),)
+    if isinstance(source, (list, tuple)) and any(hasattr(item, "__arrow_c_stream__") for item in source):
+        raise InvalidRequestError(
+            f"{name!a} is a {type(source).__name__} with tables in it, of which each needs a name of its own",
+            hint='files={"name.parquet": table}; of a groupby, the second of each pair',
+        )
     files = _files(source)
     several = isinstance(source, (list, tuple)) or _is_pattern(source) or len(files) > 1
     folder = f"{name.rstrip('/')}/" if several else name

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
+from skillbox_core.base.arrow import FORMATS
 from skillbox_core.base.helper import Helper, Turns
 from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import InfrastructureError
@@ -28,7 +29,7 @@ PATIENCE = 10.0
 _AT_ONCE = 2
 _PROGRAM = Path(__file__).with_name("table_process.py")
 
-_KINDS = {".csv": "csv", ".tsv": "tsv", ".parquet": "parquet", ".arrow": "arrow", ".feather": "arrow"}
+_KINDS = {"CSV": "csv", "TSV": "tsv", "Parquet": "parquet", "Arrow": "arrow"}
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class TablePreview:
 
 def table_kind(path: str) -> str | None:
     """What kind of table a file is by its name; None for any other file."""
-    return _KINDS.get(PurePosixPath(path).suffix.lower())
+    return _KINDS.get(FORMATS.get(PurePosixPath(path).suffix.lower(), ""))
 
 
 def readable() -> frozenset[str]:

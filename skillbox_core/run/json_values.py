@@ -104,7 +104,7 @@ class _Converter:
         made: dict[Any, Any] = {}
         for key, item in value.items():
             inner = _inside(place, key)
-            name = key if key is None or isinstance(key, (str, bool, int, float)) else self(key, inner)
+            name = key if key is None or isinstance(key, (str, bool, int)) else self(key, inner)
             if not (name is None or isinstance(name, (str, bool, int, float))):
                 raise NoJsonError(inner, f"a key that is a {type(key).__name__} is not JSON")
             if name in made:

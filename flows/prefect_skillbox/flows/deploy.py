@@ -165,7 +165,8 @@ def plan(
             check_parameters(given.input or {}, known, f"a deployment of {title}")
         parameters = {**(given.input or {}), **parameters, SETTINGS: settings.parameter}
     if (given.input is not None or schedule) and asks.input_schema is not None:
-        document = {} if fields and given.input is None else given.input
+        # What a run is given that has no input.
+        document = {} if given.input is None else given.input
         if breach := find_breach(json.dumps(asks.input_schema), json.dumps(document)):
             raise InvalidRequestError(f"the input does not fit the input_schema of {title}: {breach}")
     if schedule and (missing := missing_files(asked, files)):
