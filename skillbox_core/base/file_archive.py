@@ -95,7 +95,7 @@ class ArchiveWriter:
         self._flush()
         begin, digest = self._size, hashlib.sha256()
         stored: bool | None = None
-        for chunk in contents:
+        for chunk in _even(contents):
             digest.update(chunk)
             if stored is None:
                 stored = is_packed(chunk[:16])
@@ -137,6 +137,26 @@ class ArchiveWriter:
         self._size += len(data)
         self.sha256.update(data)
         self._sink.write(data)
+
+
+def _even(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes in pieces of one size. How a stream was cut by its way must not be in what is packed.
+
+    Two workers that collect the same output write the same archive, so that the later one changes nothing.
+    """
+    held: list[bytes] = []
+    size = 0
+    for chunk in chunks:
+        held.append(chunk)
+        size += len(chunk)
+        if size >= CHUNK:
+            whole = b"".join(held)
+            for begin in range(0, size - CHUNK + 1, CHUNK):
+                yield whole[begin : begin + CHUNK]
+            held = [whole[size - size % CHUNK :]]
+            size %= CHUNK
+    if size:
+        yield b"".join(held)
 
 
 def inflate(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:

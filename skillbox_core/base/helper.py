@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from skillbox_core.errors import InfrastructureError
@@ -124,13 +125,13 @@ class Helper:
             raise
 
     def end(self) -> None:
-        """Ends the process; nothing it holds is of worth."""
+        """Ends the process and whatever it started; nothing they hold is of worth."""
         self.usable = False
         self._socket.close()
-        try:
-            self._process.wait(1)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
+        if self._process.returncode is None:
+            # Not waited for yet, so nobody else can have its number.
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
 

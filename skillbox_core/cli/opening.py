@@ -73,16 +73,13 @@ def open_file(result: RunResult, path: str) -> int:
         InvalidRequestError: It is of a kind that a desktop may run.
         SkillboxError: As `RunResult.download`.
     """
-    kind = PurePosixPath(path).suffix.lower()
-    if path in result.files_list and kind not in _SHOWN:
-        what = f"a {kind}" if kind else "a name without an extension"
-        raise InvalidRequestError(
-            f"{path!a} is not opened: what a desktop does with {what} is up to the desktop, and may be to run it",
-            hint="`skillbox exec files ID --download DIR` puts it into a folder",
-        )
+    if path in result.files_list:
+        _check_kind(path)
     folder = Path(tempfile.mkdtemp(prefix=f"skillbox-{result.execution_id[:8]}-"))
     try:
         (file,) = result.download(folder, path)
+        # A run that ended meanwhile has files that this result does not list.
+        _check_kind(path)
     except BaseException:
         shutil.rmtree(folder)
         raise
@@ -104,6 +101,16 @@ def open_file(result: RunResult, path: str) -> int:
     if code:
         fail(f"{program} found no program for it, or failed (exit code {code}); the file stays there")
     return EXIT_FAILED if code else 0
+
+
+def _check_kind(path: str) -> None:
+    kind = PurePosixPath(path).suffix.lower()
+    if kind not in _SHOWN:
+        what = f"a {kind}" if kind else "a name without an extension"
+        raise InvalidRequestError(
+            f"{path!a} is not opened: what a desktop does with {what} is up to the desktop, and may be to run it",
+            hint="`skillbox exec files ID --download DIR` puts it into a folder",
+        )
 
 
 def desktop_program(platform: str, environment: Mapping[str, str], which: Callable[[str], str | None]) -> str | None:

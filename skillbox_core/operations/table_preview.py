@@ -26,6 +26,8 @@ MAX_TABLE_SIZE = 16 * 1024 * 1024
 CPU_SECONDS = 5
 MEMORY = 1024 * 1024 * 1024
 PATIENCE = 10.0
+MAX_ANSWER = 8 * 1024 * 1024
+"""Bytes of JSON: `ROWS` times `COLUMNS` cells of `CELL` characters, escaped, and their names and types."""
 _AT_ONCE = 2
 _PROGRAM = Path(__file__).with_name("table_process.py")
 
@@ -89,7 +91,7 @@ def preview(file: IO[bytes], path: str) -> TablePreview | str:
             file=file.fileno(),
         )
         try:
-            answer = helper.ask(b"\n")
+            answer = helper.ask(b"\n", MAX_ANSWER)
         except InfrastructureError:
             return "ended the process that read it"
         finally:

@@ -189,7 +189,17 @@ def _batch(batch: Any, schema: Any, length: int | None) -> dict[str, Any]:
 
 
 def _cells(column: Any) -> list[str]:
-    return [_cell(column[index]) for index in range(len(column))]
+    return [_shown(column[index]) for index in range(len(column))]
+
+
+def _shown(value: Any) -> str:
+    """A cell, or its type where it can't be shown, as what would need a module that can't be loaded any more."""
+    try:
+        return _cell(value)
+    except MemoryError:
+        raise
+    except Exception:
+        return f"({value.type})"
 
 
 def _cell(value: Any) -> str:

@@ -89,7 +89,10 @@ class ArtifactStore:
         # Of files that were stored before digests were kept only the archive knows the names.
         if number is None and artifacts.files:
             raise InvalidRequestError(f"the execution left no file {path!a}")
-        target = TemporaryFile()  # noqa: SIM115 - it is the caller's to close
+        try:
+            target = TemporaryFile()  # noqa: SIM115 - it is the caller's to close
+        except OSError as error:
+            raise DiskError(f"there is no room for a temporary file: {error.strerror}") from error
         try:
             if number is not None and artifacts.spans:
                 self._take_part(artifacts, artifacts.files[number], artifacts.spans[number], target)

@@ -271,6 +271,8 @@ def _linked(source: Path, target: Path) -> bool:
     """Gives a file a second name; false where that can't be, as on another file system."""
     try:
         target.hardlink_to(source)
+        # A draft that is old is taken for a dead process's.
+        os.utime(target)
     except OSError:
         return False
     return True

@@ -12,9 +12,9 @@ from __future__ import annotations
 
 import hashlib
 import re
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from tempfile import NamedTemporaryFile
 from typing import IO
 from urllib.parse import quote
 
@@ -126,27 +126,31 @@ def store_opened(bucket: Bucket, artifacts: Artifacts, archive: Path) -> None:
     wanted = [] if bucket.local else list(opened_keys(artifacts))
     spans = {file.path: span for file, span in zip(artifacts.files, artifacts.spans, strict=True)} if wanted else {}
     for file, key in wanted:
-        with NamedTemporaryFile() as local:
-            try:
-                _take(archive, spans[file.path], file, local)
-                local.seek(0)
-                head = local.read(HEAD)
-            except OSError as error:
-                raise DiskError(f"a file for the store can't be written to {local.name}: {error.strerror}") from error
-            bucket.put(Path(local.name), key, serving(file.path, head))
+        # Beside the archive and by its name: the clean-up knows whose it is.
+        local = archive.with_name(f"{archive.name}.{uuid.uuid4().hex}")
+        try:
+            head = _take(archive, spans[file.path], file, local)
+            bucket.put(local, key, serving(file.path, head))
+        except OSError as error:
+            raise DiskError(f"a file for the store can't be written to {local.parent}: {error.strerror}") from error
+        finally:
+            local.unlink(missing_ok=True)
 
 
-def _take(archive: Path, span: Span, file: FileDigest, target: IO[bytes]) -> None:
-    digest = hashlib.sha256()
+def _take(archive: Path, span: Span, file: FileDigest, target: Path) -> bytes:
+    """Copies one file out of an archive; gives its beginning."""
+    digest, head = hashlib.sha256(), b""
     try:
-        with archive.open("rb") as packed:
+        with archive.open("rb") as packed, target.open("xb") as out:
             for chunk in inflate(_part(packed, span), file.size):
                 digest.update(chunk)
-                target.write(chunk)
+                head = head or chunk[:HEAD]
+                out.write(chunk)
     except ValueError:
         digest = hashlib.sha256()
     if digest.hexdigest() != file.sha256:
         raise StorageError(f"the spooled archive holds another {file.path!a} than it was given")
+    return head
 
 
 def _part(packed: IO[bytes], span: Span) -> Iterator[bytes]:

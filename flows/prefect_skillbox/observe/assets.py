@@ -29,6 +29,8 @@ MAX_KEY = 512
 _SCHEME = re.compile(r"[a-z0-9]+://")
 _NOT_IN_KEYS = re.compile(r"""[\s\x00-\x20#?&%"'<>\[\]{}|\\^`]""")
 _DIGEST = 8
+_LOOKS_SO = re.compile(rf"-[0-9a-f]{{{_DIGEST}}}\Z")
+"""What looks as if it had a digest has one."""
 
 
 def asset_key(address: str) -> str | None:
@@ -39,7 +41,7 @@ def asset_key(address: str) -> str | None:
     if not _SCHEME.match(address):
         return None
     key = _NOT_IN_KEYS.sub("_", address)
-    if key == address and len(key) <= MAX_KEY:
+    if key == address and len(key) <= MAX_KEY and not _LOOKS_SO.search(key):
         return key
     digest = hashlib.sha256(address.encode(errors="surrogatepass")).hexdigest()[:_DIGEST]
     return f"{key[: MAX_KEY - _DIGEST - 1]}-{digest}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -126,3 +127,22 @@ def test_a_damaged_file_is_a_table_or_an_error_of_ours(path: str, data: st.DataO
         assert read_table(io.BytesIO(whole[: data.draw(st.integers(0, len(whole)))]), path).num_columns >= 0
     except OutputError as error:
         assert path in str(error)
+
+
+@pytest.mark.parametrize("times", [100_000, 10])
+def test_a_cell_may_be_long_and_have_line_ends(times: int) -> None:
+    cell = 'line one\nline two, and "quoted"' if times > 10 else "x" * 3_000_000
+    table = pa.table({"n": list(range(times)), "text": [cell] * times})
+    assert read_table(io.BytesIO(written(lambda file: csv.write_csv(table, file))), "a.csv").equals(table)
+    lines = "".join(f'{{"n": {number}, "text": {json.dumps(cell)}}}\n' for number in range(times))
+    assert read_table(io.BytesIO(lines.encode()), "a.jsonl").equals(table)
+
+
+def test_a_csv_file_that_is_no_utf_8_is_an_error_that_names_the_column() -> None:
+    with pytest.raises(OutputError, match=r"column 'b' is not UTF-8"):
+        read_table(io.BytesIO(b"a,b\n1,\xe4\n"), "a.csv")
+
+
+def test_columns_are_chosen_by_their_names() -> None:
+    with pytest.raises(InvalidRequestError, match="1 is none"):
+        read_table(io.BytesIO(WRITTEN["a.csv"]), "a.csv", [1])  # type: ignore[list-item]

@@ -76,3 +76,15 @@ def test_what_gives_no_answer_is_ended(tmp_path: Path, program: str) -> None:
         with pytest.raises(ProcessLookupError):
             os.kill(one._process.pid, 0)
     assert time.monotonic() - begun < 15
+
+
+def test_what_it_started_ends_with_it(tmp_path: Path) -> None:
+    program = (
+        "import os, sys, time\nsys.stdin.readline()\nif child := os.fork(): print(child, flush=True)\ntime.sleep(60)"
+    )
+    with helper(tmp_path, program) as one:
+        child = int(one.ask(b"\n") or b"")
+    give_up = time.monotonic() + 10
+    while Path(f"/proc/{child}").exists() and "Z" not in Path(f"/proc/{child}/stat").read_text().rpartition(")")[2][:3]:
+        assert time.monotonic() < give_up, "a child of it lives on"
+        time.sleep(0.01)

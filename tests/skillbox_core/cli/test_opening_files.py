@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from skillbox_core import RunResult, Settings
-from skillbox_core.cli.opening import desktop_program, is_text
+from skillbox_core.cli.opening import desktop_program, is_text, open_file
+from skillbox_core.errors import InvalidRequestError
 from skillbox_core.installation import Installation
 from tests.services.commands import Command
 from tests.services.results import begun, left
@@ -213,3 +214,13 @@ def test_the_desktops_program_is_the_platforms(
     platform: str, environment: dict[str, str], there: set[str], program: str | None
 ) -> None:
     assert desktop_program(platform, environment, lambda name: name if name in there else None) == program
+
+
+def test_a_run_that_ended_since_it_was_looked_at_opens_no_more_than_any_other(
+    result: RunResult, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", environment["TMPDIR"])
+    running = result.model_copy(update={"files_list": ()})
+    with pytest.raises(InvalidRequestError, match="may be to run it"):
+        open_file(running, "run.desktop")
+    assert list(Path(environment["TMPDIR"]).iterdir()) == []

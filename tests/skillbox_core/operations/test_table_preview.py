@@ -139,6 +139,34 @@ def test_a_table_without_rows_has_columns(make: Callable[[Any], bytes]) -> None:
     assert found == TablePreview(("a",), ("int8",), (), 1, 0)
 
 
+def test_a_cell_that_can_not_be_shown_takes_no_other_with_it() -> None:
+    zone = pa.timestamp("us", "UTC")
+    rows = pa.table(
+        {
+            "n": [1],
+            "inside": pa.array([{"t": 0}], pa.struct([("t", zone)])),
+            "list": pa.array([[1]], pa.list_(pa.timestamp("ns"))),
+        }
+    )
+    found = seen(parquet(rows), "a.parquet")
+    assert isinstance(found, TablePreview)
+    assert found.rows[0][0] == "1"
+    assert all(cell for cell in found.rows[0])
+
+
+def test_an_answer_is_as_long_as_what_is_shown_can_be() -> None:
+    wide = pa.table({f"c{number}": ["漢" * 3_000] * ROWS for number in range(COLUMNS)})
+    found = seen(parquet(wide), "a.parquet")
+    assert isinstance(found, TablePreview)
+    assert {len(cell) for row in found.rows for cell in row} == {table_process.CELL}
+
+
+def test_an_arrow_stream_is_a_table_by_its_own_extension() -> None:
+    found = seen(arrow(pa.table({"n": [1]}), pa.ipc.new_stream), "a.arrows")
+    assert isinstance(found, TablePreview)
+    assert found.rows == (("1",),)
+
+
 def test_only_the_beginning_of_a_large_text_is_read() -> None:
     found = seen(b"a,b\n" + b"1,2\n" * 3_000_000, "a.csv")
     assert found == TablePreview(("a", "b"), ("integer", "integer"), (("1", "2"),) * ROWS, 2, None)

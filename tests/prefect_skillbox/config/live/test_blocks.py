@@ -199,10 +199,11 @@ def test_the_blocks_can_be_registered() -> None:
 def test_a_runner_is_shared_in_its_process_only_and_is_not_kept_under_a_password(runner: Runner) -> None:
     program = (
         "import os; from prefect_skillbox.config import installation\n"
+        "from skillbox_core.installation import _installations as installations\n"
         "settings = installation.installation_settings().model_copy(update={'s3_secret_key': 'canary-5ecret-value'})\n"
         "ours = installation.installation_for(settings)\n"
         "assert installation.installation_for(settings) is ours\n"
-        "assert 'canary' not in str(list(installation._installations))\n"
+        "assert 'canary' not in str(list(installations))\n"
         "child = os.fork()\n"
         "if not child: os._exit(installation.installation_for(settings) is ours)\n"
         "assert os.waitpid(child, 0)[1] == 0, 'a child used the connections of its parent'\n"

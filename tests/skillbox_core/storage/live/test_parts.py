@@ -20,7 +20,7 @@ from skillbox_core.inputs.staging import REQUEST, is_cheaper_in_part
 from skillbox_core.installation import Installation
 from skillbox_core.models import Artifacts, Execution, FileDigest
 from skillbox_core.sandbox.output import read_output
-from skillbox_core.storage.objects import BLOCK
+from skillbox_core.storage.objects import BLOCK, _linked
 from tests.services.faults import http_proxy
 from tests.services.swift import S3Service
 from tests.skillbox_core.storage.live.test_storage import archive
@@ -168,3 +168,50 @@ def test_a_run_is_given_one_file_of_another_by_its_part(store: Installation, tmp
         session.execute(text("UPDATE executions SET files_spans='[[10, 50], [10, 50]]'"))
     wrong = runner.run(RunRequest(skill="reads"), RunOptions(files=input_files(files_from(left, "small.txt"))))
     assert "its digest has changed" in (wrong.error or "")
+
+
+def test_two_workers_that_collect_one_output_store_the_same(store: Installation, tmp_path: Path) -> None:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as tar:
+        for name, data in {
+            "output.json": b"1",
+            "files/small.csv": SMALL * 300,
+            "files/t.parquet": FILES["table.parquet"],
+        }.items():
+            info = tarfile.TarInfo(f"out/{name}")
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    execution = cast(Execution, SimpleNamespace(tenant="default", id="2" * 32, attempt=1))
+    uploaded = []
+    for size in (32_768, 10_000):
+        stream.seek(0)
+        chunks = iter(lambda size=size: stream.read(size), b"")  # type: ignore[misc]
+        output = read_output(chunks, tmp_path / "spooled", limit=1 << 30, max_document=9)
+        uploaded.append(store.artifacts.upload(execution, output))
+    assert uploaded[0] == uploaded[1]
+    store.artifacts.fetch(uploaded[0], tmp_path / "whole")
+
+
+def test_a_second_name_is_no_old_draft(local: Installation, tmp_path: Path) -> None:
+    spooled = tmp_path / "old"
+    spooled.write_bytes(b"old")
+    os.utime(spooled, (1, 1))
+    bucket = local.artifacts._bucket
+    draft = bucket._draft()
+    assert _linked(spooled, draft)
+    bucket._draft()
+    assert draft.exists()
+
+
+@pytest.mark.parametrize("name", ["small.csv", "a/large.bin"])
+def test_no_room_for_a_temporary_file_is_said(
+    local: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    artifacts = stored(local, tmp_path)
+
+    def full() -> None:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr("skillbox_core.storage.artifacts.TemporaryFile", full)
+    with pytest.raises(DiskError, match="No usable temporary directory"):
+        local.artifacts.open_file(artifacts, name)

@@ -20,8 +20,9 @@ from prefect.client.orchestration import get_client
 from prefect.flow_engine import run_flow
 
 from prefect_skillbox import skill
+from skillbox_core.base.file_archive import ArchiveWriter
 from skillbox_core.run.steps import Steps
-from skillbox_core.sandbox import container, follow, output
+from skillbox_core.sandbox import container, follow
 from skillbox_core.sandbox.engine import Attachment, Engine
 from skillbox_core.storage.execution_writes import ExecutionStore
 from skillbox_core.storage.objects import Bucket
@@ -67,7 +68,7 @@ WITHIN: dict[str, Callable[[], None]] = {
     # The first line is written, the skill is not.
     "delivery": lambda: before(Attachment, "write", skip=1),
     "wait": on_second_line,
-    "collect": lambda: before(output, "_copy"),
+    "collect": lambda: before(ArchiveWriter, "add"),
     "upload": lambda: after(Bucket, "put"),
     "close": lambda: after(ExecutionStore, "close"),
     "launch note": lambda: after(ExecutionStore, "note_launch"),
