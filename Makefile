@@ -12,12 +12,14 @@ unit := $(pytest) tests/skillbox_core tests/prefect_skillbox tests/deployments t
 deal := 1
 # The hostile cases are a suite of their own, `make hostile`.
 all := SKILLBOX_TEST_DEAL=$(deal) $(pytest) --ignore=tests/hostile/test_hostile.py
-postgres := SKILLBOX_TEST_POSTGRES=1 $(all) tests/prefect_skillbox
+postgres := SKILLBOX_TEST_POSTGRES=1 $(all)
 older := .skillbox/older/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 # Whole files at once, in the order of tests/conftest.py. Tests wait for engines and servers half of their time and more,
-# so that they have a process more than there are processors, four at most.
+# so that they have a process more than there are processors, four at most. To collect all tests takes a while: of those
+# that run alone only their files are read.
 shared := -m "not by_itself and not nightly" --maxprocesses 4 --dist loadfile --no-loadscope-reorder --numprocesses \
 	$$($(bin)/python -c "import os; print(os.cpu_count() + 1)")
+alone := -m "by_itself and not nightly" $$(grep -rlw by_itself --include='test_*.py'
 core := tests/skillbox_core tests/corpus tests/fuzz tests/hostile tests/mutation
 
 help: ## show this
@@ -31,9 +33,9 @@ check: lint ## style, types, imports and unit tests, in a minute; needs the pack
 
 test: setup ## set everything up, then run what a change can break (ARGS="-k name" for some)
 	@$(bootstrap) services
-	@$(if $(ARGS),$(pytest) $(ARGS),$(all) -m "by_itself and not nightly")
-	@$(if $(ARGS),,$(postgres) -m "by_itself and not nightly")
-	@$(if $(ARGS),,$(postgres) $(shared))
+	@$(if $(ARGS),$(pytest) $(ARGS),$(all) $(alone) tests))
+	@$(if $(ARGS),,$(postgres) $(alone) tests/prefect_skillbox))
+	@$(if $(ARGS),,$(postgres) tests/prefect_skillbox $(shared))
 	@$(if $(ARGS),,$(all) $(addprefix --ignore=,$(core)) $(shared) --durations=30)
 	@$(if $(ARGS),,$(all) $(core) $(shared) --durations=30)
 
