@@ -90,7 +90,9 @@ def _stream(given: Any) -> tuple[Any, Iterator[Any]]:
 
 def _without_row_numbers(frame: Any) -> Any:
     """A frame of pandas without the numbers of rows that it was chosen from: which these are must not make a column."""
-    if not any(kind.__module__.partition(".")[0] == "pandas" and kind.__name__ == "DataFrame" for kind in type(frame).__mro__):
+    if not any(
+        kind.__module__.partition(".")[0] == "pandas" and kind.__name__ == "DataFrame" for kind in type(frame).__mro__
+    ):
         return frame
     index = frame.index
     numbers = list(index.names) == [None] and getattr(index.dtype, "kind", "") in "iu"

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 import io
 import itertools
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -401,6 +405,59 @@ def test_an_iterator_serves_one_call_and_never_becomes_an_empty_file(write: Any,
     assert pq.read_metadata(write(rows)).num_rows == 1000
     with pytest.raises(InvalidRequestError, match=r"was read before"):
         write(rows)
+
+
+BREAKING: dict[str, Any] = {
+    "map": lambda fetch: map(fetch, range(1, 8)),
+    "filter": lambda fetch: filter(None, map(fetch, range(1, 8))),
+    "chain": lambda fetch: itertools.chain(map(fetch, range(1, 8))),
+    "starmap": lambda fetch: itertools.starmap(fetch, zip(range(1, 8), strict=True)),
+    "callable": lambda fetch: iter(functools.partial(lambda numbers: fetch(next(numbers)), iter(range(1, 8))), None),
+    "generator": lambda fetch: (fetch(number) for number in range(1, 8)),
+}
+
+
+@pytest.mark.parametrize("pages", BREAKING.values(), ids=BREAKING)
+def test_an_iterator_that_broke_off_is_not_read_on_from_its_middle(write: Any, pages: Any) -> None:
+    def fetch(number: int) -> pa.RecordBatch:
+        if number == 4 and not failed:
+            failed.append(number)
+            raise ConnectionError("page 4")
+        return pa.record_batch({"page": [number]})
+
+    failed: list[int] = []
+    rows = pages(fetch)
+    with pytest.raises(ConnectionError, match="page 4"):
+        write(rows, "pages.parquet")
+    for _ in range(2):
+        with pytest.raises(InvalidRequestError, match=r"'pages\.parquet' was read before"):
+            write(rows, "pages.parquet")
+
+
+def test_an_iterator_that_was_over_the_limit_is_not_read_on_from_its_middle(write: Any) -> None:
+    rows = iter([pa.record_batch({"n": range(frames.ROWS)}) for _ in range(9)])
+    with pytest.raises(InvalidRequestError, match="SKILLBOX_MAX_INPUT_FILES_SIZE"):
+        write(rows, "t.arrow", limit=1_000_000)
+    with pytest.raises(InvalidRequestError, match="was read before"):
+        write(rows, "t.arrow")
+
+
+def test_an_iterator_that_broke_off_is_held_no_longer_than_by_others(write: Any) -> None:
+    class Fetch:
+        def __call__(self, number: int) -> Any:
+            raise ConnectionError(number)
+
+    fetch = Fetch()
+    fetched, rows = weakref.ref(fetch), map(fetch, [1])
+    del fetch
+    with suppress(ConnectionError):
+        write(rows)
+    gc.collect()
+    write(iter([TABLE.to_batches()[0]]))
+    assert fetched() is not None
+    del rows
+    write(iter([TABLE.to_batches()[0]]))
+    assert fetched() is None
 
 
 def test_an_iterator_that_is_being_read_gives_nobody_else_a_part(write: Any) -> None:
