@@ -422,6 +422,29 @@ def test_an_iterator_of_paths_is_told_to_be_a_list() -> None:
         input_files(path for path in ("/a", "/b"))
 
 
+@pytest.mark.parametrize("paths", [lambda: (path for path in "ab"), lambda: map(str, "ab"), lambda: iter(["/a"])])
+def test_an_iterator_of_paths_under_a_plain_name_is_told_to_be_a_list(paths: Any) -> None:
+    said = r"a \w+ is read as a table, batch by batch, and .* as 'in' \(.*for several files give a list\)"
+    with pytest.raises(InvalidRequestError, match=said):
+        input_files({"in": paths()})
+
+
+@pytest.mark.parametrize("name", ["in", "in/", "in.parquet"])
+@pytest.mark.parametrize(
+    "tables", [[TABLE, TABLE], (pl.DataFrame(COLUMNS),), ["/a", pd.DataFrame(COLUMNS)]], ids=["list", "tuple", "mixed"]
+)
+def test_tables_in_a_list_under_one_name_are_told_to_have_names(tables: Any, name: str) -> None:
+    said = rf"{name!r} is a (list|tuple) with tables in it, .*name of its own \(files=\{{\"name\.parquet\": table"
+    with pytest.raises(InvalidRequestError, match=said):
+        input_files({name: tables})
+
+
+@pytest.mark.parametrize("files", [lambda lazy: {"a.parquet": lazy}, lambda lazy: lazy, lambda lazy: {"in": [lazy]}])
+def test_a_lazy_frame_is_told_to_be_collected(files: Any) -> None:
+    with pytest.raises(InvalidRequestError, match=r"taken from a LazyFrame \(its collect\(\) is a table in memory\)"):
+        input_files(files(pl.LazyFrame(COLUMNS)))
+
+
 @pytest.mark.parametrize("name", ["a.xlsx", "a", "parquet", "a.csv.gz", "in/a.json"])
 def test_a_name_of_another_format_is_refused_with_the_list(name: str) -> None:
     said = r"can't be written as .* \(its name must end in \.parquet, \.csv, \.arrow, \.feather or \.arrows\)"
@@ -492,6 +515,32 @@ def test_what_can_not_be_written_is_refused_by_its_column(write: Any, rows: Any,
     with pytest.raises(InvalidRequestError, match=said) as caught:
         write(rows, name)
     assert name in str(caught.value)
+
+
+def closed_relation() -> Any:
+    with duckdb.connect() as connection:
+        return connection.sql("select 1 a")
+
+
+def test_a_query_that_fails_is_an_error_of_its_table(write: Any) -> None:
+    cast = duckdb.sql("select x::int from (values ('1'), ('b')) t(x)")
+    late = duckdb.sql("select case when i = 900000 then error('bad row') else i end x from range(1000000) t(i)")
+    for query, said in (
+        (cast, "'q.parquet' can't be read as Arrow: ConversionException: .*Could not convert string 'b' to INT32"),
+        (closed_relation(), "'q.parquet' can't be read as Arrow: ConnectionException: .*already been closed"),
+        (late, "'q.parquet' can't be read to its end: .*bad row"),
+    ):
+        with pytest.raises(InvalidRequestError, match=said):
+            write(query, "q.parquet")
+
+
+def test_an_error_of_an_iterator_behind_a_reader_is_not_the_tables(write: Any) -> None:
+    def failing() -> Iterator[pa.RecordBatch]:
+        yield TABLE.to_batches()[0]
+        raise ConnectionError("page 4")
+
+    with pytest.raises(OSError, match="page 4"):
+        write(pa.RecordBatchReader.from_batches(TABLE.schema, failing()))
 
 
 def test_an_error_of_a_generator_is_its_own(write: Any) -> None:
