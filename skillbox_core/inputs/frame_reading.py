@@ -85,7 +85,18 @@ def _stream(given: Any) -> tuple[Any, Iterator[Any]]:
         raise FrameError(f"{where}: {words}") from None
     except Exception as error:  # a query that fails as it is asked raises what its library has for that
         raise FrameError(f"can't be read as Arrow: {type(error).__name__}: {said(error)}") from None
-    return reader.schema, iter(reader)
+    return reader.schema, _batches(reader)
+
+
+def _batches(reader: Any) -> Iterator[Any]:
+    try:
+        yield from reader
+    except OSError as error:
+        # A query of DuckDB that comes to a bad row is this. What an iterator behind a reader of pyarrow raised is too,
+        # and no fault of the table: it may be gone at the next try, with a reader made anew.
+        if "Python exception" in str(error):
+            raise
+        raise FrameError(f"can't be read to its end: {said(error)}") from None
 
 
 def _without_row_numbers(frame: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,12 @@ from skillbox_core.models import Frame, FrameFile, InputFile
 
 _lock = threading.Lock()
 _read: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
-"""Iterators that calls have read, by identity. One that can't be referred to weakly gives no batch again."""
+"""Iterators that calls have read, by identity."""
+_broke_off: dict[int, Any] = {}
+"""Those that can't be referred to weakly, as a `map`, and were not read to their end: what is left is no table.
+
+Read to its end, such an iterator gives no batch again, which is an error as well.
+"""
 _being_read: dict[int, Any] = {}
 
 
@@ -78,7 +84,9 @@ def _reading(rows: Any, name: str) -> Iterator[None]:
         yield
         return
     with _lock:
-        if _being_read.get(id(rows)) is rows or _read.get(id(rows)) is rows:
+        # Let go outside of the lock: what an iterator leaves behind may write tables itself.
+        gone = [_broke_off.pop(key) for key in _forgotten()]
+        if any(held.get(id(rows)) is rows for held in (_being_read, _read, _broke_off)):
             raise InvalidRequestError(
                 f"the iterator behind the table {name!a} was read before, and gives its rows once",
                 hint="give each call an iterator of its own, or a list",
@@ -86,8 +94,20 @@ def _reading(rows: Any, name: str) -> Iterator[None]:
         _being_read[id(rows)] = rows
         with suppress(TypeError):
             _read[id(rows)] = rows
+    del gone
     try:
         yield
+    except BaseException:
+        with _lock:
+            if id(rows) not in _read:
+                _broke_off[id(rows)] = rows
+        raise
     finally:
         with _lock:
             del _being_read[id(rows)]
+
+
+def _forgotten() -> list[int]:
+    """Which iterators that broke off nobody else has any more: they, and what they hold, must not stay for ever."""
+    # One reference is the dict's, the other the argument's.
+    return [key for key in _broke_off if sys.getrefcount(_broke_off[key]) <= 2]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+import gc
 import io
 import itertools
 import subprocess
 import sys
+import weakref
 from collections.abc import Iterator
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -205,6 +209,153 @@ def test_what_a_null_hides_is_not_in_the_file(write: Any, extension: str) -> Non
         assert b"hunter" not in write(pa.table({"s": nested}), f"t{extension}").read_bytes()
 
 
+WORD = pa.string()
+PIN = 0x53454352
+PEOPLE = pl.DataFrame(
+    {"ok": [False, True, False, True], "text": ["hunter", "x", "hunter", None], "pin": [PIN, 7, PIN, None]}
+)
+HIDING: dict[str, Any] = {
+    "struct": lambda each, masked: pl.struct(masked, "ok"),
+    "null structs": lambda each, masked: pl.when("ok").then(pl.struct(each, "ok")),
+    "structs": lambda each, masked: pl.struct(pl.struct(masked), pl.when("ok").then(pl.struct(each)).alias("b")),
+    "list": lambda each, masked: pl.concat_list(masked, masked),
+    "null lists": lambda each, masked: pl.when("ok").then(pl.concat_list(each, each)),
+    "list of structs": lambda each, masked: pl.concat_list(pl.struct(masked), pl.when("ok").then(pl.struct(each))),
+    "struct of lists": lambda each, masked: pl.when("ok").then(pl.struct(pl.concat_list(each, masked).alias("l"))),
+    "array": lambda each, masked: pl.concat_arr(masked, masked),
+    "null arrays": lambda each, masked: pl.when("ok").then(pl.concat_arr(each, each)),
+    "array of structs": lambda each, masked: pl.concat_arr(pl.struct(masked), pl.when("ok").then(pl.struct(each))),
+}
+
+
+@pytest.mark.parametrize("extension", [each for each in frames.FORMATS if each != ".csv"])
+@pytest.mark.parametrize("each", ["text", "pin"])
+@pytest.mark.parametrize("column", HIDING.values(), ids=HIDING)
+def test_what_a_null_hides_inside_a_column_is_not_in_the_file(
+    write: Any, column: Any, each: str, extension: str
+) -> None:
+    masked = PEOPLE.select(column(pl.col(each), pl.when("ok").then(each).alias(each)).alias("c"))
+    at = write(masked, f"t{extension}")
+    found = at.read_bytes()
+    assert b"hunter" not in found
+    assert PIN.to_bytes(4, "little") not in found
+    assert found == write(pl.DataFrame(masked.to_dicts(), schema=masked.schema), f"t{extension}").read_bytes()
+    assert found == write(pl.concat([masked[:2], masked[2:]], rechunk=False), f"t{extension}").read_bytes()
+    assert found == write(pl.concat([masked, masked])[4:], f"t{extension}").read_bytes()
+    if extension == ".parquet":
+        assert pl.read_parquet(at).to_dicts() == masked.to_dicts()
+
+
+def test_what_a_null_hides_in_a_map_is_not_in_the_file(write: Any) -> None:
+    validity = pa.array([None, 1]).buffers()[0]
+    below = pa.array(["hunter", "x"])
+    hidden = pa.Array.from_buffers(WORD, 2, [validity, *below.buffers()[1:]])
+    kind = pa.map_(WORD, WORD)
+    keys, offsets = pa.array(["a", "b"]), pa.array([0, 1, 2], pa.int32())
+    pairs = pa.StructArray.from_arrays([keys, below], fields=[kind.key_field, kind.item_field])
+    for column, rows in (
+        (pa.MapArray.from_arrays(offsets, keys, hidden), [[("a", None)], [("b", "x")]]),
+        (pa.Array.from_buffers(kind, 2, [validity, offsets.buffers()[1]], children=[pairs]), [None, [("b", "x")]]),
+    ):
+        found = write(pa.table({"m": column}), "t.arrow").read_bytes()
+        assert b"hunter" not in found
+        assert found == write(pa.table({"m": pa.array(rows, kind)}), "t.arrow").read_bytes()
+        views = column[1:].cast(pa.map_(pa.string_view(), pa.string_view()))
+        expected = pa.table({"m": pa.array(rows[1:], kind)})
+        assert write(pa.table({"m": views}), "t.arrow").read_bytes() == write(expected, "t.arrow").read_bytes()
+
+
+def foreign(values: list[str | None]) -> pa.Array:
+    """Values in a dictionary that has one of another table."""
+    return pa.array(["OTHERSECRET", *values]).dictionary_encode()[1:]
+
+
+FOUR: list[str | None] = ["a", "b", None, "a"]
+WITH_DICTIONARIES: dict[str, tuple[Any, pa.DataType]] = {
+    "struct": (lambda: pa.StructArray.from_arrays([foreign(FOUR)], ["x"]), pa.struct([("x", WORD)])),
+    "list": (lambda: pa.ListArray.from_arrays([0, 1, 1, 4], foreign(FOUR)), pa.list_(WORD)),
+    "large list": (lambda: pa.LargeListArray.from_arrays([0, 1, 1, 4], foreign(FOUR)), pa.list_(WORD)),
+    "list view": (lambda: pa.ListViewArray.from_arrays([1, 0], [3, 2], foreign(FOUR)), pa.list_(WORD)),
+    "large list view": (lambda: pa.LargeListViewArray.from_arrays([1, 0], [3, 2], foreign(FOUR)), pa.list_(WORD)),
+    "array": (lambda: pa.FixedSizeListArray.from_arrays(foreign(FOUR), 2), pa.list_(WORD, 2)),
+    "keys of a map": (
+        lambda: pa.MapArray.from_arrays([0, 1, 2], foreign(["a", "b"]), pa.array(["c", "d"])),
+        pa.map_(WORD, WORD),
+    ),
+    "values of a map": (
+        lambda: pa.MapArray.from_arrays([0, 1, 2], pa.array(["c", "d"]), foreign(["a", None])),
+        pa.map_(WORD, WORD),
+    ),
+    "deep": (
+        lambda: pa.ListArray.from_arrays(
+            [0, 2], pa.StructArray.from_arrays([pa.FixedSizeListArray.from_arrays(foreign(FOUR), 2)], ["x"])
+        ),
+        pa.list_(pa.struct([("x", pa.list_(WORD, 2))])),
+    ),
+    "runs": (lambda: pa.RunEndEncodedArray.from_arrays([1, 3], pa.array(["a", "b"])), WORD),
+    "polars struct": (
+        lambda: pl.select(c=pl.struct(pl.lit("a").cast(pl.Categorical).alias("x")))["c"].to_arrow(),
+        pa.struct([("x", WORD)]),
+    ),
+    "polars list": (lambda: pl.Series([["a", None]], dtype=pl.List(pl.Categorical)).to_arrow(), pa.list_(WORD)),
+    "polars array": (
+        lambda: pl.Series([["a"]], dtype=pl.Array(pl.Enum(["OTHERSECRET", "a"]), 1)).to_arrow(),
+        pa.list_(WORD, 1),
+    ),
+}
+
+
+@pytest.mark.parametrize("extension", [".parquet", ".arrow"])
+@pytest.mark.parametrize(("column", "kind"), WITH_DICTIONARIES.values(), ids=WITH_DICTIONARIES)
+def test_a_dictionary_inside_a_column_is_not_in_the_file(
+    write: Any, column: Any, kind: pa.DataType, extension: str
+) -> None:
+    given = column()
+    found = write(pa.table({"c": given}), f"t{extension}").read_bytes()
+    assert b"OTHERSECRET" not in found
+    plain = pa.array(given.to_pylist(), kind)
+    assert found == write(pa.table({"c": plain}), f"t{extension}").read_bytes()
+    if extension == ".arrow":
+        assert pa.ipc.open_file(found).schema.field("c").type.equals(kind, check_metadata=True)
+
+
+def test_the_categories_that_polars_names_inside_a_struct_are_not_in_the_file(write: Any) -> None:
+    kinds = pl.Enum(["OTHERSECRET", "a"])
+    frame = pl.select(c=pl.struct(pl.lit("a").cast(kinds).alias("x")))
+    for extension in (".parquet", ".arrow"):
+        found = write(frame, f"t{extension}").read_bytes()
+        assert b"OTHERSECRET" not in found
+        assert found == write(pa.table({"c": [{"x": "a"}]}), f"t{extension}").read_bytes()
+
+
+def test_what_may_not_be_null_stands_inside_what_may(write: Any) -> None:
+    whole = pa.array([1, 2])
+    inner = [pa.field("x", pa.int64(), nullable=False)]
+    validity = pa.array([None, 1]).buffers()[0]
+    struct = pa.Array.from_buffers(pa.struct(inner), 2, [validity], children=[whole])
+    array = pa.Array.from_buffers(pa.list_(inner[0], 1), 2, [validity], children=[whole])
+    read = pq.read_table(write(pa.table({"s": struct, "a": array})))
+    assert read.to_pydict() == {"s": [None, {"x": 2}], "a": [None, [2]]}
+
+
+def test_lists_of_nothing_and_structs_of_nothing_keep_their_rows(write: Any) -> None:
+    table = pa.table(
+        {"s": pa.array([{}, None], pa.struct([])), "l": pa.array([[], None], pa.list_(pa.string_view(), 0))}
+    )
+    assert pa.ipc.open_file(write(table, "t.arrow")).read_all().to_pydict() == table.to_pydict()
+
+
+def test_an_extension_of_arrow_hides_nothing_and_arrives(write: Any) -> None:
+    kind = pa.opaque(pa.struct([("x", pa.string())]), "point", "here")
+    validity = pa.array([None, "x"]).buffers()[0]
+    storage = pa.Array.from_buffers(kind.storage_type, 2, [validity], children=[pa.array(["hunter", "x"])])
+    at = write(pa.table({"c": pa.ExtensionArray.from_storage(kind, storage)}), "t.arrow")
+    assert b"hunter" not in at.read_bytes()
+    read = pa.ipc.open_file(at).read_all()["c"]
+    assert read.type == kind
+    assert read.to_pylist() == [None, {"x": "x"}]
+
+
 def test_nested_values_and_bytes_arrive_in_parquet(write: Any) -> None:
     nested = pl.DataFrame({"l": [["a"], []], "s": [{"x": 1, "y": "z"}] * 2, "b": [b"\0", None]})
     assert pl.read_parquet(write(nested)).equals(nested)
@@ -271,6 +422,29 @@ def test_an_iterator_of_paths_is_told_to_be_a_list() -> None:
         input_files(path for path in ("/a", "/b"))
 
 
+@pytest.mark.parametrize("paths", [lambda: (path for path in "ab"), lambda: map(str, "ab"), lambda: iter(["/a"])])
+def test_an_iterator_of_paths_under_a_plain_name_is_told_to_be_a_list(paths: Any) -> None:
+    said = r"a \w+ is read as a table, batch by batch, and .* as 'in' \(.*for several files give a list\)"
+    with pytest.raises(InvalidRequestError, match=said):
+        input_files({"in": paths()})
+
+
+@pytest.mark.parametrize("name", ["in", "in/", "in.parquet"])
+@pytest.mark.parametrize(
+    "tables", [[TABLE, TABLE], (pl.DataFrame(COLUMNS),), ["/a", pd.DataFrame(COLUMNS)]], ids=["list", "tuple", "mixed"]
+)
+def test_tables_in_a_list_under_one_name_are_told_to_have_names(tables: Any, name: str) -> None:
+    said = rf"{name!r} is a (list|tuple) with tables in it, .*name of its own \(files=\{{\"name\.parquet\": table"
+    with pytest.raises(InvalidRequestError, match=said):
+        input_files({name: tables})
+
+
+@pytest.mark.parametrize("files", [lambda lazy: {"a.parquet": lazy}, lambda lazy: lazy, lambda lazy: {"in": [lazy]}])
+def test_a_lazy_frame_is_told_to_be_collected(files: Any) -> None:
+    with pytest.raises(InvalidRequestError, match=r"taken from a LazyFrame \(its collect\(\) is a table in memory\)"):
+        input_files(files(pl.LazyFrame(COLUMNS)))
+
+
 @pytest.mark.parametrize("name", ["a.xlsx", "a", "parquet", "a.csv.gz", "in/a.json"])
 def test_a_name_of_another_format_is_refused_with_the_list(name: str) -> None:
     said = r"can't be written as .* \(its name must end in \.parquet, \.csv, \.arrow, \.feather or \.arrows\)"
@@ -304,6 +478,11 @@ REFUSED: dict[str, tuple[Any, str, str]] = {
     "a uuid in CSV": (of_types(pa.uuid()), "t.csv", "column 'c0'"),
     "an interval": (of_types(pa.month_day_nano_interval()), "t.parquet", "column 'c0' of type month_day_nano"),
     "a union": (of_types(pa.dense_union([pa.field("a", pa.int64())])), "t.arrow", "column 'c0' of type dense_union"),
+    "a dictionary in an extension": (
+        of_types(pa.list_(pa.opaque(pa.list_(pa.dictionary(pa.int32(), pa.string())), "x", "y"))),
+        "t.arrow",
+        "column 'c0' of type extension<.*has a dictionary inside.*give the values",
+    ),
     "an empty struct": (of_types(pa.struct([])), "t.parquet", "column 'c0' of type struct<>"),
     "Int128": (pl.DataFrame({"ok": [1], "big": pl.Series([1], dtype=pl.Int128)}), "t.parquet", "column 'big'"),
     "objects": (pl.DataFrame({"ok": [1], "o": pl.Series([object()], dtype=pl.Object)}), "t.arrow", "column 'o' of Py"),
@@ -336,6 +515,32 @@ def test_what_can_not_be_written_is_refused_by_its_column(write: Any, rows: Any,
     with pytest.raises(InvalidRequestError, match=said) as caught:
         write(rows, name)
     assert name in str(caught.value)
+
+
+def closed_relation() -> Any:
+    with duckdb.connect() as connection:
+        return connection.sql("select 1 a")
+
+
+def test_a_query_that_fails_is_an_error_of_its_table(write: Any) -> None:
+    cast = duckdb.sql("select x::int from (values ('1'), ('b')) t(x)")
+    late = duckdb.sql("select case when i = 900000 then error('bad row') else i end x from range(1000000) t(i)")
+    for query, said in (
+        (cast, "'q.parquet' can't be read as Arrow: ConversionException: .*Could not convert string 'b' to INT32"),
+        (closed_relation(), "'q.parquet' can't be read as Arrow: ConnectionException: .*already been closed"),
+        (late, "'q.parquet' can't be read to its end: .*bad row"),
+    ):
+        with pytest.raises(InvalidRequestError, match=said):
+            write(query, "q.parquet")
+
+
+def test_an_error_of_an_iterator_behind_a_reader_is_not_the_tables(write: Any) -> None:
+    def failing() -> Iterator[pa.RecordBatch]:
+        yield TABLE.to_batches()[0]
+        raise ConnectionError("page 4")
+
+    with pytest.raises(OSError, match="page 4"):
+        write(pa.RecordBatchReader.from_batches(TABLE.schema, failing()))
 
 
 def test_an_error_of_a_generator_is_its_own(write: Any) -> None:
@@ -401,6 +606,59 @@ def test_an_iterator_serves_one_call_and_never_becomes_an_empty_file(write: Any,
     assert pq.read_metadata(write(rows)).num_rows == 1000
     with pytest.raises(InvalidRequestError, match=r"was read before"):
         write(rows)
+
+
+BREAKING: dict[str, Any] = {
+    "map": lambda fetch: map(fetch, range(1, 8)),
+    "filter": lambda fetch: filter(None, map(fetch, range(1, 8))),
+    "chain": lambda fetch: itertools.chain(map(fetch, range(1, 8))),
+    "starmap": lambda fetch: itertools.starmap(fetch, zip(range(1, 8), strict=True)),
+    "callable": lambda fetch: iter(functools.partial(lambda numbers: fetch(next(numbers)), iter(range(1, 8))), None),
+    "generator": lambda fetch: (fetch(number) for number in range(1, 8)),
+}
+
+
+@pytest.mark.parametrize("pages", BREAKING.values(), ids=BREAKING)
+def test_an_iterator_that_broke_off_is_not_read_on_from_its_middle(write: Any, pages: Any) -> None:
+    def fetch(number: int) -> pa.RecordBatch:
+        if number == 4 and not failed:
+            failed.append(number)
+            raise ConnectionError("page 4")
+        return pa.record_batch({"page": [number]})
+
+    failed: list[int] = []
+    rows = pages(fetch)
+    with pytest.raises(ConnectionError, match="page 4"):
+        write(rows, "pages.parquet")
+    for _ in range(2):
+        with pytest.raises(InvalidRequestError, match=r"'pages\.parquet' was read before"):
+            write(rows, "pages.parquet")
+
+
+def test_an_iterator_that_was_over_the_limit_is_not_read_on_from_its_middle(write: Any) -> None:
+    rows = iter([pa.record_batch({"n": range(frames.ROWS)}) for _ in range(9)])
+    with pytest.raises(InvalidRequestError, match="SKILLBOX_MAX_INPUT_FILES_SIZE"):
+        write(rows, "t.arrow", limit=1_000_000)
+    with pytest.raises(InvalidRequestError, match="was read before"):
+        write(rows, "t.arrow")
+
+
+def test_an_iterator_that_broke_off_is_held_no_longer_than_by_others(write: Any) -> None:
+    class Fetch:
+        def __call__(self, number: int) -> Any:
+            raise ConnectionError(number)
+
+    fetch = Fetch()
+    fetched, rows = weakref.ref(fetch), map(fetch, [1])
+    del fetch
+    with suppress(ConnectionError):
+        write(rows)
+    gc.collect()
+    write(iter([TABLE.to_batches()[0]]))
+    assert fetched() is not None
+    del rows
+    write(iter([TABLE.to_batches()[0]]))
+    assert fetched() is None
 
 
 def test_an_iterator_that_is_being_read_gives_nobody_else_a_part(write: Any) -> None:
