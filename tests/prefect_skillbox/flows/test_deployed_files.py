@@ -166,9 +166,10 @@ def test_a_relative_path_is_one_of_the_folder_where_the_deployment_is_made(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/home/me")
     given = [("orders.csv", "o.csv"), ("in/*.parquet", "/a/b"), ("in/*.parquet", "~/c"), ("in/*.parquet", "s3://b/k")]
+    given += [("in/*.parquet", "~nobody_x/d"), ("in/*.parquet", "sftp://me@x/e")]
     assert default_files("s", [ORDERS, REGIONS], given) == {
         "orders.csv": f"{tmp_path}/o.csv",
-        "in/*.parquet": ["/a/b", "/home/me/c", "s3://b/k"],
+        "in/*.parquet": ["/a/b", "/home/me/c", "s3://b/k", f"{tmp_path}/~nobody_x/d", "sftp://me@x/e"],
     }
 
 
@@ -185,6 +186,9 @@ def test_a_relative_path_is_one_of_the_folder_where_the_deployment_is_made(
         (FRONT, {"files": [("orders.csv", "/o")] * 2}, "orders.csv is given twice, and it is one file"),
         (FRONT, {"files": [("orders.csv", "")]}, r"orders.csv is an empty text \(is a variable not set\?\)"),
         (FRONT, {"files": [("orders.csv", "https://me:hunter2@x/o")]}, "orders.csv holds a password"),
+        (FRONT, {"files": [("orders.csv", "https://hunter2@x/o")]}, "holds a user name, which may be a token, which"),
+        (FRONT, {"files": [("orders.csv", "HTTP://hunter2@x/o")]}, "orders.csv holds a user name"),
+        (FRONT, {"files": [("orders.csv", "sftp://me:hunter2@x/o")]}, "orders.csv holds a password"),
         (FRONT, {"files": [("orders.csv", "https://[x")]}, "URL of the file orders.csv can't be read"),
         (FRONT, {"secrets": {"a b": "x"}}, "environment name 'a b' is not valid"),
         (FRONT, {"secrets": {"PATH": "x"}}, "environment name 'PATH' may not be set by a caller"),
