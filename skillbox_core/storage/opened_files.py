@@ -18,7 +18,7 @@ from tempfile import NamedTemporaryFile
 from typing import IO
 from urllib.parse import quote
 
-from skillbox_core.base.file_archive import CHUNK, Span, inflate
+from skillbox_core.base.file_archive import Span, inflate, read_span
 from skillbox_core.errors import DiskError, StorageError
 from skillbox_core.models import Artifacts, FileDigest
 from skillbox_core.storage.objects import Bucket, Serving
@@ -140,21 +140,13 @@ def _take(archive: Path, span: Span, file: FileDigest, target: IO[bytes]) -> Non
     digest = hashlib.sha256()
     try:
         with archive.open("rb") as packed:
-            for chunk in inflate(_part(packed, span), file.size):
+            for chunk in inflate(read_span(packed, span), file.size):
                 digest.update(chunk)
                 target.write(chunk)
     except ValueError:
         digest = hashlib.sha256()
     if digest.hexdigest() != file.sha256:
         raise StorageError(f"the spooled archive holds another {file.path!a} than it was given")
-
-
-def _part(packed: IO[bytes], span: Span) -> Iterator[bytes]:
-    packed.seek(span.offset)
-    left = span.length
-    while left and (chunk := packed.read(min(CHUNK, left))):
-        left -= len(chunk)
-        yield chunk
 
 
 def opened_links(bucket: Bucket, artifacts: Artifacts) -> dict[str, str]:
