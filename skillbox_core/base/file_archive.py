@@ -15,7 +15,7 @@ import tarfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import IO, Protocol
 
 from isal import isal_zlib
 
@@ -168,12 +168,31 @@ def inflate(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
     reader = isal_zlib.decompressobj(-zlib.MAX_WBITS)
     try:
         for piece in pieces:
-            data = reader.decompress(piece, CHUNK)
+            # No more than is asked for; but 0 would be all there is.
+            data = reader.decompress(piece, min(CHUNK, size) or 1)
             while data:
                 yield data[:size]
                 size -= len(data[:size])
                 if not size:
                     return
-                data = reader.decompress(reader.unconsumed_tail, CHUNK)
+                data = reader.decompress(reader.unconsumed_tail, min(CHUNK, size))
     except isal_zlib.IsalError as error:  # type: ignore[misc]  # its stub says that it is a variable
         raise ValueError(str(error)) from None
+
+
+def read_span(packed: IO[bytes], span: Span, piece: int = CHUNK) -> Iterator[bytes]:
+    """The compressed bytes of a file's contents, from an archive on this machine."""
+    packed.seek(span.offset)
+    left = span.length
+    while left and (chunk := packed.read(min(piece, left))):
+        left -= len(chunk)
+        yield chunk
+
+
+def read_head(packed: IO[bytes], span: Span, size: int) -> bytes:
+    """The beginning of a file's contents, at most `size` bytes. Nothing else of the archive is read.
+
+    Raises:
+        ValueError: The archive is damaged there.
+    """
+    return b"".join(inflate(read_span(packed, span, max(BLOCK, size)), size))

@@ -40,7 +40,8 @@ def deploy(
             "--file",
             "-f",
             help="What its runs are given for an input file that the skill declares, when nothing else is: a path "
-            "on the worker (from this folder, if it is not absolute) or a URL. Can be given several times.",
+            "on the worker (from this folder, if it is not absolute) or a URL, which all see who see the deployment, "
+            "with a token that is in it. Can be given several times.",
             metavar="NAME=PATH|URL",
         ),
     ] = None,

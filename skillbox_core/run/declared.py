@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from skillbox_core.errors import InvalidRequestError
+from skillbox_core.base.file_archive import read_head
+from skillbox_core.errors import InvalidRequestError, StorageError
 from skillbox_core.models import DeclaredFile, LoadedSkill, Output, StagedFile
 from skillbox_core.skills.declared_files import fits, missing_output
 from skillbox_core.skills.media_types import HEAD, content_problem
 from skillbox_core.skills.validation import find_breach
-from skillbox_core.storage.artifacts import read_archive
 
 
 def check_staged(skill: LoadedSkill, files: Iterable[StagedFile]) -> None:
@@ -40,18 +40,18 @@ def output_problem(skill: LoadedSkill, output: Output) -> str | None:
 
 
 def _wrong_content(skill: LoadedSkill, output: Output) -> str | None:
-    wanted = {file.path: said for file in output.files if (said := _media_types(skill.output_files, file.path))}
-    if output.spool is None or not wanted:
+    if output.spool is None or not any(one.media_type for one in skill.output_files):
         return None
-    # Read only as far as the last file that something is said of.
-    for path, source in read_archive(output.spool):
-        said = wanted.pop(path, [])
-        head = source.read(HEAD) if said else b""
-        for media_type in said:
-            if problem := content_problem(media_type, head):
-                return f"the skill left the file {path} as {media_type}, and it is none: {problem}"
-        if not wanted:
-            break
+    with output.spool.open("rb") as packed:
+        for file, span in zip(output.files, output.spans, strict=True):
+            said = _media_types(skill.output_files, file.path)
+            try:
+                head = read_head(packed, span, HEAD) if said else b""
+            except ValueError as error:
+                raise StorageError(f"the spooled archive is damaged where {file.path!a} is: {error}") from None
+            for media_type in said:
+                if problem := content_problem(media_type, head):
+                    return f"the skill left the file {file.path} as {media_type}, and it is none: {problem}"
     return None
 
 

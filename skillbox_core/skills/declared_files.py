@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from fnmatch import fnmatchcase
 
 from skillbox_core.base.meant import name_meant
 from skillbox_core.base.paths import path_problem
+from skillbox_core.base.wildcards import matches, pattern_problem
 from skillbox_core.errors import InvalidRequestError
 from skillbox_core.models import DeclaredFile
 from skillbox_core.skills.fields import plain, quoted
@@ -62,7 +62,7 @@ def _faults(fields: dict[str, Node], place: str, at: str) -> Iterable[str]:
             yield f"{at}.{key} must be a single value"
     texts = {key: value for key, value in fields.items() if isinstance(value, str) and value}
     if name := texts.get("name"):
-        if problem := path_problem(name):
+        if problem := path_problem(name) or pattern_problem(name):
             yield f"{place} has {name!a}: {problem}"
     elif not isinstance(fields.get("name"), list | dict):
         yield f"{at} needs a name, such as orders.csv or *.csv"
@@ -76,7 +76,7 @@ def _faults(fields: dict[str, Node], place: str, at: str) -> Iterable[str]:
 
 def fits(path: str, declared: DeclaredFile) -> bool:
     """Whether a file is one of those that are declared."""
-    return path == declared.name or fnmatchcase(path, declared.name)
+    return path == declared.name or (declared.is_pattern and matches(path, declared.name))
 
 
 def check_given(skill: str, declared: Sequence[DeclaredFile], given: Iterable[str]) -> None:

@@ -15,10 +15,9 @@ import re
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import IO
 from urllib.parse import quote
 
-from skillbox_core.base.file_archive import CHUNK, Span, inflate
+from skillbox_core.base.file_archive import Span, inflate, read_span
 from skillbox_core.errors import DiskError, StorageError
 from skillbox_core.models import Artifacts, FileDigest
 from skillbox_core.storage.objects import Bucket, Serving
@@ -142,7 +141,7 @@ def _take(archive: Path, span: Span, file: FileDigest, target: Path) -> bytes:
     digest, head = hashlib.sha256(), b""
     try:
         with archive.open("rb") as packed, target.open("xb") as out:
-            for chunk in inflate(_part(packed, span), file.size):
+            for chunk in inflate(read_span(packed, span), file.size):
                 digest.update(chunk)
                 head = head or chunk[:HEAD]
                 out.write(chunk)
@@ -151,14 +150,6 @@ def _take(archive: Path, span: Span, file: FileDigest, target: Path) -> bytes:
     if digest.hexdigest() != file.sha256:
         raise StorageError(f"the spooled archive holds another {file.path!a} than it was given")
     return head
-
-
-def _part(packed: IO[bytes], span: Span) -> Iterator[bytes]:
-    packed.seek(span.offset)
-    left = span.length
-    while left and (chunk := packed.read(min(CHUNK, left))):
-        left -= len(chunk)
-        yield chunk
 
 
 def opened_links(bucket: Bucket, artifacts: Artifacts) -> dict[str, str]:

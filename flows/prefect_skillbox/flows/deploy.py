@@ -32,6 +32,9 @@ from skillbox_core.skills.archive import SkillArchive
 from skillbox_core.skills.entry import find_entry, find_named, has_something_to_run
 from skillbox_core.skills.validation import find_breach
 
+_HELD = ("skill", "tenant", "secrets", "installation")
+"""Parameters of `run_skill` that a deployment of one skill sets for its runs, or that they don't have."""
+
 
 @dataclass(frozen=True)
 class Given:
@@ -148,13 +151,14 @@ def plan(
     parameters: dict[str, Any] = {FILES: files} if files else {}
     flow: Flow[..., dict[str, Any]]
     if fields is None:
-        others = [name for name in signature(run_skill.fn).parameters if name != "input"]
-        flow, shown = run_skill, any_input(asks.input_schema, others, asked)
         parameters |= {"skill": reference, "tenant": tenant, **settings.more_retries}
         parameters |= {"secrets": dict(given.secrets)} if given.secrets else {}
+        held = {name: parameters[name] for name in _HELD if name in parameters}
         parameters |= {} if given.input is None else {"input": given.input}
+        others = [name for name in signature(run_skill.fn).parameters if name != "input" and name not in _HELD]
+        flow, shown = run_skill, any_input(asks.input_schema, [*held, *others], asked).holding(held)
     else:
-        flow, shown = deployed_flow({}), fields
+        flow, shown = deployed_flow({}), fields.holding({SETTINGS: settings.parameter})
         if SETTINGS in fields.properties:
             raise InvalidRequestError(f'an input called "{SETTINGS}" can\'t be a parameter of a deployment')
         if not isinstance(given.input, dict | None):

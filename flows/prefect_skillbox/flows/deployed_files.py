@@ -6,6 +6,7 @@ not be taken for a field of the input.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -86,7 +87,8 @@ def default_files(title: str, asked: Sequence[DeclaredFile], given: Sequence[tup
         given: Names, each with a path or URL. A relative path is one of this folder.
 
     Raises:
-        InvalidRequestError: The skill declares no such file, one is given twice, or its URL holds a password.
+        InvalidRequestError: The skill declares no such file, one is given twice, or its URL holds a password
+            or, for http, a user name.
     """
     by_name = {one.name: one for one in asked}
     files: dict[str, Any] = {}
@@ -115,15 +117,18 @@ def _absolute(name: str, place: str) -> str:
     if not place:
         raise InvalidRequestError(f"the file {name} is an empty text", hint="is a variable not set?")
     if not _URL.match(place):
-        # Not resolved: a link gives its own name.
-        return str(Path.cwd() / Path(place).expanduser())
+        # Not resolved: a link gives its own name. A "~" that is nobody's home is the name of a file, as in a shell.
+        return str(Path.cwd() / os.path.expanduser(place))  # noqa: PTH111 - pathlib's own is an error there
     try:
-        has_password = urlsplit(place).password is not None
+        url = urlsplit(place)
     except ValueError:
         raise InvalidRequestError(f"the URL of the file {name} can't be read", hint="is a [ in it?") from None
-    if has_password:
+    # A token is often the user of a URL on its own.
+    is_web_user = url.username is not None and url.scheme in ("http", "https")
+    if url.password is not None or is_web_user:
+        what = "a user name, which may be a token," if url.password is None else "a password,"
         raise InvalidRequestError(
-            f"the URL of the file {name} holds a password, which everybody would see who sees the deployment",
+            f"the URL of the file {name} holds {what} which everybody would see who sees the deployment",
             hint="fetch the file in a flow of your own, and pass it with files=",
         )
     return place

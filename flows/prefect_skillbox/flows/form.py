@@ -7,6 +7,7 @@ itself, when the skill runs.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -46,14 +47,21 @@ class Form(ParameterSchema):
         propertyNames: The fields, and the parameters that the deployment sets itself. The server adds those to what a
             run is given, and checks all together; among the properties they would be fields. `additionalProperties`
             would refuse the same, in worse words.
+        patternProperties: The values of those parameters. A name here is no field in Prefect's UI.
     """
 
     propertyNames: dict[str, Any] = Field(default_factory=dict)
+    patternProperties: dict[str, Any] = Field(default_factory=dict)
 
     @property
     def closed(self) -> bool:
         """Whether it refuses a parameter that is not in it."""
         return bool(self.propertyNames)
+
+    def holding(self, parameters: Mapping[str, Any]) -> Form:
+        """The form that refuses a run with other values for these, which are the deployment's own."""
+        held = {f"^{re.escape(name)}$": {"const": value} for name, value in parameters.items()}
+        return self.model_copy(update={"patternProperties": held})
 
 
 def form(schema: Mapping[str, Any] | None, asked: Sequence[DeclaredFile] = ()) -> Form | None:

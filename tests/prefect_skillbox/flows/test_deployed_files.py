@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from prefect.utilities.schema_tools.validation import ValidationError, validate
 
 from prefect_skillbox.flows.deploy import Given, deploy, plan
 from prefect_skillbox.flows.deployed_files import asked_files, default_files, files_field, sources
@@ -92,6 +93,42 @@ def test_without_an_input_schema_files_are_a_field_beside_input(tmp_path: Path) 
     }
 
 
+STATED = Given({"n": 1}, secrets={"KEY": "my-key"})
+
+
+@pytest.mark.parametrize(
+    ("front", "given", "changed", "good"),
+    [
+        (SCHEMA, Given(), {"n": 2}, True),
+        (SCHEMA, STATED, {"skillbox": {"skill": "acme/s", "secrets": {"KEY": "my-key"}}}, True),
+        (SCHEMA, STATED, {"skillbox": "acme/s"}, False),
+        (SCHEMA, STATED, {"skillbox": {"skill": "other/leak", "files": True, "secrets": {"X": "prod-db"}}}, False),
+        (SCHEMA.replace("required", "additionalProperties: true, required"), STATED, {"skillbox": "a/leak"}, False),
+        ("", STATED, {"input": 2, "timeout": "30s", "retries": 1, "skill": "s", "tenant": "acme"}, True),
+        ("", STATED, {"secrets": {"KEY": "my-key"}}, True),
+        ("", STATED, {"skill": "leak"}, False),
+        ("", STATED, {"tenant": "other"}, False),
+        ("", STATED, {"secrets": {"KEY": "prod-db"}}, False),
+        ("", STATED, {"secrets": None}, False),
+        ("", Given(), {"secrets": {"X": "prod-db"}}, False),
+        ("", STATED, {"installation": "other"}, False),
+    ],
+)
+def test_a_run_has_the_skill_the_tenant_and_the_secrets_of_its_deployment(
+    front: str, given: Given, changed: dict[str, Any], good: bool, tmp_path: Path
+) -> None:
+    made = plan(skill(tmp_path, front), "s", given, tenant="acme")
+    schema: Any = made._parameter_openapi_schema.model_dump(exclude_unset=True)
+    # As Prefect's server does it: the deployment's own parameters, and over them those of the run.
+    asked = {**({"n": 1} if front else {}), **made.parameters, **changed}
+    assert not {"skillbox", "skill", "tenant", "secrets"} & schema["properties"].keys()
+    if good:
+        validate(asked, schema, raise_on_error=True)
+        return
+    with pytest.raises(ValidationError):
+        validate(asked, schema, raise_on_error=True)
+
+
 def test_an_input_with_a_field_called_files_is_one_field_beside_the_files(tmp_path: Path) -> None:
     schema = "input_schema: {type: object, properties: {files: {type: integer}}}\n"
     with_files = plan(skill(tmp_path, FRONT + schema), "s", Given())
@@ -129,9 +166,10 @@ def test_a_relative_path_is_one_of_the_folder_where_the_deployment_is_made(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", "/home/me")
     given = [("orders.csv", "o.csv"), ("in/*.parquet", "/a/b"), ("in/*.parquet", "~/c"), ("in/*.parquet", "s3://b/k")]
+    given += [("in/*.parquet", "~nobody_x/d"), ("in/*.parquet", "sftp://me@x/e")]
     assert default_files("s", [ORDERS, REGIONS], given) == {
         "orders.csv": f"{tmp_path}/o.csv",
-        "in/*.parquet": ["/a/b", "/home/me/c", "s3://b/k"],
+        "in/*.parquet": ["/a/b", "/home/me/c", "s3://b/k", f"{tmp_path}/~nobody_x/d", "sftp://me@x/e"],
     }
 
 
@@ -148,6 +186,9 @@ def test_a_relative_path_is_one_of_the_folder_where_the_deployment_is_made(
         (FRONT, {"files": [("orders.csv", "/o")] * 2}, "orders.csv is given twice, and it is one file"),
         (FRONT, {"files": [("orders.csv", "")]}, r"orders.csv is an empty text \(is a variable not set\?\)"),
         (FRONT, {"files": [("orders.csv", "https://me:hunter2@x/o")]}, "orders.csv holds a password"),
+        (FRONT, {"files": [("orders.csv", "https://hunter2@x/o")]}, "holds a user name, which may be a token, which"),
+        (FRONT, {"files": [("orders.csv", "HTTP://hunter2@x/o")]}, "orders.csv holds a user name"),
+        (FRONT, {"files": [("orders.csv", "sftp://me:hunter2@x/o")]}, "orders.csv holds a password"),
         (FRONT, {"files": [("orders.csv", "https://[x")]}, "URL of the file orders.csv can't be read"),
         (FRONT, {"secrets": {"a b": "x"}}, "environment name 'a b' is not valid"),
         (FRONT, {"secrets": {"PATH": "x"}}, "environment name 'PATH' may not be set by a caller"),
@@ -174,6 +215,21 @@ def test_a_schedule_has_all_that_its_runs_must_have(tmp_path: Path) -> None:
     assert [(one.schedule.cron, one.schedule.timezone) for one in made.schedules or []] == [  # type: ignore[union-attr]
         ("0 6 * * *", "Europe/Berlin")
     ]
+
+
+@pytest.mark.parametrize(
+    ("schema", "problem"), [("{type: object}", False), ("{required: [n]}", True), ("{type: array}", True)]
+)
+def test_a_run_that_a_schedule_starts_without_an_input_has_an_empty_object(
+    schema: str, problem: bool, tmp_path: Path
+) -> None:
+    archive, daily = skill(tmp_path, f"input_schema: {schema}\n"), cron_schedule("0 6 * * *", None)
+    if problem:
+        with pytest.raises(InvalidRequestError, match="the input does not fit the input_schema of s"):
+            plan(archive, "s", Given(), schedule=daily)
+        plan(archive, "s", Given())
+    else:
+        assert plan(archive, "s", Given(), schedule=daily).schedules
 
 
 @pytest.mark.parametrize(

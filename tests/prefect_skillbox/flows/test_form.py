@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from prefect.utilities.schema_tools.validation import ValidationError, validate
 
 from prefect_skillbox.flows.form import any_input, form
 
@@ -95,3 +96,16 @@ def test_a_form_is_closed_unless_the_schema_says_that_there_may_be_more(more: di
     assert made is not None
     assert made.closed is closed
     assert ("propertyNames" in made.model_dump(exclude_unset=True)) is closed
+
+
+def test_a_form_holds_what_is_the_deployments_own_and_shows_no_field_of_it() -> None:
+    made = form({"type": "object", "properties": {"a": {}}, "additionalProperties": True})
+    assert made is not None
+    held = made.holding({"skillbox": {"skill": "default/s", "files": True}, "a.b": 1})
+    assert (list(held.properties), held.closed) == (["a"], False)
+    schema = held.model_dump(exclude_unset=True)
+    for good in ({}, {"skillbox": {"files": True, "skill": "default/s"}}, {"skillboxes": 1, "a.b": 1, "axb": 2}):
+        validate(good, schema, raise_on_error=True)
+    for bad in ("default/s", {"skill": "other/leak", "files": True}, None):
+        with pytest.raises(ValidationError, match="field 'skillbox'"):
+            validate({"skillbox": bad}, schema, raise_on_error=True)

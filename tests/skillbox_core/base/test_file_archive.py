@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skillbox_core.base.file_archive import ArchiveWriter, Span, inflate, is_packed
+from skillbox_core.base.file_archive import ArchiveWriter, Span, inflate, is_packed, read_head
 
 FILES = {
     "rows.csv": b"".join(b"%d,%d,north\n" % (n, n * n % 977) for n in range(40_000)),
@@ -154,3 +154,12 @@ def test_any_files_come_back(files: dict[str, bytes], size: int) -> None:
     for name, span in spans.items():
         part = archive[span.offset : span.offset + span.length]
         assert b"".join(inflate([part], len(files[name]))) == files[name]
+
+
+@pytest.mark.parametrize("size", [0, 1, 4096, 10**7])
+def test_the_beginning_of_a_file_is_read_without_the_others(size: int) -> None:
+    archive, spans = packed(FILES)
+    for name, data in FILES.items():
+        begin = spans[name].offset
+        alone = bytes(begin) + archive[begin : begin + spans[name].length]
+        assert read_head(io.BytesIO(alone), spans[name], size) == data[:size], name

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
-import tarfile
 from pathlib import Path
 
 import pytest
 
-from skillbox_core.errors import InvalidRequestError
+from skillbox_core.base.file_archive import ArchiveWriter
+from skillbox_core.errors import InvalidRequestError, StorageError
 from skillbox_core.models import Call, DeclaredFile, FileDigest, LoadedSkill, Output, StagedFile
 from skillbox_core.run.declared import check_staged, output_problem
 
@@ -32,13 +31,12 @@ def skill(
 
 def left(folder: Path, files: dict[str, bytes], document: str = "{}") -> Output:
     spool = folder / "spool"
-    with tarfile.open(spool, "w:gz") as archive:
-        for path, data in files.items():
-            info = tarfile.TarInfo(path)
-            info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
+    with spool.open("wb") as sink:
+        archive = ArchiveWriter(sink)
+        spans = tuple(archive.add(path, len(data), [data])[0] for path, data in files.items())
+        archive.close()
     digests = tuple(FileDigest(path, len(data), "") for path, data in files.items())
-    return Output(document, spool=spool if files else None, files=digests)
+    return Output(document, spool=spool if files else None, files=digests, spans=spans)
 
 
 CHARTS = DeclaredFile("*.png", media_type="image/png")
@@ -73,6 +71,21 @@ def test_a_skill_leaves_what_it_says(
 ) -> None:
     problem = output_problem(skill(leaves=leaves), left(tmp_path, files))
     assert (problem is None) if said is None else (said in (problem or ""))
+
+
+def test_of_an_archive_only_the_beginnings_are_read_that_something_is_said_of(tmp_path: Path) -> None:
+    output = left(tmp_path, {"a.bin": bytes(range(256)) * 40_000, "b.png": PNG, "c.png": b"\xff"})
+    assert output.spool is not None
+    archive = bytearray(output.spool.read_bytes())
+    archive[: output.spans[1].offset] = bytes(output.spans[1].offset)
+    output.spool.write_bytes(archive)
+    said = output_problem(skill(leaves=(CHARTS,)), output)
+    assert (said or "").startswith("the skill left the file c.png as image/png")
+    damaged = skill(leaves=(DeclaredFile("a.bin", media_type="image/png"),))
+    archive[: output.spans[1].offset] = b"\xff" * output.spans[1].offset
+    output.spool.write_bytes(archive)
+    with pytest.raises(StorageError, match=r"the spooled archive is damaged where 'a\.bin' is"):
+        output_problem(damaged, output)
 
 
 def test_a_result_that_does_not_fit_the_schema_is_said_first(tmp_path: Path) -> None:

@@ -81,6 +81,11 @@ def test_an_entrypoint_of_an_overlay_says_it_alike() -> None:
         (f"input_files: [{{name: b, description: {'d' * 1025}}}]", r"\[0\]\.description is over 1024 characters"),
         ("input_files: [{name: ../x}]", r"has '\.\./x'"),
         ("input_files: [../x]", r"has '\.\./x'"),
+        ("input_files: ['*a*b*c*d*']", r"has '\*a\*b\*c\*d\*': a pattern has more than 4 \*"),
+        (
+            "input_files: [{name: '*a?b*'}]",
+            r"has '\*a\?b\*': a pattern has \? or \[\.\.\.\] between two \*, where only",
+        ),
         ("input_files: [/etc/passwd]", "has '/etc/passwd'"),
         (f"input_files: [{', '.join('a' * 3 for _ in range(101))}]", "has more than 100"),
     ],
