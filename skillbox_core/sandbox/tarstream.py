@@ -57,7 +57,7 @@ class TarReader:
 
     def body(self) -> Iterator[bytes]:
         """The contents of the entry that was yielded last."""
-        while self._body:
+        while self._body > 0:
             chunk = self._some(self._body)
             self._body -= len(chunk)
             yield chunk

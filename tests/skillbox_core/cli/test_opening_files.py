@@ -54,6 +54,8 @@ def environment(installation: Installation, tmp_path: Path) -> dict[str, str]:
         "SKILLBOX_DB_DSN": "",
         "SKILLBOX_S3_ENDPOINT": "",
         "TMPDIR": str(tmp_path / "temporary"),
+        # The command of this very checkout, wherever the environment's own is.
+        "PYTHONPATH": str(Path(__file__).parents[3]),
         "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}",
     }
 
