@@ -173,11 +173,12 @@ def desktop(tmp_path: Path, script: str) -> None:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the desktop's program has another name")
 def test_a_file_is_opened_with_the_desktops_program_which_gets_no_password(
-    command: Command, result: RunResult, environment: dict[str, str], tmp_path: Path
+    result: RunResult, environment: dict[str, str], tmp_path: Path
 ) -> None:
     desktop(tmp_path, f'echo "$1" > {tmp_path}/opened; env > {tmp_path}/seen')
     more = {"DISPLAY": ":7", "SKILLBOX_S3_SECRET_KEY": "hunter2"}
-    done = command("exec", "open", result.execution_id, "deep/er/notes.md", env={**environment, **more})
+    opening = [SKILLBOX, "exec", "open", result.execution_id, "deep/er/notes.md"]
+    done = subprocess.run(opening, env={**environment, **more}, capture_output=True, text=True)
     place = Path(done.stdout.strip())
     assert (done.returncode, done.stderr, (tmp_path / "opened").read_text()) == (0, "", f"{place}\n")
     assert place.read_bytes() == FILES["deep/er/notes.md"]
