@@ -180,6 +180,22 @@ def inflate(pieces: Iterable[bytes], size: int) -> Iterator[bytes]:
         raise ValueError(str(error)) from None
 
 
+def unpack(pieces: Iterable[bytes], size: int, sha256: str, target: Sink) -> bool:
+    """Writes the contents of a file from the bytes of its span, as `inflate`; whether they are those of its digest.
+
+    What was written before that is known is of no worth where they are not.
+    """
+    digest, written = hashlib.sha256(), 0
+    try:
+        for chunk in inflate(pieces, size):
+            digest.update(chunk)
+            written += len(chunk)
+            target.write(chunk)
+    except ValueError:
+        return False
+    return (written, digest.hexdigest()) == (size, sha256)
+
+
 def read_span(packed: IO[bytes], span: Span, piece: int = CHUNK) -> Iterator[bytes]:
     """The compressed bytes of a file's contents, from an archive on this machine."""
     packed.seek(span.offset)

@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryFile
 from typing import IO
 
-from skillbox_core.base.file_archive import Span, inflate
+from skillbox_core.base.file_archive import Span, unpack
 from skillbox_core.base.names import check_execution_id, check_tenant
 from skillbox_core.base.paths import path_problem
 from skillbox_core.errors import ChangedObjectError, DiskError, InvalidRequestError, StorageError
@@ -109,17 +109,12 @@ class ArtifactStore:
 
     def _take_part(self, artifacts: Artifacts, file: FileDigest, span: Span, target: IO[bytes]) -> None:
         """Copies one file by its place in the archive."""
-        digest, size = hashlib.sha256(), 0
+        part = self._bucket.read_part(artifacts.key, span.offset, span.length)
         try:
-            for chunk in inflate(self._bucket.read_part(artifacts.key, span.offset, span.length), file.size):
-                digest.update(chunk)
-                size += len(chunk)
-                target.write(chunk)
+            whole = unpack(part, file.size, file.sha256, target)
         except FileNotFoundError:
             raise _gone(artifacts) from None
-        except ValueError:
-            raise _changed(artifacts) from None
-        if (size, digest.hexdigest()) != (file.size, file.sha256):
+        if not whole:
             raise _changed(artifacts)
 
     def _take_from_all(self, artifacts: Artifacts, path: str, target: IO[bytes]) -> None:

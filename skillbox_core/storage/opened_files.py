@@ -10,14 +10,13 @@ Which files these are follows from a record alone, from names, sizes and their o
 
 from __future__ import annotations
 
-import hashlib
 import re
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from urllib.parse import quote
 
-from skillbox_core.base.file_archive import Span, inflate, read_span
+from skillbox_core.base.file_archive import Span, read_span, unpack
 from skillbox_core.errors import DiskError, StorageError
 from skillbox_core.models import Artifacts, FileDigest
 from skillbox_core.storage.objects import Bucket, Serving
@@ -138,18 +137,11 @@ def store_opened(bucket: Bucket, artifacts: Artifacts, archive: Path) -> None:
 
 def _take(archive: Path, span: Span, file: FileDigest, target: Path) -> bytes:
     """Copies one file out of an archive; gives its beginning."""
-    digest, head = hashlib.sha256(), b""
-    try:
-        with archive.open("rb") as packed, target.open("xb") as out:
-            for chunk in inflate(read_span(packed, span), file.size):
-                digest.update(chunk)
-                head = head or chunk[:HEAD]
-                out.write(chunk)
-    except ValueError:
-        digest = hashlib.sha256()
-    if digest.hexdigest() != file.sha256:
-        raise StorageError(f"the spooled archive holds another {file.path!a} than it was given")
-    return head
+    with archive.open("rb") as packed, target.open("x+b") as out:
+        if not unpack(read_span(packed, span), file.size, file.sha256, out):
+            raise StorageError(f"the spooled archive holds another {file.path!a} than it was given")
+        out.seek(0)
+        return out.read(HEAD)
 
 
 def opened_links(bucket: Bucket, artifacts: Artifacts) -> dict[str, str]:
