@@ -34,7 +34,7 @@ check: lint ## style, types, imports and unit tests, in a minute; needs the pack
 test: setup ## set everything up, then run what a change can break (ARGS="-k name" for some)
 	@$(bootstrap) services
 	@$(if $(ARGS),$(pytest) $(ARGS),$(all) $(alone) tests))
-	@$(if $(ARGS),,$(postgres) $(alone) tests/prefect_skillbox))
+	@$(if $(ARGS)$(deal),,$(postgres) $(alone) tests/prefect_skillbox))
 	@$(if $(ARGS),,$(postgres) tests/prefect_skillbox $(shared))
 	@$(if $(ARGS),,$(all) $(addprefix --ignore=,$(core)) $(shared) --durations=30)
 	@$(if $(ARGS),,$(all) $(core) $(shared) --durations=30)
