@@ -20,7 +20,6 @@ older := .skillbox/older/bin/python -m pip install --quiet --disable-pip-version
 shared := -m "not by_itself and not nightly" --maxprocesses 4 --dist loadfile --no-loadscope-reorder --numprocesses \
 	$$($(bin)/python -c "import os; print(os.cpu_count() + 1)")
 alone := -m "by_itself and not nightly" $$(grep -rlw by_itself --include='test_*.py'
-core := tests/skillbox_core tests/corpus tests/fuzz tests/hostile tests/mutation
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -34,10 +33,9 @@ check: lint ## style, types, imports and unit tests, in a minute; needs the pack
 test: setup ## set everything up, then run what a change can break (ARGS="-k name" for some)
 	@$(bootstrap) services
 	@$(if $(ARGS),$(pytest) $(ARGS),$(all) $(alone) tests))
-	@$(if $(ARGS),,$(postgres) $(alone) tests/prefect_skillbox))
+	@$(if $(ARGS)$(deal),,$(postgres) $(alone) tests/prefect_skillbox))
 	@$(if $(ARGS),,$(postgres) tests/prefect_skillbox $(shared))
-	@$(if $(ARGS),,$(all) $(addprefix --ignore=,$(core)) $(shared) --durations=30)
-	@$(if $(ARGS),,$(all) $(core) $(shared) --durations=30)
+	@$(if $(ARGS),,$(all) tests $(shared) --durations=30)
 
 nightly: check ## that, with flows on both databases, and packages, hostile, gvisor, mutation, soak, fuzz, bench and the oldest Prefect
 	@$(MAKE) test deal=

@@ -8,6 +8,7 @@ import signal
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,16 @@ from hypothesis import HealthCheck
 from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings
 from skillbox_core.base.home import load_env_file
 from skillbox_core.skills.package import package
-from tests.services import commands, postgres, skills, swift
+from tests.services import commands, shared, skills
+from tests.services.swift import S3Service
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 WAITING = {"live", "e2e", "faults"}
 SEED = "SKILLBOX_TEST_SEED"
 _SEED = pytest.StashKey[str]()
+_ENDING = pytest.StashKey[ExitStack]()
+_ASK = pytest.StashKey[shared.Ask]()
+_ADDRESS = pytest.StashKey[str]()
 
 hypothesis.settings.register_profile(
     "tests",
@@ -48,6 +53,26 @@ def pytest_configure(config: pytest.Config) -> None:
     seed = os.environ.setdefault(SEED, str(secrets.randbits(32))) if given is None else str(given)
     hypothesis.core.global_force_seed = int(seed)
     config.stash[_SEED] = seed
+    config.stash[_ENDING] = ending = ExitStack()
+    if hasattr(config, "workerinput"):
+        config.stash[_ASK] = shared.asked_at(config.workerinput["services"])
+        return
+    services = shared.Services()
+    ending.callback(services.close)
+    config.stash[_ASK] = services.ask
+    config.stash[_ADDRESS] = ending.enter_context(shared.served(services))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tells a process that tests are dealt to whom it asks for services."""
+    node.workerinput["services"] = node.config.stash[_ADDRESS]
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Ends the services, when all processes have ended."""
+    if ending := config.stash.get(_ENDING, None):
+        ending.close()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -107,19 +132,27 @@ def runner(installation: Settings) -> Runner:
 
 
 @pytest.fixture(scope="session")
-def s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[swift.S3Service]:
-    if why := swift.missing():
-        pytest.skip(why)
-    with swift.swift(tmp_path_factory.mktemp("swift")) as service:
-        yield service
+def service(pytestconfig: pytest.Config) -> shared.Ask:
+    """Gives a service of `tests.services.shared` by its name; skips where this machine has none."""
+
+    def ask(name: str) -> Any:
+        try:
+            return pytestconfig.stash[_ASK](name)
+        except shared.Missing as why:
+            pytest.skip(str(why))
+
+    return ask
 
 
 @pytest.fixture(scope="session")
-def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    if why := postgres.missing():
-        pytest.skip(why)
-    with postgres.postgres(tmp_path_factory.mktemp("postgres")) as url:
-        yield url
+def s3(service: shared.Ask) -> S3Service:
+    return service("s3")
+
+
+@pytest.fixture(scope="session")
+def database_url(service: shared.Ask) -> str:
+    """A cluster that other processes use too: each test takes a database of its own (`fresh_database`)."""
+    return service("postgres")
 
 
 Run = Callable[..., RunResult]

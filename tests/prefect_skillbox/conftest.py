@@ -21,8 +21,9 @@ from prefect_skillbox.execution import cancellation
 from skillbox_core import Runner, Settings
 from skillbox_core.sandbox.container import LABEL_SKILL
 from tests.prefect_skillbox.seen import eventually
-from tests.services import postgres
-from tests.services.prefect import prefect_server
+from tests.services import shared
+from tests.services.postgres import fresh_database
+from tests.services.prefect import PrefectServer
 
 HERE = Path(__file__).parent
 ON_POSTGRES = os.environ.get("SKILLBOX_TEST_POSTGRES") == "1"
@@ -47,28 +48,26 @@ def _is_for_postgres(item: pytest.Item) -> bool:
     """
     if item.get_closest_marker("postgres_only"):
         return True
+    if item.get_closest_marker("by_itself"):
+        # Each of these has the whole machine; on a second database they would have it twice.
+        return False
     if item.get_closest_marker("once") or "live" not in item.path.parts or HERE not in item.path.parents:
         return False
     return bool(zlib.crc32(item.name.encode()) % 2)
 
 
 @pytest.fixture(scope="session")
-def database_dsn(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Starts Postgres and a Prefect server on it, where they are asked for."""
+def database_dsn(service: shared.Ask) -> Iterator[str]:
+    """Takes the Prefect server on Postgres, and a database beside its own, where they are asked for."""
     if not ON_POSTGRES:
         assert os.environ.get("PREFECT_API_URL"), "`make test` starts the server that these tests need"
         yield ""
         return
-    if missing := postgres.missing():
-        pytest.skip(missing)
-    with (
-        postgres.postgres(tmp_path_factory.mktemp("postgres")) as url,
-        prefect_server(tmp_path_factory.mktemp("prefect"), url) as server,
-    ):
-        os.environ["PREFECT_API_URL"] = server.api
-        refresh_global_settings_context()
-        yield url
-        assert server.complaints() == []
+    server: PrefectServer = service("prefect on postgres")
+    os.environ["PREFECT_API_URL"] = server.api
+    refresh_global_settings_context()
+    yield fresh_database(service("postgres"))
+    assert server.complaints() == []
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
-"""The `skillbox` command in processes of its own, each forked where the command's modules are loaded already.
+"""Programs in processes of their own, each forked where its modules are loaded already: the `skillbox` command, flows.
 
-To load them takes most of a second of computing, which some hundred calls would pay. All else is as for a process that
+To load them takes a second or two of computing, which some hundred calls would pay. All else is as for a process that
 is started: arguments, environment, folder, streams, signals, and how it ends.
 """
 
@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import pkgutil
+import runpy
 import signal
 import socket
 import subprocess
@@ -28,15 +29,18 @@ Command = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @contextmanager
-def commands() -> Iterator[Command]:
+def commands(kind: str = "command") -> Iterator[Command]:
     """Gives a function that calls the command, as `subprocess.run` would.
 
     It takes the arguments, and by name `env`, `cwd` (by default the folder of this process), `stdin`, a text, and
     `timeout` in seconds.
+
+    Args:
+        kind: `command` for `skillbox`; `flows` for any script with flows, whose path is then the first argument.
     """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     # Not with this file's folder on the path: there are modules called like packages in it.
-    line = [sys.executable, "-P", __file__, str(theirs.fileno())]
+    line = [sys.executable, "-P", __file__, str(theirs.fileno()), kind]
     process = subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()])
     theirs.close()
 
@@ -66,7 +70,7 @@ def commands() -> Iterator[Command]:
                 ours.settimeout(None)
             out.seek(0)
             err.seek(0)
-            return subprocess.CompletedProcess([PROGRAM, *arguments], code, out.read(), err.read())
+            return subprocess.CompletedProcess(arguments, code, out.read(), err.read())
 
     try:
         yield call
@@ -102,19 +106,42 @@ def _become(asked: dict[str, Any], streams: list[int]) -> None:
     os.environ.clear()
     os.environ.update(asked["environment"])
     os.chdir(asked["folder"])
-    sys.argv = [PROGRAM, *asked["arguments"]]
+    sys.argv = asked["arguments"]
 
+
+def _load(package: str) -> None:
+    """Loads all modules of a package."""
+    for _, name, _ in pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}."):
+        if not name.startswith("skillbox_core.storage.migrations."):
+            importlib.import_module(name)
+
+
+def _command() -> None:
+    from skillbox_core.cli import main
+
+    sys.argv.insert(0, PROGRAM)
+    main()
+
+
+def _flows() -> None:
+    from prefect.context import refresh_global_settings_context
+
+    refresh_global_settings_context()
+    sys.path.insert(0, str(Path(sys.argv[0]).parent))
+    runpy.run_path(sys.argv[0], run_name="__main__")
+
+
+_KINDS: dict[str, tuple[str, Callable[[], None]]] = {
+    "command": ("skillbox_core", _command),
+    "flows": ("prefect_skillbox", _flows),
+}
+"""What is loaded, and what is run in a process of its own."""
 
 if __name__ == "__main__":
     _link = socket.socket(fileno=int(sys.argv[1]))
-    import skillbox_core
-
-    for _, _name, _ in pkgutil.walk_packages(skillbox_core.__path__, "skillbox_core."):
-        if not _name.startswith("skillbox_core.storage.migrations."):
-            importlib.import_module(_name)
+    _package, _run = _KINDS[sys.argv[2]]
+    _load("skillbox_core")
+    _load(_package)
     assert threading.active_count() == 1, "only one thread survives a fork"
     _serve(_link)
-
-    from skillbox_core.cli import main
-
-    main()
+    _run()

@@ -51,7 +51,9 @@ def _cluster(data: Path, user: str | None, log: Path) -> Iterator[str]:
     port = free_port()
     initdb = [_program("initdb") or "initdb", "-D", str(data), "-U", "skillbox", "--auth=trust", "-E", "UTF8", "-N"]
     subprocess.run(initdb, check=True, capture_output=True, user=user, cwd=data.parent)
-    server = [_program("postgres") or "postgres", "-D", str(data), "-p", str(port), "-h", "127.0.0.1", "-k", "", "-F"]
+    # Connections for the pools of some test processes, which keep those of installations that were tried before.
+    options = ["-p", str(port), "-h", "127.0.0.1", "-k", "", "-F", "-N", "400"]
+    server = [_program("postgres") or "postgres", "-D", str(data), *options]
     url = f"postgresql://skillbox@127.0.0.1:{port}/postgres"
     with running(server, log, user=user) as process:
         import psycopg

@@ -14,11 +14,13 @@ from pathlib import Path
 
 def _ports() -> Iterator[int]:
     """Every port of this process once: other test processes have others, and the kernel gives away those above."""
-    process, processes = (
-        int(os.environ.get(f"PYTEST_XDIST_{name}", "0").lstrip("gw")) for name in ("WORKER", "WORKER_COUNT")
-    )
-    ports = range(10_000 + process, 32_768, max(processes, 1))
-    yield from random.Random().sample(ports, len(ports))
+    if name := os.environ.get("PYTEST_XDIST_WORKER"):
+        own = [range(10_000 + int(name.lstrip("gw")), 32_768, int(os.environ["PYTEST_XDIST_WORKER_COUNT"]))]
+    else:
+        # The one that deals the tests, or the only one, which may go on where others would begin.
+        own = [range(9_000, 10_000), range(10_000, 32_768)]
+    for ports in own:
+        yield from random.Random().sample(ports, len(ports))
 
 
 _PORTS = _ports()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import uuid
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,6 +22,7 @@ from skillbox_core.sandbox.container import LABEL_OWNER
 from tests.conftest import MakeSkill
 from tests.prefect_skillbox.execution.live.programs.rerunning import FLOWS, WITHIN
 from tests.prefect_skillbox.seen import eventually
+from tests.services.commands import commands
 from tests.services.starts import Starts
 
 LANGUAGE = 'import json, os; json.dump({"language": os.environ["LANGUAGE"]}, open("/sandbox/out/output.json", "w"))'
@@ -40,29 +41,35 @@ json.dump(json.load(open("/sandbox/input.json")), open("/sandbox/out/output.json
 """
 
 
-def _try(runner: Runner, *arguments: str) -> subprocess.CompletedProcess[str]:
+@pytest.fixture(scope="module")
+def try_flow_run(runner: Runner) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+    """Runs the program with these arguments: one try of a flow run, in a process of its own."""
     home = {
         "SKILLBOX_HOME": str(runner.installation.settings.home),
         "SKILLBOX_INSTANCE": runner.installation.settings.instance,
+        "SKILLBOX_DB_DSN": runner.installation.settings.db_dsn,
     }
-    return subprocess.run(
-        [sys.executable, str(PROGRAM), *arguments], env={**os.environ, **home}, capture_output=True, text=True
-    )
+    with commands("flows") as call:
+        yield lambda *arguments: call(str(PROGRAM), *arguments, env={**os.environ, **home})
 
 
 @pytest.mark.parametrize(
     ("which", "point"), [*(("one", point) for point in POINTS), ("nested", "within wait"), ("nested", "before cleanup")]
 )
 def test_a_flow_run_whose_worker_was_killed_ends_in_one_result(
-    runner: Runner, make_skill: MakeSkill, which: str, point: str
+    runner: Runner,
+    make_skill: MakeSkill,
+    try_flow_run: Callable[..., subprocess.CompletedProcess[str]],
+    which: str,
+    point: str,
 ) -> None:
     name = make_skill(SCRIPT)
     with get_client(sync_client=True) as client:
         run_id = str(client.create_flow_run(FLOWS[which], parameters={"name": name}).id)
         with Starts(runner.installation.engine.url, f"{LABEL_OWNER}={run_id}") as starts:
-            first = _try(runner, which, run_id, name, point)
+            first = try_flow_run(which, run_id, name, point)
             assert first.returncode == -9, first.stderr
-            second = _try(runner, which, run_id, name)
+            second = try_flow_run(which, run_id, name)
             assert second.returncode == 0, second.stderr
             assert starts.by_execution().total() == 1
         state = client.read_flow_run(uuid.UUID(run_id)).state
