@@ -127,7 +127,10 @@ def write_records(database: Database, count: int) -> None:
     """Writes finished executions into the table: to run as many skills takes a day."""
     last = now()
     for first in range(0, count, ROWS):
-        rows = [record(number, last - timedelta(seconds=count - number)) for number in range(first, first + ROWS)]
+        rows = [
+            record(number, last - timedelta(seconds=count - number))
+            for number in range(first, min(first + ROWS, count))
+        ]
         with database.session(make=True) as session:
             session.execute(insert(ExecutionRow), [row.model_dump() for row in rows])
 
