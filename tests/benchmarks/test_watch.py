@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from tests.benchmarks.watch import REST, Span, split, watched
+from tests.benchmarks.watch import PARTS, REST, Span, split, watched
 
 MAIN, OTHER = 1, 2
 
@@ -74,3 +74,8 @@ def test_calls_are_noted_whatever_comes_of_them_and_are_themselves_again_afterwa
         assert [(span.part, span.thread) for span in seen] == [("work", threading.get_ident())] * 2
         assert spans.take() == []
     assert Worker.work is before
+
+
+@pytest.mark.parametrize(("owner", "name"), PARTS, ids=lambda each: getattr(each, "__name__", each))
+def test_each_call_that_is_watched_is_there(owner: type, name: str) -> None:
+    assert callable(getattr(owner, name, None)), f"{owner.__name__}.{name} has another name now: change PARTS"
