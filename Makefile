@@ -1,11 +1,11 @@
 .DEFAULT_GOAL := help
-.PHONY: help run check test nightly packages hostile gvisor mutation soak fuzz bench bench-packages evening older lint audit format setup tools-image stop status clean lock
+.PHONY: help run check test nightly packages hostile gvisor mutation soak fuzz bench evening older lint audit format setup tools-image stop status clean lock
 
 bootstrap := ./deployments/local/bootstrap.sh
 bin := .venv/bin
 pytest := $(bin)/python -m pytest
 # Needs packages only. What needs an engine, a database or a server lies in a folder live/, or in the folders left out.
-unit := $(pytest) tests/skillbox_core tests/prefect_skillbox tests/deployments tests/examples tests/fuzz tests/mutation tests/corpus \
+unit := $(pytest) tests/skillbox_core tests/prefect_skillbox tests/deployments tests/examples tests/fuzz tests/mutation tests/corpus tests/benchmarks \
 	--ignore-glob='*/live/*'
 # All that a change can break. Tests of flows are dealt between Prefect's two databases (`make test deal=` runs each on
 # both), files between the processors.
@@ -48,7 +48,6 @@ nightly: check ## that, with flows on both databases, and packages, hostile, gvi
 	@$(MAKE) soak
 	@$(MAKE) fuzz
 	@$(MAKE) bench
-	@$(MAKE) bench-packages
 	@$(MAKE) older
 
 packages: setup ## skills with many packages of a real index (ARGS="-k polars" for some)
@@ -77,14 +76,9 @@ evening: setup ## a new user's first evening: a transcript of the terminal and p
 	@$(bootstrap) services
 	@$(bin)/python -m tests.evening $(ARGS)
 
-bench: setup ## what Prefect costs for each skill (ARGS="--skills 100"), and what files and tables cost
+bench: setup ## how fast it is, beside what else runs a job in a container (ARGS="--quick", ARGS="--only cold,files")
 	@$(bootstrap) services
-	@$(bin)/python -m tests.benchmarks.mapped $(ARGS)
-	@$(bin)/python -m tests.benchmarks.files
-	@$(bin)/python -m tests.benchmarks.tables
-
-bench-packages: setup ## what prepared packages cost: a first build, and runs beside `docker run` (ARGS="--pairs 40")
-	@$(bin)/python -m tests.benchmarks.environments $(ARGS)
+	@$(bin)/python -m tests.benchmarks $(ARGS)
 
 older: setup ## the tests of the Prefect package on the oldest Prefect that its bounds allow
 	@$(bootstrap) services

@@ -1,45 +1,40 @@
-"""What a skill's files cost: collected out of a sandbox and stored, in turns with gzip at level 3 as the packer.
-
-    python -m tests.benchmarks.files [--size 200] [--turns 5]
+"""What a skill's files cost: 1, 10 and 200 MB, collected out of a sandbox and stored, beside gzip as the packer.
 
 A skill leaves so many MB of random bytes, then of CSV. They are collected and stored in a folder: by the product, and
 by the same code with Python's own gzip module, level 3, in the place of its archive. First the stream comes from the
 engine, which on two processors takes one of them for itself, then from a tar on the disk, where the packer is all that
 is waited for. Memory is this process's peak beside what it had before. Then one file of 1 MB out of an archive of all
-is read from an S3 service behind a proxy that counts. Ends with 1 if a run fails; never because of a time.
+is read from an S3 service behind a proxy that counts.
 """
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import hashlib
-import statistics
-import sys
 import tarfile
-import tempfile
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 from unittest import mock
 
-from skillbox_core import RunOptions, RunRequest, Settings
+from skillbox_core import RunOptions, RunRequest
 from skillbox_core.base.file_archive import Span
-from skillbox_core.base.home import load_env_file
 from skillbox_core.installation import Installation
 from skillbox_core.models import Execution, LoadedSkill, Output, RunResult, Sandbox
 from skillbox_core.run.lifecycle import run_lifecycle
 from skillbox_core.run.steps import Steps
 from skillbox_core.sandbox import output, policy
 from skillbox_core.sandbox.logs import stdout_of
-from skillbox_core.skills.package import package
 from skillbox_core.storage import spool
+from tests.benchmarks.ground import Ground, Scale, ground, push
+from tests.benchmarks.report import Part
+from tests.benchmarks.turns import Contestant, Times, compare, take_turns
 from tests.services.faults import http_proxy
 from tests.services.swift import missing, swift
 
 MB = 1_000_000
+SIZES, QUICK = (1, 10, 200), (1, 10)
 CHUNK = 64 * 1024
 SCRIPT = """
 import json, os, random
@@ -118,30 +113,17 @@ class Body:
 PACKERS = {"the product": output.ArchiveWriter, "with gzip level 3": GzipWriter}
 
 
-class Turns:
-    """Seconds of each turn, by the packer."""
+def packers(rounds: int, act: Callable[[], object]) -> dict[str, Times]:
+    """So many turns of each packer."""
 
-    def __init__(self) -> None:
-        self._seconds: dict[str, list[float]] = {name: [] for name in PACKERS}
+    def turn(packer: object) -> Callable[[], None]:
+        def once() -> None:
+            with mock.patch.object(output, "ArchiveWriter", packer):
+                act()
 
-    def take(self, count: int, act: Callable[[], object]) -> None:
-        """So many turns of each."""
-        for _ in range(count):
-            for name, packer in PACKERS.items():
-                with mock.patch.object(output, "ArchiveWriter", packer):
-                    began = time.perf_counter()
-                    act()
-                    self._seconds[name].append(time.perf_counter() - began)
+        return once
 
-    def report(self, whence: str, size: int) -> None:
-        """Prints what each does in a second, and what the product does in one of gzip's."""
-        ours, gzips = self._seconds.values()
-        times = sorted(theirs / mine for mine, theirs in zip(ours, gzips, strict=True))
-        rates = [size / statistics.median(took) / MB for took in (ours, gzips)]
-        print(
-            f"  {whence:44} {rates[0]:5.0f} MB/s, with gzip {rates[1]:3.0f}: "
-            f"{statistics.median(times):5.2f} x ({times[0]:.2f} to {times[-1]:.2f})"
-        )
+    return take_turns([Contestant(name, turn(packer)) for name, packer in PACKERS.items()], rounds, warm=True)
 
 
 class Measured(Steps):
@@ -150,7 +132,8 @@ class Measured(Steps):
     def __init__(self, installation: Installation, turns: int, folder: Path) -> None:
         super().__init__(installation)
         self._turns, self._folder = turns, folder
-        self.of_engine, self.of_disk = Turns(), Turns()
+        self.of_engine: dict[str, Times] = {}
+        self.of_disk: dict[str, Times] = {}
         self.memory = 0
 
     def collect_output(self, execution: Execution, skill: LoadedSkill, sandbox: Sandbox) -> Output:
@@ -169,8 +152,10 @@ class Measured(Steps):
             self.upload_artifacts(execution, found)
 
         before = peak()
-        self.of_engine.take(self._turns, lambda: self.upload_artifacts(execution, collect(execution, skill, sandbox)))
-        self.of_disk.take(self._turns, from_disk)
+        self.of_engine = packers(
+            self._turns, lambda: self.upload_artifacts(execution, collect(execution, skill, sandbox))
+        )
+        self.of_disk = packers(self._turns, from_disk)
         self.memory = peak() - before
         stream.unlink()
         return collect(execution, skill, sandbox)
@@ -189,35 +174,48 @@ def peak() -> int:
     return int(next(line.split()[1] for line in text.splitlines() if line.startswith("VmHWM"))) * 1024
 
 
-def measure(installation: Installation, folder: Path, size: int, turns: int) -> int:
-    """Both kinds, then one file out of a store that counts."""
-    source = folder / "skill"
-    source.mkdir()
-    (source / "SKILL.md").write_text(MANIFEST)
-    (source / "main.py").write_text(SCRIPT)
-    installation.registry.push("default", package(source, folder / "skill.zip", 1 << 20).path)
-    for kind in ("bin", "csv"):
-        steps = Measured(installation, turns, folder)
-        options = RunOptions(timeout="10m")
-        result = run_lifecycle(steps, RunRequest(skill="leaves-files", input={"kind": kind, "size": size}), options)
-        if not result.ok:
-            print(f"a run failed: {result.error}\n{result.logs}")
-            return 1
-        what = "CSV" if kind == "csv" else "random bytes"
-        print(f"{size // MB} MB of {what}, {result.artifacts.size / MB:.0f} MB stored; {turns} turns")
-        steps.of_engine.report("collected out of a sandbox and stored", size)
-        steps.of_disk.report("the same from a stream on the disk", size)
-        print(f"  {'memory of the worker above what it had':44} {steps.memory / MB:6.0f} MB")
-        if kind == "bin":
-            read_one(installation, result, folder)
-    return 0
+def measure(scale: Scale, part: Part) -> None:
+    """Both kinds in all sizes, then one file out of a store that counts."""
+    with ground(part) as made:
+        source = made.folder / "skill"
+        source.mkdir()
+        (source / "SKILL.md").write_text(MANIFEST)
+        (source / "main.py").write_text(SCRIPT)
+        push(made.runner, source, made.folder / "leaves.zip")
+        for size in QUICK if scale.quick else SIZES:
+            for kind, what in (("bin", "random bytes"), ("csv", "CSV")):
+                # One turn of the largest takes ten seconds and more with gzip.
+                rounds = min(scale.turns, 3 if size >= 100 else 10)
+                result = measured(made, part, rounds, f"{size} MB of {what}", {"kind": kind, "size": size * MB})
+                if result and kind == "bin" and size == max(SIZES):
+                    read_one(made, part, result)
 
 
-def read_one(installation: Installation, result: RunResult, folder: Path) -> None:
+def measured(made: Ground, part: Part, rounds: int, what: str, asked: dict[str, object]) -> RunResult | None:
+    """One run whose files are collected and stored again and again; None if it failed."""
+    steps = Measured(made.runner.installation, rounds, made.folder)
+    result = run_lifecycle(steps, RunRequest(skill="leaves-files", input=asked), RunOptions(timeout="10m"))
+    if not result.ok:
+        part.fail(f"a run failed: {result.error}\n{result.logs}")
+        return None
+    for whence, found in (("out of a sandbox", steps.of_engine), ("from the disk", steps.of_disk)):
+        for packer, times in found.items():
+            megabytes = cast(int, asked["size"]) / MB
+            part.figure(f"{what} {whence}, {packer}", "MB/s", *(megabytes / seconds for seconds in times.values))
+        ours, gzips = found
+        # Times are compared the other way round, so that the ratio is one of rates.
+        part.ratio(f"{what} {whence}: {ours} / {gzips}", compare(found[gzips], found[ours]), more_is_better=True)
+    part.figure(f"{what}: memory of the worker above what it had", "MB", steps.memory / MB)
+    return result
+
+
+def read_one(made: Ground, part: Part, result: RunResult) -> None:
     """Puts the archive into an S3 service, and reads the file of 1 MB out of it."""
+    name = "one file of 1 MB out of 200 on S3"
     if why := missing():
-        print(f"  one file out of S3: not measured, {why}")
+        part.skip(name, why)
         return
+    installation, folder = made.runner.installation, made.folder
     with swift(folder / "swift") as service, http_proxy(service.endpoint) as proxy:
         changes = {
             "s3_endpoint": proxy.address,
@@ -231,24 +229,5 @@ def read_one(installation: Installation, result: RunResult, folder: Path) -> Non
         before, began = proxy.answered, time.perf_counter()
         with remote.artifacts.open_file(result.artifacts, "one.bin") as file:
             assert len(file.read()) == MB
-        took = time.perf_counter() - began
-        print(
-            f"  {'one file of 1 MB out of S3: transferred':44} {(proxy.answered - before) / MB:6.2f} MB in {took:.2f} s"
-        )
-
-
-def main() -> int:
-    """Makes an installation in a folder that goes away."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--size", type=int, default=200, help="MB")
-    parser.add_argument("--turns", type=int, default=5)
-    arguments = parser.parse_args()
-    load_env_file()
-    with tempfile.TemporaryDirectory(prefix="skillbox-bench-") as temporary:
-        folder = Path(temporary)
-        settings = Settings(home=folder / "home", instance=f"bench-{uuid.uuid4().hex[:12]}", db_dsn="", s3_endpoint="")
-        return measure(Installation.from_settings(settings), folder, arguments.size * MB, arguments.turns)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+        part.figure(name, "s", time.perf_counter() - began)
+        part.figure(f"{name}: transferred", "MB", (proxy.answered - before) / MB)

@@ -1,62 +1,135 @@
-"""What Prefect costs for each skill: many mapped in one flow, against the bare core in the same process.
+"""What Prefect costs for each skill: one in a flow, and 50 and 500 mapped, beside as many empty tasks.
 
-    python -m tests.benchmarks.mapped [--skills 500] [--threads 8]
-
-A Prefect server on Postgres and a fresh installation are started for it. The bare core runs half before and half
-after, so that a machine that slows down weighs on both. A third way says what no wrapping can go below: the bare core
-in a task of Prefect's own, with as many empty tasks in it as a skill has steps. The server shares the processors with
-what is measured: a share in wall time holds its work too, one in processor time is this process's alone. Ends with 1
-if a run fails, a container is left, or the server's log has errors; never because of a time.
+A Prefect server on Postgres and a fresh installation are started for it. No wrapping can cost less than the bare core
+in a task of Prefect's own, with as many empty tasks in it as a skill has steps. The bare core, in the same process,
+takes turns with both. The server shares the processors with what is measured: a share in wall time holds its work too,
+one in processor time is this process's alone.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
-import resource
-import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from skillbox_core import Runner, RunRequest, RunResult
 from skillbox_core.base.home import load_env_file
-from skillbox_core.skills.package import package
-from tests.services.postgres import postgres
-from tests.services.prefect import PrefectServer, prefect_server
+from tests.benchmarks import job
+from tests.benchmarks.ground import Ground, Scale, check_left, push
+from tests.benchmarks.report import Part
+from tests.benchmarks.turns import Contestant, TurnError, compare, take_turns
+from tests.services.postgres import missing, postgres
+from tests.services.prefect import prefect_server
 
-SKILL = Path(__file__).parents[2] / "examples" / "skills" / "word-count"
-INPUT = {"text": "to be or not to be"}
 STEPS = 6
 """Task runs in a skill without files, beside its own."""
+THREADS = 8
+CORE, LEAST, MAPPED = "the core alone", "the core in empty tasks", "a skill"
+BUDGET_MS = 12
+
+Way = Callable[[int], list[RunResult]]
 
 
-def bare(runner: Runner, skills: int, threads: int) -> list[RunResult]:
+def measure(scale: Scale, part: Part) -> None:
+    """Starts what is needed, in a folder that goes away."""
+    load_env_file()
+    if why := missing():
+        part.skip("Prefect's share", why)
+        return
+    with tempfile.TemporaryDirectory(prefix="skillbox-bench-") as temporary:
+        folder = Path(temporary)
+        for name in ("postgres", "prefect", "home"):
+            (folder / name).mkdir()
+        with postgres(folder / "postgres") as url, prefect_server(folder / "prefect", url) as server:
+            os.environ |= {
+                "PREFECT_API_URL": server.api,
+                "PREFECT_LOGGING_LEVEL": "WARNING",
+                "SKILLBOX_HOME": str(folder / "home"),
+                "SKILLBOX_INSTANCE": f"bench-{uuid.uuid4().hex[:12]}",
+                "SKILLBOX_DB_DSN": url,
+                "SKILLBOX_MAX_CONCURRENT_EXECS": str(THREADS),
+            }
+            runner = Runner.from_settings()
+            push(runner, job.SKILL, folder / "skill.zip")
+            made = Ground(folder, runner, "", "")
+            try:
+                ways = {CORE: bare(runner), LEAST: framed(runner), MAPPED: mapped()}
+                sizes = {1: min(scale.turns, 10), 50: 1 if scale.quick else 2, 500: 0 if scale.quick else 1}
+                for count, rounds in sizes.items():
+                    if rounds:
+                        share(part, made, ways, count, rounds)
+            finally:
+                check_left(part, runner.installation)
+            for line in server.complaints()[:10]:
+                part.fail(f"the server's log: {line}")
+
+
+def share(part: Part, made: Ground, ways: dict[str, Way], count: int, rounds: int) -> None:
+    """So many at once by each way, in turns; what each skill took."""
+    processor: dict[str, list[float]] = {name: [] for name in ways}
+
+    def turn(name: str, way: Way) -> Callable[[], float]:
+        def once() -> float:
+            began, used = time.perf_counter(), time.process_time()
+            results = way(count)
+            took = time.perf_counter() - began
+            processor[name].append((time.process_time() - used) / count)
+            if wrong := next((result for result in results if not result.ok), None):
+                raise TurnError(f"a run failed: {wrong.error}\n{wrong.logs}")
+            return took / count
+
+        return once
+
+    what = "one in a flow" if count == 1 else f"{count} mapped"
+    # What is mapped comes after single ones, and takes minutes.
+    warm = count > 1
+    times = take_turns(
+        [Contestant(name, turn(name, way), made.settle) for name, way in ways.items()], rounds, warm=warm
+    )
+    for name, each in times.items():
+        if each.problem:
+            part.fail(f"{what}, {name}: {each.problem}")
+            return
+        part.times(f"{name}, {what}", each)
+        part.figure(f"{name}, {what}, processor time", "ms", *(1000 * used for used in processor[name][-rounds:]))
+    more = [1000 * (times[MAPPED].of_round[n] - times[LEAST].of_round[n]) for n in times[MAPPED].of_round]
+    part.figure(f"above as many empty tasks, {what}", "ms", *more, budget=BUDGET_MS)
+    pairs: tuple[tuple[str, str], ...] = (MAPPED, LEAST), (MAPPED, CORE)
+    for name, other in pairs:
+        part.ratio(f"{name}, {what} / {other}, {what}", compare(times[name], times[other]))
+
+
+def bare(runner: Runner) -> Way:
     """The same work without Prefect."""
-    with ThreadPoolExecutor(threads) as pool:
-        return list(
-            pool.map(lambda n: runner.run(RunRequest(skill="word-count", input={**INPUT, "n": n})), range(skills))
-        )
+
+    def run(count: int) -> list[RunResult]:
+        with ThreadPoolExecutor(THREADS) as pool:
+            return list(pool.map(lambda n: runner.run(request(n)), range(count)))
+
+    return run
 
 
-def mapped(skills: int, threads: int) -> list[RunResult]:
+def mapped() -> Way:
     """One flow that maps one skill."""
     from prefect import flow
     from prefect.task_runners import ThreadPoolTaskRunner
 
     from prefect_skillbox import skill
 
-    @flow(task_runner=ThreadPoolTaskRunner(max_workers=threads))
-    def many() -> list[RunResult]:
-        return list(skill("word-count").map([{**INPUT, "n": n} for n in range(skills)]).result())
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=THREADS))
+    def many(count: int) -> list[RunResult]:
+        if count == 1:
+            return [skill("word-count")(job.INPUT)]
+        return list(skill("word-count").map([{**job.INPUT, "n": n} for n in range(count)]).result())
 
-    return many()
+    return many
 
 
-def framed(runner: Runner, skills: int, threads: int) -> list[RunResult]:
+def framed(runner: Runner) -> Way:
     """One flow that maps the bare core, with empty tasks beside it."""
     from prefect import flow, task
     from prefect.cache_policies import NO_CACHE
@@ -69,78 +142,15 @@ def framed(runner: Runner, skills: int, threads: int) -> list[RunResult]:
     def one(n: int) -> RunResult:
         for _ in range(STEPS):
             step()
-        return runner.run(RunRequest(skill="word-count", input={**INPUT, "n": n}))
+        return runner.run(request(n))
 
-    @flow(task_runner=ThreadPoolTaskRunner(max_workers=threads))
-    def many() -> list[RunResult]:
-        return list(one.map(range(skills)).result())
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=THREADS))
+    def many(count: int) -> list[RunResult]:
+        return [one(0)] if count == 1 else list(one.map(range(count)).result())
 
-    return many()
-
-
-def measure(skills: int, threads: int, server: PrefectServer) -> int:
-    """Runs both, prints what it took, and returns the exit code."""
-    runner = Runner.from_settings()
-    package(SKILL, runner.installation.settings.home / "skill.zip", runner.installation.settings.max_skill_size)
-    runner.installation.registry.push("default", runner.installation.settings.home / "skill.zip")
-    ways: dict[str, Callable[[int], list[RunResult]]] = {
-        "core": lambda count: bare(runner, count, threads),
-        "mapped": lambda count: mapped(count, threads),
-        "framed": lambda count: framed(runner, count, threads),
-    }
-    for run in ways.values():
-        run(threads)
-
-    wall, processor = dict.fromkeys(ways, 0.0), dict.fromkeys(ways, 0.0)
-    results: list[RunResult] = []
-    half = skills // 2
-    for name, count in (("core", half), ("mapped", skills), ("framed", skills), ("core", skills - half)):
-        began, used = time.monotonic(), time.process_time()
-        results.extend(ways[name](count))
-        wall[name] += (time.monotonic() - began) / skills * 1000
-        processor[name] += (time.process_time() - used) / skills * 1000
-
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    failed = [result for result in results if not result.ok]
-    left = runner.installation.engine.containers({"skillbox.instance": runner.installation.settings.instance})
-    print(f"skills            {skills} mapped in one flow, as many bare; {threads} threads")
-    print(f"core              {wall['core']:.0f} ms a skill, {processor['core']:.0f} ms of processor time")
-    print(f"with Prefect      {_beside(wall, processor, 'mapped')}; the budget is 40 ms")
-    print(f"the least         {_beside(wall, processor, 'framed')}: the core and {STEPS + 1} empty tasks")
-    print(f"peak memory       {peak:.0f} MB")
-    print(f"failed {len(failed)}, containers left {len(left)}, complaints of the server {len(server.complaints())}")
-    for line in server.complaints()[:10]:
-        print(f"  {line}")
-    return 1 if failed or left or server.complaints() else 0
+    return many
 
 
-def _beside(wall: Mapping[str, float], processor: Mapping[str, float], name: str) -> str:
-    more, used = wall[name] - wall["core"], processor[name] - processor["core"]
-    return f"{wall[name]:.0f} ms a skill, {processor[name]:.0f} ms; Prefect's share {more:.0f} and {used:.0f} ms"
-
-
-def main() -> int:
-    """Starts what is needed, in a folder that goes away."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--skills", type=int, default=500)
-    parser.add_argument("--threads", type=int, default=8)
-    arguments = parser.parse_args()
-    load_env_file()
-    with tempfile.TemporaryDirectory() as folder:
-        parts = {name: Path(folder) / name for name in ("postgres", "prefect", "home")}
-        for part in parts.values():
-            part.mkdir()
-        with postgres(parts["postgres"]) as url, prefect_server(parts["prefect"], url) as server:
-            os.environ |= {
-                "PREFECT_API_URL": server.api,
-                "PREFECT_LOGGING_LEVEL": "WARNING",
-                "SKILLBOX_HOME": str(parts["home"]),
-                "SKILLBOX_INSTANCE": f"bench-{uuid.uuid4().hex[:12]}",
-                "SKILLBOX_DB_DSN": url,
-                "SKILLBOX_MAX_CONCURRENT_EXECS": str(arguments.threads),
-            }
-            return measure(arguments.skills, arguments.threads, server)
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def request(number: int) -> RunRequest:
+    """The little job, each a different one."""
+    return RunRequest(skill="word-count", input={**job.INPUT, "n": number})

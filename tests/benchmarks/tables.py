@@ -1,16 +1,13 @@
 """What skills cost in memory where tables pass through a flow: a frame of a million rows, beside plain functions.
 
-    python -m tests.benchmarks.tables [--rows 1000000]
-
 One flow maps a step over the groups of a frame, joins what it gives in pandas, and writes a Parquet file; the step is a
 skill (`clean-table` of the examples), then a plain function that does the same. Each runs in a process of its own, on
-one Prefect server, and says its peak. Ends with 1 if a run fails, if the two give different tables, or if the peak with
-skills is more than 64 MB above the other.
+one Prefect server, and says its peak. It fails if the two give different tables, or if the peak with skills is more
+than 64 MB above the other: that is a promise about memory, and no time.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -23,12 +20,16 @@ from deployments.example import push
 from skillbox_core import Settings
 from skillbox_core.base.home import load_env_file
 from skillbox_core.installation import Installation
+from tests.benchmarks.ground import Scale, check_left
+from tests.benchmarks.report import Part
+from tests.benchmarks.turns import Contestant, TurnError, compare, take_turns
 from tests.services import index
 from tests.services.postgres import postgres
 from tests.services.prefect import prefect_server
 
 MOST = 64_000_000
 """Bytes that the worker's peak may be above that of plain functions."""
+ROWS, QUICK = 1_000_000, 100_000
 TABLES = Path(__file__).parents[2] / "examples" / "tables"
 FLOW = """
 import json, sys
@@ -78,28 +79,27 @@ def run(what: str, rows: int, target: Path, environment: dict[str, str]) -> tupl
     command = [sys.executable, "-c", FLOW, what, str(rows), str(target)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
-        raise SystemExit(f"the flow with {what} failed:\n{done.stdout}{done.stderr}")
+        raise TurnError(f"the flow with {what} failed:\n{done.stdout}{done.stderr}")
     kept, peak = json.loads(done.stdout.strip().splitlines()[-1])
     return kept, peak
 
 
-def main() -> int:
+def measure(scale: Scale, part: Part) -> None:
     """A Prefect server and an installation of its own, for both."""
     import pandas as pd
 
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    arguments = parser.parse_args()
     load_env_file()
     if why := index.missing():
-        print(f"not measured: {why}")
-        return 0
+        part.skip("tables", why)
+        return
+    rows = QUICK if scale.quick else ROWS
     with tempfile.TemporaryDirectory(prefix="skillbox-bench-") as temporary:
         folder = Path(temporary)
         settings = Settings(home=folder / "home", instance=f"bench-{uuid.uuid4().hex[:12]}", db_dsn="", s3_endpoint="")
-        push(Installation.from_settings(settings), [TABLES / "clean-table"])
-        for part in ("postgres", "prefect"):
-            (folder / part).mkdir()
+        installation = Installation.from_settings(settings)
+        push(installation, [TABLES / "clean-table"])
+        for name in ("postgres", "prefect"):
+            (folder / name).mkdir()
         with postgres(folder / "postgres") as database, prefect_server(folder / "prefect", database) as server:
             environment = {
                 **os.environ,
@@ -107,17 +107,22 @@ def main() -> int:
                 "SKILLBOX_INSTANCE": settings.instance,
                 "PREFECT_API_URL": server.api,
             }
-            results = {}
-            for what in ("functions", "skills", "functions", "skills"):
-                kept, peak = run(what, arguments.rows, folder / f"{what}.parquet", environment)
-                results.setdefault(what, []).append(peak)
-                print(f"with {what:10} {kept} of {arguments.rows} rows kept, peak {peak / 1e6:6.0f} MB", flush=True)
-        more = min(results["skills"]) - min(results["functions"])
-        print(f"the worker's peak with skills is {more / 1e6:.0f} MB above that with functions")
-        same = pd.read_parquet(folder / "skills.parquet").equals(pd.read_parquet(folder / "functions.parquet"))
-        print("both gave the same table" if same else "they gave DIFFERENT tables")
-        return 0 if same and more <= MOST else 1
 
+            def peak_of(what: str) -> Contestant:
+                return Contestant(what, lambda: run(what, rows, folder / f"{what}.parquet", environment)[1])
 
-if __name__ == "__main__":
-    sys.exit(main())
+            times = take_turns([peak_of("functions"), peak_of("skills")], 2, warm=True)
+        check_left(part, installation)
+        for what, each in times.items():
+            if each.problem:
+                part.fail(each.problem)
+                return
+            part.figure(f"peak with {what}, {rows:,} rows", "MB", *(peak / 1e6 for peak in each.values))
+        names = f"peak with skills, {rows:,} rows / peak with functions"
+        part.ratio(names, compare(times["skills"], times["functions"]))
+        more = min(times["skills"].values) - min(times["functions"].values)
+        part.figure("the worker's peak with skills above that with functions", "MB", more / 1e6, budget=MOST / 1e6)
+        if more > MOST:
+            part.fail(f"the peak with skills is {more / 1e6:.0f} MB above the other; {MOST / 1e6:.0f} are allowed")
+        if not pd.read_parquet(folder / "skills.parquet").equals(pd.read_parquet(folder / "functions.parquet")):
+            part.fail("skills and functions gave different tables")
