@@ -299,6 +299,21 @@ def test_a_sandbox_whose_tools_stall_ends_itself_all_the_same(runner: Runner, ma
             engine.remove(sandbox.name)
 
 
+@pytest.mark.parametrize("case", ["a base64 without an end", "a base64 without a newline", "a tar without an end"])
+def test_a_tool_without_an_end_is_cut_and_nothing_of_it_is_sent(
+    runner: Runner, make_skill: MakeSkill, case: str
+) -> None:
+    settings, engine = runner.installation.settings, runner.installation.engine
+    with made_image(engine, settings, {"run": IMAGES[case]}) as image:
+        allowlist = (*settings.image_allowlist, image)
+        sandbox, execution, _ = launched(runner, make_skill(ANSWER, front=f"image: {image}"), image_allowlist=allowlist)
+        try:
+            (last,) = words(drained(runner, sandbox, execution.id), "drained")
+        finally:
+            engine.remove(sandbox.name)
+    assert last.number("output") == 0
+
+
 def test_an_output_that_nobody_collected_is_forgotten_with_its_run(
     runner: Runner, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
