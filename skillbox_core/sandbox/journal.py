@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 
 from skillbox_core.base.redaction import Redactor
 from skillbox_core.sandbox.inline import InlineOutput
-from skillbox_core.sandbox.logs import Announcement, CappedLog, Line, LineReader, OnLog, State, Stream
+from skillbox_core.sandbox.logs import ON_STDOUT, Announcement, CappedLog, Line, LineReader, OnLog, State, Stream
 from skillbox_core.sandbox.tracebacks import Tracebacks
 
 _LOOKED_THROUGH = 100
@@ -167,7 +167,7 @@ class Journal:
             if item.word == "drained" and self._output:
                 self._output.end(item.number("output"))
             # The end of stdout can come in the middle of what stderr says.
-            if item.word != "drained":
+            if item.word not in ON_STDOUT:
                 self._flush()
             self.started = self.started or item.word == "started"
             if item.word in _ENDS:

@@ -30,6 +30,10 @@ MAX_LINE = 16 * 1024
 MAX_ANNOUNCEMENT = 512
 """Bytes of a line that the supervisor writes."""
 
+ON_STDOUT = frozenset({"printed", "output", "drained"})
+"""What the supervisor says on stdout: the skill's part is at its end, a line of output, no more comes. All else it says
+on stderr."""
+
 MAX_NUMBER = 2**62
 """A measurement above this was made up; a database's widest integer holds less than 2**63."""
 
@@ -178,8 +182,7 @@ class LineReader:
 
     def _line(self, stream: Stream, line: bytes) -> Iterator[Line | Announcement]:
         announcement = self._announcement(line)
-        # On stdout the supervisor says that it is at its end, and what goes along; of all else it speaks on stderr.
-        if announcement and (announcement.word in ("drained", "output")) == (stream == "stdout"):
+        if announcement and (announcement.word in ON_STDOUT) == (stream == "stdout"):
             # The supervisor begins with a newline of its own; an empty line just before is that one.
             self._held_blank.discard(stream)
             yield announcement

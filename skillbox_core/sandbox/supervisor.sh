@@ -7,7 +7,7 @@
 # Standard input: a line "SIZE LIMIT GRACE TOKEN LINES" (bytes, seconds with three decimals, seconds, word, how many lines of
 # output may be sent along), then a tar of SIZE bytes.
 # Standard error: the skill's own, and lines that begin with RS and the token, which are ours. Standard output: the
-# skill's own, and such lines at its end: a small output, and that this is the end.
+# skill's own, and such lines at its end: that it printed all, a small output, and that there is no more.
 
 umask 077
 sandbox=/sandbox
@@ -157,6 +157,8 @@ full=$(full $sandbox /tmp /dev/shm)
 # The two streams travel apart, and either may be far behind: each needs an end of its own. Both say how the skill ended,
 # so that the last lines of the engine's log do, whichever stream they are of.
 how="code=$code late=$late full=$full $(usage)"
+# Whoever reads slowly has the last word behind what the skill printed, and not long before it.
+printf '\n\036skillbox %s printed\n' "$token" >&4
 announce "ended $how"
 
 # By a process of its own: an image's tar that hangs, or takes more memory than there is, keeps nobody parked or waiting.

@@ -185,6 +185,17 @@ def test_lines_that_a_skill_prints_are_never_taken_for_it(printed: bytes) -> Non
     assert one.output() is None or printed[0] == 2, "only what is not on stdout leaves it as it is"
 
 
+def test_a_traceback_stays_in_one_piece_around_it() -> None:
+    told: list[str] = []
+    one = journal(told)
+    one.feed(frame(2, b"Traceback (most recent call last):\n  at a\n"))
+    one.feed(frame(1, b"\n\x1eskillbox tok printed\n"))
+    one.feed(frame(1, on_stdout(sent(), len(sent()))) + frame(1, b"line\n"))
+    one.feed(frame(2, b"ValueError: x\n") + frame(*ENDED))
+    assert told == ["line", "Traceback (most recent call last):", "  at a", "ValueError: x"]
+    assert one.output() == TAR
+
+
 def test_without_the_token_it_is_a_line_of_log() -> None:
     told: list[str] = []
     one = journal(told)
