@@ -18,7 +18,7 @@ from skillbox_core.inputs.staging import InputStore
 from skillbox_core.inputs.written import has_frames, write_frames
 from skillbox_core.models import InputFile
 from skillbox_core.sandbox.admission import Admission
-from skillbox_core.sandbox.container import Connections
+from skillbox_core.sandbox.connections import Connections
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.settings import Settings, check_installation, load_settings
 from skillbox_core.storage.artifacts import ArtifactStore

@@ -106,6 +106,9 @@ class Settings(BaseSettings):
     """Of the core's own messages on the command line's stderr."""
     collect_ttl: str = "10m"
     """How long a finished container waits to be collected before it ends itself."""
+    inline_output: bool = True
+    """A small output comes along on the connection on which the skill's lines come, and so stands in the engine's log
+    of the container until that is removed."""
 
     @field_validator("image_allowlist", mode="before")
     @classmethod

@@ -227,6 +227,7 @@ class Steps:
             plan=plan,
             timeout=skill.timeout,
             parked_for=parse_duration(self._settings.collect_ttl),
+            inline_output=self._settings.inline_output,
         )
 
     def wait(self, execution: Execution, skill: LoadedSkill, sandbox: Sandbox) -> Outcome:
@@ -255,6 +256,7 @@ class Steps:
             max_document=self._settings.max_output_size,
             redact=self._redactor.text,
             call=skill.call,
+            sent=self._installation.connections.take_output(sandbox),
         )
         if output.problem is None and (problem := output_problem(skill, output)):
             return replace(output, problem=problem)

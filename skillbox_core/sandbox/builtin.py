@@ -11,6 +11,7 @@ from skillbox_core.base.redaction import Redactor
 from skillbox_core.errors import NoAnswerError
 from skillbox_core.models import Ending, Output, Usage
 from skillbox_core.sandbox import container, follow
+from skillbox_core.sandbox.connections import Connections
 from skillbox_core.sandbox.delivery import SCRIPTS, START, TarPlan
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.policy import MIN_MEMORY, SANDBOX, container_config, user_id
@@ -77,7 +78,7 @@ def run_script(
         OutputError: What it left can't be accepted.
     """
     token = token or uuid.uuid4().hex
-    connections = container.Connections()
+    connections = Connections()
     name = container.container_name(token, 1)
     labels = {
         container.LABEL_EXECUTION: token,

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import re
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +16,8 @@ from typing import Any
 from skillbox_core.base.patience import more_time
 from skillbox_core.errors import DiskError, EngineError, OutputError, PolicyError
 from skillbox_core.models import Call, Execution, LoadedSkill, Output, Sandbox
-from skillbox_core.sandbox import policy
+from skillbox_core.sandbox import inline, policy
+from skillbox_core.sandbox.connections import Connections
 from skillbox_core.sandbox.delivery import TarPlan
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.engine_errors import ContainerGoneError, ContainerRunningError, NameTakenError
@@ -25,7 +25,6 @@ from skillbox_core.sandbox.logs import stdout_of
 from skillbox_core.sandbox.output import read_output
 from skillbox_core.sandbox.readback import verify
 from skillbox_core.sandbox.started import has_started
-from skillbox_core.sandbox.streams import Attachment
 
 logger = logging.getLogger(__name__)
 
@@ -84,34 +83,6 @@ def container_name(execution_id: str, attempt: int) -> str:
     return f"skillbox-{execution_id}-{attempt}"
 
 
-class Connections:
-    """Live attachments of this process, by container. Another process has none and reads the log instead."""
-
-    def __init__(self) -> None:
-        self._open: dict[str, tuple[str, Attachment]] = {}
-        self._lock = threading.Lock()
-
-    def put(self, sandbox: Sandbox, attachment: Attachment) -> None:
-        """Keeps an attachment for the wait that follows."""
-        self.drop(sandbox.name)
-        with self._lock:
-            self._open[sandbox.name] = sandbox.container_id, attachment
-
-    def take(self, sandbox: Sandbox) -> Attachment | None:
-        """Hands an attachment over; a second caller gets None."""
-        with self._lock:
-            if self._open.get(sandbox.name, ("",))[0] != sandbox.container_id:
-                return None
-            return self._open.pop(sandbox.name)[1]
-
-    def drop(self, name: str) -> None:
-        """Closes an attachment that nobody took, if there is one."""
-        with self._lock:
-            _, attachment = self._open.pop(name, ("", None))
-        if attachment:
-            attachment.close()
-
-
 def launch(
     engine: Engine,
     connections: Connections,
@@ -122,6 +93,7 @@ def launch(
     plan: TarPlan,
     timeout: float,
     parked_for: float,
+    inline_output: bool = False,
 ) -> Sandbox:
     """Creates a container, starts it and hands it the skill; or adopts the one that a former call made.
 
@@ -130,6 +102,7 @@ def launch(
         token: The word its announcements carry.
         timeout: Seconds for the skill.
         parked_for: Seconds for which the finished container waits to be collected.
+        inline_output: A small output is to come along on the connection.
 
     Raises:
         EngineError: The engine failed; calling again is safe.
@@ -145,7 +118,8 @@ def launch(
         with _removed_meanwhile(), _explained(engine, config):
             engine.start(container_id)
         deadline = time.monotonic() + DELIVERY_TIMEOUT + more_time(plan.size)
-        attachment.write(f"{plan.size} {timeout:.3f} {parked_for:.0f} {token}\n".encode(), deadline)
+        lines = inline.LINES if inline_output else 0
+        attachment.write(f"{plan.size} {timeout:.3f} {parked_for:.0f} {token} {lines}\n".encode(), deadline)
         for chunk in _readable(plan):
             if chunk:
                 attachment.write(chunk, deadline)
@@ -299,6 +273,7 @@ def collect(
     max_document: int,
     redact: Callable[[str], str] = str,
     call: Call | None = None,
+    sent: bytes | None = None,
 ) -> Output:
     """Reads what the skill left in a parked sandbox. Can be repeated: nothing in the sandbox changes.
 
@@ -308,17 +283,23 @@ def collect(
         max_document: Bytes of output.json.
         redact: Takes secrets out of what is said of it.
         call: Which script was called, and where its result is; None for the skill's own entrypoint.
+        sent: The tar of it that came along, if one did. Where it can't be accepted, the sandbox is read.
 
     Raises:
         OutputError: What it left can't be accepted.
         EngineError: The engine failed, or the stream stalled.
     """
+    # Headers and padding beside the contents: every inode may cost a few blocks.
+    limit = scratch + policy.INODES * 2048 + 64 * 1024
+    if sent is not None:
+        try:
+            return read_output((sent,), spool, limit=limit, max_document=max_document, redact=redact, call=call)
+        except (OutputError, EngineError) as error:
+            logger.info("the output that %s sent along is read from the sandbox: %s", sandbox.name, error.message)
     errors = bytearray()
     deadline = time.monotonic() + COLLECT_TIMEOUT + more_time(scratch)
     command = policy.collect_command()
     stream = engine.execute(sandbox.container_id, command, user=sandbox.user, deadline=deadline)
-    # Headers and padding beside the contents: every inode may cost a few blocks.
-    limit = scratch + policy.INODES * 2048 + 64 * 1024
     try:
         return read_output(
             stdout_of(stream, errors), spool, limit=limit, max_document=max_document, redact=redact, call=call

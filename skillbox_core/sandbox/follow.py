@@ -18,7 +18,8 @@ from skillbox_core.base.redaction import Redactor
 from skillbox_core.errors import EngineError, SkillboxError
 from skillbox_core.models import Ending, Outcome, Sandbox
 from skillbox_core.sandbox.backlog import Backlog
-from skillbox_core.sandbox.container import SLICE, Connections
+from skillbox_core.sandbox.connections import Connections
+from skillbox_core.sandbox.container import SLICE
 from skillbox_core.sandbox.ends import announced, post_mortem
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.engine_errors import ContainerGoneError
@@ -81,6 +82,8 @@ def wait(
     if stopped:
         outcome = Outcome(stopped, journal.text())
     elif journal.ended is not None:
+        if tar := journal.output():
+            connections.keep_output(sandbox, tar)
         outcome = announced(journal.ended, journal.text())
     else:
         outcome = post_mortem(follower.state, journal)
@@ -208,7 +211,7 @@ class _Follower:
         with suppress(ContainerGoneError):
             for chunk in self._engine.logs(self._sandbox.container_id, tail=_TAIL):
                 journal.feed(chunk)
-        return journal.ended is not None
+        return journal.ended is not None or journal.handed_over
 
 
 class _Replay:

@@ -7,7 +7,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable
 
 from skillbox_core.base.redaction import Redactor
-from skillbox_core.sandbox.logs import Announcement, CappedLog, Line, LineReader, OnLog, State, Stream
+from skillbox_core.sandbox.inline import InlineOutput
+from skillbox_core.sandbox.logs import ON_STDOUT, Announcement, CappedLog, Line, LineReader, OnLog, State, Stream
 from skillbox_core.sandbox.tracebacks import Tracebacks
 
 _LOOKED_THROUGH = 100
@@ -44,6 +45,7 @@ class Journal:
         ended: How the skill ended: the last word on stderr, else the one on stdout.
         started: The skill has begun.
         refused: Why it was not begun.
+        handed_over: A part of its output has come, which is sent once it has ended.
     """
 
     def __init__(
@@ -63,6 +65,8 @@ class Journal:
         self.ended: Announcement | None = None
         self.started = False
         self.refused: Announcement | None = None
+        self.handed_over = False
+        self._output: InlineOutput | None = InlineOutput()
         self._ends: set[str] = set()
         self._begin()
         self._before: CappedLog | None = None
@@ -91,6 +95,8 @@ class Journal:
         self._begin()
         self._known, self._held, self._heard = self._told.copy(), [], False
         self._ends &= {"ended"}
+        # What stands in a log may lack any part of it, and there is the sandbox.
+        self._output = None
         self._room = _ENGINE_KEEPS
 
     def feed(self, data: bytes) -> None:
@@ -121,6 +127,10 @@ class Journal:
         """The log as it is kept."""
         return self._log.text()
 
+    def output(self) -> bytes | None:
+        """The tar of the output, where it came along whole."""
+        return self._output.tar() if self._output and self.complete else None
+
     def stderr(self) -> str:
         """The last lines of stderr."""
         return "\n".join(self._errors)
@@ -149,8 +159,15 @@ class Journal:
 
     def _arrange(self, item: Line | Announcement) -> None:
         if isinstance(item, Announcement):
+            if item.word == "output":
+                self.handed_over = True
+                if self._output:
+                    self._output.add(item.text)
+                return
+            if item.word == "drained" and self._output:
+                self._output.end(item.number("output"))
             # The end of stdout can come in the middle of what stderr says.
-            if item.word != "drained":
+            if item.word not in ON_STDOUT:
                 self._flush()
             self.started = self.started or item.word == "started"
             if item.word in _ENDS:

@@ -27,6 +27,13 @@ class State(str):
 MAX_LINE = 16 * 1024
 """A longer line is broken into several, as the engine itself does in its logs."""
 
+MAX_ANNOUNCEMENT = 512
+"""Bytes of a line that the supervisor writes."""
+
+ON_STDOUT = frozenset({"printed", "output", "drained"})
+"""What the supervisor says on stdout: the skill's part is at its end, a line of output, no more comes. All else it says
+on stderr."""
+
 MAX_NUMBER = 2**62
 """A measurement above this was made up; a database's widest integer holds less than 2**63."""
 
@@ -94,10 +101,15 @@ class Line:
 
 @dataclass(frozen=True)
 class Announcement:
-    """A word from the supervisor: what happened, and its measurements."""
+    """A word from the supervisor: what happened, and its measurements.
+
+    Attributes:
+        text: Of a line of output, that line.
+    """
 
     word: str
     values: dict[str, str]
+    text: str = ""
 
     def number(self, name: str, most: int = MAX_NUMBER) -> int | None:
         """A measurement, None when the sandbox could not read it, or says what can't be."""
@@ -134,7 +146,9 @@ class LineReader:
     def finish(self) -> Iterator[Line]:
         """Unfinished lines, once the stream has ended."""
         for stream, partial in self._partial.items():
-            if rest := self._final(stream, bytes(partial).removesuffix(b"\r")):
+            rest = self._final(stream, bytes(partial).removesuffix(b"\r"))
+            # A word of the supervisor's that was cut is no line of the skill's: it may hold a part of its output.
+            if rest and not rest.startswith(self._prefix()):
                 yield from _broken(stream, self.redactor.data(rest))
             partial.clear()
         self._held_blank.clear()
@@ -168,8 +182,7 @@ class LineReader:
 
     def _line(self, stream: Stream, line: bytes) -> Iterator[Line | Announcement]:
         announcement = self._announcement(line)
-        # Of stdout the supervisor says one thing, that it is at its end; of all else it speaks on stderr.
-        if announcement and (announcement.word == "drained") == (stream == "stdout"):
+        if announcement and (announcement.word in ON_STDOUT) == (stream == "stdout"):
             # The supervisor begins with a newline of its own; an empty line just before is that one.
             self._held_blank.discard(stream)
             yield announcement
@@ -182,11 +195,16 @@ class LineReader:
             return
         yield from _broken(stream, self.redactor.data(line))
 
+    def _prefix(self) -> bytes:
+        return _MARK + self.token.encode() + b" "
+
     def _announcement(self, line: bytes) -> Announcement | None:
-        prefix = _MARK + self.token.encode() + b" "
-        if not line.startswith(prefix) or len(line) > 512:
+        prefix = self._prefix()
+        if not line.startswith(prefix) or len(line) > MAX_ANNOUNCEMENT:
             return None
         word, *pairs = decode(line.removeprefix(prefix)).split()[:16] or [""]
+        if word == "output":
+            return Announcement(word, {}, " ".join(pairs))
         return Announcement(word, dict(pair.split("=", 1) for pair in pairs if "=" in pair))
 
 

@@ -225,9 +225,10 @@ def container_config(
             # PID 1, and a skill could kill it.
             "Init": False,
             **({"Runtime": runtime} if runtime else {}),
+            # A megabyte of what the skill prints, and beside it what an output that is sent along takes at most.
             "LogConfig": {
                 "Type": "local",
-                "Config": {"max-size": "1m", "max-file": "1", "compress": "false"},
+                "Config": {"max-size": "1150k", "max-file": "1", "compress": "false"},
             },
             "MaskedPaths": list(MASKED_PATHS),
             "ReadonlyPaths": list(READONLY_PATHS),

@@ -4,9 +4,10 @@
 # how it ended, and stay parked so that the output can be read. The container outlives every worker that
 # could have died meanwhile, and ends by itself.
 #
-# Standard input: a line "SIZE LIMIT GRACE TOKEN" (bytes, seconds with three decimals, seconds, word), then a tar of SIZE bytes.
+# Standard input: a line "SIZE LIMIT GRACE TOKEN LINES" (bytes, seconds with three decimals, seconds, word, how many lines of
+# output may be sent along), then a tar of SIZE bytes.
 # Standard error: the skill's own, and lines that begin with RS and the token, which are ours. Standard output: the
-# skill's own, and one such line at its end.
+# skill's own, and such lines at its end: that it printed all, a small output, and that there is no more.
 
 umask 077
 sandbox=/sandbox
@@ -66,8 +67,8 @@ clock() { # now: hundredths of a second since the machine's start
     now=$((${up%.*} * 100 + 1${up#*.} - 100))
 }
 
-token=- size='' limit='' grace=''
-read -r size limit grace token
+token=- size='' limit='' grace='' lines=0
+read -r size limit grace token lines
 for tool in head tar; do
     if ! command -v $tool >/dev/null; then
         announce "refused missing=$tool"
@@ -156,8 +157,26 @@ full=$(full $sandbox /tmp /dev/shm)
 # The two streams travel apart, and either may be far behind: each needs an end of its own. Both say how the skill ended,
 # so that the last lines of the engine's log do, whichever stream they are of.
 how="code=$code late=$late full=$full $(usage)"
-printf '\n\036skillbox %s drained %s\n' "$token" "$how" >&4
+# Whoever reads slowly has the last word behind what the skill printed, and not long before it.
+printf '\n\036skillbox %s printed\n' "$token" >&4
 announce "ended $how"
+
+# By a process of its own: an image's tar that hangs, or takes more memory than there is, keeps nobody parked or waiting.
+{
+    # A small output goes along, so that it need not be asked for; whole or not at all. Lines of text with the token in
+    # each, because they stand in the engine's log as well, of which any part may be all that is left.
+    set --
+    if [ "${lines:-0}" -gt 0 ]; then
+        # The dot says that tar could read everything. What is cut is a line too many, and is not sent.
+        set -- $({ tar -cf - -C $sandbox out && printf .; } | base64 -w 400 | head -c $((lines * 401 + 1)))
+    fi
+    [ $# -le "${lines:-0}" ] && [ ${#1} -le 400 ] || set --
+    if [ $# -gt 0 ]; then
+        echo
+        printf "\036skillbox $token output %s\n" "$@"
+    fi
+    printf '\n\036skillbox %s drained %s\n' "$token" "$how output=$#"
+} >&4 2>/dev/null &
 
 # Parked: exec reads the output from here.
 sleep "$grace" &

@@ -44,12 +44,12 @@ STEPS: dict[str, tuple[str, str, tuple[Fault, ...]]] = {
 CASES = [(step, fault) for step, (_, _, faults) in STEPS.items() for fault in faults]
 
 
-def _run(world: World, seconds: float = 0.0) -> RunResult:
+def _run(world: World, seconds: float = 0.0, *, inline_output: bool = True) -> RunResult:
     # A worker without a cache, so that the archive is fetched each time.
     for cached in (world.settings.home / "cache" / "skills").glob("**/*.zip"):
         cached.unlink()
     began = time.monotonic()
-    result = world.runner().run(request(seconds))
+    result = world.runner(inline_output=inline_output).run(request(seconds))
     assert time.monotonic() - began < WITHIN
     return result
 
@@ -59,7 +59,7 @@ def test_a_fault_that_passes_costs_nothing_but_time(world: World, step: str, fau
     part, pattern, _ = STEPS[step]
     proxy: Proxy = getattr(world, part)
     proxy.inject(fault, pattern, seconds=0.3)
-    result = _run(world)
+    result = _run(world, inline_output="exec" not in pattern)
     assert proxy.injected == 1, proxy.requests
     assert result.status is Status.SUCCESS, result
     world.assert_right(result)
@@ -95,6 +95,28 @@ def test_a_connection_to_the_sandbox_that_dies_is_replaced_by_the_log(world: Wor
     world.assert_right(result)
 
 
+@pytest.mark.parametrize("after", [1_000, 30_000, 62_000], ids=["at its beginning", "in the middle", "near its end"])
+@pytest.mark.parametrize("fault", [Fault.HALF_ANSWER, Fault.STALL], ids=["broken", "silent"])
+def test_a_connection_that_dies_within_the_output_is_replaced_by_reading_the_sandbox(
+    world: World, fault: Fault, after: int
+) -> None:
+    """Of 40,000 bytes of files, which are 62,720 of lines, so many have come."""
+    world.engine.inject(fault, r"POST .*/attach", after=after)
+    told: list[tuple[str, str]] = []
+    result = world.runner().run(request(0.5), on_log=lambda stream, line: told.append((stream, line)))
+    assert world.engine.injected == 1
+    assert result.status is Status.SUCCESS, result
+    assert sorted(line for _, line in told) == sorted(result.logs.splitlines())
+    assert sum("/exec/" in text for text, _ in world.engine.requests) == 1
+    world.assert_right(result)
+
+
+def test_an_output_that_came_along_is_not_asked_for(world: World) -> None:
+    result = _run(world)
+    assert not [text for text, _ in world.engine.requests if "/exec" in text]
+    world.assert_right(result)
+
+
 LASTING: dict[str, tuple[str, str, Fault, int]] = {
     "no image can be looked up": ("engine", r"GET .*/images/", Fault.ERROR, 0),
     "no container can be made": ("engine", r"POST .*/containers/create", Fault.ERROR, 0),
@@ -112,7 +134,7 @@ LASTING: dict[str, tuple[str, str, Fault, int]] = {
 def test_a_fault_that_lasts_is_infrastructure_in_bounded_time(world: World, case: str) -> None:
     part, pattern, fault, starts = LASTING[case]
     getattr(world, part).inject(fault, pattern, times=99)
-    result = _run(world)
+    result = _run(world, inline_output="exec" not in pattern)
     assert (result.status, result.reason) == (Status.FAILED, Reason.INFRASTRUCTURE), result
     assert result.error
     getattr(world, part).clear()

@@ -63,8 +63,11 @@ def _run_counts(state: State[Any], settled: dict[str, int]) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_a_step_that_failed_is_run_again_and_the_ui_says_so(world: World, case: str) -> None:
+def test_a_step_that_failed_is_run_again_and_the_ui_says_so(
+    world: World, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     part, pattern, fault = CASES[case]
+    monkeypatch.setenv("SKILLBOX_INLINE_OUTPUT", str("exec" not in pattern))
     marked = skill(SKILL)
 
     @flow

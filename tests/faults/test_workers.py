@@ -21,7 +21,7 @@ from skillbox_core.operations import orphans
 from skillbox_core.operations.orphans import cleanup_orphans
 from skillbox_core.run.steps import Steps
 from skillbox_core.sandbox.admission import Admission
-from tests.faults.world import World, push, request
+from tests.faults.world import LINES, World, push, request
 from tests.services.faults import Fault
 
 WORKER = Path(__file__).parent / "worker.py"
@@ -89,6 +89,30 @@ def test_a_frozen_worker_that_was_replaced_changes_nothing(local: Runner) -> Non
     result = _woken(worker)
     assert (result.status, result.output) == (Status.SUCCESS, {"ok": True})
     assert local.installation.executions.get("default", row.id) == before
+
+
+@pytest.mark.parametrize("lines", ["0", "1", "90", "end"])
+def test_a_worker_killed_while_its_output_comes_is_replaced_by_one_that_reads_the_sandbox(
+    local: Runner, lines: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = _worker(local.installation.settings, "dies", lines, "killed")
+    told, _ = worker.communicate(timeout=60)
+    assert (worker.returncode, told) == (-signal.SIGKILL, "begun\ndone\n")
+    asked: list[str] = []
+    execute = local.installation.engine.execute
+    monkeypatch.setattr(
+        local.installation.engine,
+        "execute",
+        lambda name, *rest, **more: asked.append(name) or execute(name, *rest, **more),
+    )
+    heard: list[str] = []
+    options = RunOptions(key="killed")
+    result = local.run(request(0.5), options, on_log=lambda _, line: heard.append(line))
+    assert (result.status, result.output, result.files_list) == (Status.SUCCESS, {"ok": True}, ("data",))
+    assert sorted(heard) == sorted(result.logs.splitlines()) == LINES
+    assert len(asked) == 1
+    assert local.installation.executions.get("default", result.execution_id).attempt == 1
+    assert local.installation.engine.containers({"skillbox.execution": result.execution_id}) == []
 
 
 @pytest.mark.parametrize("end", ["cancelled", "failed", "interrupted"])

@@ -1,14 +1,17 @@
-"""A worker in a process of its own: `run SECONDS KEY`, or `many N` with few file descriptors to be had."""
+"""A worker in a process of its own: `run SECONDS KEY`, `dies LINES KEY`, or `many N` with few files open."""
 
 from __future__ import annotations
 
 import json
+import os
 import resource
+import signal
 import sys
 import threading
 from collections import Counter
 
 from skillbox_core import Runner, RunOptions
+from skillbox_core.sandbox.inline import InlineOutput
 from skillbox_core.settings import load_settings
 from tests.faults.world import request
 
@@ -22,6 +25,22 @@ def run(seconds: str, key: str) -> None:
         request(float(seconds)), RunOptions(key=key), on_log=lambda stream, line: stream == "stdout" and tell(line)
     )
     tell(result.model_dump_json())
+
+
+def dies(lines: str, key: str) -> None:
+    """Is killed as its output comes: after so many of its lines, or with all of them by `end`."""
+    came, left = InlineOutput.add, iter(range(10**6 if lines == "end" else int(lines)))
+
+    def add(self: InlineOutput, line: str) -> None:
+        if next(left, None) is None:
+            os.kill(os.getpid(), signal.SIGKILL)
+        came(self, line)
+
+    def end(_self: InlineOutput, _count: int | None) -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    InlineOutput.add, InlineOutput.end = add, end  # type: ignore[method-assign]
+    run("0.5", key)
 
 
 def many(number: str) -> None:
@@ -46,4 +65,4 @@ def tell(text: str) -> None:
 
 
 if __name__ == "__main__":
-    {"run": run, "many": many}[sys.argv[1]](*sys.argv[2:])
+    {"run": run, "dies": dies, "many": many}[sys.argv[1]](*sys.argv[2:])

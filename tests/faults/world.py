@@ -32,9 +32,9 @@ class World:
     outside: Runner
     starts: Starts
 
-    def runner(self) -> Runner:
+    def runner(self, *, inline_output: bool = True) -> Runner:
         """A new worker, with connections of its own."""
-        return Runner.from_settings(self.settings)
+        return Runner.from_settings(self.settings.model_copy(update={"inline_output": inline_output}))
 
     def assert_right(self, result: RunResult, *, starts: int = 1) -> None:
         """The record is final and says what the caller was told; the skill ran so often; nothing is left."""

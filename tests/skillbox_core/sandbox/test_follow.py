@@ -17,6 +17,8 @@ from skillbox_core.sandbox import follow
 STARTED = (2, b"\n\x1eskillbox tok started\n")
 ENDED = (2, b"\n\x1eskillbox tok ended code=0\n")
 DRAINED = (1, b"\n\x1eskillbox tok drained code=0\n")
+OUTPUT = (1, b"\n\x1eskillbox tok output QUIu\n")
+SENT = (1, b"\n\x1eskillbox tok drained code=0 output=1\n")
 MANY = (1, b"x\n" * 16_384)
 """One frame, as the engine sends what a skill prints without a pause."""
 TRACEBACK = (2, b"Traceback (most recent call last):\n" + b"  at\n" * 900)
@@ -32,6 +34,7 @@ class World:
     def __init__(self, each: float) -> None:
         self.now, self.each = 1000.0, each
         self.told: list[float] = []
+        self.kept: list[bytes] = []
         self.cancel = CancelToken()
         self.cancel_after: int | None = None
 
@@ -84,8 +87,10 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
     return world
 
 
-def waited(world: World, source: Live, engine: Engine | None = None, timeout: float = 3600.0) -> Outcome:
-    connections: Any = SimpleNamespace(take=lambda _sandbox: source)
+def waited(world: World, source: Live | None, engine: Engine | None = None, timeout: float = 3600.0) -> Outcome:
+    connections: Any = SimpleNamespace(
+        take=lambda _sandbox: source, keep_output=lambda _sandbox, tar: world.kept.append(tar)
+    )
     sandbox: Any = SimpleNamespace(container_id="c")
     return follow.wait(
         engine or Engine(),  # type: ignore[arg-type]
@@ -153,8 +158,9 @@ def test_how_a_skill_ended_does_not_depend_on_whoever_is_told_of_its_lines(
         [STARTED, DRAINED, *[(2, b"x\n")] * 8192, ENDED],
         # The engine keeps the last megabyte, which empty lines behind the last word of stderr can fill.
         [*[(1, b"x\n")] * 8192, DRAINED],
+        [STARTED, ENDED, *[(1, b"\x1eskillbox tok output QUJD\n")] * 240],
     ],
-    ids=["stdout is behind", "stderr is behind", "stderr's is lost"],
+    ids=["stdout is behind", "stderr is behind", "stderr's is lost", "its output is being sent"],
 )
 def test_the_end_is_found_whichever_stream_the_log_ends_with(
     world: World, monkeypatch: pytest.MonkeyPatch, log: list[tuple[int, bytes]]
@@ -168,3 +174,13 @@ def test_a_listener_in_time_is_told_of_all(world: World) -> None:
     world.each = 0.0001
     outcome = waited(world, Live(world, frames(STARTED, MANY, MANY, ENDED), frames(MANY, DRAINED)))
     assert (outcome.ending, len(world.told)) == (Ending.EXITED, 3 * 16_384)
+
+
+@pytest.mark.parametrize("log", [None, [STARTED, ENDED, OUTPUT, SENT]], ids=["its connection", "the engine's log"])
+def test_an_output_is_kept_where_the_connection_was_followed_from_its_start(
+    world: World, monkeypatch: pytest.MonkeyPatch, log: list[tuple[int, bytes]] | None
+) -> None:
+    monkeypatch.setattr(follow, "_Replay", lambda _engine, _container: Live(world, frames(*(log or []))))
+    outcome = waited(world, Live(world, frames(STARTED, ENDED, OUTPUT, SENT)) if log is None else None)
+    assert outcome.ending is Ending.EXITED
+    assert world.kept == ([b"AB"] if log is None else [])

@@ -68,7 +68,7 @@ HOST_SIDE: dict[str, Any] = {
     "RestartPolicy": {"Name": "no"},
     "AutoRemove": False,
     "Init": False,
-    "LogConfig": {"Type": "local", "Config": {"max-size": "1m", "max-file": "1", "compress": "false"}},
+    "LogConfig": {"Type": "local", "Config": {"max-size": "1150k", "max-file": "1", "compress": "false"}},
     "ReadonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"],
 }
 

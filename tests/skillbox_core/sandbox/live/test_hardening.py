@@ -171,7 +171,7 @@ def test_the_engine_reports_each_hardening(seen_by_engine: dict[str, Any], runne
     assert seen_by_engine["Mounts"] == []
     assert host["LogConfig"] == {
         "Type": "local",
-        "Config": {"max-size": "1m", "max-file": "1", "compress": "false"},
+        "Config": {"max-size": "1150k", "max-file": "1", "compress": "false"},
     }
     assert (host["CgroupnsMode"], host["UsernsMode"], host["PidMode"]) == ("private", "", "")
     assert host["Init"] is False, "another PID 1 would not outlive the skill's kill -9 -1"

@@ -66,6 +66,6 @@ def test_it_ends_its_skill_at_the_deadline_and_itself_when_nobody_collects(
 
 def test_nothing_but_the_supervisor_is_left_when_output_is_read(runner: Runner, make_skill: MakeSkill) -> None:
     with left_alone(runner, make_skill(LEAVES_DAEMONS), "20s", "30s") as (sandbox, said):
-        soon(lambda: any(item.word == "ended" for item in said()))
+        soon(lambda: any(item.word == "drained" for item in said()))
         listed = runner.installation.engine._api.top(sandbox.container_id, ps_args="-eo pid,comm")
         assert {row[-1] for row in listed["Processes"]} <= {"sh", "dash", "bash", "busybox", "sleep"}, listed
