@@ -36,7 +36,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def list_(
     status: Annotated[Status | None, typer.Option(help="Only these.")] = None,
     skill: Annotated[str | None, typer.Option(help="Only this skill's.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20,
+    after: Annotated[
+        str | None, typer.Option(help="Only those older than this one: the next page.", metavar="ID")
+    ] = None,
     tenant: Tenant = "default",
     json_: Json = False,
 ) -> None:
@@ -44,12 +47,15 @@ def list_(
     from skillbox_core.installation import Installation
 
     executions = Installation.from_settings().executions
-    rows = executions.list(tenant, status=status, skill=skill, limit=limit)
+    start = None if after is None else _find_id(executions, tenant, after)
+    # One more than is shown says whether there are more.
+    found = executions.list(tenant, status=status, skill=skill, limit=limit + 1, after=start)
+    rows, following = found[:limit], found[limit - 1].id if len(found) > limit else None
     if json_:
-        print_json([_summary(row) for row in rows])
+        print_json({"executions": [_summary(row) for row in rows], "next": following})
         return
     if not rows:
-        filtered = status is not None or skill is not None
+        filtered = status is not None or skill is not None or after is not None
         note(
             f"no such executions of tenant {tenant} in {executions.place}"
             if filtered
@@ -58,10 +64,14 @@ def list_(
         return
     if sys.stdout.isatty():
         _draw(rows)
-        return
-    for row in rows:
-        created = f"{_utc(row.created_at):%Y-%m-%d %H:%M:%SZ}"
-        print_row([row.id, _skill(row), row.status, _reason(row), _duration(row), created])
+    else:
+        for row in rows:
+            created = f"{_utc(row.created_at):%Y-%m-%d %H:%M:%SZ}"
+            print_row([row.id, _skill(row), row.status, _reason(row), _duration(row), created])
+    if following:
+        note(
+            f"{limit} are shown, there are older ones: `--after {following}` shows those, `--limit N` more at once"
+        )
 
 
 @app.command()
@@ -149,7 +159,12 @@ def _result(tenant: str, text: str) -> RunResult:
 
 
 def _find(executions: ExecutionRecords, tenant: str, text: str) -> ExecutionRow:
-    """A tenant's record by its id, or by a part from its beginning that no other one of this tenant has.
+    """A tenant's record, as `_find_id` finds it."""
+    return executions.get(tenant, _find_id(executions, tenant, text))
+
+
+def _find_id(executions: ExecutionRecords, tenant: str, text: str) -> str:
+    """The id of a tenant's record by a part from its beginning that no other one of this tenant has.
 
     Raises:
         InvalidRequestError: It is no such part, or more than one begins so.
@@ -171,7 +186,7 @@ def _find(executions: ExecutionRecords, tenant: str, text: str) -> ExecutionRow:
                 hint="`skillbox exec list` shows them",
             )
         case [found]:
-            return executions.get(tenant, found)
+            return found
     raise InvalidRequestError(f"more than one execution begins with {digits}", hint="give more of its digits")
 
 

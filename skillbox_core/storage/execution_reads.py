@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from sqlalchemy import literal, tuple_
 from sqlalchemy.orm import defer
 from sqlmodel import col, select
 
@@ -17,13 +18,17 @@ from skillbox_core.storage.artifacts import ArtifactStore
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket
 from skillbox_core.storage.result_files import ResultFiles
-from skillbox_core.storage.tables import ExecutionRow
+from skillbox_core.storage.tables import ExecutionRow, aware
 
 _WITHOUT_CONTENTS = tuple(
     defer(column)  # type: ignore[arg-type]
     for column in (ExecutionRow.input, ExecutionRow.call, ExecutionRow.output, ExecutionRow.logs)
 )
 """Each may be megabytes, and there may be many records. A row that was read so doesn't have them."""
+_LISTED = (
+    *_WITHOUT_CONTENTS,
+    *(defer(column) for column in (ExecutionRow.files_digests, ExecutionRow.files_spans, ExecutionRow.files_skipped)),  # type: ignore[arg-type]
+)
 
 
 class ExecutionRecords:
@@ -58,9 +63,7 @@ class ExecutionRecords:
         with self._database.session() as session:
             row = session.get(ExecutionRow, check_execution_id(execution_id))
             if row is None or row.tenant_id != tenant:
-                raise ExecutionNotFoundError(
-                    f"there is no execution {execution_id} in {self.place}", hint="`skillbox exec list` shows them"
-                )
+                raise self._not_found(execution_id)
             return row
 
     def beginning_with(self, tenant: str, prefix: str, limit: int) -> Sequence[str]:
@@ -69,8 +72,10 @@ class ExecutionRecords:
         Args:
             prefix: Hexadecimal digits, lowercase.
         """
+        # Between these two the index of the primary key is read; LIKE would read every id.
+        first, last = f"{prefix:0<32}", f"{prefix:f<32}"
         query = select(ExecutionRow.id).where(
-            ExecutionRow.tenant_id == check_tenant(tenant), col(ExecutionRow.id).startswith(prefix, autoescape=True)
+            ExecutionRow.tenant_id == check_tenant(tenant), col(ExecutionRow.id).between(first, last)
         )
         with self._database.session() as session:
             return session.exec(query.limit(limit)).all()
@@ -94,17 +99,42 @@ class ExecutionRecords:
         return _artifacts(row)
 
     def list(
-        self, tenant: str, *, status: Status | None = None, skill: str | None = None, limit: int = 20
+        self,
+        tenant: str,
+        *,
+        status: Status | None = None,
+        skill: str | None = None,
+        limit: int = 20,
+        after: str | None = None,
     ) -> Sequence[ExecutionRow]:
-        """The newest records of a tenant, without their inputs, calls, outputs and logs: `get` has those."""
+        """A page of a tenant's records, newest first; `get` has what these rows lack: contents, digests, spans.
+
+        Args:
+            limit: Rows of a page.
+            after: The id of the last row of the page before; None for the first page.
+
+        Raises:
+            ExecutionNotFoundError: This tenant has no record `after`.
+        """
         query = select(ExecutionRow).where(ExecutionRow.tenant_id == check_tenant(tenant))
         if status:
             query = query.where(ExecutionRow.status == status)
         if skill:
             query = query.where(ExecutionRow.skill_name == skill)
+        place = tuple_(col(ExecutionRow.created_at), col(ExecutionRow.id))
+        query = query.order_by(*(column.desc() for column in place)).limit(limit)
         with self._database.session() as session:
-            newest = query.order_by(col(ExecutionRow.created_at).desc()).limit(limit)
-            return session.exec(newest.options(*_WITHOUT_CONTENTS)).all()
+            if after is not None:
+                created = session.exec(
+                    select(ExecutionRow.created_at).where(
+                        ExecutionRow.id == check_execution_id(after), ExecutionRow.tenant_id == tenant
+                    )
+                ).first()
+                if created is None:
+                    raise self._not_found(after)
+                # Records of one moment are told apart by their ids.
+                query = query.where(place < tuple_(literal(aware(created)), literal(after)))
+            return session.exec(query.options(*_LISTED)).all()
 
     def find(self, execution_ids: Sequence[str]) -> dict[str, ExecutionRow]:
         """Records by id, of any tenant and without inputs, outputs and logs; for the reconciler."""
@@ -121,6 +151,11 @@ class ExecutionRecords:
         query = query.options(*_WITHOUT_CONTENTS)
         with self._database.session() as session:
             return session.exec(query).all()
+
+    def _not_found(self, execution_id: str) -> ExecutionNotFoundError:
+        return ExecutionNotFoundError(
+            f"there is no execution {execution_id} in {self.place}", hint="`skillbox exec list` shows them"
+        )
 
     def _ended(self, tenant: str, execution_id: str) -> ExecutionRow:
         row = self.get(tenant, execution_id)

@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from skillbox_core.base.files import make_private
+from skillbox_core.base.files import make_private, sizes_below
 from skillbox_core.base.text import without_user
 from skillbox_core.errors import DiskError, SkillboxError, StorageError
 from skillbox_core.settings import Settings
@@ -221,6 +221,19 @@ class Bucket:
                 found = [path for path in found if _holds_object(path)]
         names = {str(path).rstrip("/").rsplit("/", 1)[-1] for path in found}
         return sorted(name for name in names if not name.startswith("."))
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """The keys of all objects below a prefix, with their bytes; none of them is opened."""
+        with _storage_faults(f"list {prefix}"):
+            if self.local:
+                found = sizes_below(self._path(prefix))
+                return {f"{prefix}/{path}": size for path, size in found.items()}
+            try:
+                objects = self._fs.find(self._path(prefix), detail=True)
+            except FileNotFoundError:
+                return {}
+        begin = len(self._root) + 1
+        return {path[begin:]: int(about["size"]) for path, about in objects.items()}
 
     def delete(self, key: str) -> None:
         """Removes an object; one that is gone is fine."""
