@@ -156,9 +156,9 @@ def list_(
     json_: Json = False,
 ) -> None:
     """List a tenant's skills with their highest version."""
-    from skillbox_core.installation import Installation
+    from skillbox_core.storage.opening import open_registry
 
-    registry = Installation.from_settings().registry
+    registry = open_registry()
     page = registry.list(tenant, limit=limit, after=after, files=json_, unread=_tell_unread)
     for name, error in page.failed:
         fail(f"{name}: {error}")
@@ -188,9 +188,9 @@ def list_(
 @app.command()
 def index(tenant: Tenant = "default") -> None:
     """Read all stored versions again, for the lists; needed only where a list says what is not so."""
-    from skillbox_core.installation import Installation
+    from skillbox_core.storage.opening import open_registry
 
-    registry = Installation.from_settings().registry
+    registry = open_registry()
     versions = registry.stored(tenant)
     failed = 0
     for done, ((name, version), error) in enumerate(zip(versions, registry.index(tenant, versions), strict=True), 1):
@@ -217,10 +217,10 @@ def show(
 ) -> None:
     """Show what a skill says of itself: its schemas and instructions too."""
     from skillbox_core.base.names import split_reference
-    from skillbox_core.installation import Installation
     from skillbox_core.skills.listing import facts_of, files_of
+    from skillbox_core.storage.opening import open_registry
 
-    registry = Installation.from_settings().registry
+    registry = open_registry()
     name, version = split_reference(skill)
     archive = registry.load(tenant, name, registry.resolve(tenant, name, version))
     row = registry.record(tenant, name, archive.manifest.version)
@@ -251,14 +251,14 @@ def delete(skill: Annotated[str, typer.Argument(metavar="NAME@VERSION")], tenant
     """Delete one version of a skill."""
     from skillbox_core.base.names import split_reference
     from skillbox_core.errors import InvalidRequestError
-    from skillbox_core.installation import Installation
+    from skillbox_core.storage.opening import open_registry
 
     name, version = split_reference(skill)
     if not version:
         raise InvalidRequestError(
             "which version is to be deleted must be said", hint="skillbox skill delete NAME@VERSION"
         )
-    Installation.from_settings().registry.delete(tenant, name, version)
+    open_registry().delete(tenant, name, version)
     print(f"{name}@{version} deleted")
 
 

@@ -1,12 +1,10 @@
-"""Execution records, read: one, many, or as the result that was returned."""
+"""Execution records, read: one, some by their ids, or as the result that was returned."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import literal, tuple_
-from sqlalchemy.orm import defer
 from sqlmodel import col, select
 
 from skillbox_core.base.file_archive import Span
@@ -16,22 +14,13 @@ from skillbox_core.models import Artifacts, Call, Diagnosis, FileDigest, LeftOut
 from skillbox_core.status import Category, Reason, Status
 from skillbox_core.storage.artifacts import ArtifactStore
 from skillbox_core.storage.database import Database
+from skillbox_core.storage.execution_lists import WITHOUT_CONTENTS, ExecutionLists
 from skillbox_core.storage.objects import Bucket
 from skillbox_core.storage.result_files import ResultFiles
-from skillbox_core.storage.tables import ExecutionRow, aware
-
-_WITHOUT_CONTENTS = tuple(
-    defer(column)  # type: ignore[arg-type]
-    for column in (ExecutionRow.input, ExecutionRow.call, ExecutionRow.output, ExecutionRow.logs)
-)
-"""Each may be megabytes, and there may be many records. A row that was read so doesn't have them."""
-_LISTED = (
-    *_WITHOUT_CONTENTS,
-    *(defer(column) for column in (ExecutionRow.files_digests, ExecutionRow.files_spans, ExecutionRow.files_skipped)),  # type: ignore[arg-type]
-)
+from skillbox_core.storage.tables import ExecutionRow
 
 
-class ExecutionRecords:
+class ExecutionRecords(ExecutionLists):
     """The `executions` table, for reading.
 
     Args:
@@ -42,16 +31,11 @@ class ExecutionRecords:
     """
 
     def __init__(self, database: Database, files: Bucket) -> None:
-        self._database = database
+        super().__init__(database)
         self._files = files
         artifacts = ArtifactStore(files)
         self.stored_files = ResultFiles(artifacts, self._recorded)
         self._own_files = ResultFiles(artifacts, self._known)
-
-    @property
-    def place(self) -> str:
-        """Where the records are: the database, without its password."""
-        return self._database.description
 
     def get(self, tenant: str, execution_id: str) -> ExecutionRow:
         """A record of this tenant.
@@ -65,20 +49,6 @@ class ExecutionRecords:
             if row is None or row.tenant_id != tenant:
                 raise self._not_found(execution_id)
             return row
-
-    def beginning_with(self, tenant: str, prefix: str, limit: int) -> Sequence[str]:
-        """Ids of this tenant's records that begin so.
-
-        Args:
-            prefix: Hexadecimal digits, lowercase.
-        """
-        # Between these two the index of the primary key is read; LIKE would read every id.
-        first, last = f"{prefix:0<32}", f"{prefix:f<32}"
-        query = select(ExecutionRow.id).where(
-            ExecutionRow.tenant_id == check_tenant(tenant), col(ExecutionRow.id).between(first, last)
-        )
-        with self._database.session() as session:
-            return session.exec(query.limit(limit)).all()
 
     def result(self, tenant: str, execution_id: str) -> RunResult:
         """What a record says, as a result with a freshly signed address."""
@@ -98,47 +68,9 @@ class ExecutionRecords:
             )
         return _artifacts(row)
 
-    def list(
-        self,
-        tenant: str,
-        *,
-        status: Status | None = None,
-        skill: str | None = None,
-        limit: int = 20,
-        after: str | None = None,
-    ) -> Sequence[ExecutionRow]:
-        """A page of a tenant's records, newest first; `get` has what these rows lack: contents, digests, spans.
-
-        Args:
-            limit: Rows of a page.
-            after: The id of the last row of the page before; None for the first page.
-
-        Raises:
-            ExecutionNotFoundError: This tenant has no record `after`.
-        """
-        query = select(ExecutionRow).where(ExecutionRow.tenant_id == check_tenant(tenant))
-        if status:
-            query = query.where(ExecutionRow.status == status)
-        if skill:
-            query = query.where(ExecutionRow.skill_name == skill)
-        place = tuple_(col(ExecutionRow.created_at), col(ExecutionRow.id))
-        query = query.order_by(*(column.desc() for column in place)).limit(limit)
-        with self._database.session() as session:
-            if after is not None:
-                created = session.exec(
-                    select(ExecutionRow.created_at).where(
-                        ExecutionRow.id == check_execution_id(after), ExecutionRow.tenant_id == tenant
-                    )
-                ).first()
-                if created is None:
-                    raise self._not_found(after)
-                # Records of one moment are told apart by their ids.
-                query = query.where(place < tuple_(literal(aware(created)), literal(after)))
-            return session.exec(query.options(*_LISTED)).all()
-
     def find(self, execution_ids: Sequence[str]) -> dict[str, ExecutionRow]:
         """Records by id, of any tenant and without inputs, outputs and logs; for the reconciler."""
-        query = select(ExecutionRow).where(col(ExecutionRow.id).in_(execution_ids)).options(*_WITHOUT_CONTENTS)
+        query = select(ExecutionRow).where(col(ExecutionRow.id).in_(execution_ids)).options(*WITHOUT_CONTENTS)
         with self._database.session() as session:
             rows = session.exec(query).all()
         return {row.id: row for row in rows}
@@ -148,14 +80,9 @@ class ExecutionRecords:
         query = select(ExecutionRow).where(ExecutionRow.status == Status.RUNNING, ExecutionRow.instance == instance)
         if owner is not None:
             query = query.where(ExecutionRow.owner == owner)
-        query = query.options(*_WITHOUT_CONTENTS)
+        query = query.options(*WITHOUT_CONTENTS)
         with self._database.session() as session:
             return session.exec(query).all()
-
-    def _not_found(self, execution_id: str) -> ExecutionNotFoundError:
-        return ExecutionNotFoundError(
-            f"there is no execution {execution_id} in {self.place}", hint="`skillbox exec list` shows them"
-        )
 
     def _ended(self, tenant: str, execution_id: str) -> ExecutionRow:
         row = self.get(tenant, execution_id)
