@@ -156,9 +156,9 @@ def list_(
     json_: Json = False,
 ) -> None:
     """List a tenant's skills with their highest version."""
-    from skillbox_core.storage.opening import open_registry
+    from skillbox_core.storage.opening import open_skill_lists
 
-    registry = open_registry()
+    registry = open_skill_lists()
     page = registry.list(tenant, limit=limit, after=after, files=json_, unread=_tell_unread)
     for name, error in page.failed:
         fail(f"{name}: {error}")
@@ -188,9 +188,9 @@ def list_(
 @app.command()
 def index(tenant: Tenant = "default") -> None:
     """Read all stored versions again, for the lists; needed only where a list says what is not so."""
-    from skillbox_core.storage.opening import open_registry
+    from skillbox_core.storage.opening import open_skill_lists
 
-    registry = open_registry()
+    registry = open_skill_lists()
     versions = registry.stored(tenant)
     failed = 0
     for done, ((name, version), error) in enumerate(zip(versions, registry.index(tenant, versions), strict=True), 1):

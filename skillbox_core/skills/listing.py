@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from skillbox_core.skills.archive import SkillArchive
-from skillbox_core.skills.entry import what_it_has
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from skillbox_core.skills.archive import SkillArchive
 
 FORM = 1
 """Of these facts. It is raised when they change; what is kept in another form is read from the archive again."""
@@ -11,6 +13,8 @@ FORM = 1
 
 def facts_of(archive: SkillArchive) -> dict[str, object]:
     """A skill's name and version, and what it says of itself in a few words; its files are `files_of`."""
+    from skillbox_core.skills.entry import what_it_has
+
     manifest = archive.manifest
     return {
         "name": manifest.name,

@@ -20,6 +20,7 @@ from skillbox_core.base.files import make_private, sizes_below
 from skillbox_core.base.text import without_user
 from skillbox_core.errors import DiskError, SkillboxError, StorageError
 from skillbox_core.settings import Settings
+from skillbox_core.storage.s3_keys import keys_below
 
 BLOCK = 8 * 1024 * 1024
 """Bytes that go to or come from an object store at once; s3fs's own measure, 50 MiB, would lie in memory, twice."""
@@ -229,11 +230,9 @@ class Bucket:
                 found = sizes_below(self._path(prefix))
                 return {f"{prefix}/{path}": size for path, size in found.items()}
             try:
-                objects = self._fs.find(self._path(prefix), detail=True)
+                return keys_below(self._fs, self._root, f"{prefix}/")
             except FileNotFoundError:
                 return {}
-        begin = len(self._root) + 1
-        return {path[begin:]: int(about["size"]) for path, about in objects.items()}
 
     def delete(self, key: str) -> None:
         """Removes an object; one that is gone is fine."""

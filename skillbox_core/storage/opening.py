@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from skillbox_core.storage.database import Database
     from skillbox_core.storage.execution_lists import ExecutionLists
     from skillbox_core.storage.execution_reads import ExecutionRecords
+    from skillbox_core.storage.objects import Bucket
     from skillbox_core.storage.registry import Registry
+    from skillbox_core.storage.registry_lists import SkillLists
+    from skillbox_core.storage.skill_cache import SkillCache
 
 
 def present_settings() -> Settings:
@@ -47,13 +50,24 @@ def open_executions() -> ExecutionRecords:
 
 def open_registry(settings: Settings | None = None, database: Database | None = None) -> Registry:
     """The skills of an installation, by default of this process's; raises as `present_settings`."""
+    from skillbox_core.storage.registry import Registry
+
+    return Registry(*_skills(settings or present_settings(), database))
+
+
+def open_skill_lists() -> SkillLists:
+    """The lists of the skills of this process's installation; raises as `present_settings`."""
+    from skillbox_core.storage.registry_lists import SkillLists
+
+    return SkillLists(*_skills(present_settings(), None))
+
+
+def _skills(settings: Settings, database: Database | None) -> tuple[Bucket, Database, SkillCache, int, int]:
     from skillbox_core.storage.database import Database
     from skillbox_core.storage.objects import Bucket
-    from skillbox_core.storage.registry import Registry
     from skillbox_core.storage.skill_cache import SkillCache
 
-    settings = settings or present_settings()
     size, entries = settings.max_skill_size, settings.max_skill_files
     cache = SkillCache(settings.home / "cache" / "skills", size, settings.max_cache_size, entries)
     bucket = Bucket(settings, settings.s3_bucket_skills)
-    return Registry(bucket, database or Database(settings.database), cache, size, entries)
+    return bucket, database or Database(settings.database), cache, size, entries

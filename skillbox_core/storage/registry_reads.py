@@ -8,17 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from skillbox_core.base.meant import name_meant
 from skillbox_core.base.names import check_skill, check_tenant, is_tenant
 from skillbox_core.base.versions import Constraint, Version, check_version
 from skillbox_core.errors import ChangedObjectError, InvalidSkillError, SkillNotFoundError, VersionExistsError
-from skillbox_core.skills.archive import MAX_ENTRIES, SkillArchive, inspect_archive
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket
 from skillbox_core.storage.skill_cache import SkillCache
 from skillbox_core.storage.skill_records import SkillRecords
 from skillbox_core.storage.tables import ResolutionRow, SkillDigestRow, now
+
+if TYPE_CHECKING:
+    from skillbox_core.skills.archive import SkillArchive
 
 OBJECT = "skill.zip"
 
@@ -31,9 +34,7 @@ class StoredSkills:
         max_entries: Entries that it may have.
     """
 
-    def __init__(
-        self, bucket: Bucket, database: Database, cache: SkillCache, max_size: int, max_entries: int = MAX_ENTRIES
-    ) -> None:
+    def __init__(self, bucket: Bucket, database: Database, cache: SkillCache, max_size: int, max_entries: int) -> None:
         self._bucket = bucket
         self._database = database
         self._records = SkillRecords(database)
@@ -164,6 +165,9 @@ class StoredSkills:
     @contextmanager
     def _read(self, tenant: str, name: str, version: str, key: str) -> Iterator[SkillArchive]:
         """A stored version, checked, in a draft of the cache that goes unless it is kept."""
+        # A list that opens no archive loads nothing that reads one.
+        from skillbox_core.skills.archive import inspect_archive
+
         with self._cache.draft() as draft:
             if (self._bucket.size(key) or 0) > self._max_size:
                 raise InvalidSkillError(

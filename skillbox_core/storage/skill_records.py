@@ -7,18 +7,20 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from sqlalchemy import Select, delete
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
-from skillbox_core.skills.archive import SkillArchive
 from skillbox_core.skills.listing import FORM, facts_of, files_of
-from skillbox_core.skills.origin import Origin
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.tables import SkillDigestRow, SkillListingRow, now
+
+if TYPE_CHECKING:
+    from skillbox_core.skills.archive import SkillArchive
+    from skillbox_core.skills.origin import Origin
 
 _AT_ONCE = 200
 """Versions that are asked for in one statement."""

@@ -17,7 +17,7 @@ from skillbox_core.base.versions import Version
 from skillbox_core.errors import StorageError
 from skillbox_core.installation import Installation
 from skillbox_core.skills.archive import inspect_archive
-from skillbox_core.storage import registry_reads, skill_records
+from skillbox_core.storage import skill_records
 from skillbox_core.storage.registry_reads import versions_of
 from tests.skillbox_core.storage.live.test_execution_pages import explained, migrate, spoken
 
@@ -45,8 +45,7 @@ def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         return made
 
     with monkeypatch.context() as patch:
-        patch.setattr(registry_reads, "inspect_archive", inspect)
-        patch.setattr("skillbox_core.storage.skill_cache.open_archive", inspect)
+        patch.setattr("skillbox_core.skills.archive.inspect_archive", inspect)
         yield found
 
 
