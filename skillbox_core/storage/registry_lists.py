@@ -79,7 +79,7 @@ class SkillLists(StoredSkills):
         page = names[:limit]
         latest = {name: (best, stored[name][best]) for name in page if (best := _LATEST.best(stored[name]))}
         known = self._records.listings(tenant, ((name, str(best)) for name, (best, _) in latest.items()), files=files)
-        missing = [name for name, (best, size) in latest.items() if _size(known.get((name, str(best)))) != size]
+        missing = {name for name, (best, size) in latest.items() if _size(known.get((name, str(best)))) != size}
         if missing and unread:
             unread(len(missing))
         skills, failed = [], []

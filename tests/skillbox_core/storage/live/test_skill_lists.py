@@ -86,6 +86,13 @@ def test_a_list_of_pushed_skills_opens_no_archive_and_says_what_they_say(
     assert page.skills[1].facts["version"] == store.registry.resolve("default", "echo", "latest") == "1.10.0"
 
 
+def test_what_lists_say_of_a_skill_is_its_tenants(store: Installation, tmp_path: Path) -> None:
+    store.registry.push("default", archive(tmp_path))
+    store.registry.push("acme", archive(tmp_path / "theirs", description="theirs"))
+    assert listed(store) == [("echo", "1.0.0", "d")]
+    assert store.registry._records.listings("nobody", [("echo", "1.0.0")], files=True) == {}
+
+
 def test_pages_give_each_skill_once(store: Installation, tmp_path: Path) -> None:
     names = [*sorted(f"s{number}" for number in range(12)), "s1-b"]
     for name in names:
