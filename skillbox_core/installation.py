@@ -20,15 +20,15 @@ from skillbox_core.models import InputFile
 from skillbox_core.sandbox.admission import Admission
 from skillbox_core.sandbox.connections import Connections
 from skillbox_core.sandbox.engine import Engine
-from skillbox_core.settings import Settings, check_installation, load_settings
+from skillbox_core.settings import Settings
 from skillbox_core.storage.artifacts import ArtifactStore
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.environment_records import EnvironmentRecords
 from skillbox_core.storage.execution_writes import ExecutionStore
 from skillbox_core.storage.held_folder import HeldFolder
 from skillbox_core.storage.objects import Bucket
+from skillbox_core.storage.opening import open_registry, present_settings
 from skillbox_core.storage.registry import Registry
-from skillbox_core.storage.skill_cache import SkillCache
 from skillbox_core.storage.spool import spool_folder
 
 
@@ -70,18 +70,13 @@ class Installation:
         Raises:
             SettingsError: A setting is wrong, or nobody has made an installation here.
         """
-        if settings is None:
-            settings = load_settings()
-            check_installation(settings)
+        settings = settings or present_settings()
         database = Database(settings.database)
         files = Bucket(settings, settings.s3_bucket_executions)
-        skills = Bucket(settings, settings.s3_bucket_skills)
-        size, entries = settings.max_skill_size, settings.max_skill_files
-        cache = SkillCache(settings.home / "cache" / "skills", size, settings.max_cache_size, entries)
         return cls(
             settings,
             Engine(settings.engine_url),
-            Registry(skills, database, cache, size, entries),
+            open_registry(settings, database),
             ExecutionStore(database, files),
             ArtifactStore(files),
         )

@@ -1,8 +1,10 @@
-"""Folders and files of this machine: made for this user alone, and why one can't be written."""
+"""Folders and files of this machine: made for this user alone, listed, and why one can't be written."""
 
 from __future__ import annotations
 
 import errno
+import os
+from contextlib import suppress
 from pathlib import Path
 
 from skillbox_core.errors import DiskError, InvalidRequestError, SkillboxError
@@ -22,3 +24,29 @@ def unwritable(place: Path, error: OSError) -> SkillboxError:
     """The error for a place that the caller chose to have something written to: wrongly, unless its disk is full."""
     kind = DiskError if error.errno in (errno.ENOSPC, errno.EDQUOT) else InvalidRequestError
     return kind(f"{place} can't be written: {error.strerror}")
+
+
+def sizes_below(folder: str) -> dict[str, int]:
+    """The files below a folder by their paths from there, with their bytes; none where there is no such folder.
+
+    A name that begins with a dot, of a file or of a folder, is passed over with all that is in it.
+
+    Raises:
+        OSError: A folder can't be read.
+    """
+    sizes: dict[str, int] = {}
+    for parent, folders, names in os.walk(folder, onerror=_unless_gone):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        for name in names:
+            path = f"{parent}/{name}"
+            # Others delete meanwhile.
+            with suppress(FileNotFoundError):
+                if not name.startswith("."):
+                    # Making a Path of each would take as long again.
+                    sizes[path[len(folder) + 1 :]] = os.stat(path).st_size  # noqa: PTH116
+    return sizes
+
+
+def _unless_gone(error: OSError) -> None:
+    if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        raise error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib.metadata import entry_points
 from typing import Annotated
 
 import typer
@@ -86,7 +85,9 @@ def scheduler() -> Callable[..., str]:
     Raises:
         SettingsError: There is none, or it can't be loaded.
     """
-    found = sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
+    from importlib import metadata
+
+    found = sorted(metadata.entry_points(group=GROUP), key=lambda entry: entry.name)
     if not found:
         raise SettingsError("no scheduler is installed beside Skillbox", hint="install prefect-skillbox")
     try:

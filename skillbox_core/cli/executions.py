@@ -19,6 +19,7 @@ from skillbox_core.status import Status
 
 if TYPE_CHECKING:
     from skillbox_core.models import RunResult
+    from skillbox_core.storage.execution_lists import ExecutionLists
     from skillbox_core.storage.execution_reads import ExecutionRecords
     from skillbox_core.storage.tables import ExecutionRow
 
@@ -36,20 +37,27 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 def list_(
     status: Annotated[Status | None, typer.Option(help="Only these.")] = None,
     skill: Annotated[str | None, typer.Option(help="Only this skill's.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000)] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="How many.")] = 20,
+    after: Annotated[
+        str | None, typer.Option(help="Only those older than this one: the next page.", metavar="ID")
+    ] = None,
     tenant: Tenant = "default",
     json_: Json = False,
 ) -> None:
     """List the newest executions."""
-    from skillbox_core.installation import Installation
+    from skillbox_core.storage.execution_lists import reason_of
+    from skillbox_core.storage.opening import open_lists
 
-    executions = Installation.from_settings().executions
-    rows = executions.list(tenant, status=status, skill=skill, limit=limit)
+    executions = open_lists()
+    start = None if after is None else _find_id(executions, tenant, after)
+    # One more than is shown says whether there are more.
+    found = executions.list(tenant, status=status, skill=skill, limit=limit + 1, after=start)
+    rows, following = found[:limit], found[limit - 1].id if len(found) > limit else None
     if json_:
-        print_json([_summary(row) for row in rows])
+        print_json({"executions": [_summary(row) for row in rows], "next": following})
         return
     if not rows:
-        filtered = status is not None or skill is not None
+        filtered = status is not None or skill is not None or after is not None
         note(
             f"no such executions of tenant {tenant} in {executions.place}"
             if filtered
@@ -58,18 +66,20 @@ def list_(
         return
     if sys.stdout.isatty():
         _draw(rows)
-        return
-    for row in rows:
-        created = f"{_utc(row.created_at):%Y-%m-%d %H:%M:%SZ}"
-        print_row([row.id, _skill(row), row.status, _reason(row), _duration(row), created])
+    else:
+        for row in rows:
+            created = f"{_utc(row.created_at):%Y-%m-%d %H:%M:%SZ}"
+            print_row([row.id, _skill(row), row.status, reason_of(row), _duration(row), created])
+    if following:
+        note(f"{limit} are shown, there are older ones: `--after {following}` shows those, `--limit N` more at once")
 
 
 @app.command()
 def show(execution_id: Id, tenant: Tenant = "default", json_: Json = False) -> None:
     """Show a record; with --json its RunResult, with what else the record says beside it."""
-    from skillbox_core.installation import Installation
+    from skillbox_core.storage.opening import open_executions
 
-    executions = Installation.from_settings().executions
+    executions = open_executions()
     row = _find(executions, tenant, execution_id)
     if json_:
         # Where both have a key, they say the same; the RunResult's form is the one that is fixed.
@@ -91,9 +101,9 @@ def show(execution_id: Id, tenant: Tenant = "default", json_: Json = False) -> N
 @app.command()
 def logs(execution_id: Id, tenant: Tenant = "default") -> None:
     """Print what the skill printed."""
-    from skillbox_core.installation import Installation
+    from skillbox_core.storage.opening import open_executions
 
-    row = _find(Installation.from_settings().executions, tenant, execution_id)
+    row = _find(open_executions(), tenant, execution_id)
     sys.stdout.write(harmless(row.logs) if sys.stdout.isatty() else row.logs)
 
 
@@ -142,14 +152,19 @@ def open_(
 
 
 def _result(tenant: str, text: str) -> RunResult:
-    from skillbox_core.installation import Installation
+    from skillbox_core.storage.opening import open_executions
 
-    executions = Installation.from_settings().executions
+    executions = open_executions()
     return executions.result(tenant, _find(executions, tenant, text).id)
 
 
 def _find(executions: ExecutionRecords, tenant: str, text: str) -> ExecutionRow:
-    """A tenant's record by its id, or by a part from its beginning that no other one of this tenant has.
+    """A tenant's record, as `_find_id` finds it."""
+    return executions.get(tenant, _find_id(executions, tenant, text))
+
+
+def _find_id(executions: ExecutionLists, tenant: str, text: str) -> str:
+    """The id of a tenant's record by a part from its beginning that no other one of this tenant has.
 
     Raises:
         InvalidRequestError: It is no such part, or more than one begins so.
@@ -171,7 +186,7 @@ def _find(executions: ExecutionRecords, tenant: str, text: str) -> ExecutionRow:
                 hint="`skillbox exec list` shows them",
             )
         case [found]:
-            return executions.get(tenant, found)
+            return found
     raise InvalidRequestError(f"more than one execution begins with {digits}", hint="give more of its digits")
 
 
@@ -191,11 +206,13 @@ def _digits(ids: Sequence[str]) -> int:
 
 def _draw(rows: Sequence[ExecutionRow]) -> None:
     """Draws records for a person: what tells them apart, what became of them, and why, on a line each."""
+    from skillbox_core.storage.execution_lists import reason_of
+
     digits, now = _digits([row.id for row in rows]), datetime.now(UTC)
     table(
         ["ID", "SKILL", "STATUS", "AGE", "DURATION", "REASON"],
         [
-            [row.id[:digits], _skill(row), row.status, age(now - _utc(row.created_at)), _duration(row), _reason(row)]
+            [row.id[:digits], _skill(row), row.status, age(now - _utc(row.created_at)), _duration(row), reason_of(row)]
             for row in rows
         ],
         whole=("ID", "SKILL", "STATUS", "AGE", "DURATION"),
@@ -210,15 +227,6 @@ def _skill(row: ExecutionRow) -> str:
 
 def _duration(row: ExecutionRow) -> str:
     return f"{row.duration_ms / 1000:.2f} s" if row.finished_at else ""
-
-
-def _reason(row: ExecutionRow) -> str:
-    from skillbox_core.storage.execution_reads import diagnosis_of
-
-    diagnosis = diagnosis_of(row)
-    if diagnosis is None:
-        return ""
-    return diagnosis.summary if row.error else f"warning: {diagnosis.summary}"
 
 
 def _more(row: ExecutionRow) -> dict[str, object]:

@@ -29,6 +29,8 @@ OverlayFile = Annotated[
     Path | None,
     typer.Option("--overlay", help="A YAML file that says more of a skill, such as its entrypoints.", metavar="FILE"),
 ]
+_TOLD = 50
+"""Archives that are read in about two seconds: who waits for more is told."""
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -145,38 +147,66 @@ def push(
 
 
 @app.command("list")
-def list_(tenant: Tenant = "default", json_: Json = False) -> None:
+def list_(
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 100,
+    after: Annotated[
+        str | None, typer.Option(help="Only those whose name comes after this one: the next page.", metavar="NAME")
+    ] = None,
+    tenant: Tenant = "default",
+    json_: Json = False,
+) -> None:
     """List a tenant's skills with their highest version."""
-    from skillbox_core.installation import Installation
+    from skillbox_core.storage.opening import open_skill_lists
 
-    registry = Installation.from_settings().registry
-    found = []
-    failed = False
-    for name in registry.skills(tenant):
-        try:
-            versions = registry.versions(tenant, name)
-            if versions:
-                archive = registry.load(tenant, name, registry.resolve(tenant, name, ""))
-                found.append((archive, versions))
-        except SkillboxError as error:
-            failed = True
-            fail(f"{name}: {error}")
+    registry = open_skill_lists()
+    page = registry.list(tenant, limit=limit, after=after, files=json_, unread=_tell_unread)
+    for name, error in page.failed:
+        fail(f"{name}: {error}")
     if json_:
-        print_json([{**_summary(archive), "versions": versions} for archive, versions in found])
-    elif found:
+        skills = [_shown(each.facts, each.files or []) | {"versions": each.versions} for each in page.skills]
+        print_json({"skills": skills, "next": page.next})
+    elif page.skills:
         table(
             ["NAME", "VERSION", "LANG", "DESCRIPTION"],
             [
-                [a.manifest.name, a.manifest.version, a.lang if a.entrypoint else "-", a.manifest.description]
-                for a, _ in found
+                [f["name"], f["version"], f["lang"] if f["runnable"] else "-", f["description"]]
+                for f in (each.facts for each in page.skills)
             ],
             whole=("NAME", "VERSION"),
             spare=("LANG",),
         )
-    elif not failed:
+    elif after is not None and not page.failed:
+        note(f"no skills of tenant {tenant} come after {after} in {registry.place}")
+    elif not page.failed:
         note(f"no skills for tenant {tenant} in {registry.place} yet; `skillbox skill push FOLDER` stores one")
+    if page.next and not json_:
+        note(f"{limit} are shown, there are more: `--after {page.next}` shows those, `--limit N` more at once")
+    if page.failed:
+        raise typer.Exit(EXIT_INFRASTRUCTURE)
+
+
+@app.command()
+def index(tenant: Tenant = "default") -> None:
+    """Read all stored versions again, for the lists; needed only where a list says what is not so."""
+    from skillbox_core.storage.opening import open_skill_lists
+
+    registry = open_skill_lists()
+    versions = registry.stored(tenant)
+    failed = 0
+    for done, ((name, version), error) in enumerate(zip(versions, registry.index(tenant, versions), strict=True), 1):
+        if error:
+            failed += 1
+            fail(f"{name}@{version}: {error}")
+        if done % _TOLD == 0:
+            note(f"{done} of {len(versions)} read")
+    print(f"{len(versions) - failed} of {len(versions)} stored versions of tenant {tenant} are in the lists")
     if failed:
         raise typer.Exit(EXIT_INFRASTRUCTURE)
+
+
+def _tell_unread(skills: int) -> None:
+    if skills >= _TOLD:
+        note(f"the archives of {skills} skills are read, since the database does not know yet what they say")
 
 
 @app.command()
@@ -187,20 +217,22 @@ def show(
 ) -> None:
     """Show what a skill says of itself: its schemas and instructions too."""
     from skillbox_core.base.names import split_reference
-    from skillbox_core.installation import Installation
+    from skillbox_core.skills.listing import facts_of, files_of
+    from skillbox_core.storage.opening import open_registry
 
-    registry = Installation.from_settings().registry
+    registry = open_registry()
     name, version = split_reference(skill)
     archive = registry.load(tenant, name, registry.resolve(tenant, name, version))
     row = registry.record(tenant, name, archive.manifest.version)
+    summary = _shown(facts_of(archive), files_of(archive))
     source = {"folder": row.source_folder, "commit": row.source_commit, "digest": row.contents} if row else {}
     if json_:
-        about = {**_summary(archive), "source": source, **_schemas(archive), **_declared(archive.manifest)}
+        about = {**summary, "source": source, **_schemas(archive), **_declared(archive.manifest)}
         print_json({**about, "entrypoints": _entrypoints(archive), "instructions": archive.manifest.instructions})
         return
     told = ", ".join(f"{key} {value}" if key != "folder" else value for key, value in source.items() if value)
     versions = ", ".join(registry.versions(tenant, name))
-    for key, value in {**_summary(archive), "source": told, "versions": versions}.items():
+    for key, value in {**summary, "source": told, "versions": versions}.items():
         if value:
             print(harmless(f"{key + ':':<13}{', '.join(value) if isinstance(value, list) else value}"))
     for key in _declared(archive.manifest):
@@ -219,36 +251,20 @@ def delete(skill: Annotated[str, typer.Argument(metavar="NAME@VERSION")], tenant
     """Delete one version of a skill."""
     from skillbox_core.base.names import split_reference
     from skillbox_core.errors import InvalidRequestError
-    from skillbox_core.installation import Installation
+    from skillbox_core.storage.opening import open_registry
 
     name, version = split_reference(skill)
     if not version:
         raise InvalidRequestError(
             "which version is to be deleted must be said", hint="skillbox skill delete NAME@VERSION"
         )
-    Installation.from_settings().registry.delete(tenant, name, version)
+    open_registry().delete(tenant, name, version)
     print(f"{name}@{version} deleted")
 
 
-def _summary(archive: SkillArchive) -> dict[str, object]:
-    from skillbox_core.skills.entry import what_it_has
-
-    manifest = archive.manifest
-    return {
-        "name": manifest.name,
-        "version": manifest.version,
-        "description": manifest.description,
-        "lang": archive.lang,
-        "entrypoint": what_it_has(archive),
-        "image": manifest.image or "",
-        "timeout": manifest.timeout or "",
-        "cpu": manifest.resources.cpu or "",
-        "memory": manifest.resources.memory or "",
-        "license": manifest.license or "",
-        "requires": list(archive.overlay.requires),
-        "digest": archive.digest,
-        "files": [file.path for file in archive.files],
-    }
+def _shown(facts: dict[str, object], files: list[str]) -> dict[str, object]:
+    """What is shown of a skill, in a list and by itself."""
+    return {**{key: value for key, value in facts.items() if key != "runnable"}, "files": files}
 
 
 def _declared(asks: Manifest | EntryPoint) -> dict[str, list[dict[str, object]]]:

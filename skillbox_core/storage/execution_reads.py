@@ -1,11 +1,10 @@
-"""Execution records, read: one, many, or as the result that was returned."""
+"""Execution records, read: one, some by their ids, or as the result that was returned."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
 
-from sqlalchemy.orm import defer
 from sqlmodel import col, select
 
 from skillbox_core.base.file_archive import Span
@@ -15,18 +14,13 @@ from skillbox_core.models import Artifacts, Call, Diagnosis, FileDigest, LeftOut
 from skillbox_core.status import Category, Reason, Status
 from skillbox_core.storage.artifacts import ArtifactStore
 from skillbox_core.storage.database import Database
+from skillbox_core.storage.execution_lists import WITHOUT_CONTENTS, ExecutionLists
 from skillbox_core.storage.objects import Bucket
 from skillbox_core.storage.result_files import ResultFiles
 from skillbox_core.storage.tables import ExecutionRow
 
-_WITHOUT_CONTENTS = tuple(
-    defer(column)  # type: ignore[arg-type]
-    for column in (ExecutionRow.input, ExecutionRow.call, ExecutionRow.output, ExecutionRow.logs)
-)
-"""Each may be megabytes, and there may be many records. A row that was read so doesn't have them."""
 
-
-class ExecutionRecords:
+class ExecutionRecords(ExecutionLists):
     """The `executions` table, for reading.
 
     Args:
@@ -37,16 +31,11 @@ class ExecutionRecords:
     """
 
     def __init__(self, database: Database, files: Bucket) -> None:
-        self._database = database
+        super().__init__(database)
         self._files = files
         artifacts = ArtifactStore(files)
         self.stored_files = ResultFiles(artifacts, self._recorded)
         self._own_files = ResultFiles(artifacts, self._known)
-
-    @property
-    def place(self) -> str:
-        """Where the records are: the database, without its password."""
-        return self._database.description
 
     def get(self, tenant: str, execution_id: str) -> ExecutionRow:
         """A record of this tenant.
@@ -58,22 +47,8 @@ class ExecutionRecords:
         with self._database.session() as session:
             row = session.get(ExecutionRow, check_execution_id(execution_id))
             if row is None or row.tenant_id != tenant:
-                raise ExecutionNotFoundError(
-                    f"there is no execution {execution_id} in {self.place}", hint="`skillbox exec list` shows them"
-                )
+                raise self._not_found(execution_id)
             return row
-
-    def beginning_with(self, tenant: str, prefix: str, limit: int) -> Sequence[str]:
-        """Ids of this tenant's records that begin so.
-
-        Args:
-            prefix: Hexadecimal digits, lowercase.
-        """
-        query = select(ExecutionRow.id).where(
-            ExecutionRow.tenant_id == check_tenant(tenant), col(ExecutionRow.id).startswith(prefix, autoescape=True)
-        )
-        with self._database.session() as session:
-            return session.exec(query.limit(limit)).all()
 
     def result(self, tenant: str, execution_id: str) -> RunResult:
         """What a record says, as a result with a freshly signed address."""
@@ -93,22 +68,9 @@ class ExecutionRecords:
             )
         return _artifacts(row)
 
-    def list(
-        self, tenant: str, *, status: Status | None = None, skill: str | None = None, limit: int = 20
-    ) -> Sequence[ExecutionRow]:
-        """The newest records of a tenant, without their inputs, calls, outputs and logs: `get` has those."""
-        query = select(ExecutionRow).where(ExecutionRow.tenant_id == check_tenant(tenant))
-        if status:
-            query = query.where(ExecutionRow.status == status)
-        if skill:
-            query = query.where(ExecutionRow.skill_name == skill)
-        with self._database.session() as session:
-            newest = query.order_by(col(ExecutionRow.created_at).desc()).limit(limit)
-            return session.exec(newest.options(*_WITHOUT_CONTENTS)).all()
-
     def find(self, execution_ids: Sequence[str]) -> dict[str, ExecutionRow]:
         """Records by id, of any tenant and without inputs, outputs and logs; for the reconciler."""
-        query = select(ExecutionRow).where(col(ExecutionRow.id).in_(execution_ids)).options(*_WITHOUT_CONTENTS)
+        query = select(ExecutionRow).where(col(ExecutionRow.id).in_(execution_ids)).options(*WITHOUT_CONTENTS)
         with self._database.session() as session:
             rows = session.exec(query).all()
         return {row.id: row for row in rows}
@@ -118,7 +80,7 @@ class ExecutionRecords:
         query = select(ExecutionRow).where(ExecutionRow.status == Status.RUNNING, ExecutionRow.instance == instance)
         if owner is not None:
             query = query.where(ExecutionRow.owner == owner)
-        query = query.options(*_WITHOUT_CONTENTS)
+        query = query.options(*WITHOUT_CONTENTS)
         with self._database.session() as session:
             return session.exec(query).all()
 

@@ -16,10 +16,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from skillbox_core.base.files import make_private
+from skillbox_core.base.files import make_private, sizes_below
 from skillbox_core.base.text import without_user
 from skillbox_core.errors import DiskError, SkillboxError, StorageError
 from skillbox_core.settings import Settings
+from skillbox_core.storage.s3_keys import keys_below
 
 BLOCK = 8 * 1024 * 1024
 """Bytes that go to or come from an object store at once; s3fs's own measure, 50 MiB, would lie in memory, twice."""
@@ -221,6 +222,17 @@ class Bucket:
                 found = [path for path in found if _holds_object(path)]
         names = {str(path).rstrip("/").rsplit("/", 1)[-1] for path in found}
         return sorted(name for name in names if not name.startswith("."))
+
+    def sizes(self, prefix: str) -> dict[str, int]:
+        """The keys of all objects below a prefix, with their bytes; none of them is opened."""
+        with _storage_faults(f"list {prefix}"):
+            if self.local:
+                found = sizes_below(self._path(prefix))
+                return {f"{prefix}/{path}": size for path, size in found.items()}
+            try:
+                return keys_below(self._fs, self._root, f"{prefix}/")
+            except FileNotFoundError:
+                return {}
 
     def delete(self, key: str) -> None:
         """Removes an object; one that is gone is fine."""

@@ -25,7 +25,8 @@ from skillbox_core.skills.archive import SkillArchive
 from skillbox_core.skills.contents import contents_digest
 from skillbox_core.skills.origin import Origin
 from skillbox_core.skills.scripts import inspect_new
-from skillbox_core.storage.registry_reads import StoredSkills, kept
+from skillbox_core.storage.registry_lists import SkillLists
+from skillbox_core.storage.registry_reads import kept
 from skillbox_core.storage.tables import SkillDigestRow, aware, now
 
 _PUSH_ABANDONED = timedelta(hours=1)
@@ -63,8 +64,8 @@ class _Push:
         return replace(self, archive=kept(self.archive, self.archive.manifest.name, version))
 
 
-class Registry(StoredSkills):
-    """What `StoredSkills` reads, and the only writes to it."""
+class Registry(SkillLists):
+    """What `StoredSkills` and `SkillLists` read, and the only writes to it."""
 
     def push(
         self,
@@ -155,15 +156,7 @@ class Registry(StoredSkills):
         if stored and self._records.known(tenant, manifest.name, manifest.version) is None:
             # The database is newer than the store, or a delete broke off. What is stored was first.
             self._adopt(tenant, manifest.name, manifest.version, key)
-        taken, ours = self._records.claim(
-            tenant,
-            manifest.name,
-            manifest.version,
-            archive.digest,
-            runnable=archive.entrypoint is not None,
-            contents=push.contents,
-            origin=push.origin,
-        )
+        taken, ours = self._records.claim(tenant, archive, contents=push.contents, origin=push.origin)
         if taken.digest != archive.digest:
             if stored and not manifest.has_version and taken.contents in (None, push.contents):
                 # Packed otherwise, the same files.

@@ -6,16 +6,22 @@ version was first seen: so an object that was swapped later is noticed.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
 from skillbox_core.base.meant import name_meant
 from skillbox_core.base.names import check_skill, check_tenant, is_tenant
 from skillbox_core.base.versions import Constraint, Version, check_version
 from skillbox_core.errors import ChangedObjectError, InvalidSkillError, SkillNotFoundError, VersionExistsError
-from skillbox_core.skills.archive import MAX_ENTRIES, SkillArchive, inspect_archive
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.objects import Bucket
 from skillbox_core.storage.skill_cache import SkillCache
 from skillbox_core.storage.skill_records import SkillRecords
 from skillbox_core.storage.tables import ResolutionRow, SkillDigestRow, now
+
+if TYPE_CHECKING:
+    from skillbox_core.skills.archive import SkillArchive
 
 OBJECT = "skill.zip"
 
@@ -28,9 +34,7 @@ class StoredSkills:
         max_entries: Entries that it may have.
     """
 
-    def __init__(
-        self, bucket: Bucket, database: Database, cache: SkillCache, max_size: int, max_entries: int = MAX_ENTRIES
-    ) -> None:
+    def __init__(self, bucket: Bucket, database: Database, cache: SkillCache, max_size: int, max_entries: int) -> None:
         self._bucket = bucket
         self._database = database
         self._records = SkillRecords(database)
@@ -120,8 +124,8 @@ class StoredSkills:
         return self._records.known(check_tenant(tenant), check_skill(name), version)
 
     def _versions(self, tenant: str, name: str) -> list[Version]:
-        found = self._bucket.names(f"{check_tenant(tenant)}/{check_skill(name)}")
-        return sorted(filter(None, (Version.parse(text) for text in found)), reverse=True)
+        stored = self._bucket.sizes(f"{check_tenant(tenant)}/{check_skill(name)}")
+        return list(versions_of(stored).get(name, ()))
 
     def _resolve(self, tenant: str, name: str, constraint: Constraint) -> str:
         exact = constraint.exact
@@ -155,6 +159,15 @@ class StoredSkills:
             ) from error
 
     def _fetch(self, tenant: str, name: str, version: str, key: str) -> SkillArchive:
+        with self._read(tenant, name, version, key) as archive:
+            return kept(self._cache.keep(archive.path, archive), name, version)
+
+    @contextmanager
+    def _read(self, tenant: str, name: str, version: str, key: str) -> Iterator[SkillArchive]:
+        """A stored version, checked, in a draft of the cache that goes unless it is kept."""
+        # A list that opens no archive loads nothing that reads one.
+        from skillbox_core.skills.archive import inspect_archive
+
         with self._cache.draft() as draft:
             if (self._bucket.size(key) or 0) > self._max_size:
                 raise InvalidSkillError(
@@ -165,12 +178,25 @@ class StoredSkills:
                 self._bucket.get(key, draft)
             except FileNotFoundError as error:
                 raise SkillNotFoundError(f"there is no version {version} of skill {name} in {self.place}") from error
-            archive = inspect_archive(draft, self._max_size, self._max_entries)
-            kept(archive, name, version)
-            row, _ = self._records.claim(tenant, name, version, archive.digest, runnable=archive.entrypoint is not None)
+            archive = kept(inspect_archive(draft, self._max_size, self._max_entries), name, version)
+            row, _ = self._records.claim(tenant, archive)
             if row.digest != archive.digest:
                 raise ChangedObjectError(f"the stored {name}@{version} is not what was pushed: its digest has changed")
-            return kept(self._cache.keep(draft, archive), name, version)
+            yield archive
+
+
+def versions_of(sizes: Mapping[str, int]) -> dict[str, dict[Version, int]]:
+    """The skills among objects: for each name its versions, highest first, and the bytes of their archives. Pure.
+
+    Args:
+        sizes: Bytes of the objects of one tenant, by key.
+    """
+    found: dict[str, dict[Version, int]] = {}
+    for key, size in sizes.items():
+        _, name, *rest = key.split("/")
+        if len(rest) == 2 and rest[1] == OBJECT and (version := Version.parse(rest[0])):
+            found.setdefault(name, {})[version] = size
+    return {name: dict(sorted(versions.items(), reverse=True)) for name, versions in sorted(found.items())}
 
 
 def kept(archive: SkillArchive, name: str, version: str) -> SkillArchive:

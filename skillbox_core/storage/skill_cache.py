@@ -9,11 +9,14 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from skillbox_core.base.files import make_private
 from skillbox_core.errors import DiskError, InvalidSkillError
-from skillbox_core.skills.archive import MAX_ENTRIES, SkillArchive, open_archive
 from skillbox_core.storage.objects import publish
+
+if TYPE_CHECKING:
+    from skillbox_core.skills.archive import SkillArchive
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +36,7 @@ class SkillCache:
         max_entries: Entries that an archive may have.
     """
 
-    def __init__(self, folder: Path, max_archive: int, room: int, max_entries: int = MAX_ENTRIES) -> None:
+    def __init__(self, folder: Path, max_archive: int, room: int, max_entries: int) -> None:
         self._folder = folder
         self._max_archive = max_archive
         self._room = room
@@ -45,6 +48,8 @@ class SkillCache:
         Raises:
             DiskError: The cache can't be read.
         """
+        from skillbox_core.skills.archive import open_archive
+
         with _faults(), suppress(FileNotFoundError, InvalidSkillError):
             path = self._place(digest)
             with suppress(OSError):  # a cache that may not be written serves as well
@@ -77,6 +82,8 @@ class SkillCache:
         Raises:
             DiskError: The disk is full, or the cache can't be written.
         """
+        from skillbox_core.skills.archive import open_archive
+
         with _faults():
             place = self._place(archive.digest)
             os.utime(draft)

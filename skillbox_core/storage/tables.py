@@ -23,7 +23,10 @@ class ExecutionRow(SQLModel, table=True):
 
     __tablename__ = "executions"
     __table_args__ = (
-        Index("ix_executions_tenant_created", "tenant_id", "created_at"),
+        # A list is read in the order of one of these, from where its last page ended.
+        Index("ix_executions_listed", "tenant_id", "created_at", "id"),
+        Index("ix_executions_listed_status", "tenant_id", "status", "created_at", "id"),
+        Index("ix_executions_listed_skill", "tenant_id", "skill_name", "created_at", "id"),
         Index("ix_executions_status", "status"),
     )
 
@@ -89,6 +92,25 @@ class SkillDigestRow(SQLModel, table=True):
     source_folder: str | None = Field(default=None, sa_column=Column(Text))
     source_commit: str | None = Field(default=None, max_length=64)
     created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+
+
+class SkillListingRow(SQLModel, table=True):
+    """What lists say of a stored version: it can be made again from the archive, and decides nothing that runs."""
+
+    __tablename__ = "skill_listings"
+
+    tenant_id: str = Field(primary_key=True, max_length=64)
+    skill_name: str = Field(primary_key=True, max_length=64)
+    version: str = Field(primary_key=True, max_length=64)
+    digest: str = Field(max_length=64)
+    """Of the archive that was read. It counts as long as it is the one in `skill_digests`."""
+    size: int = Field(sa_column=Column(BigInteger, nullable=False))
+    """Bytes of that archive."""
+    form: int
+    """See `skillbox_core.skills.listing.FORM`."""
+    facts: str = Field(sa_column=Column(Text, nullable=False))
+    files: str = Field(sa_column=Column(Text, nullable=False))
+    """Paths, as JSON. There may be thousands."""
 
 
 class ResolutionRow(SQLModel, table=True):

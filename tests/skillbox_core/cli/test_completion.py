@@ -34,7 +34,11 @@ def completed(words: str, number: int, shell: str = "bash") -> tuple[list[str], 
     ("words", "number", "offered"),
     [
         ("skillbox ru", 1, ["run"]),
-        ("skillbox skill ", 2, ["package", "lint", "push", "list", "show", "delete", "export", "import", "adopt"]),
+        (
+            "skillbox skill ",
+            2,
+            ["package", "lint", "push", "list", "index", "show", "delete", "export", "import", "adopt"],
+        ),
         ("skillbox env ", 2, ["list", "show", "build", "prune"]),
         ("skillbox run --me", 2, ["--memory"]),
         ("skillbox exec list --status c", 4, ["cancelled"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import metadata
 from importlib.metadata import EntryPoint
 
 import pytest
@@ -11,7 +12,7 @@ from skillbox_core.errors import SettingsError
 
 
 def test_the_installed_scheduler_is_prefects() -> None:
-    assert [entry.value for entry in deploy.entry_points(group=deploy.GROUP)] == [
+    assert [entry.value for entry in metadata.entry_points(group=deploy.GROUP)] == [
         "prefect_skillbox.flows.deploy:deploy"
     ]
 
@@ -27,6 +28,6 @@ def test_the_installed_scheduler_is_prefects() -> None:
     ],
 )
 def test_a_missing_scheduler_is_named(entries: list[EntryPoint], said: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deploy, "entry_points", lambda group: entries)
+    monkeypatch.setattr(metadata, "entry_points", lambda group: entries)
     with pytest.raises(SettingsError, match=said):
         deploy.scheduler()

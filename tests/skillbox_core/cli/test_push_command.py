@@ -148,5 +148,5 @@ def test_what_can_not_be_run_says_what_it_has_and_leaves_no_record(cli: Cli, tmp
         "skillbox: skill pdf has no main.py, run.py, main.js or main.sh, and 1 script "
         "(call one: `skillbox run pdf scripts/check.py`)\n"
     )
-    assert json.loads(cli("exec", "list", "--json").stdout) == []
+    assert json.loads(cli("exec", "list", "--json").stdout) == {"executions": [], "next": None}
     assert "entrypoint:  none: 1 script\n" in cli("skill", "show", "pdf").stdout

@@ -292,7 +292,7 @@ def test_one_corrupt_skill_is_named_and_the_others_are_listed(cli, installation:
 def test_records_logs_and_files_can_be_read_later(cli, tmp_path: Path) -> None:
     run = json.loads(cli("run", "split-table", "-i", f"@{EXAMPLES / 'inputs' / 'split-table.json'}", "--json").stdout)
     listed = cli("exec", "list", "--skill", "split-table", "--json")
-    assert json.loads(listed.stdout)[0]["id"] == run["execution_id"]
+    assert json.loads(listed.stdout)["executions"][0]["id"] == run["execution_id"]
     assert cli("exec", "logs", run["execution_id"]).stdout == run["logs"]
     assert cli("exec", "files", run["execution_id"]).stdout.split() == run["files_list"]
     shown = json.loads(cli("exec", "show", run["execution_id"], "--json").stdout)
@@ -432,7 +432,7 @@ def test_an_empty_list_says_what_to_do_next(cli, runner: Runner) -> None:
     assert cli("exec", "list", "--tenant", "nobody", "--status", "failed").stderr == (
         f"no such executions of tenant nobody in sqlite:///{home}/skillbox.db\n"
     )
-    assert cli("exec", "list", "--tenant", "nobody", "--json").stdout == "[]\n"
+    assert cli("exec", "list", "--tenant", "nobody", "--json").stdout == '{"executions": [], "next": null}\n'
 
 
 def test_lint_and_push_warn_of_an_image_that_is_not_allowed_here(cli, tmp_path: Path) -> None:

@@ -133,7 +133,7 @@ def test_a_push_that_broke_off_is_finished_by_the_same_and_passed_by_another(
     kept = store.registry.push("default", path).archive
     store.registry.delete("default", "pdf", "1.0.0")
     # What is left of a process that was killed between its claim and its upload.
-    store.registry._records.claim("default", "pdf", "1.0.0", kept.digest, contents=None)
+    store.registry._records.claim("default", kept)
     assert version(store.registry.push("default", archive(tmp_path, "2"))) == "1.0.1"
     finished = store.registry.push("default", path)
     assert (finished.new, version(finished)) == (True, "1.0.0")

@@ -16,6 +16,7 @@ from skillbox_core.installation import Installation
 from skillbox_core.skills.archive import inspect_archive
 from skillbox_core.storage import objects
 from skillbox_core.storage import registry as registry_module
+from skillbox_core.storage.tables import SkillDigestRow
 from tests.skillbox_core.storage.live.test_storage import archive
 
 KEY = "default/echo/1.0.0/skill.zip"
@@ -32,6 +33,11 @@ def forget_digest(store: Installation) -> None:
     row = store.registry._records.known("default", "echo", "1.0.0")
     assert row is not None
     store.registry._records.forget(row)
+
+
+def claim_of_another(store: Installation, folder: Path) -> tuple[SkillDigestRow, bool]:
+    """What is left of a push of other contents whose process was killed between its claim and its upload."""
+    return store.registry._records.claim("default", inspect_archive(other(folder), store.settings.max_skill_size))
 
 
 def break_uploads(store: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,8 +186,7 @@ def test_a_push_that_failed_leaves_the_claim_of_another(
     store: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     mine = archive(tmp_path)
-    digest = inspect_archive(mine, store.settings.max_skill_size).digest
-    store.registry._records.claim("default", "echo", "1.0.0", digest)
+    store.registry._records.claim("default", inspect_archive(mine, store.settings.max_skill_size))
     break_uploads(store, monkeypatch)
     with pytest.raises(StorageError):
         store.registry.push("default", mine)
@@ -191,7 +196,7 @@ def test_a_push_that_failed_leaves_the_claim_of_another(
 def test_a_push_that_has_begun_and_not_finished_is_said_to_be_so(
     store: Installation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    claim, _ = store.registry._records.claim("default", "echo", "1.0.0", "0" * 64)
+    claim, _ = claim_of_another(store, tmp_path)
     with pytest.raises(VersionExistsError, match="begun and not finished") as caught:
         store.registry.push("default", archive(tmp_path))
     until = claim.created_at + timedelta(hours=1)
@@ -201,7 +206,7 @@ def test_a_push_that_has_begun_and_not_finished_is_said_to_be_so(
 
 
 def test_deleting_what_a_killed_push_left_frees_its_version(store: Installation, tmp_path: Path) -> None:
-    store.registry._records.claim("default", "echo", "1.0.0", "0" * 64)
+    claim_of_another(store, tmp_path)
     store.registry.delete("default", "echo", "1.0.0")
     assert store.registry.push("default", archive(tmp_path)).new
 

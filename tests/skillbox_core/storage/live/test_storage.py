@@ -207,7 +207,7 @@ def test_a_list_of_executions_reads_no_inputs_outputs_or_logs(store: Installatio
         store.executions.find([row.id]).values(),
         store.executions.running(row.instance),
     ):
-        assert [inspect(each).unloaded for each in rows] == [{"input", "call", "output", "logs"}]
+        assert [inspect(each).unloaded >= {"input", "call", "output", "logs"} for each in rows] == [True]
     assert inspect(store.executions.get("default", row.id)).unloaded == set()
 
 
