@@ -34,6 +34,10 @@ class Runner:
         """
         return cls(Installation.from_settings(settings))
 
+    def settle(self, timeout: float | None = None) -> bool:
+        """Waits until the containers of runs that are over are gone; see `Installation.settle`."""
+        return self.installation.settle(timeout)
+
     def run(
         self,
         request: RunRequest,
@@ -44,6 +48,9 @@ class Runner:
         on_progress: OnProgress | None = None,
     ) -> RunResult:
         """Runs a skill in a sandbox of its own and returns how it ended.
+
+        The sandbox of a skill that has ended is removed after that, in the background; the end of the process waits
+        for it, and so does `settle`.
 
         Args:
             on_log: Called with `"stdout"` or `"stderr"` and each line as the skill prints it.

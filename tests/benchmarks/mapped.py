@@ -27,6 +27,7 @@ from skillbox_core.base.home import load_env_file
 from skillbox_core.skills.package import package
 from tests.services.postgres import postgres
 from tests.services.prefect import PrefectServer, prefect_server
+from tests.services.settling import settle
 
 SKILL = Path(__file__).parents[2] / "examples" / "skills" / "word-count"
 INPUT = {"text": "to be or not to be"}
@@ -102,6 +103,7 @@ def measure(skills: int, threads: int, server: PrefectServer) -> int:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     failed = [result for result in results if not result.ok]
+    settle()
     left = runner.installation.engine.containers({"skillbox.instance": runner.installation.settings.instance})
     print(f"skills            {skills} mapped in one flow, as many bare; {threads} threads")
     print(f"core              {wall['core']:.0f} ms a skill, {processor['core']:.0f} ms of processor time")
