@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-
 from skillbox_core.base.cancel import CancelToken
 from skillbox_core.installation import Installation
 from skillbox_core.models import RunOptions, RunRequest, RunResult
@@ -62,8 +60,6 @@ class Runner:
                 `InvalidRequestError`, or the database or the store failed. What fails later is in the result.
         """
         options = options or RunOptions()
-        if options.key is None:
-            options = options.model_copy(update={"key": uuid.uuid4().hex})
         with self.installation.written(options.files, cancel) as files:
             options = options.model_copy(update={"files": files})
             return run_lifecycle(repeating(Steps(self.installation, on_log, cancel, on_progress)), request, options)

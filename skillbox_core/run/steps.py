@@ -74,6 +74,9 @@ class Steps:
         self._say = on_progress or (lambda _progress: None)
         self._on_gone = on_gone or (lambda: None)
         self._redactor = Redactor()
+        self._key, self._asked = uuid.uuid4().hex, False
+        """Of a run that brings no key of its own: repeating its first step finds what that has opened."""
+        self._digests: dict[tuple[str, str, str], str | None] = {}
         self._ends_at: dict[str, float] = {}
         """Of each sandbox that was waited for: repeating the wait gives it no more time."""
 
@@ -93,7 +96,13 @@ class Steps:
         if options.call and options.call.script:
             # What is missing is said before there is anything to be cleaned up.
             check(options.call)
-        key = options.key or uuid.uuid4().hex
+
+        def resolve() -> str:
+            found = resolve_runnable(self._installation, request, options, check)
+            self._digests[options.tenant, request.skill, found.version] = found.digest
+            return found.version
+
+        fresh, self._asked = options.key is None and not self._asked, True
         execution = self._installation.executions.open(
             NewExecution(
                 id=uuid.uuid4().hex,
@@ -101,14 +110,15 @@ class Steps:
                 skill=request.skill,
                 asked=constraint.text,
                 input=document,
-                key=f"{options.tenant}/{key}",
+                key=f"{options.tenant}/{options.key or self._key}",
                 request_digest=request_digest(request, constraint, document, options, files),
                 owner=options.owner,
                 owner_attempt=options.owner_attempt,
                 instance=self._settings.instance,
                 call=options.call,
+                fresh=fresh,
             ),
-            lambda: resolve_runnable(self._installation, request, options, check),
+            resolve,
         )
         if execution.result is not None:
             # Who closed the record may have died before the container was removed.
@@ -129,7 +139,10 @@ class Steps:
 
     def load_skill(self, execution: Execution, options: RunOptions) -> LoadedSkill:
         """Fetches the skill, checks its image, its limits and what it is given, and then readies its environment."""
-        archive = self._installation.registry.load(execution.tenant, execution.skill, execution.version)
+        registry, asked = self._installation.registry, (execution.tenant, execution.skill, execution.version)
+        # As it was when the record was opened, where this process has opened it.
+        digest = self._digests.get(asked)
+        archive = registry.again(*asked, digest) if digest else registry.load(*asked)
         skill = loaded_skill(self._settings, archive, options)
         check_given(skill.name, skill.input_files, [file.path for file in execution.files])
         if skill.input_schema is not None and (breach := find_breach(skill.input_schema, execution.input)):
