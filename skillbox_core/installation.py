@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from weakref import WeakSet
 
 from skillbox_core.base.cancel import CancelToken
 from skillbox_core.base.files import make_private
@@ -20,6 +21,7 @@ from skillbox_core.models import InputFile
 from skillbox_core.sandbox.admission import Admission
 from skillbox_core.sandbox.connections import Connections
 from skillbox_core.sandbox.engine import Engine
+from skillbox_core.sandbox.removals import Removals
 from skillbox_core.settings import Settings
 from skillbox_core.storage.artifacts import ArtifactStore
 from skillbox_core.storage.database import Database
@@ -30,6 +32,9 @@ from skillbox_core.storage.objects import Bucket
 from skillbox_core.storage.opening import open_registry, present_settings
 from skillbox_core.storage.registry import Registry
 from skillbox_core.storage.spool import spool_folder
+
+FORK_TIMEOUT = 1.0
+"""Seconds for which a fork waits for removals, whose threads may hold a lock that the child could never take."""
 
 
 class Installation:
@@ -57,7 +62,9 @@ class Installation:
         self.artifacts = artifacts
         self.connections = Connections()
         self.admission = Admission(settings.max_concurrent_execs)
+        self.removals = Removals()
         self.inputs = InputStore(settings, executions, artifacts)
+        _alive.add(self)
 
     @classmethod
     def from_settings(cls, settings: Settings | None = None) -> Installation:
@@ -80,6 +87,17 @@ class Installation:
             ExecutionStore(database, files),
             ArtifactStore(files),
         )
+
+    def settle(self, timeout: float | None = None) -> bool:
+        """Waits for the containers of runs that are over: a run's result comes before its container is removed.
+
+        Args:
+            timeout: Seconds; None for as long as it takes, which is bounded by the engine's limits.
+
+        Returns:
+            Whether each is gone, or was left to the reconciler with a warning.
+        """
+        return self.removals.settle(timeout)
 
     @cached_property
     def environments(self) -> Environments:
@@ -134,6 +152,24 @@ class Installation:
         folder = spool_folder(self.settings.home, self.settings.instance, self.executions.place)
         make_private(folder)
         return folder
+
+
+_alive: WeakSet[Installation] = WeakSet()
+
+
+def _before_fork() -> None:
+    for installation in list(_alive):
+        installation.settle(FORK_TIMEOUT)
+
+
+def _in_forked_child() -> None:
+    """What the parent runs and removes is the parent's: the child would wait for ever for its places."""
+    for installation in list(_alive):
+        installation.admission = Admission(installation.settings.max_concurrent_execs)
+        installation.removals.forget()
+
+
+os.register_at_fork(before=_before_fork, after_in_child=_in_forked_child)
 
 
 _installations: dict[tuple[int, str], Installation] = {}

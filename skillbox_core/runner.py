@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-
 from skillbox_core.base.cancel import CancelToken
 from skillbox_core.installation import Installation
 from skillbox_core.models import RunOptions, RunRequest, RunResult
@@ -34,6 +32,10 @@ class Runner:
         """
         return cls(Installation.from_settings(settings))
 
+    def settle(self, timeout: float | None = None) -> bool:
+        """Waits until the containers of runs that are over are gone; see `Installation.settle`."""
+        return self.installation.settle(timeout)
+
     def run(
         self,
         request: RunRequest,
@@ -45,6 +47,9 @@ class Runner:
     ) -> RunResult:
         """Runs a skill in a sandbox of its own and returns how it ended.
 
+        The sandbox of a skill that has ended is removed after that, in the background; the end of the process waits
+        for it, and so does `settle`.
+
         Args:
             on_log: Called with `"stdout"` or `"stderr"` and each line as the skill prints it.
             cancel: Tripped from elsewhere, it ends the run as `cancelled`.
@@ -55,8 +60,6 @@ class Runner:
                 `InvalidRequestError`, or the database or the store failed. What fails later is in the result.
         """
         options = options or RunOptions()
-        if options.key is None:
-            options = options.model_copy(update={"key": uuid.uuid4().hex})
         with self.installation.written(options.files, cancel) as files:
             options = options.model_copy(update={"files": files})
             return run_lifecycle(repeating(Steps(self.installation, on_log, cancel, on_progress)), request, options)

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck
 from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings
 from skillbox_core.base.home import load_env_file
 from skillbox_core.skills.package import package
-from tests.services import commands, shared, skills
+from tests.services import commands, settling, shared, skills
 from tests.services.swift import S3Service
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -111,6 +111,7 @@ def installation(tmp_path_factory: pytest.TempPathFactory, database_dsn: str) ->
         s3_endpoint="",
     )
     yield settings
+    settling.settle()
     runner = Runner.from_settings(settings)
     left = runner.installation.engine.containers({"managed-by": "skillbox", "skillbox.instance": settings.instance})
     for container in left:

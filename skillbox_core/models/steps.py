@@ -193,6 +193,7 @@ class Verdict:
         error: The summary of the diagnosis of a failure.
         output: JSON text, or None.
         diagnosis: Why it failed, or what a success should be warned of; None where `error` says it all.
+        parked: The skill has ended by itself, and its supervisor has ended whatever it left running.
     """
 
     status: Status
@@ -204,3 +205,4 @@ class Verdict:
     skipped: tuple[tuple[str, str], ...] = ()
     usage: Usage = field(default_factory=Usage)
     diagnosis: Diagnosis | None = None
+    parked: bool = False

@@ -1,7 +1,7 @@
 """Recovery: what a killed worker left behind, found by labels and records, never harming the living.
 
-A container of this installation goes only if its execution is finished, if whoever it ran for is over, or if
-nobody can want it any more: its deadline is over, and so is the time for which its output is kept. A record
+A container of this installation goes only if its execution is finished, and not just now, if whoever it ran for is
+over, or if nobody can want it any more: its deadline is over, and so is the time for which its output is kept. A record
 that still says `running` is closed when its container is gone and the same holds. Two reconcilers at once are
 harmless: removing what is gone, and closing what is closed, do nothing.
 
@@ -35,6 +35,8 @@ logger = logging.getLogger(__name__)
 
 GRACE = 120.0
 """Seconds beyond the last moment at which a run's own worker, or a re-run of it, could still need something."""
+REMOVAL = 30.0
+"""Seconds for which a container whose record was closed is left to the process that closed it, and removes it now."""
 UNLAUNCHED = timedelta(hours=24)
 """A record without a container is given this long, for queues and slow pulls, where its owner says nothing."""
 
@@ -186,7 +188,9 @@ def judge_container(
         return Orphan("container", _container_name(container), _execution_id(container), why, holder=holder)
 
     if record is not None and record.status != Status.RUNNING:
-        return orphan(f"its execution is finished ({record.status})")
+        closed = aware(record.finished_at).timestamp() if record.finished_at else 0.0
+        if abs(wall_clock - closed) >= REMOVAL:
+            return orphan(f"its execution is finished ({record.status})")
     if (status := over.get(_owner(container))) is not None:
         return orphan(f"the run that it belonged to is over ({status.value})")
     try:

@@ -3,33 +3,107 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
+from enum import Enum, auto
 from functools import partial
 
 from skillbox_core.base.retry import repeated
-from skillbox_core.errors import SkillboxError
+from skillbox_core.errors import DatabaseError, SkillboxError
 from skillbox_core.installation import Installation
-from skillbox_core.models import Execution
+from skillbox_core.models import Execution, RunResult, Verdict
 from skillbox_core.sandbox import container
+from skillbox_core.status import Status
 from skillbox_core.storage import spool
 
 logger = logging.getLogger(__name__)
 
 
-def let_go(installation: Installation, execution: Execution, *, harvestable: bool) -> None:
-    """Clears what an execution left in the spool, and removes its container.
+class Fate(Enum):
+    """What becomes of an execution's container, and of what waits in the spool, at the end of a run."""
+
+    LEFT_ALONE = auto()
+    """Another try has both."""
+    KEPT = auto()
+    """The container holds the only copy of what happened, for whoever tries again."""
+    REMOVED_FIRST = auto()
+    """Before the caller goes on."""
+    REMOVED_AFTER = auto()
+    """By a thread, while the caller goes on with the result."""
+
+
+def fate(verdict: Verdict, *, closed: bool, taken_over: bool = False) -> Fate:
+    """What becomes of the container of an execution. Pure.
+
+    Whoever cancels or interrupts a run, or has it timed out, waits for the end of what may still be running. A skill
+    that has ended leaves a container in which its supervisor sleeps.
 
     Args:
-        harvestable: Its container holds the only copy of what happened, for whoever tries again: it stays.
+        closed: Whether its end was recorded, by this process or by another.
+        taken_over: Whether another try of its owner has it now.
     """
-    if harvestable:
-        spool.clear(installation.spool, execution)
+    if taken_over:
+        return Fate.LEFT_ALONE
+    cancelled = verdict.status is Status.CANCELLED
+    if not closed:
+        return Fate.REMOVED_FIRST if cancelled else Fate.KEPT
+    return Fate.REMOVED_AFTER if verdict.parked and not cancelled else Fate.REMOVED_FIRST
+
+
+def end(installation: Installation, execution: Execution, verdict: Verdict, on_gone: Callable[[], None]) -> RunResult:
+    """Closes a record, and has what the execution left go.
+
+    Args:
+        verdict: Without secrets.
+        on_gone: Called from the thread that removed the container, once it is gone or given up. Until then it counts:
+            it still holds memory and processes. Not called when the end can't be recorded, and can be by a next call.
+
+    Raises:
+        DatabaseError: The end can't be recorded; calling again is safe.
+    """
+
+    def gone() -> None:
+        installation.admission.leave(execution.id)
+        if what is not Fate.KEPT:
+            on_gone()
+
+    # An interruption in the middle of this is one of the run: nothing of it stays.
+    what = Fate.REMOVED_FIRST
+    try:
+        result = installation.executions.close(execution, verdict)
+        what = fate(verdict, closed=True)
+        if result.status is Status.RUNNING:
+            # Another attempt has a container of its own; another try of the owner has this one.
+            what = Fate.LEFT_ALONE
+            what = fate(verdict, closed=True, taken_over=installation.executions.is_taken_over(execution))
+    except DatabaseError:
+        if what is not Fate.LEFT_ALONE:
+            what = fate(verdict, closed=False)
+        raise
     else:
-        remove(installation, execution)
+        return result
+    finally:
+        installation.connections.drop(container.container_name(execution.id, execution.attempt))
+        _let_go(installation, execution, what, gone)
+
+
+def _let_go(installation: Installation, execution: Execution, what: Fate, gone: Callable[[], None]) -> None:
+    if what is not Fate.LEFT_ALONE:
+        spool.clear(installation.spool, execution)
+    if what is Fate.REMOVED_AFTER:
+        installation.removals.submit(partial(_remove_container, installation, execution, gone))
+    elif what is Fate.REMOVED_FIRST:
+        _remove_container(installation, execution, gone)
+    else:
+        gone()
 
 
 def remove(installation: Installation, execution: Execution) -> None:
     """Removes the container of an execution, and what waits in the spool; one that can't be removed is logged."""
     spool.clear(installation.spool, execution)
+    _remove_container(installation, execution, lambda: None)
+
+
+def _remove_container(installation: Installation, execution: Execution, gone: Callable[[], None]) -> None:
     instance = installation.settings.instance
     call = partial(container.remove, installation.engine, execution.id, execution.attempt, instance)
     try:
@@ -37,3 +111,5 @@ def remove(installation: Installation, execution: Execution) -> None:
     except SkillboxError as error:
         # The record is right and the container will end by itself; the reconciler removes it.
         logger.warning("the container of execution %s is left for cleanup: %s", execution.id, error)
+    finally:
+        gone()

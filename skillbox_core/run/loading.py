@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from skillbox_core.base.cancel import CancelToken
 from skillbox_core.errors import SkillboxError
@@ -74,9 +74,17 @@ def resolved_call(archive: SkillArchive, call: Call | None) -> Call | None:
     return named.call.model_copy(update={"entrypoint": named.name})
 
 
+@dataclass(frozen=True)
+class Resolved:
+    """The version that a request means, and the digest of its archive where that is known."""
+
+    version: str
+    digest: str | None
+
+
 def resolve_runnable(
     installation: Installation, request: RunRequest, options: RunOptions, check: Callable[[Call], object]
-) -> str:
+) -> Resolved:
     """The version that a request means, for a run of what it asks for: before there is a record of it.
 
     Args:
@@ -93,12 +101,13 @@ def resolve_runnable(
             archive = installation.registry.load(options.tenant, request.skill, version)
         except SkillboxError:
             # The step that loads it fails by it, and the record says so.
-            return version
+            return Resolved(version, None)
         call = resolved_call(archive, options.call)
         find_entry(archive, call.script if call else None)
         if call and call.entrypoint:
             check(call)
-    return version
+        return Resolved(version, archive.digest)
+    return Resolved(version, row.digest)
 
 
 def equip(

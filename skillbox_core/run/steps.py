@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from skillbox_core.base.cancel import CancelToken
@@ -13,7 +13,7 @@ from skillbox_core.base.names import check_skill, check_tenant
 from skillbox_core.base.quantities import check_limits, format_bytes, parse_duration
 from skillbox_core.base.redaction import Redactor
 from skillbox_core.base.versions import Constraint
-from skillbox_core.errors import DatabaseError, InvalidRequestError, RunCancelledError
+from skillbox_core.errors import InvalidRequestError, RunCancelledError
 from skillbox_core.installation import Installation
 from skillbox_core.models import (
     Artifacts,
@@ -34,6 +34,7 @@ from skillbox_core.run.calling import invoke
 from skillbox_core.run.canonical import canonical_input, request_digest
 from skillbox_core.run.declared import check_staged, output_problem
 from skillbox_core.run.loading import equip, loaded_skill, resolve_runnable, sandbox_image
+from skillbox_core.run.verdict import redacted
 from skillbox_core.sandbox import container, follow
 from skillbox_core.sandbox.building import OnProgress
 from skillbox_core.sandbox.delivery import PLAIN, SCRIPTS, plan_delivery, start_script
@@ -45,7 +46,6 @@ from skillbox_core.sandbox.policy import container_config, memory_ceiling, user_
 from skillbox_core.skills.archive import VENDOR
 from skillbox_core.skills.declared_files import check_given
 from skillbox_core.skills.validation import find_breach
-from skillbox_core.status import Status
 from skillbox_core.storage import spool
 from skillbox_core.storage.execution_writes import NewExecution
 
@@ -53,7 +53,11 @@ logger = logging.getLogger(__name__)
 
 
 class Steps:
-    """The lifecycle's steps (`skillbox_core.run.lifecycle.Steps`), each repeatable."""
+    """The lifecycle's steps (`skillbox_core.run.lifecycle.Steps`), each repeatable.
+
+    Args:
+        on_gone: Called when the container is gone, or was given up: from the thread that removed it.
+    """
 
     def __init__(
         self,
@@ -61,13 +65,18 @@ class Steps:
         on_log: OnLog | None = None,
         cancel: CancelToken | None = None,
         on_progress: OnProgress | None = None,
+        on_gone: Callable[[], None] | None = None,
     ) -> None:
         self._installation = installation
         self._settings = installation.settings
         self._on_log = on_log
         self._cancel = cancel
         self._say = on_progress or (lambda _progress: None)
+        self._on_gone = on_gone or (lambda: None)
         self._redactor = Redactor()
+        self._key, self._asked = uuid.uuid4().hex, False
+        """Of a run that brings no key of its own: repeating its first step finds what that has opened."""
+        self._digests: dict[tuple[str, str, str], str | None] = {}
         self._ends_at: dict[str, float] = {}
         """Of each sandbox that was waited for: repeating the wait gives it no more time."""
 
@@ -87,7 +96,13 @@ class Steps:
         if options.call and options.call.script:
             # What is missing is said before there is anything to be cleaned up.
             check(options.call)
-        key = options.key or uuid.uuid4().hex
+
+        def resolve() -> str:
+            found = resolve_runnable(self._installation, request, options, check)
+            self._digests[options.tenant, request.skill, found.version] = found.digest
+            return found.version
+
+        fresh, self._asked = options.key is None and not self._asked, True
         execution = self._installation.executions.open(
             NewExecution(
                 id=uuid.uuid4().hex,
@@ -95,14 +110,15 @@ class Steps:
                 skill=request.skill,
                 asked=constraint.text,
                 input=document,
-                key=f"{options.tenant}/{key}",
+                key=f"{options.tenant}/{options.key or self._key}",
                 request_digest=request_digest(request, constraint, document, options, files),
                 owner=options.owner,
                 owner_attempt=options.owner_attempt,
                 instance=self._settings.instance,
                 call=options.call,
+                fresh=fresh,
             ),
-            lambda: resolve_runnable(self._installation, request, options, check),
+            resolve,
         )
         if execution.result is not None:
             # Who closed the record may have died before the container was removed.
@@ -123,7 +139,10 @@ class Steps:
 
     def load_skill(self, execution: Execution, options: RunOptions) -> LoadedSkill:
         """Fetches the skill, checks its image, its limits and what it is given, and then readies its environment."""
-        archive = self._installation.registry.load(execution.tenant, execution.skill, execution.version)
+        registry, asked = self._installation.registry, (execution.tenant, execution.skill, execution.version)
+        # As it was when the record was opened, where this process has opened it.
+        digest = self._digests.get(asked)
+        archive = registry.again(*asked, digest) if digest else registry.load(*asked)
         skill = loaded_skill(self._settings, archive, options)
         check_given(skill.name, skill.input_files, [file.path for file in execution.files])
         if skill.input_schema is not None and (breach := find_breach(skill.input_schema, execution.input)):
@@ -267,37 +286,8 @@ class Steps:
         return self._installation.artifacts.upload(execution, output)
 
     def cleanup(self, execution: Execution, verdict: Verdict) -> RunResult:
-        """Closes the record, then removes the container: in this order a crash between them runs nothing twice."""
-        redact = self._redactor.message
-        error = redact(verdict.error) if verdict.error else None
-        diagnosis = verdict.diagnosis and replace(
-            verdict.diagnosis,
-            summary=redact(verdict.diagnosis.summary),
-            detail=redact(verdict.diagnosis.detail),
-            resolution=redact(verdict.diagnosis.resolution),
-        )
-        skipped = tuple((redact(path), redact(why)) for path, why in verdict.skipped)
-        verdict = replace(
-            verdict, error=error, logs=self._redactor.text(verdict.logs), diagnosis=diagnosis, skipped=skipped
-        )
-        harvestable = taken_over = False
-        try:
-            result = self._installation.executions.close(execution, verdict)
-            if result.status is Status.RUNNING:
-                # Another attempt has a container of its own; another try of the owner has this one.
-                taken_over = True
-                taken_over = self._installation.executions.is_taken_over(execution)
-        except DatabaseError:
-            # The container holds the only other copy of what happened, for whoever tries again.
-            harvestable = verdict.status is not Status.CANCELLED
-            raise
-        else:
-            return result
-        finally:
-            self._installation.connections.drop(container.container_name(execution.id, execution.attempt))
-            try:
-                if not taken_over:
-                    cleanup.let_go(self._installation, execution, harvestable=harvestable)
-            finally:
-                # Not before its container is gone: that still holds memory and processes.
-                self._installation.admission.leave(execution.id)
+        """Closes the record, then removes the container: in this order a crash between them runs nothing twice.
+
+        Where the skill has ended by itself the result does not wait for that; see `skillbox_core.run.cleanup.fate`.
+        """
+        return cleanup.end(self._installation, execution, redacted(verdict, self._redactor), self._on_gone)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from skillbox_core.base.redaction import Redactor
 from skillbox_core.errors import RunCancelledError, SkillboxError
-from skillbox_core.models import Artifacts, Diagnosis, LoadedSkill, Outcome, Output, Verdict
+from skillbox_core.models import Artifacts, Diagnosis, Ending, LoadedSkill, Outcome, Output, Verdict
 from skillbox_core.run.diagnosis import diagnose, ending, last_lines
 from skillbox_core.status import Category, Reason, Status
 
@@ -40,6 +43,25 @@ def judge(outcome: Outcome, output: Output, artifacts: Artifacts, skill: LoadedS
         skipped=output.skipped,
         usage=outcome.usage,
         diagnosis=diagnosis,
+        parked=_parked(outcome),
+    )
+
+
+def redacted(verdict: Verdict, redactor: Redactor) -> Verdict:
+    """The same without the secrets that were seen, as it may be kept."""
+    redact, said = redactor.message, verdict.diagnosis
+    return replace(
+        verdict,
+        error=redact(verdict.error) if verdict.error else None,
+        logs=redactor.text(verdict.logs),
+        skipped=tuple((redact(path), redact(why)) for path, why in verdict.skipped),
+        diagnosis=said
+        and replace(
+            said,
+            summary=redact(said.summary),
+            detail=redact(said.detail),
+            resolution=redact(said.resolution),
+        ),
     )
 
 
@@ -53,7 +75,12 @@ def _of(status: Status, reason: Reason | None, error: str, outcome: Outcome, out
         skipped=output.skipped if output else (),
         usage=outcome.usage,
         diagnosis=Diagnosis(Category(reason or status), error, last_lines(outcome.stderr)),
+        parked=_parked(outcome),
     )
+
+
+def _parked(outcome: Outcome) -> bool:
+    return outcome.collectable and outcome.ending is Ending.EXITED
 
 
 def _notes(output: Output) -> str:

@@ -48,6 +48,8 @@ class DockerClient(docker.APIClient):
         super().__init__(base_url=base, version=_UNASKED, timeout=timeout, **_tls(url))
         if unix:
             path = f"/{url.removeprefix('unix://').lstrip('/')}"
+            # No proxy and no login of the environment's is for a socket, and each call would look for both.
+            self.trust_env = False
             self._custom_adapter = UnixHTTPAdapter(path, timeout)
             self.mount("http+docker://", self._custom_adapter)
         self._version = self._retrieve_server_version()  # type: ignore[attr-defined]

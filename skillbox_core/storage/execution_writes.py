@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import ColumnElement, update
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from skillbox_core.errors import InvalidRequestError
 from skillbox_core.models import Call, Execution, FileDigest, RunResult, Verdict
@@ -25,6 +25,7 @@ class NewExecution:
     Attributes:
         asked: The version or constraint that was asked for.
         call: Which script is called; None for the skill's own entrypoint.
+        fresh: Its key was made a moment ago and never tried: no record can have it.
     """
 
     id: str
@@ -38,6 +39,7 @@ class NewExecution:
     owner_attempt: int
     instance: str
     call: Call | None = None
+    fresh: bool = False
 
 
 class ExecutionStore(ExecutionRecords):
@@ -54,16 +56,22 @@ class ExecutionStore(ExecutionRecords):
             InvalidRequestError: The key belongs to another request.
             DatabaseError: The database failed; calling again is safe.
         """
-        return self._by_key(new) or self._take_over(new) or self._insert(new, resolve())
+        return self._found(new) or self._insert(new, resolve())
 
-    def _by_key(self, new: NewExecution) -> Execution | None:
+    def _found(self, new: NewExecution) -> Execution | None:
+        if new.fresh and new.owner is None:
+            return None
         with self._database.session() as session:
-            row = session.exec(select(ExecutionRow).where(ExecutionRow.idempotency_key == new.key)).one_or_none()
-            if row is not None and row.request_digest != new.request_digest:
-                raise InvalidRequestError("this idempotency key was used for another request")
+            row = self._by_key(session, new) or self._take_over(session, new)
             return self._execution(row) if row is not None else None
 
-    def _take_over(self, new: NewExecution) -> Execution | None:
+    def _by_key(self, session: Session, new: NewExecution) -> ExecutionRow | None:
+        row = session.exec(select(ExecutionRow).where(ExecutionRow.idempotency_key == new.key)).one_or_none()
+        if row is not None and row.request_digest != new.request_digest:
+            raise InvalidRequestError("this idempotency key was used for another request")
+        return row
+
+    def _take_over(self, session: Session, new: NewExecution) -> ExecutionRow | None:
         """Claims one execution that an earlier try of the same owner made for the same request.
 
         Calls that ask for the same are interchangeable, so their order does not matter. A failure is not
@@ -83,23 +91,20 @@ class ExecutionStore(ExecutionRecords):
             .order_by(col(ExecutionRow.created_at))
             .limit(1)
         )
-        while True:
-            with self._database.session() as session:
-                found = session.exec(theirs).first()
-                if found is None:
-                    return None
-                claimed = session.execute(
-                    update(ExecutionRow)
-                    .where(
-                        col(ExecutionRow.id) == found,
-                        col(ExecutionRow.owner_attempt) < new.owner_attempt,
-                        col(ExecutionRow.status).in_([Status.RUNNING, Status.SUCCESS]),
-                    )
-                    .values(owner_attempt=new.owner_attempt, idempotency_key=new.key)
+        while (found := session.exec(theirs).first()) is not None:
+            claimed = session.execute(
+                update(ExecutionRow)
+                .where(
+                    col(ExecutionRow.id) == found,
+                    col(ExecutionRow.owner_attempt) < new.owner_attempt,
+                    col(ExecutionRow.status).in_([Status.RUNNING, Status.SUCCESS]),
                 )
-                # Somebody else may have been quicker, or it failed just now; there may be another one.
-                if claimed.rowcount:  # type: ignore[attr-defined]
-                    return self._execution(session.get_one(ExecutionRow, found, populate_existing=True))
+                .values(owner_attempt=new.owner_attempt, idempotency_key=new.key)
+            )
+            # Somebody else may have been quicker, or it failed just now; there may be another one.
+            if claimed.rowcount:  # type: ignore[attr-defined]
+                return session.get_one(ExecutionRow, found, populate_existing=True)
+        return None
 
     def _insert(self, new: NewExecution, version: str) -> Execution:
         row = ExecutionRow(
@@ -124,10 +129,11 @@ class ExecutionStore(ExecutionRecords):
                 session.flush()
                 return self._execution(row)
         except IntegrityError:
-            found = self._by_key(new)
-            if found is None:
-                raise
-            return found
+            with self._database.session() as session:
+                found = self._by_key(session, new)
+                if found is None:
+                    raise
+                return self._execution(found)
 
     def note_launch(
         self,
@@ -181,7 +187,7 @@ class ExecutionStore(ExecutionRecords):
         finished = now()
         duration = finished - aware(execution.created_at)
         with self._database.session() as session:
-            session.execute(
+            closing = (
                 update(ExecutionRow)
                 .where(*_held_by(execution))
                 .values(
@@ -207,7 +213,12 @@ class ExecutionStore(ExecutionRecords):
                     finished_at=finished,
                 )
             )
-            row = session.get_one(ExecutionRow, execution.id)
+            row = None
+            if session.get_bind().dialect.update_returning:
+                row = session.scalars(closing.returning(ExecutionRow)).one_or_none()
+            else:  # SQLite before 3.35
+                session.execute(closing)
+            row = row or session.get_one(ExecutionRow, execution.id)
         # Only once it is committed: signing an address can fail, and must not undo this.
         return self._result(row)
 

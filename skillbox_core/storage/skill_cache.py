@@ -1,9 +1,14 @@
-"""Verified archives on this machine, by digest. Whatever is missing from it is fetched again."""
+"""Verified archives on this machine, by digest. Whatever is missing from it is fetched again.
+
+A process reads an archive once for a while: what it has read is held, by what the file system says of the file, and
+read again when that changes.
+"""
 
 from __future__ import annotations
 
 import logging
 import os
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -22,8 +27,12 @@ logger = logging.getLogger(__name__)
 
 IN_USE = 120.0
 """Seconds for which an archive that was asked for is kept in any case: it may be on its way into a sandbox."""
+TOUCH_EVERY = 30.0
+"""Seconds after which an archive is marked as asked for once more; its file has changed by that, so it is read anew."""
 ABANDONED = 3600.0
 """Seconds after which a draft is one of a process that died."""
+HELD_FILES = 20_000
+"""Files in all archives that a process holds, of some hundred bytes each; those that were read longest ago go."""
 
 
 class SkillCache:
@@ -41,6 +50,8 @@ class SkillCache:
         self._max_archive = max_archive
         self._room = room
         self._max_entries = max_entries
+        self._held: dict[str, tuple[tuple[int, ...], SkillArchive]] = {}
+        self._lock = threading.Lock()
 
     def get(self, digest: str) -> SkillArchive | None:
         """The archive with this digest; None when it is not there, or has become another.
@@ -48,13 +59,16 @@ class SkillCache:
         Raises:
             DiskError: The cache can't be read.
         """
-        from skillbox_core.skills.archive import open_archive
-
         with _faults(), suppress(FileNotFoundError, InvalidSkillError):
             path = self._place(digest)
-            with suppress(OSError):  # a cache that may not be written serves as well
-                os.utime(path)  # first, or it could be removed while it is read
-            archive = open_archive(path, self._max_archive, self._max_entries)
+            status = path.stat()
+            held = self._held.get(digest)
+            if abs(time.time() - status.st_mtime) > TOUCH_EVERY:
+                with suppress(OSError):  # a cache that may not be written serves as well
+                    os.utime(path)  # first, or it could be removed while it is read
+            elif held and held[0] == _identity(status):
+                return held[1]
+            archive = self._read(path)
             if archive.digest == digest:
                 return archive
         return None
@@ -82,8 +96,6 @@ class SkillCache:
         Raises:
             DiskError: The disk is full, or the cache can't be written.
         """
-        from skillbox_core.skills.archive import open_archive
-
         with _faults():
             place = self._place(archive.digest)
             os.utime(draft)
@@ -92,7 +104,21 @@ class SkillCache:
                 self._make_room()
             except OSError as error:  # no run fails for it
                 logger.warning("the cache of skills can't be tidied up: %s", error)
-            return open_archive(place, self._max_archive, self._max_entries)
+            return self._read(place)
+
+    def _read(self, path: Path) -> SkillArchive:
+        # A list that opens no archive loads nothing that reads one.
+        from skillbox_core.skills.archive import open_archive
+
+        before = _identity(path.stat())
+        archive = open_archive(path, self._max_archive, self._max_entries)
+        if _identity(path.stat()) == before:
+            with self._lock:
+                self._held.pop(archive.digest, None)
+                self._held[archive.digest] = before, archive
+                while sum(len(one.files) for _, one in self._held.values()) > HELD_FILES:
+                    del self._held[next(iter(self._held))]
+        return archive
 
     def _place(self, digest: str) -> Path:
         return self._folder / digest[:2] / f"{digest}.zip"
@@ -115,6 +141,11 @@ class SkillCache:
             with suppress(FileNotFoundError):
                 if present - draft.stat().st_mtime > ABANDONED:
                     draft.unlink()
+
+
+def _identity(status: os.stat_result) -> tuple[int, ...]:
+    """What changes when a file is written, replaced, or marked as asked for."""
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from skillbox_core import Reason, Runner, RunResult, Settings, Status
 from skillbox_core.errors import DatabaseError
 from skillbox_core.operations.orphans import cleanup_orphans
 from tests.faults.world import push, request
+from tests.services.settling import containers_left
 
 BIG = """
 head -c 3000000 /dev/urandom >/sandbox/out/files/data
@@ -106,7 +107,7 @@ def test_the_database_is_full(installation: Settings, tmp_path: Path) -> None:
             runner.run(request())
         filler.unlink()
         assert runner.run(request()).status is Status.SUCCESS
-        assert runner.installation.engine.containers({"skillbox.instance": settings.instance}) == []
+        assert containers_left(runner.installation.engine, {"skillbox.instance": settings.instance}) == []
 
 
 def test_a_database_that_somebody_locks_is_waited_for(local: Runner) -> None:

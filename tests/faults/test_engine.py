@@ -19,6 +19,7 @@ from skillbox_core.sandbox.engine import Image
 from skillbox_core.sandbox.images import ready_image
 from tests.faults.dockerd import IMAGE, Dockerd, dockerd, missing
 from tests.faults.world import LINES, push, request
+from tests.services.settling import containers_left
 
 WITHIN = 60.0
 
@@ -40,6 +41,7 @@ def _own_engine(installation: Settings, tmp_path: Path, *options: str) -> Iterat
         runner = Runner.from_settings(settings)
         push(runner)
         yield engine, runner
+        assert runner.settle(60)
 
 
 def _meanwhile(runner: Runner, seconds: float, deed: Callable[[str], None], **options: str) -> RunResult:
@@ -54,13 +56,13 @@ def _meanwhile(runner: Runner, seconds: float, deed: Callable[[str], None], **op
     began = time.monotonic()
     thread.start()
     assert begun.wait(WITHIN)
-    (found,) = runner.installation.engine.containers({LABEL_INSTANCE: runner.installation.settings.instance})
+    (found,) = containers_left(runner.installation.engine, {LABEL_INSTANCE: runner.installation.settings.instance})
     deed(str(found["Id"]))
     thread.join(WITHIN)
     assert time.monotonic() - began < WITHIN
     (result,) = results
     assert runner.installation.executions.result("default", result.execution_id).status is result.status
-    assert runner.installation.engine.containers({LABEL_INSTANCE: runner.installation.settings.instance}) == []
+    assert containers_left(runner.installation.engine, {LABEL_INSTANCE: runner.installation.settings.instance}) == []
     assert list(runner.installation.spool.glob("*")) == []
     return result
 

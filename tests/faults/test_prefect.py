@@ -22,6 +22,7 @@ from skillbox_core.sandbox import engine
 from skillbox_core.sandbox.container import LABEL_EXECUTION
 from tests.faults.world import SKILL, World, push
 from tests.services.faults import Fault
+from tests.services.settling import containers_left
 
 CASES: dict[str, tuple[str, str, Fault]] = {
     "create-record": ("database", r"INSERT INTO executions", Fault.LOST_REPLY),
@@ -158,4 +159,4 @@ def test_the_deadline_holds_within_two_seconds_for_a_skill_in_a_thread(world: Wo
     assert ended.wait(10)
     # From the container's start, which is before the skill's.
     assert ends[1] - ends[0] < 2.0 + 2.0 + 0.5
-    assert world.outside.installation.engine.containers({LABEL_EXECUTION: result.execution_id}) == []
+    assert containers_left(world.outside.installation.engine, {LABEL_EXECUTION: result.execution_id}) == []

@@ -23,6 +23,7 @@ from skillbox_core.run.steps import Steps
 from skillbox_core.sandbox.admission import Admission
 from tests.faults.world import LINES, World, push, request
 from tests.services.faults import Fault
+from tests.services.settling import containers_left
 
 WORKER = Path(__file__).parent / "worker.py"
 
@@ -73,7 +74,7 @@ def test_a_frozen_worker_that_wakes_up_too_late_changes_nothing(local: Runner, m
     result = _woken(worker)
     assert (result.status, result.error) == (Status.FAILED, row.error)
     assert local.installation.executions.get("default", row.id) == row
-    assert local.installation.engine.containers({"skillbox.execution": row.id}) == []
+    assert containers_left(local.installation.engine, {"skillbox.execution": row.id}) == []
     assert list(local.installation.spool.glob("*")) == []
 
 
@@ -150,7 +151,7 @@ def test_a_worker_that_was_given_up_harms_nothing_of_the_try_that_took_over(loca
     assert [(result.execution_id, result.status) for result in results] == (
         [] if end == "interrupted" else [(second.execution_id, Status.RUNNING)]
     )
-    assert local.installation.engine.containers({"skillbox.execution": second.execution_id}) == []
+    assert containers_left(local.installation.engine, {"skillbox.execution": second.execution_id}) == []
     assert list(local.installation.spool.glob("*")) == []
 
 

@@ -8,6 +8,7 @@ from skillbox_core import Runner, RunRequest, RunResult, Settings, Status
 from skillbox_core.sandbox.container import LABEL_INSTANCE
 from tests.services import skills
 from tests.services.faults import Proxy
+from tests.services.settling import containers_left
 from tests.services.starts import Starts
 
 SKILL = "marked"
@@ -56,7 +57,7 @@ class World:
 
     def assert_clean(self) -> None:
         """No container and no spooled file."""
-        assert self.outside.installation.engine.containers({LABEL_INSTANCE: self.settings.instance}) == []
+        assert containers_left(self.outside.installation.engine, {LABEL_INSTANCE: self.settings.instance}) == []
         assert list((self.settings.home / "spool").glob("*/*")) == []
 
 

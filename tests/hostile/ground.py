@@ -20,6 +20,7 @@ from skillbox_core import Runner
 from skillbox_core.errors import SkillboxError
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.storage.tables import ExecutionRow, SkillDigestRow
+from tests.services.settling import settle
 
 ESCAPED = "skillbox-escaped"
 """The name of every file that a case tries to put where it does not belong."""
@@ -106,6 +107,7 @@ class Ground:
         try:
             yield
         finally:
+            settle()
             peak = _status("VmHWM")
             for name, level in levels.items():
                 logging.getLogger(name).setLevel(level)

@@ -185,6 +185,7 @@ def engine(bench: Bench, trial: Trial) -> None:
 
     def inspected() -> Any:
         bench.runner.run(RunRequest(skill="harmless"))
+        assert bench.runner.settle(60)
         # Inside an environment, the container in which that was built comes first.
         return bench.engine.seen[-1]
 

@@ -327,8 +327,14 @@ def limit_for(name: str, default: int) -> EngineLimit:
     """This process's share of a limit; one for all its threads."""
     # A forked child has none of its parent's threads.
     key = os.getpid(), name
-    limit = _limits.get(key)
-    if limit is None:
-        limit = _limits.setdefault(key, EngineLimit(name, default))
-        atexit.register(limit.close)
-    return limit
+    return _limits.get(key) or _limits.setdefault(key, EngineLimit(name, default))
+
+
+def _close_all() -> None:
+    for limit in list(_limits.values()):
+        limit.close()
+
+
+# Now, and not with the first limit: what is registered later is called before, such as the waiting for removals, whose
+# slots can be given back then.
+atexit.register(_close_all)

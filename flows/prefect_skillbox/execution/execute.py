@@ -54,7 +54,7 @@ def execute(request: RunRequest, options: RunOptions, secrets: Secrets, installa
             options = options.model_copy(update={"files": files})
             place = Place(parts, token, options.owner)
             steps = TaskSteps(
-                Steps(parts, watch.on_log, token, watch.preparing),
+                Steps(parts, watch.on_log, token, watch.preparing, place.give_back),
                 request.skill,
                 watch,
                 reveal,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from uuid import UUID
 
 from prefect import get_run_logger
@@ -28,6 +29,7 @@ class Place:
         self._holder = ConcurrencyLeaseHolder(type="flow_run", id=UUID(owner)) if owner else None
         self._limit: EngineLimit | None = None
         self._slot: Slot | None = None
+        self._lock = threading.Lock()
 
     def take(self) -> None:
         """Waits for the slot; see `EngineLimit.acquire`."""
@@ -36,7 +38,8 @@ class Place:
         self._slot = self._limit.acquire(self._cancel, self._holder, self._logger)
 
     def give_back(self) -> None:
-        """Gives the slot back, if there is one."""
-        if self._limit and self._slot:
-            self._limit.release(self._slot)
-            self._slot = None
+        """Gives the slot back, if there is one. Who removed the container and a step that failed may both do it."""
+        with self._lock:
+            slot, self._slot = self._slot, None
+        if self._limit and slot:
+            self._limit.release(slot)

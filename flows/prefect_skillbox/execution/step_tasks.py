@@ -112,7 +112,8 @@ class TaskSteps:
         title: How the run is called in the UI until its version is known; the tasks are named after it.
         watch: Is told of what happens.
         reveal: Puts the values of secrets into a request, at the last moment.
-        place: The run's slot of the engine's limit, held from before its container is made until it is gone.
+        place: The run's slot of the engine's limit, held from before its container is made until it is gone: whoever
+            removes it gives it back.
         suffix: Ends the title, where several runs of one skill have to be told apart.
     """
 
@@ -208,7 +209,9 @@ class TaskSteps:
         try:
             # Prefect may be on its way out already when a run is cancelled; it would not start another task run.
             result = repeated(call) if verdict.status is Status.CANCELLED else self._run(cleanup, call)
-        finally:
+        except BaseException:
+            # Its end can't be recorded, and nobody here tries again. Else whoever removes the container does this.
             self._place.give_back()
+            raise
         self._watch.ended(result)
         return result

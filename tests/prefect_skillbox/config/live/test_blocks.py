@@ -37,6 +37,7 @@ from skillbox_core.run.steps import Steps
 from skillbox_core.sandbox.container import LABEL_OWNER
 from tests.conftest import MakeSkill
 from tests.prefect_skillbox import seen
+from tests.services.settling import containers_left
 
 CANARY = "canary-5ecret-value"
 LIMITS = SkillboxLimits(max_timeout="1m", default_timeout="30s", max_cpu="1")
@@ -230,7 +231,7 @@ def test_a_flow_runs_hook_ends_its_skills_on_the_installation_where_they_are(
     steps.create_container(execution, steps.load_skill(execution, options), request, options)
     try:
         hooks.get(which, stop_skills)(flow=run_skill, flow_run=run, state=Crashed())  # type: ignore[call-arg]
-        left = len(there.installation.engine.containers({LABEL_OWNER: str(run.id)}))
+        left = len(containers_left(there.installation.engine, {LABEL_OWNER: str(run.id)}))
         status = there.installation.executions.get("default", execution.id).status
         assert (left, status) == ((1, "running") if which not in hooks else (0, "failed"))
     finally:

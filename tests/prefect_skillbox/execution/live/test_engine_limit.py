@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -31,9 +32,11 @@ from prefect_skillbox.execution.engine_limit import EngineLimit, Slot
 from prefect_skillbox.execution.leases import LEASE, Leases
 from skillbox_core import CancelToken, Runner, RunResult
 from skillbox_core.errors import InfrastructureError, RunCancelledError
+from skillbox_core.sandbox import container
 from skillbox_core.sandbox.engine import Engine
 from tests.conftest import MakeSkill
 from tests.prefect_skillbox import seen
+from tests.services.settling import settle
 from tests.services.web import Page, web
 
 logger = logging.getLogger(__name__)
@@ -290,6 +293,45 @@ def test_a_process_that_ends_gives_its_slots_back_at_once(name: str, tmp_path: P
         "limit = limit_for(sys.argv[1], 3)\n"
         "held = [limit.acquire(None, None, logging.getLogger()) for _ in range(2)]\n"
         "for slot in held: limit.release(slot)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, name], check=True, env=os.environ, timeout=60)
+    assert _active(name) == (0, 3)
+
+
+def test_a_slot_is_held_until_the_container_is_gone(
+    limit_name: str, runner: Runner, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go, remove = threading.Event(), container.remove
+
+    def held(*arguments: Any) -> None:
+        assert go.wait(60)
+        remove(*arguments)
+
+    monkeypatch.setattr(container, "remove", held)
+    times = skill(make_skill(TIMES))
+
+    @flow
+    def once() -> RunResult:
+        return times({"seconds": 0})
+
+    assert once().ok
+    (slot,) = engine_limit._limits[os.getpid(), limit_name]._slots
+    assert slot.warn is not None, "it is not in use any more"
+    renewed, slot.renew_at = slot.renewed, 0.0
+    assert seen.eventually(lambda: slot.renewed, lambda when: when > renewed)
+    go.set()
+    settle()
+    assert slot.warn is None
+
+
+def test_a_process_that_ends_while_a_container_goes_gives_its_slot_back_after_it(name: str) -> None:
+    program = (
+        "import logging, sys, time; from prefect_skillbox.execution.engine_limit import limit_for\n"
+        "from skillbox_core.sandbox.removals import Removals\n"
+        "removals = Removals(); removals.submit(list)\n"
+        "limit = limit_for(sys.argv[1], 3)\n"
+        "slot = limit.acquire(None, None, logging.getLogger())\n"
+        "removals.submit(lambda: (time.sleep(1), limit.release(slot)))\n"
     )
     subprocess.run([sys.executable, "-c", program, name], check=True, env=os.environ, timeout=60)
     assert _active(name) == (0, 3)

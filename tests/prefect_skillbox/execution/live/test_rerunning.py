@@ -23,6 +23,7 @@ from tests.conftest import MakeSkill
 from tests.prefect_skillbox.execution.live.programs.rerunning import FLOWS, WITHIN
 from tests.prefect_skillbox.seen import eventually
 from tests.services.commands import commands
+from tests.services.settling import containers_left
 from tests.services.starts import Starts
 
 LANGUAGE = 'import json, os; json.dump({"language": os.environ["LANGUAGE"]}, open("/sandbox/out/output.json", "w"))'
@@ -80,7 +81,7 @@ def test_a_flow_run_whose_worker_was_killed_ends_in_one_result(
     assert row.status == Status.SUCCESS
     assert row.logs == "line 0\nline 1\nline 2\n"
     assert row.files_list.count("start-") == 1
-    assert runner.installation.engine.containers({LABEL_OWNER: run_id}) == []
+    assert containers_left(runner.installation.engine, {LABEL_OWNER: run_id}) == []
 
 
 def test_a_flow_that_retries_keeps_what_its_skills_have_done(runner: Runner, make_skill: MakeSkill) -> None:

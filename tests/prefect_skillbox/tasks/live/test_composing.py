@@ -32,6 +32,7 @@ from skillbox_core import (
 )
 from skillbox_core.sandbox.container import LABEL_SKILL
 from tests.conftest import MakeSkill
+from tests.services.settling import containers_left
 
 LEAVE = """
 import json, os
@@ -282,7 +283,7 @@ def test_prefects_own_timeout_ends_a_skill_and_is_told_from_an_error(
     assert state.name == "TimedOut"
     (row,) = runner.installation.executions.list("default", skill=name)
     assert row.status == Status.CANCELLED
-    assert runner.installation.engine.containers({LABEL_SKILL: f"{name}@1.0.0"}) == []
+    assert containers_left(runner.installation.engine, {LABEL_SKILL: f"{name}@1.0.0"}) == []
 
 
 @pytest.mark.postgres_only(

@@ -35,6 +35,7 @@ from skillbox_core.sandbox.policy import container_config, user_id
 from skillbox_core.settings import load_settings
 from tests.conftest import MakeSkill
 from tests.services.process import running
+from tests.services.settling import containers_left, settle
 
 SKILLBOX = str(Path(sys.executable).with_name("skillbox"))
 ANSWER = "import json; json.dump({}, open('/sandbox/out/output.json', 'w'))\n"
@@ -68,6 +69,7 @@ def broker(runner: Runner) -> Iterator[str]:
                 assert time.monotonic() < give_up, log.read_text()
                 time.sleep(0.05)
             yield url
+            settle()
     finally:
         shutil.rmtree(folder)
 
@@ -102,7 +104,7 @@ def test_logs_come_live_and_a_cancel_ends_the_container(worker: Runner, make_ski
     result = worker.run(RunRequest(skill=name), on_log=lambda _stream, _line: token.cancel(), cancel=token)
     assert (result.status, result.logs) == (Status.CANCELLED, "on\n")
     assert time.monotonic() - began < 20
-    assert worker.installation.engine.containers({LABEL_INSTANCE: worker.installation.settings.instance}) == []
+    assert containers_left(worker.installation.engine, {LABEL_INSTANCE: worker.installation.settings.instance}) == []
 
 
 def test_a_lost_workers_container_is_adopted_and_orphans_are_found(
@@ -235,8 +237,10 @@ def _own_broker(runner: Runner, **settings: object) -> Iterator[Runner]:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            yield Runner.from_settings(own.model_copy(update={"docker_host": f"unix://{folder}/s"}))
+            worker = Runner.from_settings(own.model_copy(update={"docker_host": f"unix://{folder}/s"}))
+            yield worker
         finally:
+            assert worker.settle(60)
             server.shutdown()
             thread.join()
             shutil.rmtree(folder)

@@ -36,6 +36,7 @@ from skillbox_core.run.steps import Steps
 from skillbox_core.sandbox.container import LABEL_INSTANCE
 from skillbox_core.sandbox.delivery import TarPlan
 from tests.conftest import MakeSkill, Run
+from tests.services.settling import containers_left
 from tests.services.web import Page, web
 
 LIST = """
@@ -220,7 +221,7 @@ def test_a_file_that_leads_elsewhere_by_the_time_it_is_copied_is_refused(
         change()
         with pytest.raises(InvalidRequestError, match=r"changed while|can't be read"):
             steps.create_container(execution, skill, RunRequest(skill=name), options)
-        assert runner.installation.engine.containers({"skillbox.execution": execution.id}) == []
+        assert containers_left(runner.installation.engine, {"skillbox.execution": execution.id}) == []
         assert list(runner.installation.spool.iterdir()) == []
         steps.cleanup(execution, Verdict(Status.FAILED))
         (tmp_path / "x.csv").unlink(missing_ok=True)
@@ -360,7 +361,7 @@ def test_a_run_is_cancelled_while_its_files_are_still_coming(runner: Runner, mak
         result = runner.run(RunRequest(skill=name), RunOptions(files=input_files(f"{address}/x")), cancel=token)
         stopper.join()
     assert (result.status, result.reason) == (Status.CANCELLED, None)
-    assert runner.installation.engine.containers({LABEL_INSTANCE: runner.installation.settings.instance}) == []
+    assert containers_left(runner.installation.engine, {LABEL_INSTANCE: runner.installation.settings.instance}) == []
     assert list(runner.installation.spool.iterdir()) == []
 
 

@@ -16,6 +16,7 @@ from skillbox_core import Reason, Runner, RunOptions, RunRequest, Status
 from skillbox_core.operations.doctor import examine
 from skillbox_core.sandbox.container import LABEL_INSTANCE
 from tests.services import gvisor
+from tests.services.settling import containers_left
 
 ROOT = Path(__file__).parents[4]
 
@@ -103,7 +104,7 @@ def test_the_hosts_limits_are_on_the_runtime(own: Runner, make_skill: Any) -> No
 
     def look(_stream: str, _line: str) -> None:
         labels = {LABEL_INSTANCE: own.installation.settings.instance}
-        (container,) = own.installation.engine.containers(labels)
+        (container,) = containers_left(own.installation.engine, labels)
         found.update(limits_of(own.installation.engine.inspect(container["Id"])["State"]["Pid"]))
 
     result = own.run(RunRequest(skill=name), RunOptions(cpu="0.25", memory="64Mi"), on_log=look)

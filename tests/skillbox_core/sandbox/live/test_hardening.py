@@ -22,6 +22,7 @@ from skillbox_core.sandbox.policy import (
     user_id,
 )
 from tests.conftest import MakeSkill, Run
+from tests.services.settling import containers_left
 
 SECRET = "canary-3f9c-not-a-real-secret"
 INPUT_SECRET = "canary-77aa-not-a-real-secret"
@@ -143,7 +144,7 @@ def seen_by_engine(runner: Runner, tmp_path_factory: pytest.TempPathFactory) -> 
     token, seen = CancelToken(), {}
 
     def look(_stream: str, _line: str) -> None:
-        (container,) = runner.installation.engine.containers({"skillbox.skill": "waits@1.0.0"})
+        (container,) = containers_left(runner.installation.engine, {"skillbox.skill": "waits@1.0.0"})
         seen.update(runner.installation.engine.inspect(container["Id"]))
         token.cancel()
 

@@ -17,6 +17,7 @@ from skillbox_core.sandbox.images import ready_image
 from skillbox_core.sandbox.policy import container_config
 from skillbox_core.sandbox.readback import differences
 from tests.conftest import Run
+from tests.services.settling import containers_left
 
 FIELDS = sorted(container_config(user=1, image_id="", memory=1, scratch=1, cpu_quota=1, labels={})["HostConfig"])
 
@@ -92,7 +93,7 @@ def test_a_sandbox_that_was_weakened_on_its_way_is_never_started(
     assert (result.status, result.reason) == (Status.FAILED, Reason.POLICY), result
     assert f"HostConfig.{field}" in (result.error or "")
     assert (started, result.logs) == ([], "")
-    assert runner.installation.engine.containers({LABEL_INSTANCE: runner.installation.settings.instance}) == []
+    assert containers_left(runner.installation.engine, {LABEL_INSTANCE: runner.installation.settings.instance}) == []
 
 
 def test_the_next_run_is_as_good_as_ever(runner: Runner) -> None:

@@ -40,6 +40,7 @@ from skillbox_core.sandbox.journal import STATE_INTERVAL
 from skillbox_core.sandbox.policy import container_config
 from skillbox_core.skills.package import package
 from tests.conftest import EXAMPLES, MakeSkill, Run
+from tests.services.settling import containers_left
 
 ANSWER = "import json; json.dump({}, open('/sandbox/out/output.json', 'w'))\n"
 
@@ -286,7 +287,7 @@ def test_a_cancel_kills_the_container_and_is_not_a_timeout(run: Run, runner: Run
     assert time.monotonic() - began < 10
     assert (result.status, result.reason) == (Status.CANCELLED, None)
     assert result.logs == "on\n"
-    assert runner.installation.engine.containers({LABEL_INSTANCE: runner.installation.settings.instance}) == []
+    assert containers_left(runner.installation.engine, {LABEL_INSTANCE: runner.installation.settings.instance}) == []
 
 
 def test_an_interrupt_ends_the_record_as_cancelled_and_passes_on(runner: Runner, make_skill: MakeSkill) -> None:
@@ -299,7 +300,7 @@ def test_an_interrupt_ends_the_record_as_cancelled_and_passes_on(runner: Runner,
         runner.run(RunRequest(skill=name), on_log=interrupt)
     row = runner.installation.executions.list("default", skill=name)[0]
     assert row.status == "cancelled"
-    assert runner.installation.engine.containers({LABEL_INSTANCE: runner.installation.settings.instance}) == []
+    assert containers_left(runner.installation.engine, {LABEL_INSTANCE: runner.installation.settings.instance}) == []
 
 
 def test_an_interrupt_passes_on_though_its_end_cannot_be_recorded(
@@ -317,7 +318,7 @@ def test_an_interrupt_passes_on_though_its_end_cannot_be_recorded(
     with pytest.raises(KeyboardInterrupt):
         runner.run(RunRequest(skill="slow", input={"seconds": 30}), on_log=interrupt)
     assert "its end can't be recorded" in caplog.text
-    assert runner.installation.engine.containers({LABEL_INSTANCE: installation.instance}) == []
+    assert containers_left(runner.installation.engine, {LABEL_INSTANCE: installation.instance}) == []
 
 
 def test_a_skill_of_the_original_runs_unchanged_through_an_alias(run: Run, runner: Runner) -> None:
@@ -454,7 +455,7 @@ def test_a_container_made_by_a_lost_worker_is_adopted_with_its_logs_from_the_fir
     assert result.execution_id == execution.id
     assert result.status is Status.SUCCESS, result
     assert result.logs == f"first {result.output}\n"
-    assert runner.installation.engine.containers({"skillbox.execution": execution.id}) == [], sandbox
+    assert containers_left(runner.installation.engine, {"skillbox.execution": execution.id}) == [], sandbox
 
 
 def test_a_clock_that_jumped_ahead_ends_no_run_that_is_taken_over(
@@ -503,7 +504,7 @@ def test_a_skill_whose_worker_dies_at_its_deadline_is_not_started_again(runner: 
     result = Runner.from_settings(runner.installation.settings).run(request, options)
     assert (result.execution_id, result.status) == (execution.id, Status.TIMEOUT), result
     assert runner.installation.executions.get("default", execution.id).attempt == 1
-    assert runner.installation.engine.containers({"skillbox.execution": execution.id}) == []
+    assert containers_left(runner.installation.engine, {"skillbox.execution": execution.id}) == []
 
 
 LOUD = """
@@ -759,7 +760,7 @@ def test_a_forged_last_word_does_not_outlast_the_wait_for_the_rest(
         seen += 1
         if line == "ready":
             engine = runner.installation.engine
-            (row,) = engine.containers({LABEL_INSTANCE: runner.installation.settings.instance})
+            (row,) = containers_left(engine, {LABEL_INSTANCE: runner.installation.settings.instance})
             found = engine.inspect(row["Id"])["Config"]
             told = f"echo {found['Labels'][LABEL_EXECUTION]} >/tmp/token"
             command = ["sh", "-c", told]
@@ -772,7 +773,7 @@ def test_a_forged_last_word_does_not_outlast_the_wait_for_the_rest(
     assert result.status is (Status.CANCELLED if cancelled else Status.SUCCESS), result
     assert seen >= 1000
     assert time.monotonic() - began < 60
-    assert runner.installation.engine.containers({LABEL_INSTANCE: runner.installation.settings.instance}) == []
+    assert containers_left(runner.installation.engine, {LABEL_INSTANCE: runner.installation.settings.instance}) == []
 
 
 def test_a_skill_that_keeps_stdout_to_itself_still_ends(run: Run) -> None:

@@ -18,6 +18,7 @@ from skillbox_core.operations.set_up import set_up
 from skillbox_core.sandbox.container import LABEL_INSTANCE
 from skillbox_core.sandbox.policy import MAPPED_USERS
 from tests.services import engine
+from tests.services.settling import containers_left
 
 RUNTIME = "other"
 
@@ -52,7 +53,7 @@ def test_the_runtime_that_is_asked_for_runs_the_sandbox(own: Runner, runner: Run
     name, token, seen = make_skill("echo on; sleep 60", lang="bash"), CancelToken(), {}
 
     def look(_stream: str, _line: str) -> None:
-        (container,) = own.installation.engine.containers({LABEL_INSTANCE: own.installation.settings.instance})
+        (container,) = containers_left(own.installation.engine, {LABEL_INSTANCE: own.installation.settings.instance})
         seen.update(own.installation.engine.inspect(container["Id"]))
         token.cancel()
 
@@ -104,4 +105,4 @@ def test_a_runtime_that_is_missing_refuses_and_nothing_stands_in_for_it(runner: 
     assert (result.status, result.reason, result.logs) == (Status.FAILED, Reason.POLICY, ""), result
     assert 'no OCI runtime "runsc-not-here" (SKILLBOX_RUNTIME); it has' in (result.error or "")
     assert "runc" in (result.error or "")
-    assert runner.installation.engine.containers({LABEL_INSTANCE: runner.installation.settings.instance}) == []
+    assert containers_left(runner.installation.engine, {LABEL_INSTANCE: runner.installation.settings.instance}) == []

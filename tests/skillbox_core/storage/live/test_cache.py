@@ -42,7 +42,7 @@ def test_what_an_installation_has_no_room_for_is_not_fetched_again_and_again(
         small.registry.load("default", "echo", "1.0.0")
 
 
-@pytest.mark.parametrize("damage", ["cut to nothing", "another skill", "one byte"])
+@pytest.mark.parametrize("damage", ["cut to nothing", "another skill", "one byte", "one byte, at its old time"])
 def test_a_cached_archive_that_has_become_another_is_fetched_anew(
     store: Installation, tmp_path: Path, damage: str
 ) -> None:
@@ -54,8 +54,12 @@ def test_a_cached_archive_that_has_become_another_is_fetched_anew(
         "another skill": other(tmp_path).read_bytes(),
         "one byte": original.replace(b"kept", b"keqt"),
     }
+    damaged["one byte, at its old time"] = damaged["one byte"]
     assert damaged[damage] != original
+    before = whole.path.stat()
     whole.path.write_bytes(damaged[damage])
+    if damage.endswith("time"):
+        os.utime(whole.path, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert store.registry.load("default", "echo", "1.0.0").digest == whole.digest
     assert whole.path.read_bytes() == original
 

@@ -73,6 +73,8 @@ WITHIN: dict[str, Callable[[], None]] = {
     "close": lambda: after(ExecutionStore, "close"),
     "launch note": lambda: after(ExecutionStore, "note_launch"),
     "end of wait": lambda: after(follow, "wait"),
+    # Behind the result: the flow has it, and may have ended.
+    "removal": lambda: before(container, "remove"),
     "adoption": lambda: after(container, "launch"),
 }
 

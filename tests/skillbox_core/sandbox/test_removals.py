@@ -1,0 +1,181 @@
+"""Removals in the background: few at once, waited for, and in the way of nothing that comes after."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from skillbox_core.sandbox.removals import WORKERS, Removals
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_settling_waits_for_what_was_submitted_before_and_for_nothing_that_came_after() -> None:
+    pool, first, later, settled = Removals(), threading.Event(), threading.Event(), threading.Event()
+
+    def settle() -> None:
+        assert pool.settle()
+        settled.set()
+
+    pool.submit(lambda: first.wait(30))
+    threading.Thread(target=settle).start()
+    while not pool._changed._waiters:  # type: ignore[attr-defined]
+        time.sleep(0.001)
+    pool.submit(lambda: later.wait(30))
+    assert not settled.is_set()
+    first.set()
+    assert settled.wait(30)
+    assert not pool.settle(0.01)
+    later.set()
+    assert pool.settle(30)
+
+
+def test_many_share_few_threads_which_end_when_there_is_nothing_to_do() -> None:
+    pool, go, all_busy, lock = Removals(), threading.Event(), threading.Event(), threading.Lock()
+    at_once, most, done = 0, 0, []
+
+    def job(number: int) -> None:
+        nonlocal at_once, most
+        with lock:
+            at_once += 1
+            most = max(most, at_once)
+            if at_once == WORKERS:
+                all_busy.set()
+        go.wait(30)
+        with lock:
+            at_once -= 1
+            done.append(number)
+
+    for number in range(50):
+        pool.submit(lambda number=number: job(number))  # type: ignore[misc]
+    threads = [thread for thread in threading.enumerate() if thread.name == "skillbox-removal"]
+    assert len(threads) == WORKERS
+    assert all_busy.wait(30)
+    go.set()
+    assert pool.settle(30)
+    assert (sorted(done), most) == (list(range(50)), WORKERS)
+    for thread in threads:
+        thread.join(30)
+        assert not thread.is_alive()
+
+
+def test_one_that_breaks_off_is_told_and_keeps_none_of_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    pool, done = Removals(), []
+
+    def breaks() -> None:
+        raise ValueError("of nobody's making")
+
+    for _ in range(2 * WORKERS):
+        pool.submit(breaks)
+    pool.submit(lambda: done.append(1))
+    assert pool.settle(30)
+    assert done == [1]
+    assert [record.message for record in caplog.records] == ["a removal broke off"] * 2 * WORKERS
+
+
+def test_where_no_thread_can_be_started_it_is_done_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    pool, done = Removals(), []
+    pool.submit(lambda: done.append(1))
+    assert done == [1]
+    assert pool.settle(0)
+
+
+PROGRAM = """
+import os, sys, threading, time, multiprocessing, logging
+from skillbox_core.sandbox import removals
+from skillbox_core.sandbox.removals import Removals
+pool = Removals()
+def slow(word="removed", seconds=0.5):
+    time.sleep(seconds)
+    os.write(1, word.encode() + b"\\n")
+{body}
+"""
+
+
+def _run(body: str) -> subprocess.Popen[str]:
+    program = PROGRAM.format(body=textwrap.dedent(body))
+    return subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("pool.submit(slow); print('result', flush=True)", ["result", "removed"]),
+        ("pool.submit(slow); print('result', flush=True); sys.exit(3)", ["result", "removed"]),
+        ("for _ in range(9): pool.submit(lambda: slow(seconds=0.1))", ["removed"] * 9),
+        # Called in reverse: what was there before the first removal can be given back after it.
+        ("import atexit; atexit.register(print, 'given back'); pool.submit(slow)", ["removed", "given back"]),
+        (
+            "c = multiprocessing.get_context('fork').Process(target=lambda: pool.submit(slow)); c.start(); c.join()",
+            ["removed"],
+        ),
+        # A child has none of its parent's jobs, nor waits for them.
+        (
+            """
+            pool.submit(lambda: slow("parent's", 0.5))
+            if os.fork() == 0:
+                pool.forget()
+                assert pool.settle(0)
+                pool.submit(lambda: slow("child's", 0))
+                sys.exit()
+            os.wait()
+            """,
+            ["child's", "parent's"],
+        ),
+    ],
+    ids=["end", "exit", "many", "order", "multiprocessing", "fork"],
+)
+def test_the_end_of_a_process_waits_for_its_removals(body: str, said: list[str]) -> None:
+    assert _said(body) == (said, "")
+
+
+def test_the_end_of_a_process_does_not_wait_for_ever() -> None:
+    said, told = _said("removals.END_TIMEOUT = 0.2; pool.submit(lambda: slow(seconds=60))")
+    assert said == []
+    assert told == "0 s were not enough to remove the last containers\n"
+
+
+def _said(body: str) -> tuple[list[str], str]:
+    process = _run(body)
+    try:
+        out, err = process.communicate(timeout=30)
+    finally:
+        process.kill()
+    assert process.returncode in (0, 3), err
+    return out.splitlines(), err
+
+
+def test_an_interrupt_at_the_end_of_a_process_ends_it() -> None:
+    process = _run(
+        """
+        settle = pool.settle
+        def told(timeout):
+            print("waiting", flush=True)
+            return settle(timeout)
+        pool.settle = told
+        pool.submit(lambda: slow(seconds=60))
+        """
+    )
+    try:
+        assert process.stdout
+        assert process.stdout.readline() == "waiting\n"
+        os.kill(process.pid, signal.SIGINT)
+        _, err = process.communicate(timeout=5)
+    finally:
+        process.kill()
+    assert "interrupted while the last containers were being removed" in err
+    assert "Traceback" not in err
