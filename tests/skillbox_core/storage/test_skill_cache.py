@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from skillbox_core.skills.archive import SkillArchive, inspect_archive
+from skillbox_core.skills.archive import MAX_ENTRIES, SkillArchive, inspect_archive
 from skillbox_core.skills.package import package
 from skillbox_core.storage import skill_cache
 from skillbox_core.storage.skill_cache import SkillCache
@@ -19,7 +19,7 @@ SIZE = 2**20
 
 @pytest.fixture
 def cache(tmp_path: Path) -> SkillCache:
-    return SkillCache(tmp_path / "cache", SIZE, 100 * SIZE)
+    return SkillCache(tmp_path / "cache", SIZE, 100 * SIZE, MAX_ENTRIES)
 
 
 def _kept(cache: SkillCache, tmp_path: Path, number: int) -> SkillArchive:
