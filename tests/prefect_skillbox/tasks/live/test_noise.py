@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -22,6 +23,7 @@ pytestmark = pytest.mark.once
 
 PROGRAM = Path(__file__).parent / "programs" / "noisy.py"
 WORKS = 'open("/sandbox/out/output.json", "w").write("1")\n'
+PREFECTS_OWN = re.compile(r"^\S+ \| WARNING \| EventsWorker - Still processing items: \d items remaining\.\.\.\n", re.M)
 FAILS = 'print("reading")\nraise ValueError("no such column: price")\n'
 
 
@@ -31,12 +33,15 @@ def stderr_of(way: str, name: str) -> str:
     return subprocess.run(command, env=environment, stderr=subprocess.PIPE, text=True, check=False).stderr
 
 
-# Prefect itself says "Still processing items" where a server with other work has not taken its events yet when the
-# program ends (QueueService._main_loop, 3.9.1): so nothing else asks this one for anything.
+# Prefect itself says "Still processing items" where an event of its own is on its way when the program ends, and counts
+# the end as an item too (QueueService._main_loop, 3.9.1). So nothing else asks this server for anything; and where a
+# task is the last that a program does, its end is such an event: an empty task alone said so in 12 programs of 12.
 @pytest.mark.by_itself
 @pytest.mark.parametrize("way", ["mapped", "outside", "late"])
 def test_nothing_is_on_stderr_after_the_last_line_of_a_success(way: str, make_skill: MakeSkill) -> None:
     _, end, after = stderr_of(way, make_skill(WORKS)).partition("LAST LINE\n")
+    if way == "outside":
+        after = PREFECTS_OWN.sub("", after)
     assert (end, after) == ("LAST LINE\n", "")
 
 
