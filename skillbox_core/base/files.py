@@ -26,17 +26,23 @@ def unwritable(place: Path, error: OSError) -> SkillboxError:
     return kind(f"{place} can't be written: {error.strerror}")
 
 
+_DEPTH = 4
+"""Folders below each other that are listed, as keys have them; so that links in a circle come to an end."""
+
+
 def sizes_below(folder: str) -> dict[str, int]:
     """The files below a folder by their paths from there, with their bytes; none where there is no such folder.
 
-    A name that begins with a dot, of a file or of a folder, is passed over with all that is in it.
+    Links are followed, as they are where a file is opened. A name that begins with a dot, of a file or of a folder, is
+    passed over with all that is in it.
 
     Raises:
         OSError: A folder can't be read.
     """
     sizes: dict[str, int] = {}
-    for parent, folders, names in os.walk(folder, onerror=_unless_gone):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+    for parent, folders, names in os.walk(folder, onerror=_unless_gone, followlinks=True):
+        deeper = parent.count("/", len(folder)) < _DEPTH
+        folders[:] = [name for name in folders if deeper and not name.startswith(".")]
         for name in names:
             path = f"{parent}/{name}"
             # Others delete meanwhile.

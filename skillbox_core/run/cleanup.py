@@ -63,11 +63,11 @@ def end(installation: Installation, execution: Execution, verdict: Verdict, on_g
 
     def gone() -> None:
         installation.admission.leave(execution.id)
-        if what is not Fate.KEPT:
+        if recorded or what in (Fate.REMOVED_FIRST, Fate.REMOVED_AFTER):
             on_gone()
 
     # An interruption in the middle of this is one of the run: nothing of it stays.
-    what = Fate.REMOVED_FIRST
+    what, recorded = Fate.REMOVED_FIRST, False
     try:
         result = installation.executions.close(execution, verdict)
         what = fate(verdict, closed=True)
@@ -80,6 +80,7 @@ def end(installation: Installation, execution: Execution, verdict: Verdict, on_g
             what = fate(verdict, closed=False)
         raise
     else:
+        recorded = True
         return result
     finally:
         installation.connections.drop(container.container_name(execution.id, execution.attempt))
@@ -87,8 +88,13 @@ def end(installation: Installation, execution: Execution, verdict: Verdict, on_g
 
 
 def _let_go(installation: Installation, execution: Execution, what: Fate, gone: Callable[[], None]) -> None:
-    if what is not Fate.LEFT_ALONE:
-        spool.clear(installation.spool, execution)
+    try:
+        if what is not Fate.LEFT_ALONE:
+            _clear_spool(installation, execution)
+    except BaseException:
+        # Interrupted. The place must not be lost with it; the container is left to the reconciler.
+        gone()
+        raise
     if what is Fate.REMOVED_AFTER:
         installation.removals.submit(partial(_remove_container, installation, execution, gone))
     elif what is Fate.REMOVED_FIRST:
@@ -99,8 +105,16 @@ def _let_go(installation: Installation, execution: Execution, what: Fate, gone: 
 
 def remove(installation: Installation, execution: Execution) -> None:
     """Removes the container of an execution, and what waits in the spool; one that can't be removed is logged."""
-    spool.clear(installation.spool, execution)
+    _clear_spool(installation, execution)
     _remove_container(installation, execution, lambda: None)
+
+
+def _clear_spool(installation: Installation, execution: Execution) -> None:
+    try:
+        spool.clear(installation.spool, execution)
+    except OSError as error:
+        # On a disk that takes nothing there is none to clear either. Its place is given back, and its container goes.
+        logger.warning("what execution %s left in the spool stays: %s", execution.id, error)
 
 
 def _remove_container(installation: Installation, execution: Execution, gone: Callable[[], None]) -> None:

@@ -227,16 +227,20 @@ class Steps:
             labels=labels,
             runtime=self._settings.runtime,
         )
-        if not installation.executions.note_launch(
-            execution,
-            digest=skill.digest,
-            image=described(skill.image, base),
-            image_id=image.id,
-            deadline=deadline,
-            files=[file.digest for file in files],
-            call=skill.call,
-        ):
-            raise RunCancelledError("the execution was ended by somebody else before its skill was started")
+
+        def note() -> None:
+            # Not before the engine has the container: who finds the launch noted and no container begins a new attempt.
+            if not installation.executions.note_launch(
+                execution,
+                digest=skill.digest,
+                image=described(skill.image, base),
+                image_id=image.id,
+                deadline=deadline,
+                files=[file.digest for file in files],
+                call=skill.call,
+            ):
+                raise RunCancelledError("the execution was ended by somebody else before its skill was started")
+
         return container.launch(
             installation.engine,
             installation.connections,
@@ -247,6 +251,7 @@ class Steps:
             timeout=skill.timeout,
             parked_for=parse_duration(self._settings.collect_ttl),
             inline_output=self._settings.inline_output,
+            before_start=note,
         )
 
     def wait(self, execution: Execution, skill: LoadedSkill, sandbox: Sandbox) -> Outcome:

@@ -94,6 +94,7 @@ def launch(
     timeout: float,
     parked_for: float,
     inline_output: bool = False,
+    before_start: Callable[[], None] = lambda: None,
 ) -> Sandbox:
     """Creates a container, starts it and hands it the skill; or adopts the one that a former call made.
 
@@ -103,6 +104,7 @@ def launch(
         timeout: Seconds for the skill.
         parked_for: Seconds for which the finished container waits to be collected.
         inline_output: A small output is to come along on the connection.
+        before_start: Called when the engine has the container, and nothing runs in it. What it raises is raised.
 
     Raises:
         EngineError: The engine failed; calling again is safe.
@@ -112,6 +114,13 @@ def launch(
     if isinstance(container_id, Sandbox):
         return container_id
     _read_back(engine, container_id, config)
+    try:
+        before_start()
+    except BaseException:
+        # Without force: whoever took it for an abandoned one may have done something with it.
+        with suppress(EngineError):
+            engine.remove(container_id, force=False)
+        raise
     with _removed_meanwhile():
         attachment = engine.attach(container_id)
     try:

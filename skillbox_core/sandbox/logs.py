@@ -123,8 +123,8 @@ class LineReader:
     """Turns frames into lines and announcements.
 
     Attributes:
-        token: The word that this sandbox's announcements carry. A skill can read and forge it, and so lie
-            about itself; data that a skill merely prints cannot, by accident.
+        token: The word that this sandbox's announcements carry, which is kept from the skill. One that got hold of it
+            could lie about itself and nothing else; data that a skill merely prints can't, by accident.
         redactor: What it replaces is gone before a line is broken into several.
     """
 

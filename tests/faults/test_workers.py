@@ -12,6 +12,7 @@ import time
 import uuid
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -113,6 +114,7 @@ def test_a_worker_killed_while_its_output_comes_is_replaced_by_one_that_reads_th
     assert sorted(heard) == sorted(result.logs.splitlines()) == LINES
     assert len(asked) == 1
     assert local.installation.executions.get("default", result.execution_id).attempt == 1
+    assert local.settle(30)
     assert local.installation.engine.containers({"skillbox.execution": result.execution_id}) == []
 
 
@@ -153,6 +155,35 @@ def test_a_worker_that_was_given_up_harms_nothing_of_the_try_that_took_over(loca
     )
     assert containers_left(local.installation.engine, {"skillbox.execution": second.execution_id}) == []
     assert list(local.installation.spool.glob("*")) == []
+
+
+def test_who_comes_while_the_container_is_being_made_begins_no_other_attempt(
+    local: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The engine knows a container only some time after it was asked for it; who finds none takes it for lost."""
+    asked, go_on = threading.Event(), threading.Event()
+    engine, options, results = local.installation.engine, RunOptions(key="same"), list[RunResult]()
+    create = engine.create
+
+    def slowly(name: str, config: dict[str, Any]) -> str:
+        asked.set()
+        assert go_on.wait(30)
+        return create(name, config)
+
+    monkeypatch.setattr(engine, "create", slowly)
+    first = threading.Thread(target=lambda: results.append(local.run(request(), options)))
+    first.start()
+    assert asked.wait(30)
+    second = Runner.from_settings(local.installation.settings)
+    results.append(second.run(request(), options))
+    assert second.settle(30)
+    go_on.set()
+    first.join(60)
+    assert local.settle(30)
+    assert [result.status for result in results] == [Status.SUCCESS, Status.SUCCESS]
+    (row,) = local.installation.executions.list("default")
+    assert row.attempt == 1
+    assert local.installation.engine.containers({"skillbox.execution": row.id}) == []
 
 
 def test_a_worker_that_was_given_up_while_it_waited_starts_nothing(local: Runner) -> None:

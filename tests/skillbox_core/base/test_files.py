@@ -46,6 +46,17 @@ def test_files_below_a_folder(tmp_path: Path, files: dict[str, int], folder: str
     assert sizes_below(f"{tmp_path}{folder}") == found
 
 
+def test_links_to_folders_are_followed_and_those_in_a_circle_come_to_an_end(tmp_path: Path) -> None:
+    for place in ("elsewhere/1.0.0", "store/skill"):
+        (tmp_path / place).mkdir(parents=True)
+    (tmp_path / "elsewhere/1.0.0/skill.zip").write_bytes(b"x")
+    (tmp_path / "store/skill/1.0.0").symlink_to(tmp_path / "elsewhere/1.0.0")
+    (tmp_path / "store/skill/round").symlink_to(tmp_path / "store")
+    found = sizes_below(str(tmp_path / "store"))
+    assert found["skill/1.0.0/skill.zip"] == 1
+    assert len(found) == 2, "the second by way of the circle, and no third"
+
+
 def test_a_folder_that_can_not_be_read_is_not_taken_for_an_empty_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
