@@ -40,12 +40,15 @@ class Removals:
         self._last = 0
 
     def submit(self, job: Job) -> None:
-        """Has a job done by a thread; by this one where the process can't start any more."""
+        """Has a job done by a thread; by this one where no other can be had, or none would be waited for."""
+        if _ends_unasked():
+            self._do(job)
+            return
         with self._changed:
             if not self._waits_at_end:
                 # At the first one, for handlers are called in reverse: those of what a job gives back come later.
                 self._waits_at_end = True
-                _at_end(self._end)
+                atexit.register(self._end)
             self._last += 1
             self._pending.add(self._last)
             self._queue.append((self._last, job))
@@ -92,13 +95,17 @@ class Removals:
                     return
                 number, job = self._queue.popleft()
             try:
-                job()
-            except Exception:
-                logger.exception("a removal broke off")
+                self._do(job)
             finally:
                 with self._changed:
                     self._pending.discard(number)
                     self._changed.notify_all()
+
+    def _do(self, job: Job) -> None:
+        try:
+            job()
+        except Exception:
+            logger.exception("a removal broke off")
 
     def _end(self) -> None:
         began = time.monotonic()
@@ -112,10 +119,7 @@ class Removals:
             self._queue.clear()
 
 
-def _at_end(call: Callable[[], None]) -> None:
-    """Has something called at the end of this process, in one of multiprocessing's too, which passes over `atexit`."""
-    if (multiprocessing := sys.modules.get("multiprocessing")) and multiprocessing.parent_process():
-        from multiprocessing.util import Finalize
-
-        Finalize(None, call, exitpriority=0)
-    atexit.register(call)
+def _ends_unasked() -> bool:
+    """Whether this is a child of multiprocessing's: it passes over `atexit`, and a pool kills its own at their work."""
+    parent_process = getattr(sys.modules.get("multiprocessing"), "parent_process", lambda: None)
+    return parent_process() is not None

@@ -123,6 +123,26 @@ def _run(body: str) -> subprocess.Popen[str]:
             "c = multiprocessing.get_context('fork').Process(target=lambda: pool.submit(slow)); c.start(); c.join()",
             ["removed"],
         ),
+        # Such a child passes over `atexit`, whatever its parent has registered there.
+        (
+            """
+            pool.submit(list)
+            assert pool.settle(30)
+            c = multiprocessing.get_context("fork").Process(target=lambda: pool.submit(slow)); c.start(); c.join()
+            """,
+            ["removed"],
+        ),
+        # And a pool kills its workers when it has the last result.
+        (
+            """
+            def task(number):
+                pool.submit(slow)
+                return number
+            with multiprocessing.get_context("fork").Pool(2) as workers:
+                assert workers.map(task, range(4)) == [0, 1, 2, 3]
+            """,
+            ["removed"] * 4,
+        ),
         # A child has none of its parent's jobs, nor waits for them.
         (
             """
@@ -137,7 +157,7 @@ def _run(body: str) -> subprocess.Popen[str]:
             ["child's", "parent's"],
         ),
     ],
-    ids=["end", "exit", "many", "order", "multiprocessing", "fork"],
+    ids=["end", "exit", "many", "order", "multiprocessing", "used before", "pool", "fork"],
 )
 def test_the_end_of_a_process_waits_for_its_removals(body: str, said: list[str]) -> None:
     assert _said(body) == (said, "")
