@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from skillbox_core.results import aload_result, load_result
     from skillbox_core.runner import Runner
     from skillbox_core.sandbox.allowlist import validate_image
+    from skillbox_core.sandbox.removals import wait_for_removals
     from skillbox_core.settings import Settings
     from skillbox_core.status import Reason, Status
 
@@ -64,6 +65,7 @@ _HOMES = {
     "parse_duration": "base.quantities",
     "parse_memory_limit": "base.quantities",
     "validate_image": "sandbox.allowlist",
+    "wait_for_removals": "sandbox.removals",
 }
 
 __all__ = [
@@ -92,6 +94,7 @@ __all__ = [
     "parse_duration",
     "parse_memory_limit",
     "validate_image",
+    "wait_for_removals",
 ]
 
 

@@ -33,9 +33,6 @@ from skillbox_core.storage.opening import open_registry, present_settings
 from skillbox_core.storage.registry import Registry
 from skillbox_core.storage.spool import spool_folder
 
-FORK_TIMEOUT = 1.0
-"""Seconds for which a fork waits for removals, whose threads may hold a lock that the child could never take."""
-
 
 class Installation:
     """The parts of an installation. One object serves any number of threads.
@@ -87,17 +84,6 @@ class Installation:
             ExecutionStore(database, files),
             ArtifactStore(files),
         )
-
-    def settle(self, timeout: float | None = None) -> bool:
-        """Waits for the containers of runs that are over: a run's result comes before its container is removed.
-
-        Args:
-            timeout: Seconds; None for as long as it takes, which is bounded by the engine's limits.
-
-        Returns:
-            Whether each is gone, or was left to the reconciler with a warning.
-        """
-        return self.removals.settle(timeout)
 
     @cached_property
     def environments(self) -> Environments:
@@ -157,19 +143,13 @@ class Installation:
 _alive: WeakSet[Installation] = WeakSet()
 
 
-def _before_fork() -> None:
-    for installation in list(_alive):
-        installation.settle(FORK_TIMEOUT)
-
-
 def _in_forked_child() -> None:
-    """What the parent runs and removes is the parent's: the child would wait for ever for its places."""
+    """What the parent runs is the parent's: the child would wait for ever for its places."""
     for installation in list(_alive):
         installation.admission = Admission(installation.settings.max_concurrent_execs)
-        installation.removals.forget()
 
 
-os.register_at_fork(before=_before_fork, after_in_child=_in_forked_child)
+os.register_at_fork(after_in_child=_in_forked_child)
 
 
 _installations: dict[tuple[int, str], Installation] = {}

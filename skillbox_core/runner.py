@@ -32,10 +32,6 @@ class Runner:
         """
         return cls(Installation.from_settings(settings))
 
-    def settle(self, timeout: float | None = None) -> bool:
-        """Waits until the containers of runs that are over are gone; see `Installation.settle`."""
-        return self.installation.settle(timeout)
-
     def run(
         self,
         request: RunRequest,
@@ -48,7 +44,7 @@ class Runner:
         """Runs a skill in a sandbox of its own and returns how it ended.
 
         The sandbox of a skill that has ended is removed after that, in the background; the end of the process waits
-        for it, and so does `settle`.
+        for it, and so does `wait_for_removals`.
 
         Args:
             on_log: Called with `"stdout"` or `"stderr"` and each line as the skill prints it.

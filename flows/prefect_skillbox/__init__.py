@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from prefect_skillbox.tasks.result import aload_result, load_result
     from prefect_skillbox.tasks.skill_task import skill
     from skillbox_core.inputs.sources import files_from
+    from skillbox_core.sandbox.removals import wait_for_removals
 
 _HOMES = {
     "SKILL_DIGEST": "prefect_skillbox.tasks.caching",
@@ -29,6 +30,7 @@ _HOMES = {
     "skill": "prefect_skillbox.tasks.skill_task",
     "stop_skills": "prefect_skillbox.flows.hooks",
     "stop_skills_on": "prefect_skillbox.flows.hooks",
+    "wait_for_removals": "skillbox_core.sandbox.removals",
 }
 
 __all__ = [
@@ -42,6 +44,7 @@ __all__ = [
     "skill",
     "stop_skills",
     "stop_skills_on",
+    "wait_for_removals",
 ]
 
 

@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import atexit
 import logging
+import os
 import sys
 import threading
-import time
 from collections import deque
 from collections.abc import Callable
+from itertools import count
+from weakref import WeakSet
 
 logger = logging.getLogger(__name__)
 
 WORKERS = 4
-"""Threads at most; an engine removes more than sixty containers a second with them."""
+"""Threads of an installation at most; an engine removes more than sixty containers a second with them."""
 END_TIMEOUT = 10.0
 """Seconds for which the end of the process waits; what is not done by then is left to the reconciler."""
+END_SILENCE = 2.0
+"""Seconds of them after which it is said what is waited for."""
+FORK_TIMEOUT = 1.0
+"""Seconds for which a fork waits for removals, whose threads may hold a lock that the child could never take."""
 
 Job = Callable[[], object]
 
@@ -28,43 +34,34 @@ class Removals:
     """Jobs of one installation in one process. They start in their order; each ends by itself, in bounded time."""
 
     def __init__(self) -> None:
-        self.forget()
+        self._forget()
         self._waits_at_end = False
+        with _changed:
+            _known.add(self)
 
-    def forget(self) -> None:
-        """Begins anew in a forked child, which has none of its parent's threads, and whose jobs are the parent's."""
-        self._changed = threading.Condition()
+    def _forget(self) -> None:
         self._queue: deque[tuple[int, Job]] = deque()
         self._pending: set[int] = set()
         self._workers = 0
-        self._last = 0
 
     def submit(self, job: Job) -> None:
-        """Has a job done by a thread; by this one where the process can't start any more."""
-        with self._changed:
+        """Has a job done by a thread; by this one where no other can be had, or none would be waited for."""
+        if _ends_unasked():
+            self._do(job)
+            return
+        with _changed:
             if not self._waits_at_end:
-                # At the first one, for handlers are called in reverse: those of what a job gives back come later.
+                # Handlers are called in reverse: those of what a job gives back come later, also where another
+                # installation had its first one before they were there.
                 self._waits_at_end = True
-                _at_end(self._end)
-            self._last += 1
-            self._pending.add(self._last)
-            self._queue.append((self._last, job))
+                atexit.unregister(_end)
+                atexit.register(_end)
+            number = next(_numbers)
+            self._pending.add(number)
+            self._queue.append((number, job))
             taken = self._workers >= WORKERS or self._started()
         if not taken:
             self._work()
-
-    def settle(self, timeout: float | None = None) -> bool:
-        """Waits for what was submitted until now.
-
-        Args:
-            timeout: Seconds; None for as long as it takes.
-
-        Returns:
-            Whether all of it is done.
-        """
-        with self._changed:
-            asked = set(self._pending)
-            return self._changed.wait_for(lambda: asked.isdisjoint(self._pending), timeout)
 
     def _started(self) -> bool:
         # A daemon, since the end of the process waits for it by a limit of its own.
@@ -79,7 +76,7 @@ class Removals:
     def _work_and_leave(self) -> None:
         while True:
             self._work()
-            with self._changed:
+            with _changed:
                 # Whoever submits counts the workers under the same lock: none is counted that has found nothing to do.
                 if not self._queue:
                     self._workers -= 1
@@ -87,35 +84,80 @@ class Removals:
 
     def _work(self) -> None:
         while True:
-            with self._changed:
+            with _changed:
                 if not self._queue:
                     return
                 number, job = self._queue.popleft()
             try:
-                job()
-            except Exception:
-                logger.exception("a removal broke off")
+                self._do(job)
             finally:
-                with self._changed:
+                with _changed:
                     self._pending.discard(number)
-                    self._changed.notify_all()
+                    _changed.notify_all()
 
-    def _end(self) -> None:
-        began = time.monotonic()
+    def _do(self, job: Job) -> None:
         try:
-            if self.settle(END_TIMEOUT):
-                return
-            logger.warning("%.0f s were not enough to remove the last containers", time.monotonic() - began)
-        except KeyboardInterrupt:
-            logger.warning("interrupted while the last containers were being removed")
-        with self._changed:
-            self._queue.clear()
+            job()
+        except Exception:
+            logger.exception("a removal broke off")
 
 
-def _at_end(call: Callable[[], None]) -> None:
-    """Has something called at the end of this process, in one of multiprocessing's too, which passes over `atexit`."""
-    if (multiprocessing := sys.modules.get("multiprocessing")) and multiprocessing.parent_process():
-        from multiprocessing.util import Finalize
+_changed = threading.Condition()
+_known: WeakSet[Removals] = WeakSet()
+_numbers = count()
 
-        Finalize(None, call, exitpriority=0)
-    atexit.register(call)
+
+def wait_for_removals(timeout: float | None = None) -> bool:
+    """Waits for the containers of runs that are over: a run's result comes before its container is removed.
+
+    Whichever runner or flow of this process the runs were of; what is over later is not waited for.
+
+    Args:
+        timeout: Seconds for all of them; None for as long as it takes, which is bounded by the engine's limits.
+
+    Returns:
+        Whether each is gone, or was left to the reconciler with a warning.
+    """
+    with _changed:
+        asked = _pending()
+        return _changed.wait_for(lambda: asked.isdisjoint(_pending()), timeout)
+
+
+def _pending() -> set[int]:
+    return {number for removals in _known for number in removals._pending}
+
+
+def _ends_unasked() -> bool:
+    """Whether this is a child of multiprocessing's: it passes over `atexit`, and a pool kills its own at their work."""
+    parent_process = getattr(sys.modules.get("multiprocessing"), "parent_process", lambda: None)
+    return parent_process() is not None
+
+
+def _end() -> None:
+    try:
+        if wait_for_removals(min(END_SILENCE, END_TIMEOUT)):
+            return
+        logger.warning("waiting until the containers of runs that are over are removed; Ctrl-C leaves them to cleanup")
+        if wait_for_removals(max(END_TIMEOUT - END_SILENCE, 0)):
+            return
+    except KeyboardInterrupt:
+        pass
+    with _changed:
+        left = len(_pending())
+        for removals in _known:
+            removals._queue.clear()
+    what, them, their = ("1 container is", "it", "its") if left == 1 else (f"{left} containers are", "them", "their")
+    logger.warning(
+        "%s not removed yet: `skillbox cleanup` removes %s, from half a minute after %s run", what, them, their
+    )
+
+
+def _in_forked_child() -> None:
+    """Begins anew: the child has none of its parent's threads, and what its parent removes is its parent's."""
+    global _changed
+    _changed = threading.Condition()
+    for removals in _known:
+        removals._forget()
+
+
+os.register_at_fork(before=lambda: wait_for_removals(FORK_TIMEOUT), after_in_child=_in_forked_child)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from skillbox_core import Reason, RunResult, Status
+from skillbox_core import Reason, RunResult, Status, wait_for_removals
 from skillbox_core.errors import DatabaseError, StorageError
 from tests.faults.world import World, request
 from tests.services.faults import Fault, Proxy
@@ -52,7 +52,7 @@ def _run(world: World, seconds: float = 0.0, *, inline_output: bool = True) -> R
     runner, began = world.runner(inline_output=inline_output), time.monotonic()
     result = runner.run(request(seconds))
     # Its removal is a part of it, though nobody waits for that.
-    assert runner.settle(WITHIN)
+    assert wait_for_removals(WITHIN)
     assert time.monotonic() - began < WITHIN
     return result
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from skillbox_core import Reason, Runner, RunOptions, RunResult, Settings, Status
+from skillbox_core import Reason, Runner, RunOptions, RunResult, Settings, Status, wait_for_removals
 from skillbox_core.run import loading
 from skillbox_core.sandbox.container import LABEL_INSTANCE
 from skillbox_core.sandbox.engine import Image
@@ -41,7 +41,7 @@ def _own_engine(installation: Settings, tmp_path: Path, *options: str) -> Iterat
         runner = Runner.from_settings(settings)
         push(runner)
         yield engine, runner
-        assert runner.settle(60)
+        assert wait_for_removals(60)
 
 
 def _meanwhile(runner: Runner, seconds: float, deed: Callable[[str], None], **options: str) -> RunResult:

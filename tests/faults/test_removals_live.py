@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from skillbox_core import CancelToken, Runner, RunOptions, RunResult, Settings, Status
+from skillbox_core import CancelToken, Runner, RunOptions, RunResult, Settings, Status, wait_for_removals
 from skillbox_core.operations import orphans
 from skillbox_core.operations.orphans import cleanup_orphans
 from skillbox_core.sandbox import container
@@ -75,9 +75,9 @@ def test_the_result_is_there_and_recorded_before_its_container_is_gone(local: Ru
     assert (_containers(local, result), list(local.installation.spool.glob("*"))) == (1, [])
     # It is about to go, by the hand of whoever closed its record: nobody's orphan.
     assert cleanup_orphans(local.installation) == []
-    assert not local.settle(0.01)
+    assert not wait_for_removals(0.01)
     held.go.set()
-    assert local.settle(30)
+    assert wait_for_removals(30)
     assert _containers(local, result) == 0
 
 
@@ -161,7 +161,7 @@ def test_the_same_key_does_not_wait_for_a_removal_and_takes_nothing_away_from_it
     held.go.set()
     again = local.run(request(), options)
     assert again == first
-    assert local.settle(30)
+    assert wait_for_removals(30)
     assert _containers(local, first) == 0
 
 
@@ -174,7 +174,7 @@ def test_an_engine_that_fails_at_the_removal_keeps_no_place_and_no_caller_waitin
     runner = world.runner()
     result = runner.run(request())
     assert result.status is Status.SUCCESS
-    assert runner.settle(30)
+    assert wait_for_removals(30)
     assert runner.installation.admission._inside == set()
     world.engine.clear()
     left = _containers(world.outside, result)

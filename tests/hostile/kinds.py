@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from skillbox_core import Runner, RunOptions, RunRequest
+from skillbox_core import Runner, RunOptions, RunRequest, wait_for_removals
 from skillbox_core.errors import SkillboxError
 from skillbox_core.sandbox.output import parse_output_document, read_output
 from skillbox_core.skills.archive import SkillArchive
@@ -185,7 +185,7 @@ def engine(bench: Bench, trial: Trial) -> None:
 
     def inspected() -> Any:
         bench.runner.run(RunRequest(skill="harmless"))
-        assert bench.runner.settle(60)
+        assert wait_for_removals(60)
         # Inside an environment, the container in which that was built comes first.
         return bench.engine.seen[-1]
 

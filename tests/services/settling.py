@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from skillbox_core import installation
+from skillbox_core import wait_for_removals
 from skillbox_core.sandbox.engine import Engine
 
 SECONDS = 60.0
 
 
 def settle() -> None:
-    """Waits for whatever this process removes, of every installation that it has, a flow's own among them."""
-    for one in list(installation._alive):
-        assert one.settle(SECONDS), "removals are not over"
+    """Waits for whatever this process removes."""
+    assert wait_for_removals(SECONDS), "removals are not over"
 
 
 def containers_left(engine: Engine, labels: Mapping[str, str]) -> list[dict[str, Any]]:

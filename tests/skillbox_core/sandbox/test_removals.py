@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -13,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from skillbox_core.sandbox.removals import WORKERS, Removals
+from skillbox_core.sandbox import removals
+from skillbox_core.sandbox.removals import WORKERS, Removals, wait_for_removals
 
 ROOT = Path(__file__).parents[3]
 
@@ -22,20 +24,20 @@ def test_settling_waits_for_what_was_submitted_before_and_for_nothing_that_came_
     pool, first, later, settled = Removals(), threading.Event(), threading.Event(), threading.Event()
 
     def settle() -> None:
-        assert pool.settle()
+        assert wait_for_removals()
         settled.set()
 
     pool.submit(lambda: first.wait(30))
     threading.Thread(target=settle).start()
-    while not pool._changed._waiters:  # type: ignore[attr-defined]
+    while not removals._changed._waiters:  # type: ignore[attr-defined]
         time.sleep(0.001)
     pool.submit(lambda: later.wait(30))
     assert not settled.is_set()
     first.set()
     assert settled.wait(30)
-    assert not pool.settle(0.01)
+    assert not wait_for_removals(0.01)
     later.set()
-    assert pool.settle(30)
+    assert wait_for_removals(30)
 
 
 def test_many_share_few_threads_which_end_when_there_is_nothing_to_do() -> None:
@@ -60,7 +62,7 @@ def test_many_share_few_threads_which_end_when_there_is_nothing_to_do() -> None:
     assert len(threads) == WORKERS
     assert all_busy.wait(30)
     go.set()
-    assert pool.settle(30)
+    assert wait_for_removals(30)
     assert (sorted(done), most) == (list(range(50)), WORKERS)
     for thread in threads:
         thread.join(30)
@@ -76,7 +78,7 @@ def test_one_that_breaks_off_is_told_and_keeps_none_of_the_others(caplog: pytest
     for _ in range(2 * WORKERS):
         pool.submit(breaks)
     pool.submit(lambda: done.append(1))
-    assert pool.settle(30)
+    assert wait_for_removals(30)
     assert done == [1]
     assert [record.message for record in caplog.records] == ["a removal broke off"] * 2 * WORKERS
 
@@ -89,13 +91,23 @@ def test_where_no_thread_can_be_started_it_is_done_at_once(monkeypatch: pytest.M
     pool, done = Removals(), []
     pool.submit(lambda: done.append(1))
     assert done == [1]
-    assert pool.settle(0)
+    assert wait_for_removals(0)
+
+
+def test_what_is_waited_for_is_every_installation_s_also_of_one_that_nobody_holds_any_more() -> None:
+    go = threading.Event()
+    Removals().submit(lambda: go.wait(30))
+    gc.collect()
+    Removals().submit(list)
+    assert not wait_for_removals(0.2)
+    go.set()
+    assert wait_for_removals(30)
 
 
 PROGRAM = """
 import os, sys, threading, time, multiprocessing, logging
 from skillbox_core.sandbox import removals
-from skillbox_core.sandbox.removals import Removals
+from skillbox_core.sandbox.removals import Removals, wait_for_removals
 pool = Removals()
 def slow(word="removed", seconds=0.5):
     time.sleep(seconds)
@@ -119,17 +131,42 @@ def _run(body: str) -> subprocess.Popen[str]:
         ("for _ in range(9): pool.submit(lambda: slow(seconds=0.1))", ["removed"] * 9),
         # Called in reverse: what was there before the first removal can be given back after it.
         ("import atexit; atexit.register(print, 'given back'); pool.submit(slow)", ["removed", "given back"]),
+        # Also where another installation had a removal before it was there.
+        (
+            "pool.submit(list); import atexit; atexit.register(print, 'given back'); Removals().submit(slow)",
+            ["removed", "given back"],
+        ),
         (
             "c = multiprocessing.get_context('fork').Process(target=lambda: pool.submit(slow)); c.start(); c.join()",
             ["removed"],
         ),
+        # Such a child passes over `atexit`, whatever its parent has registered there.
+        (
+            """
+            pool.submit(list)
+            assert wait_for_removals(30)
+            c = multiprocessing.get_context("fork").Process(target=lambda: pool.submit(slow)); c.start(); c.join()
+            """,
+            ["removed"],
+        ),
+        # And a pool kills its workers when it has the last result.
+        (
+            """
+            def task(number):
+                pool.submit(slow)
+                return number
+            with multiprocessing.get_context("fork").Pool(2) as workers:
+                assert workers.map(task, range(4)) == [0, 1, 2, 3]
+            """,
+            ["removed"] * 4,
+        ),
         # A child has none of its parent's jobs, nor waits for them.
         (
             """
-            pool.submit(lambda: slow("parent's", 0.5))
+            removals.FORK_TIMEOUT = 0.1
+            pool.submit(lambda: slow("parent's", 1))
             if os.fork() == 0:
-                pool.forget()
-                assert pool.settle(0)
+                assert wait_for_removals(0)
                 pool.submit(lambda: slow("child's", 0))
                 sys.exit()
             os.wait()
@@ -137,16 +174,51 @@ def _run(body: str) -> subprocess.Popen[str]:
             ["child's", "parent's"],
         ),
     ],
-    ids=["end", "exit", "many", "order", "multiprocessing", "fork"],
+    ids=["end", "exit", "many", "order", "order of two", "multiprocessing", "used before", "pool", "fork"],
 )
 def test_the_end_of_a_process_waits_for_its_removals(body: str, said: list[str]) -> None:
     assert _said(body) == (said, "")
 
 
-def test_the_end_of_a_process_does_not_wait_for_ever() -> None:
-    said, told = _said("removals.END_TIMEOUT = 0.2; pool.submit(lambda: slow(seconds=60))")
-    assert said == []
-    assert told == "0 s were not enough to remove the last containers\n"
+WAITING = "waiting until the containers of runs that are over are removed; Ctrl-C leaves them to cleanup\n"
+LEFT_ONE = "1 container is not removed yet: `skillbox cleanup` removes it, from half a minute after its run\n"
+LEFT = "{} containers are not removed yet: `skillbox cleanup` removes them, from half a minute after their run\n"
+
+
+def test_the_end_of_a_process_does_not_wait_for_ever_and_says_what_is_left_by_whom() -> None:
+    said, told = _said("removals.END_TIMEOUT = removals.END_SILENCE = 0.2; pool.submit(lambda: slow(seconds=60))")
+    assert (said, told) == ([], WAITING + LEFT_ONE)
+
+
+def test_a_short_wait_at_the_end_of_a_process_says_nothing() -> None:
+    assert _said("pool.submit(lambda: slow(seconds=1))") == (["removed"], "")
+
+
+def test_the_end_of_a_process_has_one_limit_for_all_installations() -> None:
+    began = time.monotonic()
+    said, told = _said(
+        """
+        removals.END_TIMEOUT, removals.END_SILENCE = 2, 0.1
+        for other in (pool, *(Removals() for _ in range(9))): other.submit(lambda: slow(seconds=60))
+        """
+    )
+    assert (said, told) == ([], WAITING + LEFT.format(10))
+    assert 2 <= time.monotonic() - began < 10
+
+
+def test_a_fork_has_one_limit_for_all_installations() -> None:
+    said, _ = _said(
+        """
+        removals.FORK_TIMEOUT, removals.END_TIMEOUT = 0.5, 0
+        for other in (pool, *(Removals() for _ in range(9))): other.submit(lambda: slow(seconds=60))
+        began = time.monotonic()
+        if os.fork() == 0:
+            os._exit(0)
+        os.wait()
+        print(0.5 <= time.monotonic() - began < 4)
+        """
+    )
+    assert said == ["True"]
 
 
 def _said(body: str) -> tuple[list[str], str]:
@@ -159,23 +231,18 @@ def _said(body: str) -> tuple[list[str], str]:
     return out.splitlines(), err
 
 
-def test_an_interrupt_at_the_end_of_a_process_ends_it() -> None:
+def test_one_interrupt_at_the_end_of_a_process_ends_it() -> None:
     process = _run(
         """
-        settle = pool.settle
-        def told(timeout):
-            print("waiting", flush=True)
-            return settle(timeout)
-        pool.settle = told
-        pool.submit(lambda: slow(seconds=60))
+        removals.END_SILENCE = 0.1
+        for other in (pool, Removals(), Removals()): other.submit(lambda: slow(seconds=60))
         """
     )
     try:
-        assert process.stdout
-        assert process.stdout.readline() == "waiting\n"
+        assert process.stderr
+        assert process.stderr.readline() == WAITING
         os.kill(process.pid, signal.SIGINT)
         _, err = process.communicate(timeout=5)
     finally:
         process.kill()
-    assert "interrupted while the last containers were being removed" in err
-    assert "Traceback" not in err
+    assert err == LEFT.format(3)

@@ -23,7 +23,16 @@ from pathlib import Path
 import pytest
 
 from deployments.local.engine import answers
-from skillbox_core import CancelToken, Reason, Runner, RunOptions, RunRequest, Status, cleanup_orphans
+from skillbox_core import (
+    CancelToken,
+    Reason,
+    Runner,
+    RunOptions,
+    RunRequest,
+    Status,
+    cleanup_orphans,
+    wait_for_removals,
+)
 from skillbox_core.base.engine_http import connection
 from skillbox_core.broker import proxy
 from skillbox_core.broker.proxy import Broker
@@ -240,7 +249,7 @@ def _own_broker(runner: Runner, **settings: object) -> Iterator[Runner]:
             worker = Runner.from_settings(own.model_copy(update={"docker_host": f"unix://{folder}/s"}))
             yield worker
         finally:
-            assert worker.settle(60)
+            assert wait_for_removals(60)
             server.shutdown()
             thread.join()
             shutil.rmtree(folder)

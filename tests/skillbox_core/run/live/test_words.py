@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from skillbox_core import Runner, RunOptions, RunRequest, Settings, Status
+from skillbox_core import Runner, RunOptions, RunRequest, Settings, Status, wait_for_removals
 from skillbox_core.skills.archive import open_archive
 from skillbox_core.storage import skill_cache
 from tests.services import skills
@@ -46,9 +46,9 @@ def proxied(installation: Settings, tmp_path: Path) -> Iterator[tuple[Runner, Pr
         runner = Runner.from_settings(settings)
         skills.push(runner, "speaks", SCRIPT)
         assert runner.run(RunRequest(skill="speaks")).status is Status.SUCCESS
-        assert runner.settle(30)
+        assert wait_for_removals(30)
         yield runner, proxy
-        assert runner.settle(30)
+        assert wait_for_removals(30)
 
 
 @contextmanager
@@ -92,7 +92,7 @@ def test_a_run_says_these_words_and_no_more(proxied: tuple[Runner, Proxy]) -> No
     since = len(proxy.requests)
     with _heard(runner) as said:
         assert runner.run(RunRequest(skill="speaks")).status is Status.SUCCESS
-        assert runner.settle(30)
+        assert wait_for_removals(30)
     assert said == _statements(RUNNABLE, OPENED, LAUNCH, CLOSED)
     assert _calls(proxy, since) == [call for call, _why in ENGINE]
 
@@ -104,7 +104,7 @@ def test_a_run_of_a_scheduler_asks_for_its_key_too(proxied: tuple[Runner, Proxy]
     options = options.model_copy(update={"key": uuid.uuid4().hex})
     with _heard(runner) as said:
         assert runner.run(RunRequest(skill="speaks"), options).status is Status.SUCCESS
-        assert runner.settle(30)
+        assert wait_for_removals(30)
     both = [KEY[0], KEY[0], "COMMIT"]
     assert said == [*both, *_statements(VERSION, RUNNABLE, OPENED, LAUNCH, CLOSED)]
 
@@ -118,7 +118,7 @@ def test_where_an_update_returns_nothing_the_end_is_read(
     monkeypatch.setattr(database.dialect, "update_returning", False)
     with _heard(runner) as said:
         assert runner.run(RunRequest(skill="speaks")).output == {"ok": True}
-        assert runner.settle(30)
+        assert wait_for_removals(30)
     assert said[-3:] == [CLOSED[0], "SELECT executions", "COMMIT"]
 
 
