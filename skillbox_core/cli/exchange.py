@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from skillbox_core.cli.output import note
-from skillbox_core.cli.skills import Tenant
+from skillbox_core.cli.skill_lists import Tenant
 
 if TYPE_CHECKING:
     from skillbox_core.operations.exchange_file import ExportedTree

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from skillbox_core.base.text import harmless
-from skillbox_core.cli.output import note, print_json, print_row, table
+from skillbox_core.cli.output import note, note_more, print_json, print_row, table
 from skillbox_core.status import Status
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def list_(
             created = f"{_utc(row.created_at):%Y-%m-%d %H:%M:%SZ}"
             print_row([row.id, _skill(row), row.status, reason_of(row), _duration(row), created])
     if following:
-        note(f"{limit} are shown, there are older ones: `--after {following}` shows those, `--limit N` more at once")
+        note_more(limit, "older ones", following)
 
 
 @app.command()

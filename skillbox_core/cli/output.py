@@ -55,6 +55,12 @@ def note(message: str) -> None:
     print(harmless(message), file=sys.stderr)
 
 
+def note_more(count: int, others: str, following: str) -> None:
+    """Says on stderr that a list goes on, and how: the filters that it was asked for with are for the next page too."""
+    how = f"add `--after {following}` to see those, or `--limit N` to see more at once"
+    note(f"shown: {count}; there are {others}: {how}")
+
+
 def print_json(value: Any) -> None:
     """A JSON document on stdout, safe for any terminal and locale."""
     print(json.dumps(value, indent=2 if sys.stdout.isatty() else None, ensure_ascii=True))

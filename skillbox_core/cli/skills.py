@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from skillbox_core.base.text import harmless
-from skillbox_core.cli.output import EXIT_INFRASTRUCTURE, EXIT_INPUT, fail, note, print_json, table
+from skillbox_core.cli.output import EXIT_INFRASTRUCTURE, EXIT_INPUT, fail, note, print_json
 from skillbox_core.cli.packing import archive_of, locker, read_overlay, skills_of, tell_environment, warn, warn_of_image
+from skillbox_core.cli.skill_lists import Json, Tenant, index, list_, shown_of
 from skillbox_core.errors import SkillboxError
 
 if TYPE_CHECKING:
@@ -24,14 +25,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="Package, store and look at skills.", no_args_is_help=True, rich_markup_mode=None)
 
-Tenant = Annotated[str, typer.Option(help="Whose skills.", envvar="SKILLBOX_TENANT")]
 OverlayFile = Annotated[
     Path | None,
     typer.Option("--overlay", help="A YAML file that says more of a skill, such as its entrypoints.", metavar="FILE"),
 ]
-_TOLD = 50
-"""Archives that are read in about two seconds: who waits for more is told."""
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
@@ -146,67 +143,8 @@ def push(
         raise typer.Exit(EXIT_INFRASTRUCTURE if unreached else EXIT_INPUT)
 
 
-@app.command("list")
-def list_(
-    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 100,
-    after: Annotated[
-        str | None, typer.Option(help="Only those whose name comes after this one: the next page.", metavar="NAME")
-    ] = None,
-    tenant: Tenant = "default",
-    json_: Json = False,
-) -> None:
-    """List a tenant's skills with their highest version."""
-    from skillbox_core.storage.opening import open_skill_lists
-
-    registry = open_skill_lists()
-    page = registry.list(tenant, limit=limit, after=after, files=json_, unread=_tell_unread)
-    for name, error in page.failed:
-        fail(f"{name}: {error}")
-    if json_:
-        skills = [_shown(each.facts, each.files or []) | {"versions": each.versions} for each in page.skills]
-        print_json({"skills": skills, "next": page.next})
-    elif page.skills:
-        table(
-            ["NAME", "VERSION", "LANG", "DESCRIPTION"],
-            [
-                [f["name"], f["version"], f["lang"] if f["runnable"] else "-", f["description"]]
-                for f in (each.facts for each in page.skills)
-            ],
-            whole=("NAME", "VERSION"),
-            spare=("LANG",),
-        )
-    elif after is not None and not page.failed:
-        note(f"no skills of tenant {tenant} come after {after} in {registry.place}")
-    elif not page.failed:
-        note(f"no skills for tenant {tenant} in {registry.place} yet; `skillbox skill push FOLDER` stores one")
-    if page.next and not json_:
-        note(f"{limit} are shown, there are more: `--after {page.next}` shows those, `--limit N` more at once")
-    if page.failed:
-        raise typer.Exit(EXIT_INFRASTRUCTURE)
-
-
-@app.command()
-def index(tenant: Tenant = "default") -> None:
-    """Read all stored versions again, for the lists; needed only where a list says what is not so."""
-    from skillbox_core.storage.opening import open_skill_lists
-
-    registry = open_skill_lists()
-    versions = registry.stored(tenant)
-    failed = 0
-    for done, ((name, version), error) in enumerate(zip(versions, registry.index(tenant, versions), strict=True), 1):
-        if error:
-            failed += 1
-            fail(f"{name}@{version}: {error}")
-        if done % _TOLD == 0:
-            note(f"{done} of {len(versions)} read")
-    print(f"{len(versions) - failed} of {len(versions)} stored versions of tenant {tenant} are in the lists")
-    if failed:
-        raise typer.Exit(EXIT_INFRASTRUCTURE)
-
-
-def _tell_unread(skills: int) -> None:
-    if skills >= _TOLD:
-        note(f"the archives of {skills} skills are read, since the database does not know yet what they say")
+app.command("list")(list_)
+app.command()(index)
 
 
 @app.command()
@@ -224,7 +162,7 @@ def show(
     name, version = split_reference(skill)
     archive = registry.load(tenant, name, registry.resolve(tenant, name, version))
     row = registry.record(tenant, name, archive.manifest.version)
-    summary = _shown(facts_of(archive), files_of(archive))
+    summary = shown_of(facts_of(archive), files_of(archive))
     source = {"folder": row.source_folder, "commit": row.source_commit, "digest": row.contents} if row else {}
     if json_:
         about = {**summary, "source": source, **_schemas(archive), **_declared(archive.manifest)}
@@ -260,11 +198,6 @@ def delete(skill: Annotated[str, typer.Argument(metavar="NAME@VERSION")], tenant
         )
     open_registry().delete(tenant, name, version)
     print(f"{name}@{version} deleted")
-
-
-def _shown(facts: dict[str, object], files: list[str]) -> dict[str, object]:
-    """What is shown of a skill, in a list and by itself."""
-    return {**{key: value for key, value in facts.items() if key != "runnable"}, "files": files}
 
 
 def _declared(asks: Manifest | EntryPoint) -> dict[str, list[dict[str, object]]]:

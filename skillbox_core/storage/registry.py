@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from pathlib import Path
 
 from skillbox_core.base.names import check_skill, check_tenant, shown
@@ -27,10 +26,8 @@ from skillbox_core.skills.origin import Origin
 from skillbox_core.skills.scripts import inspect_new
 from skillbox_core.storage.registry_lists import SkillLists
 from skillbox_core.storage.registry_reads import kept
+from skillbox_core.storage.skill_records import PUSH_ABANDONED
 from skillbox_core.storage.tables import SkillDigestRow, aware, now
-
-_PUSH_ABANDONED = timedelta(hours=1)
-"""How long a version is kept for a push that has begun: it may be uploading, or its process may be dead."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +165,7 @@ class Registry(SkillLists):
                     f"{manifest.name}@{manifest.version} is there already with other contents; versions don't change",
                     hint="raise the version in SKILL.md",
                 )
-            abandoned = aware(taken.created_at) + _PUSH_ABANDONED
+            abandoned = aware(taken.created_at) + PUSH_ABANDONED
             if now() < abandoned:
                 raise VersionExistsError(
                     f"another push of {manifest.name}@{manifest.version} has begun and not finished",

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from skillbox_core.base.names import check_tenant
+from skillbox_core.base.names import SKILL_NAME_RULE, check_tenant, is_skill_name, shown
 from skillbox_core.base.versions import Constraint, Version
-from skillbox_core.errors import SkillboxError
+from skillbox_core.errors import InvalidRequestError, SkillboxError
 from skillbox_core.skills.listing import facts_of, files_of
 from skillbox_core.storage.registry_reads import StoredSkills, versions_of
 from skillbox_core.storage.skill_records import Listing
@@ -66,15 +66,22 @@ class SkillLists(StoredSkills):
 
         Args:
             limit: Skills of a page.
-            after: The name that the page before ended with, or any other.
+            after: The name that the page before ended with, or any other that a skill may have.
             files: With their files.
             unread: Is told how many archives must be read, before they are.
 
         Raises:
+            InvalidRequestError: No skill may have the name that it is to come after.
             StorageError: Storage can't be listed.
             DatabaseError: The database failed.
         """
         stored = self._all(tenant)
+        # What is stored under an impossible name is on a page, as a failure, and may be its last.
+        if after is not None and after not in stored and not is_skill_name(after):
+            raise InvalidRequestError(
+                f"no page comes after {shown(after)}, which can't be a skill's name",
+                hint=f"take the name that the page before ended with, or another: {SKILL_NAME_RULE}",
+            )
         names = [name for name in stored if after is None or name > after]
         page = names[:limit]
         latest = {name: (best, stored[name][best]) for name in page if (best := _LATEST.best(stored[name]))}
@@ -115,12 +122,30 @@ class SkillLists(StoredSkills):
             else:
                 yield None
 
+    def drop(self, tenant: str) -> int:
+        """Drops what lists say of versions that storage has no more, such as those that were removed behind our back.
+
+        Returns:
+            How many there were.
+        """
+        # First what is listed, then what is stored: what is pushed between the two is in the second.
+        listed = self._records.listed(check_tenant(tenant))
+        stored = set(self.stored(tenant))
+        gone = {version: digest for version, digest in listed.items() if version not in stored}
+        self._records.unlist(tenant, gone)
+        return len(gone)
+
+    def all_tenants(self) -> tuple[str, ...]:
+        """Who has skills here, and of whose skills lists say something."""
+        return tuple(sorted({*self.tenants(), *self._records.tenants()}))
+
     def _all(self, tenant: str) -> dict[str, dict[Version, int]]:
         return versions_of(self._bucket.sizes(check_tenant(tenant)))
 
     def _index(self, tenant: str, name: str, version: str) -> tuple[dict[str, Any], Paths]:
-        with self._read(tenant, name, version, self._key(tenant, name, version)) as archive:
-            self._records.describe(tenant, archive)
+        with self._read(tenant, name, version, self._key(tenant, name, version)) as (archive, new):
+            if not new:  # else it has just been written
+                self._records.describe(tenant, archive)
             return facts_of(archive), files_of(archive)
 
 

@@ -159,12 +159,12 @@ class StoredSkills:
             ) from error
 
     def _fetch(self, tenant: str, name: str, version: str, key: str) -> SkillArchive:
-        with self._read(tenant, name, version, key) as archive:
+        with self._read(tenant, name, version, key) as (archive, _):
             return kept(self._cache.keep(archive.path, archive), name, version)
 
     @contextmanager
-    def _read(self, tenant: str, name: str, version: str, key: str) -> Iterator[SkillArchive]:
-        """A stored version, checked, in a draft of the cache that goes unless it is kept."""
+    def _read(self, tenant: str, name: str, version: str, key: str) -> Iterator[tuple[SkillArchive, bool]]:
+        """A stored version, checked, in a draft of the cache that goes unless it is kept; and if it was unknown."""
         # A list that opens no archive loads nothing that reads one.
         from skillbox_core.skills.archive import inspect_archive
 
@@ -179,10 +179,10 @@ class StoredSkills:
             except FileNotFoundError as error:
                 raise SkillNotFoundError(f"there is no version {version} of skill {name} in {self.place}") from error
             archive = kept(inspect_archive(draft, self._max_size, self._max_entries), name, version)
-            row, _ = self._records.claim(tenant, archive)
+            row, new = self._records.claim(tenant, archive)
             if row.digest != archive.digest:
                 raise ChangedObjectError(f"the stored {name}@{version} is not what was pushed: its digest has changed")
-            yield archive
+            yield archive, new
 
 
 def versions_of(sizes: Mapping[str, int]) -> dict[str, dict[Version, int]]:

@@ -1,7 +1,7 @@
 """Verified archives on this machine, by digest. Whatever is missing from it is fetched again.
 
-A process reads an archive once for a while: what it has read is held, by what the file system says of the file, and
-read again when that changes.
+A process reads an archive once: what it has read is held, by what the file system says of the file, and read again
+when that changes. So that it does not change by being used, when an archive was asked for is said by a mark beside it.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ logger = logging.getLogger(__name__)
 IN_USE = 120.0
 """Seconds for which an archive that was asked for is kept in any case: it may be on its way into a sandbox."""
 TOUCH_EVERY = 30.0
-"""Seconds after which an archive is marked as asked for once more; its file has changed by that, so it is read anew."""
+"""Seconds after which an archive is marked as asked for once more."""
 ABANDONED = 3600.0
-"""Seconds after which a draft is one of a process that died."""
+"""Seconds after which a draft is one of a process that died, and a mark without its archive one that was left."""
 HELD_FILES = 20_000
 """Files in all archives that a process holds, of some hundred bytes each; those that were read longest ago go."""
 
@@ -61,12 +61,11 @@ class SkillCache:
         """
         with _faults(), suppress(FileNotFoundError, InvalidSkillError):
             path = self._place(digest)
-            status = path.stat()
-            held = self._held.get(digest)
-            if abs(time.time() - status.st_mtime) > TOUCH_EVERY:
+            if abs(time.time() - _asked_for(path)) > TOUCH_EVERY:
                 with suppress(OSError):  # a cache that may not be written serves as well
-                    os.utime(path)  # first, or it could be removed while it is read
-            elif held and held[0] == _identity(status):
+                    _mark(path).touch(0o600)  # first, or it could be removed while it is read
+            held = self._held.get(digest)
+            if held and held[0] == _identity(path.stat()):
                 return held[1]
             archive = self._read(path)
             if archive.digest == digest:
@@ -127,24 +126,36 @@ class SkillCache:
         present, kept = time.time(), []
         for path in self._folder.glob("*/*.zip"):
             with suppress(FileNotFoundError):  # other processes make room too
-                status = path.stat()
-                kept.append((status.st_mtime, status.st_size, path))
+                kept.append((_asked_for(path), path.stat().st_size, path))
         over = sum(size for _, size, _ in kept) - self._room
         for asked_for, size, path in sorted(kept):
             if over <= 0 or present - asked_for < IN_USE:
                 break
             with suppress(FileNotFoundError):
-                if path.stat().st_mtime == asked_for:
+                if _asked_for(path) == asked_for:
                     path.unlink()
                     over -= size
-        for draft in self._folder.glob(".*.zip"):
+                    _mark(path).unlink()
+        alone = (mark for mark in self._folder.glob("*/*.asked") if not mark.with_suffix(".zip").exists())
+        for left in (*self._folder.glob(".*.zip"), *alone):
             with suppress(FileNotFoundError):
-                if present - draft.stat().st_mtime > ABANDONED:
-                    draft.unlink()
+                if present - left.stat().st_mtime > ABANDONED:
+                    left.unlink()
+
+
+def _mark(path: Path) -> Path:
+    return path.with_suffix(".asked")
+
+
+def _asked_for(path: Path) -> float:
+    """When an archive was put here or asked for, whichever was later."""
+    with suppress(FileNotFoundError):
+        return max(path.stat().st_mtime, _mark(path).stat().st_mtime)
+    return path.stat().st_mtime
 
 
 def _identity(status: os.stat_result) -> tuple[int, ...]:
-    """What changes when a file is written, replaced, or marked as asked for."""
+    """What changes when a file is written or replaced."""
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 

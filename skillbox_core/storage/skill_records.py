@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -22,8 +23,16 @@ if TYPE_CHECKING:
     from skillbox_core.skills.archive import SkillArchive
     from skillbox_core.skills.origin import Origin
 
+PUSH_ABANDONED = timedelta(hours=1)
+"""How long a version is kept for a push that has begun: it may be uploading, or its process may be dead."""
 _AT_ONCE = 200
 """Versions that are asked for in one statement."""
+_OF_THE_SAME = (
+    (col(SkillDigestRow.tenant_id) == SkillListingRow.tenant_id)
+    & (col(SkillDigestRow.skill_name) == SkillListingRow.skill_name)
+    & (col(SkillDigestRow.version) == SkillListingRow.version)
+    & (col(SkillDigestRow.digest) == SkillListingRow.digest)
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +73,7 @@ class SkillRecords:
     def claim(
         self, tenant: str, archive: SkillArchive, *, contents: str | None = None, origin: Origin | None = None
     ) -> tuple[SkillDigestRow, bool]:
-        """The row of a version: this one, or the one that was first; and whether it is this one.
+        """The row of a version: this one, or the one that was first; and whether it is this one, with its listing.
 
         Args:
             archive: Under the name and the version that it is stored as. What lists say of it is kept with its row.
@@ -119,6 +128,46 @@ class SkillRecords:
                         found[name, version] = Listing(size, json.loads(facts), json.loads(paths[0]) if paths else None)
         return found
 
+    def listed(self, tenant: str) -> dict[tuple[str, str], str]:
+        """The digest of each version of which something is kept for lists, without those that may be being pushed."""
+        wanted = (
+            sqlalchemy.select(
+                col(SkillListingRow.skill_name), col(SkillListingRow.version), col(SkillListingRow.digest)
+            )
+            .outerjoin(SkillDigestRow, _OF_THE_SAME)
+            .where(
+                col(SkillListingRow.tenant_id) == tenant,
+                # A push claims a version before it uploads it.
+                col(SkillDigestRow.created_at).is_(None) | (col(SkillDigestRow.created_at) < now() - PUSH_ABANDONED),
+            )
+        )
+        with self._database.session() as session:
+            return {(name, version): digest for name, version, digest in session.execute(wanted)}
+
+    def tenants(self) -> set[str]:
+        """Of whose skills something is kept for lists."""
+        with self._database.session() as session:
+            return set(session.execute(sqlalchemy.select(col(SkillListingRow.tenant_id)).distinct()).scalars())
+
+    def unlist(self, tenant: str, gone: Mapping[tuple[str, str], str]) -> None:
+        """Drops what is kept of versions for lists, of those that have had another digest since excepted.
+
+        What their bytes must be stays known: another store on this database may have them, or get them back.
+
+        Args:
+            gone: As `listed` gives them.
+        """
+        with self._database.session() as session:
+            for (name, version), digest in gone.items():
+                session.execute(
+                    delete(SkillListingRow).where(
+                        col(SkillListingRow.tenant_id) == tenant,
+                        col(SkillListingRow.skill_name) == name,
+                        col(SkillListingRow.version) == version,
+                        col(SkillListingRow.digest) == digest,
+                    )
+                )
+
     def forget(self, row: SkillDigestRow) -> None:
         """Frees a version, unless it has got another digest since this row was read."""
         with self._database.session() as session:
@@ -152,13 +201,7 @@ def _wanted(tenant: str, versions: list[tuple[str, str]], *, files: bool) -> Sel
     more = [col(SkillListingRow.files)] if files else []
     return (
         sqlalchemy.select(*key, col(SkillListingRow.size), col(SkillListingRow.facts), *more)
-        .join(
-            SkillDigestRow,
-            (col(SkillDigestRow.tenant_id) == SkillListingRow.tenant_id)
-            & (col(SkillDigestRow.skill_name) == SkillListingRow.skill_name)
-            & (col(SkillDigestRow.version) == SkillListingRow.version)
-            & (col(SkillDigestRow.digest) == SkillListingRow.digest),
-        )
+        .join(SkillDigestRow, _OF_THE_SAME)
         .where(
             col(SkillListingRow.tenant_id) == tenant,
             col(SkillListingRow.form) == FORM,

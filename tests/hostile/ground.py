@@ -28,7 +28,7 @@ MEMORY_ROOM = 64 * 1024**2
 """Bytes that the worker may take more while one case runs."""
 
 _CLEAR = Path("/proc/self/clear_refs")
-_CACHED = re.compile(r"[0-9a-f]{2}(/[0-9a-f]{64}\.zip)?")
+_CACHED = re.compile(r"[0-9a-f]{2}(/[0-9a-f]{64}\.(?:zip|asked))?")
 
 
 class Witness(Engine):

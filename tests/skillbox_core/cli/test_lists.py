@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+import sqlite3
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -34,7 +36,7 @@ def test_a_list_of_executions_says_how_many_it_shows_and_how_older_ones_are_seen
     ids = [line.split("\t")[0] for line in first.stdout.splitlines()]
     assert ids == [record(number)["id"] for number in order()][:20]
     assert first.stderr == (
-        f"20 are shown, there are older ones: `--after {ids[-1]}` shows those, `--limit N` more at once\n"
+        f"shown: 20; there are older ones: add `--after {ids[-1]}` to see those, or `--limit N` to see more at once\n"
     )
     for after in (ids[-1], ids[-1][:8]):
         second = call("exec", "list", "--after", after)
@@ -62,10 +64,20 @@ def test_the_json_of_executions_names_the_next_page(call: Call) -> None:
 def test_a_list_of_skills_says_how_many_it_shows_and_how_more_are_seen(call: Call) -> None:
     first = call("skill", "list", "--limit", "2")
     assert [line.split("\t")[0] for line in first.stdout.splitlines()] == ["a", "b"]
-    assert first.stderr == "2 are shown, there are more: `--after b` shows those, `--limit N` more at once\n"
+    assert first.stderr == (
+        "shown: 2; there are others: add `--after b` to see those, or `--limit N` to see more at once\n"
+    )
     second = call("skill", "list", "--after", "b")
     assert ([line.split("\t")[0] for line in second.stdout.splitlines()], second.stderr) == (["c", "d", "e"], "")
     assert "come after e in " in call("skill", "list", "--after", "e").stderr
+
+
+@pytest.mark.parametrize("after", ["None!", "B", "a/b", "a b", ""])
+def test_no_page_comes_after_what_no_skill_can_be_called(call: Call, after: str) -> None:
+    done = call("skill", "list", "--after", after)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"no page comes after \"{after}\", which can't be a skill's name" in done.stderr
+    assert "take the name that the page before ended with" in done.stderr
 
 
 def test_the_json_of_skills_names_the_next_page(call: Call) -> None:
@@ -84,3 +96,47 @@ def test_the_lists_can_be_made_anew_from_storage(call: Call, tmp_path: Path) -> 
     done = call("skill", "index")
     assert (done.returncode, done.stdout) == (4, "4 of 5 stored versions of tenant default are in the lists\n")
     assert done.stderr.startswith("skillbox: c@1.0.0: ")
+
+
+def test_what_storage_has_no_more_leaves_the_lists(call: Call, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    shutil.rmtree(home / "store" / "skills" / "default" / "c")
+    _age_pushes(home)
+    done = call("skill", "index")
+    assert done.stdout == "4 of 4 stored versions of tenant default are in the lists\n"
+    assert done.stderr == "dropped from the lists of tenant default, since storage has them no more: 1\n"
+    assert call("skill", "index").stderr == ""
+
+
+def test_the_lists_of_all_tenants_are_made_anew(call: Call, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    installation = Installation.from_settings(Settings(home=home, db_dsn="", s3_endpoint=""))
+    for tenant in ("acme", "gone"):
+        installation.registry.push(tenant, archive(tmp_path, "theirs"))
+    shutil.rmtree(home / "store" / "skills" / "gone")
+    (home / "store" / "skills" / "acme" / "theirs" / "1.0.0" / "skill.zip").write_bytes(b"junk")
+    _age_pushes(home)
+    done = call("skill", "index", "--all-tenants")
+    assert (done.returncode, done.stdout.splitlines()) == (
+        4,
+        [
+            "0 of 1 stored versions of tenant acme are in the lists",
+            "5 of 5 stored versions of tenant default are in the lists",
+        ],
+    )
+    assert done.stderr.startswith("skillbox: acme/theirs@1.0.0: ")
+    assert "dropped from the lists of tenant gone, since storage has them no more: 1\n" in done.stderr
+    assert "no skills for tenant gone in " in done.stderr
+
+
+def test_there_is_nothing_to_list_of_a_tenant_without_skills(call: Call) -> None:
+    done = call("skill", "index", "--tenant", "nobody")
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr == call("skill", "list", "--tenant", "nobody").stderr
+    assert done.stderr.startswith("no skills for tenant nobody in ")
+
+
+def _age_pushes(home: Path) -> None:
+    """Makes every push one of long ago, which is not under way."""
+    with sqlite3.connect(home / "skillbox.db") as database:
+        database.execute("UPDATE skill_digests SET created_at = '2026-01-01 00:00:00.000000'")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,12 +69,58 @@ def test_one_that_has_gone_is_not_there_though_it_is_held(cache: SkillCache, tmp
     assert cache.get(kept.digest) is None
 
 
-def test_one_that_is_used_is_marked_as_used(cache: SkillCache, tmp_path: Path) -> None:
+def _age(path: Path, seconds: float) -> None:
+    """Makes an archive, and its mark, so much older than they are."""
+    for each in (path, path.with_suffix(".asked")):
+        if each.exists():
+            then = each.stat().st_mtime - seconds
+            os.utime(each, (then, then))
+
+
+def test_one_that_is_used_is_marked_as_used_and_read_no_more_for_that(cache: SkillCache, tmp_path: Path) -> None:
     kept = _kept(cache, tmp_path, 0)
-    long_ago = kept.path.stat().st_mtime - skill_cache.TOUCH_EVERY - 1
-    os.utime(kept.path, (long_ago, long_ago))
-    cache.get(kept.digest)
-    assert kept.path.stat().st_mtime > long_ago + skill_cache.TOUCH_EVERY
+    _age(kept.path, skill_cache.TOUCH_EVERY + 1)
+    held = cache.get(kept.digest)
+    for _ in range(2):
+        mark = kept.path.with_suffix(".asked")
+        assert time.time() - mark.stat().st_mtime < skill_cache.TOUCH_EVERY
+        os.utime(mark, (1, 1))
+        assert cache.get(kept.digest) is held
+
+
+def test_one_that_is_asked_for_stays_and_one_that_goes_takes_its_mark_along(tmp_path: Path) -> None:
+    cache = SkillCache(tmp_path / "cache", SIZE, 1, MAX_ENTRIES)
+    used, unused = (_kept(cache, tmp_path, number) for number in range(2))
+    for each in (used, unused):
+        _age(each.path, skill_cache.ABANDONED + 1)
+        assert cache.get(each.digest)
+    _age(unused.path, skill_cache.ABANDONED + 1)
+    left, early = (used.path.with_name(f"{name}.asked") for name in ("left", "early"))
+    for mark in (left, early):
+        mark.touch()
+    _age(left.with_suffix(".asked"), skill_cache.ABANDONED + 1)
+    _kept(cache, tmp_path, 2)
+    marks = [each.path.with_suffix(".asked") for each in (used, unused)]
+    assert [path.exists() for path in (used.path, unused.path, *marks)] == [True, False, True, False]
+    assert [mark.exists() for mark in (left, early)] == [False, True]
+
+
+def test_a_cache_that_cannot_be_written_holds_what_was_read(
+    cache: SkillCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = _kept(cache, tmp_path, 0)
+    _age(kept.path, skill_cache.TOUCH_EVERY + 1)
+    held = cache.get(kept.digest)
+    kept.path.with_suffix(".asked").unlink()
+
+    def refuse(path: Path, *_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "touch", refuse)
+    monkeypatch.setattr(os, "utime", refuse)
+    assert held is not None
+    assert cache.get(kept.digest) is held
+    assert not kept.path.with_suffix(".asked").exists()
 
 
 def test_no_more_is_held_than_fits(cache: SkillCache, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,6 @@ from sqlalchemy import event
 
 from skillbox_core import Runner, RunOptions, RunRequest, Settings, Status, wait_for_removals
 from skillbox_core.skills.archive import open_archive
-from skillbox_core.storage import skill_cache
 from tests.services import skills
 from tests.services.faults import Proxy, http_proxy
 
@@ -132,6 +131,7 @@ def test_a_skill_that_this_process_has_read_is_read_no_more(
         read.append(path)
         return open_archive(path, *limits)
 
-    monkeypatch.setattr(skill_cache, "open_archive", noted)
+    # Where it is defined, since the cache imports it only when it reads one.
+    monkeypatch.setattr("skillbox_core.skills.archive.open_archive", noted)
     assert runner.run(RunRequest(skill="speaks")).status is Status.SUCCESS
     assert read == []

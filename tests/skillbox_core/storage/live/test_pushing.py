@@ -201,7 +201,7 @@ def test_a_push_that_has_begun_and_not_finished_is_said_to_be_so(
         store.registry.push("default", archive(tmp_path))
     until = claim.created_at + timedelta(hours=1)
     assert caught.value.hint == f"try again after {until:%H:%M} UTC"
-    monkeypatch.setattr(registry_module, "_PUSH_ABANDONED", timedelta(0))
+    monkeypatch.setattr(registry_module, "PUSH_ABANDONED", timedelta(0))
     assert store.registry.push("default", archive(tmp_path)).new
 
 

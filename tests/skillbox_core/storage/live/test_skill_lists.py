@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from skillbox_core.base.versions import Version
-from skillbox_core.errors import StorageError
+from skillbox_core.errors import InvalidRequestError, StorageError
 from skillbox_core.installation import Installation
 from skillbox_core.skills.archive import inspect_archive
 from skillbox_core.storage import skill_records
@@ -187,6 +187,11 @@ def test_what_is_no_skill_is_an_error_and_hides_no_other(store: Installation, tm
     page = store.registry.list("default")
     assert [each.facts["name"] for each in page.skills] == ["echo"]
     assert [name for name, _ in page.failed] == ["No Name", "broken"]
+    first = store.registry.list("default", limit=1)
+    assert first.next == "No Name"
+    assert store.registry.list("default", after=first.next).failed[0][0] == "broken"
+    with pytest.raises(InvalidRequestError, match="no page comes after"):
+        store.registry.list("default", after="No Names")
 
 
 def test_another_store_on_the_same_database_lists_its_own(store: Installation, tmp_path: Path) -> None:
