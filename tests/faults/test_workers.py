@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from skillbox_core import CancelToken, Reason, Runner, RunOptions, RunResult, Settings, Status
+from skillbox_core import CancelToken, Reason, Runner, RunOptions, RunResult, Settings, Status, wait_for_removals
 from skillbox_core.errors import RunCancelledError
 from skillbox_core.operations import orphans
 from skillbox_core.operations.orphans import cleanup_orphans
@@ -114,7 +114,7 @@ def test_a_worker_killed_while_its_output_comes_is_replaced_by_one_that_reads_th
     assert sorted(heard) == sorted(result.logs.splitlines()) == LINES
     assert len(asked) == 1
     assert local.installation.executions.get("default", result.execution_id).attempt == 1
-    assert local.settle(30)
+    assert wait_for_removals(30)
     assert local.installation.engine.containers({"skillbox.execution": result.execution_id}) == []
 
 
@@ -176,10 +176,10 @@ def test_who_comes_while_the_container_is_being_made_begins_no_other_attempt(
     assert asked.wait(30)
     second = Runner.from_settings(local.installation.settings)
     results.append(second.run(request(), options))
-    assert second.settle(30)
+    assert wait_for_removals(30)
     go_on.set()
     first.join(60)
-    assert local.settle(30)
+    assert wait_for_removals(30)
     assert [result.status for result in results] == [Status.SUCCESS, Status.SUCCESS]
     (row,) = local.installation.executions.list("default")
     assert row.attempt == 1
