@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.benchmarks.report import YARDSTICK, Part, Report, short
+from tests.benchmarks.parts import TURNS
+from tests.benchmarks.report import Part, Report, short
 
 BEGIN, END = "<!-- written by `make bench` -->", "<!-- end of what `make bench` writes -->"
 
@@ -20,29 +21,33 @@ def rewritten(text: str, table: str) -> str:
     return f"{before}{BEGIN}\n{table}\n{END}{after}"
 
 
-COMPARED = ("cold", "throughput", "prefect", "packages")
-"""Parts whose ratios are of two things that a reader knows."""
+PART = "cold"
+"""The part that the table is of."""
+
+
+def unfit(part: Part | None) -> str:
+    """Why a measured part is not to stand in the README; empty if it may."""
+    if part is None:
+        return f"the part `{PART}`, which its table is of, was not measured: `--only {PART}` measures it"
+    if part.failures:
+        return f"something of the part `{PART}` failed: {part.failures[0]}"
+    if part.quick or part.turns < TURNS:
+        return f"its table is of {TURNS} turns at least, and this was a short run: leave out `--quick` and `--turns`"
+    return ""
 
 
 def table(report: Report) -> str:
-    """What a reader wants to know of a run, as Markdown: each thing once, and what Skillbox is in its terms."""
-    lines = ["| | median | Skillbox / it |", "|---|---|---|"]
-    for part in report.parts:
-        if part.name in COMPARED:
-            lines += _compared(report, part)
-        if part.name == "commands":
-            lines += [
-                f"| {figure.name} | {short(figure.value)} {figure.unit} of processor time | |"
-                for figure in part.figures
-                if figure.name != YARDSTICK
-            ]
+    """What a reader wants to know of a cold run, as Markdown: each thing once, and what Skillbox is in its terms."""
+    part = next(part for part in report.parts if part.name == PART)
     told = report.machine
     notes = (
-        f"On {told['processors']}, engine {told['engine']}, Python {told['python']}, {report.date}. "
+        f"On {told['processors']}, engine {told['engine']}, Python {told['python']}, {part.date or report.date}. "
         "A run is from request\n"
         "to result; Skillbox's has a record in SQLite and all hardening, the others are as they are by themselves."
     )
-    return "\n".join([*lines, "", notes])
+    if part.skipped:
+        notes += f"\nNot measured: {', '.join(part.skipped)}."
+    return "\n".join(["| | median | Skillbox / it |", "|---|---|---|", *_compared(report, part), "", notes])
 
 
 def _compared(report: Report, part: Part) -> list[str]:
