@@ -9,6 +9,7 @@ import pytest
 
 from tests.benchmarks import readme
 from tests.benchmarks.baseline import BASELINE, MARGIN, verdict, worse
+from tests.benchmarks.names import COMMAND
 from tests.benchmarks.report import (
     Figure,
     Part,
@@ -31,6 +32,7 @@ def a_part() -> Part:
     part.times("docker run --rm", Times({1: 0.4, 2: 0.5, 3: 0.6}))
     part.times("another", Times(problem="no index answers"))
     part.ratio("Skillbox / docker run --rm", Comparison(0.5, 0.48, 0.52), budget=0.75)
+    part.ratio("Skillbox, until gone / docker run --rm", Comparison(0.8, 0.7, 0.9))
     return part
 
 
@@ -138,7 +140,10 @@ def test_the_committed_baseline_is_a_report_without_failures() -> None:
 
 def test_the_table_has_both_figures_their_ratio_and_the_machine() -> None:
     table = readme.table(a_report())
-    assert table.splitlines()[2:4] == ["| Skillbox | 250 ms | |", "| docker run --rm | 500 ms | 0.50 |"]
+    assert table.splitlines()[2:4] == [
+        "| Skillbox | 250 ms | | |",
+        "| docker run --rm | 500 ms | 0.50 | 0.80 |",
+    ]
     assert "2 processors (a kind), engine 20.10.24, Python 3.11.7, 2026-11-29" in table
 
 
@@ -152,12 +157,21 @@ def test_the_table_has_each_thing_once_and_is_of_cold_runs_alone() -> None:
     report.parts[1].ratio("a / b", Comparison(2, 2, 2), more_is_better=True)
     lines = readme.table(report).splitlines()
     assert lines[2:6] == [
-        "| Skillbox | 250 ms | |",
-        "| docker run --rm | 500 ms | 0.50 |",
-        "| other | 125 ms | 2.00 |",
+        "| Skillbox | 250 ms | | |",
+        "| docker run --rm | 500 ms | 0.50 | 0.80 |",
+        "| other | 125 ms | 2.00 |  |",
         "",
     ]
     assert lines[-1] == "Not measured: another."
+
+
+def test_the_table_has_the_command_and_what_it_is_beside_another_command() -> None:
+    report = a_report()
+    report.parts[0].figure(COMMAND, "ms", 750)
+    report.parts[0].ratio(f"{COMMAND} / docker run --rm", Comparison(1.5, 1.5, 1.5))
+    lines = readme.table(report).splitlines()
+    assert lines[2:4] == ["| Skillbox | 250 ms | | |", f"| {COMMAND} | 750 ms | | |"]
+    assert "`skillbox run` is 1.50 of `docker run --rm`, a command too." in lines
 
 
 def test_only_what_is_between_the_markers_is_written_anew() -> None:

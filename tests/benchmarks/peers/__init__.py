@@ -37,12 +37,14 @@ class Peer:
         environment: Names its pinned requirements, and the environment that is made of them.
         script: The file here that drives it.
         package: Whose version is said.
+        keeps: Whether its container stays up for the next run, so that there is no time until it is gone.
     """
 
     name: str
     environment: str
     script: str
     package: str
+    keeps: bool = False
 
 
 PEERS = (
@@ -50,7 +52,9 @@ PEERS = (
     Peer("Dagster's PipesDockerClient", "dagster", "pipes_client.py", "dagster-docker"),
     Peer("prefect-docker's tasks", "prefect-docker", "container_tasks.py", "prefect-docker"),
     Peer("llm-sandbox", "llm-sandbox", "sandbox_session.py", "llm-sandbox"),
-    Peer("llm-sandbox with its pool, containers used again", "llm-sandbox", "sandbox_pool.py", "llm-sandbox"),
+    Peer(
+        "llm-sandbox with its pool, containers used again", "llm-sandbox", "sandbox_pool.py", "llm-sandbox", keeps=True
+    ),
     Peer("AutoGen's executor", "autogen", "code_executor.py", "autogen-ext"),
 )
 
