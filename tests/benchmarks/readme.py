@@ -61,7 +61,6 @@ def _compared(part: Part) -> list[str]:
     lines = [f"| {name} | {figures[name]} | | |" for name in (SKILLBOX, COMMAND) if name in figures]
     for name in figures:
         if beside := ratios.get(f"{SKILLBOX} / {name}"):
-            lines.append(
-                f"| {name} | {figures[name]} | {beside} | {ratios.get(f'{SKILLBOX}{UNTIL_GONE} / {name}', '')} |"
-            )
+            gone = ratios.get(f"{SKILLBOX}{UNTIL_GONE} / {name}", "-")
+            lines.append(f"| {name} | {figures[name]} | {beside} | {gone} |")
     return lines

@@ -159,7 +159,7 @@ def test_the_table_has_each_thing_once_and_is_of_cold_runs_alone() -> None:
     assert lines[2:6] == [
         "| Skillbox | 250 ms | | |",
         "| docker run --rm | 500 ms | 0.50 | 0.80 |",
-        "| other | 125 ms | 2.00 |  |",
+        "| other | 125 ms | 2.00 | - |",
         "",
     ]
     assert lines[-1] == "Not measured: another."

@@ -26,7 +26,7 @@ from tests.benchmarks.turns import Contestant, TurnError
 HERE = Path(__file__).parent
 LOOP = HERE / "loop.py"
 LABEL = "skillbox.bench"
-"""On every container of a peer that lets its caller label it."""
+"""On every container of a peer; one that it leaves is found by it, and removed."""
 
 
 @dataclass(frozen=True)
