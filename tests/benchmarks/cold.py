@@ -4,8 +4,9 @@ All do the same little job in the same image on the same engine, with no network
 Skillbox and the original have their hardening, the others what they have by themselves.
 
 A turn ends when the caller has the result, and these ends are unequal: `docker run --rm`, the original's calls and
-Airflow remove their container before they give it, Skillbox and the others afterwards. So there is a second ratio, of
-both until the container is gone.
+Airflow remove their container before they give it, Skillbox and the others afterwards. So with those three there is a
+second ratio, of both until the container is gone. With the others there is none: their ends are equal in the first one,
+and some wait ten seconds for a container to stop, so that the second would flatter.
 """
 
 from __future__ import annotations
@@ -108,16 +109,19 @@ def report(part: Part, times: dict[str, Times], ours: Cold) -> None:
 
 
 def ratios(part: Part, times: dict[str, Times]) -> None:
-    """Skillbox beside each, to the result and until the container is gone; and its command beside another command."""
+    """Skillbox beside each to the result, and the command beside another command.
+
+    Beside one that clears up in its turn also until the container is gone.
+    """
     mine, command = times[SKILLBOX], times.get(COMMAND, Times(problem="was not measured"))
-    kept = {peer.name for peer in peers.PEERS if peer.keeps}
+    clearing = {DOCKER_RUN, ORIGINAL, *(peer.name for peer in peers.PEERS if peer.clears)}
     others = {name: each for name, each in times.items() if name not in (SKILLBOX, COMMAND)}
     for name, each in others.items():
         if mine.problem or each.problem:
             continue
         budget = BUDGET if name in OWN else None
         part.ratio(f"{SKILLBOX} / {name}", compare(mine, each), budget=budget)
-        if name not in kept:
+        if name in clearing:
             part.ratio(f"{SKILLBOX}{UNTIL_GONE} / {name}", compare(mine.to_end(), each.to_end()))
     docker = others.get(DOCKER_RUN)
     if docker and not (docker.problem or command.problem):

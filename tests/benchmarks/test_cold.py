@@ -41,23 +41,21 @@ def test_of_who_cleared_up_afterwards_both_times_are_said() -> None:
     }
 
 
-def test_a_ratio_to_the_result_has_one_until_the_container_is_gone_beside_it() -> None:
+def test_a_ratio_to_one_that_clears_up_in_its_turn_has_one_until_the_container_is_gone_beside_it() -> None:
     part = Part("cold")
-    found = {SKILLBOX: times(0.2, 0.3), DOCKER_RUN: times(0.4, 0.4), "another": times(0.1, 0.6)}
+    (airflow,) = (peer.name for peer in PEERS if peer.clears)
+    found = {SKILLBOX: times(0.2, 0.3)}
+    found |= dict.fromkeys((DOCKER_RUN, ORIGINAL, airflow), times(0.4, 0.4)) | {"another": times(0.1, 0.6)}
     cold.report(part, found, ours())
     assert [(ratio.name, round(ratio.value, 3), ratio.budget) for ratio in part.ratios] == [
         (f"{SKILLBOX} / {DOCKER_RUN}", 0.5, cold.BUDGET),
         (f"{SKILLBOX}{UNTIL_GONE} / {DOCKER_RUN}", 0.75, None),
+        (f"{SKILLBOX} / {ORIGINAL}", 0.5, cold.BUDGET),
+        (f"{SKILLBOX}{UNTIL_GONE} / {ORIGINAL}", 0.75, None),
+        (f"{SKILLBOX} / {airflow}", 0.5, None),
+        (f"{SKILLBOX}{UNTIL_GONE} / {airflow}", 0.75, None),
         (f"{SKILLBOX} / another", 2, None),
-        (f"{SKILLBOX}{UNTIL_GONE} / another", 0.5, None),
     ]
-
-
-def test_a_peer_that_keeps_its_container_has_no_time_until_it_is_gone() -> None:
-    part = Part("cold")
-    (keeper,) = (peer.name for peer in PEERS if peer.keeps)
-    cold.report(part, {SKILLBOX: times(0.2, 0.3), keeper: times(0.1, 0.1)}, ours())
-    assert [ratio.name for ratio in part.ratios] == [f"{SKILLBOX} / {keeper}"]
 
 
 def test_the_command_stands_beside_the_other_command() -> None:

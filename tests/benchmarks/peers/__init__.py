@@ -37,24 +37,22 @@ class Peer:
         environment: Names its pinned requirements, and the environment that is made of them.
         script: The file here that drives it.
         package: Whose version is said.
-        keeps: Whether its container stays up for the next run, so that there is no time until it is gone.
+        clears: Whether its container is removed before its caller has the result, so that this is in its turn.
     """
 
     name: str
     environment: str
     script: str
     package: str
-    keeps: bool = False
+    clears: bool = False
 
 
 PEERS = (
-    Peer("Airflow's DockerOperator", "airflow", "docker_operator.py", "apache-airflow-providers-docker"),
+    Peer("Airflow's DockerOperator", "airflow", "docker_operator.py", "apache-airflow-providers-docker", clears=True),
     Peer("Dagster's PipesDockerClient", "dagster", "pipes_client.py", "dagster-docker"),
     Peer("prefect-docker's tasks", "prefect-docker", "container_tasks.py", "prefect-docker"),
     Peer("llm-sandbox", "llm-sandbox", "sandbox_session.py", "llm-sandbox"),
-    Peer(
-        "llm-sandbox with its pool, containers used again", "llm-sandbox", "sandbox_pool.py", "llm-sandbox", keeps=True
-    ),
+    Peer("llm-sandbox with its pool, containers used again", "llm-sandbox", "sandbox_pool.py", "llm-sandbox"),
     Peer("AutoGen's executor", "autogen", "code_executor.py", "autogen-ext"),
 )
 
