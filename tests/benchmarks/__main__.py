@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from deployments.local.common import STATE
@@ -21,11 +21,10 @@ from skillbox_core.base.home import load_env_file
 from tests.benchmarks import readme
 from tests.benchmarks.baseline import BASELINE, verdict
 from tests.benchmarks.machine import machine
-from tests.benchmarks.parts import PARTS
+from tests.benchmarks.parts import PARTS, QUICK_TURNS, TURNS
 from tests.benchmarks.report import Part, Report, from_json, part_of, to_json
 
 README = Path(__file__).parents[2] / "README.md"
-TURNS, QUICK_TURNS = 20, 5
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,26 +32,86 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__.partition("\n")[0])
     parser.add_argument("--only", metavar="NAMES", type=names, default=list(PARTS), help=f"of {','.join(PARTS)}")
     parser.add_argument("--quick", action="store_true", help="a few minutes, with fewer turns and less of what is long")
-    parser.add_argument("--turns", type=int, help=f"of short things; by default {TURNS}, with --quick {QUICK_TURNS}")
-    parser.add_argument("--json", type=Path, metavar="PATH", default=STATE / "bench.json")
-    parser.add_argument("--readme", action="store_true", help="write the table in README.md anew")
+    parser.add_argument(
+        "--turns", type=positive, help=f"of short things; by default {TURNS}, with --quick {QUICK_TURNS}"
+    )
+    parser.add_argument(
+        "--json",
+        type=Path,
+        metavar="PATH",
+        default=STATE / "bench.json",
+        help="where the JSON goes, after each part; of a file that is there, the parts that are not measured are kept",
+    )
+    parser.add_argument(
+        "--readme", action="store_true", help=f"write the table in README.md anew, of a whole `{readme.PART}`"
+    )
     asked = parser.parse_args(arguments)
-    turns = asked.turns or (QUICK_TURNS if asked.quick else TURNS)
     load_env_file()
-    # Read first: the new file may be written over it.
-    before = from_json(BASELINE.read_text("utf-8")).ratios() if BASELINE.is_file() else {}
     report = Report(f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}", machine())
-    for name in asked.only:
-        report.parts.append(run(name, turns, asked.quick))
+    # Read first: the new file may be written over the baseline, and a file of another kind is no end for a long run.
+    before = from_json(BASELINE.read_text("utf-8")).ratios() if BASELINE.is_file() else {}
+    try:
+        kept = earlier(asked.json, report.machine)
+    except ValueError as error:
+        parser.error(f"--json {asked.json}: {error}; name another file, or remove this one")
     asked.json.parent.mkdir(parents=True, exist_ok=True)
-    asked.json.write_text(to_json(report), encoding="utf-8")
+    for name in asked.only:
+        part = run(name, asked.turns or (QUICK_TURNS if asked.quick else TURNS), asked.quick)
+        part.date = report.date
+        report.parts.append(part)
+        # After each one: who stops it keeps what is measured.
+        asked.json.write_text(to_json(together(report, kept)), encoding="utf-8")
     print(f"\nwritten to {asked.json}")
-    print("\n".join(verdict(before, report.ratios(), BASELINE.name)))
+    if others := [part.name for part in kept if part.name not in asked.only]:
+        print(f"kept in it from before: {', '.join(others)}")
+    print("\n".join(verdict(before, report.ratios(), BASELINE.name, quick=asked.quick)))
     if asked.readme:
-        README.write_text(readme.rewritten(README.read_text("utf-8"), readme.table(report)), encoding="utf-8")
+        print(write_readme(report))
     for what in report.failures:
         print(f"FAILED {what}")
     return 1 if report.failures else 0
+
+
+def earlier(file: Path, here: Mapping[str, str]) -> list[Part]:
+    """The parts of a file that is there, if they were measured on this machine with the same versions.
+
+    Raises:
+        ValueError: It is no report.
+    """
+    if not file.exists():
+        return []
+    try:
+        found = from_json(file.read_text("utf-8"))
+    except (OSError, KeyError, TypeError) as error:
+        raise ValueError(f"it can't be read as a report of the benchmarks: {error}") from None
+    # A file says for all its parts what they were measured on.
+    if other := [name for name in {**found.machine, **here} if found.machine.get(name) != here.get(name)]:
+        print(f"the parts in {file} are not kept: it has another {', '.join(other)}")
+        return []
+    for part in found.parts:
+        part.date = part.date or found.date
+    return found.parts
+
+
+def together(report: Report, kept: Sequence[Part]) -> Report:
+    """What is measured, with those parts of before that it has not, in the usual order."""
+    parts = {part.name: part for part in (*kept, *report.parts)}
+    return Report(report.date, report.machine, sorted(parts.values(), key=lambda part: list(PARTS).index(part.name)))
+
+
+def write_readme(report: Report) -> str:
+    """Writes the README's table if the run is fit for it; what came of it."""
+    if why := readme.unfit(next((part for part in report.parts if part.name == readme.PART), None)):
+        return f"{README.name} is left as it is: {why}"
+    README.write_text(readme.rewritten(README.read_text("utf-8"), readme.table(report)), encoding="utf-8")
+    return f"{README.name} has the new table"
+
+
+def positive(text: str) -> int:
+    """A number of turns."""
+    if not text.isascii() or not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of turns: it is a whole number from 1 on")
+    return int(text)
 
 
 def names(text: str) -> list[str]:
@@ -76,7 +135,7 @@ def run(name: str, turns: int, quick: bool) -> Part:
             part = part_of(json.loads(written.read_text("utf-8")))
         else:
             part = Part(name, failures=[f"its process ended with {code}"])
-    part.seconds = time.monotonic() - began
+    part.seconds, part.turns, part.quick = time.monotonic() - began, turns, quick
     print(f"  ({part.seconds:.0f} s)", flush=True)
     return part
 

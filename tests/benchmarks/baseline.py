@@ -31,7 +31,7 @@ class Change:
 
 
 def worse(was: Mapping[str, Ratio], now: Mapping[str, Ratio], margin: float = MARGIN) -> list[Change]:
-    """The ratios that got worse by more than the margin, the worst first. What only one of both has is passed over."""
+    """The ratios that got worse by more than the margin, the worst first. What only one of both has is not in it."""
     changes = [change(name, was[name], ratio) for name, ratio in now.items() if name in was]
     return sorted((each for each in changes if each.factor > 1 + margin), key=lambda each: -each.factor)
 
@@ -42,16 +42,34 @@ def change(name: str, was: Ratio, now: Ratio) -> Change:
     return Change(name, was.value, now.value, after / before if before else float("inf" if after else 1))
 
 
-def verdict(was: Mapping[str, Ratio], now: Mapping[str, Ratio], whence: str) -> list[str]:
-    """What there is to say of a run beside an earlier one, as lines.
+def verdict(was: Mapping[str, Ratio], now: Mapping[str, Ratio], whence: str, *, quick: bool = False) -> list[str]:
+    """What there is to say of a run beside an earlier one, as lines; also of what could not be compared.
 
     Args:
         whence: Names the earlier one.
+        quick: Whether the run was a quick one, in which what is long has other sizes, and so other names.
     """
     both = [name for name in now if name in was]
-    if not both:
-        return [f"nothing in {whence} to compare with"]
     lines = [str(each) for each in worse(was, now)]
-    if not lines:
-        return [f"none of {len(both)} ratios is more than {MARGIN:.0%} worse than in {whence}"]
-    return [f"{len(lines)} of {len(both)} ratios are more than {MARGIN:.0%} worse than in {whence}:", *lines]
+    if not both:
+        lines = [f"nothing in {whence} to compare with"]
+    elif not lines:
+        lines = [f"none of {_ratios(len(both))} is more than {MARGIN:.0%} worse than in {whence}"]
+    else:
+        lines = [f"{len(lines)} of {_ratios(len(both))} are more than {MARGIN:.0%} worse than in {whence}:", *lines]
+    why = "; with --quick what is long has other names" if quick else ""
+    if new := [name for name in now if name not in was]:
+        lines.append(f"{_ratios(len(new))} not compared, not in {whence}{why}: {', '.join(new)}")
+    parts = {_part(name) for name in now}
+    # Of the parts that were measured alone: nobody misses the others.
+    if gone := [name for name in was if name not in now and _part(name) in parts]:
+        lines.append(f"{_ratios(len(gone))} of {whence} not measured now{why}: {', '.join(gone)}")
+    return lines
+
+
+def _part(name: str) -> str:
+    return name.partition(": ")[0]
+
+
+def _ratios(count: int) -> str:
+    return f"{count} ratio{'' if count == 1 else 's'}"

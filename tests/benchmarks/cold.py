@@ -1,8 +1,12 @@
 """A cold run, from request to result, beside `docker run --rm`, the original's calls and packages that do the like.
 
 All do the same little job in the same image on the same engine, with no network and without a limit of processor time.
-Skillbox and the original have their hardening, the others what they have by themselves. What clears up after the caller
-has its result is not in a turn, for nobody; "until its container is gone" is.
+Skillbox and the original have their hardening, the others what they have by themselves.
+
+A turn ends when the caller has the result, and these ends are unequal: `docker run --rm`, the original's calls and
+Airflow remove their container before they give it, Skillbox and the others afterwards. So with those three there is a
+second ratio, of both until the container is gone. With the others there is none: their ends are equal in the first one,
+and some wait ten seconds for a container to stop, so that the second would flatter.
 """
 
 from __future__ import annotations
@@ -16,14 +20,16 @@ from deployments.local.common import STATE
 from skillbox_core.errors import SkillboxError
 from tests.benchmarks import contestants, job, peers
 from tests.benchmarks.ground import Ground, Scale, ground
+from tests.benchmarks.names import COMMAND, DOCKER_RUN, ORIGINAL, SKILLBOX, UNTIL_GONE
 from tests.benchmarks.report import Part
 from tests.benchmarks.turns import Contestant, Times, TurnError, compare, take_turns
 from tests.benchmarks.watch import ORDER, REST, Spans, split, watched
 
-SKILLBOX = "Skillbox"
 BUDGET = 0.75
 SLOW = 40.0
 """Seconds for all turns of one contestant: some packages take ten for each."""
+OWN = (SKILLBOX, COMMAND, DOCKER_RUN, ORIGINAL)
+"""Those that are always there: one that fails fails the part."""
 WORTH_SAYING = 0.02
 """Seconds of clearing up after the result from which on they are said."""
 
@@ -64,6 +70,7 @@ def measure(scale: Scale, part: Part, *, with_peers: bool = True) -> None:
             Contestant(SKILLBOX, ours.turn, ours.settle),
             contestants.docker_run(made),
             contestants.original(made),
+            contestants.skillbox_run(made),
         ]
         if not with_peers:
             report(part, take_turns(all_of_them, scale.turns, budget=SLOW), ours)
@@ -85,17 +92,13 @@ def measure(scale: Scale, part: Part, *, with_peers: bool = True) -> None:
 def report(part: Part, times: dict[str, Times], ours: Cold) -> None:
     """Figures of all, ratios to each, and where the time of a run goes."""
     for name, each in times.items():
-        if each.problem and name in (SKILLBOX, contestants.DOCKER_RUN, contestants.ORIGINAL):
+        if each.problem and name in OWN:
             part.fail(f"{name}: {each.problem}")
             continue
         part.times(name, each)
         if each.values and statistics.median(each.clearing) > WORTH_SAYING:
             part.figure(f"{name}, until its container is gone", "ms", *(seconds * 1000 for seconds in each.settled))
-    mine = times[SKILLBOX]
-    for name, each in times.items():
-        if name != SKILLBOX and not (mine.problem or each.problem):
-            budget = BUDGET if name in (contestants.DOCKER_RUN, contestants.ORIGINAL) else None
-            part.ratio(f"{SKILLBOX} / {name}", compare(mine, each), budget=budget)
+    ratios(part, times)
     for name in (*ORDER, REST):
         if name in ours.within:
             # The first turn found cold caches.
@@ -103,6 +106,28 @@ def report(part: Part, times: dict[str, Times], ours: Cold) -> None:
     for name in ORDER:
         if name in ours.after:
             part.figure(f"after it: {name}", "ms", *(seconds * 1000 for seconds in ours.after[name][1:]))
+
+
+def ratios(part: Part, times: dict[str, Times]) -> None:
+    """Skillbox beside each to the result, and the command beside another command.
+
+    Beside one that clears up in its turn also until the container is gone.
+    """
+    mine, command = times[SKILLBOX], times.get(COMMAND, Times(problem="was not measured"))
+    clearing = {DOCKER_RUN, ORIGINAL, *(peer.name for peer in peers.PEERS if peer.clears)}
+    others = {name: each for name, each in times.items() if name not in (SKILLBOX, COMMAND)}
+    for name, each in others.items():
+        if mine.problem or each.problem:
+            continue
+        budget = BUDGET if name in OWN else None
+        part.ratio(f"{SKILLBOX} / {name}", compare(mine, each), budget=budget)
+        if name in clearing:
+            part.ratio(f"{SKILLBOX}{UNTIL_GONE} / {name}", compare(mine.to_end(), each.to_end()))
+    docker = others.get(DOCKER_RUN)
+    if docker and not (docker.problem or command.problem):
+        names = COMMAND, DOCKER_RUN
+        part.ratio(" / ".join(names), compare(command, docker))
+        part.ratio(f"{names[0]}{UNTIL_GONE} / {names[1]}", compare(command.to_end(), docker.to_end()))
 
 
 def remove_left(made: Ground, mark: str) -> None:

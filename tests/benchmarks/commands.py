@@ -1,4 +1,4 @@
-"""Processor time of commands and imports: help, `exec list` of 100,000 records, `skill list` of 1,500 skills.
+"""Processor time of commands and imports: help, a page of 100,000 records, all of 1,500 skills.
 
 Beside them a yardstick takes turns: an interpreter that starts and adds up squares.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import uuid
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -32,11 +34,41 @@ from tests.benchmarks.turns import Contestant, TurnError, compare, take_turns
 from tests.services.commands import PROGRAM
 from tests.services.postgres import missing, postgres
 
+PAGE = 20
+"""Records that `exec list` shows."""
+ROW = re.compile(r"\bskill-[0-9]{4}\b")
+"""The name of a skill, which each row of a list has; those of a page of records are different ones."""
 RECORDS, QUICK_RECORDS = 100_000, 10_000
 SKILLS, QUICK_SKILLS = 1_500, 150
 SQUARES = "print(sum(number * number for number in range(2_000_000)))"
 ROWS = 5_000
 """Records that are written at once."""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A command that is measured.
+
+    Attributes:
+        variables: Of its environment, beside those of this process.
+        budget: Seconds.
+        rows: How many rows it has to show at least: a list that shows fewer does less.
+    """
+
+    command: Sequence[str]
+    variables: Mapping[str, str] = field(default_factory=dict)
+    budget: float | None = None
+    rows: int = 0
+
+
+def lists(variables: Mapping[str, str], records: int, skills: int) -> dict[str, Asked]:
+    """The commands that list, by what they list: the page that `exec list` shows, and all skills."""
+    everything = [PROGRAM, "skill", "list", "--limit", str(skills)]
+    return {
+        f"exec list, the last {PAGE} of {records:,} records": Asked([PROGRAM, "exec", "list"], variables, 1.0, PAGE),
+        f"skill list, all of {skills:,} skills": Asked(everything, variables, 1.0, skills),
+        f"skill list --json, all of {skills:,} skills": Asked([*everything, "--json"], variables, None, skills),
+    }
 
 
 def measure(scale: Scale, part: Part) -> None:
@@ -45,25 +77,23 @@ def measure(scale: Scale, part: Part) -> None:
     load_env_file()
     with tempfile.TemporaryDirectory(prefix="skillbox-bench-") as temporary, ExitStack() as stack:
         folder = Path(temporary)
-        asked: dict[str, tuple[Sequence[str], Mapping[str, str], float | None]] = {
-            "skillbox --help": ([PROGRAM, "--help"], {}, 0.3),
-            "import skillbox_core": ([sys.executable, "-c", "import skillbox_core"], {}, 0.1),
-            "import prefect_skillbox": ([sys.executable, "-c", "import prefect_skillbox"], {}, None),
+        asked = {
+            "skillbox --help": Asked([PROGRAM, "--help"], budget=0.3),
+            "import skillbox_core": Asked([sys.executable, "-c", "import skillbox_core"], budget=0.1),
+            "import prefect_skillbox": Asked([sys.executable, "-c", "import prefect_skillbox"]),
         }
         for name, url in stack.enter_context(databases(folder, part)).items():
             variables = filled(folder / name, url, records, skills)
-            listed = f"exec list, {records:,} records, {name}", f"skill list, {skills:,} skills, {name}"
-            asked[listed[0]] = [PROGRAM, "exec", "list"], variables, 1.0
-            asked[listed[1]] = [PROGRAM, "skill", "list"], variables, 1.0
-        contestants = [Contestant(YARDSTICK, used([sys.executable, "-I", "-c", SQUARES], {}))]
-        contestants += [Contestant(name, used(command, more)) for name, (command, more, _) in asked.items()]
+            asked |= {f"{what}, {name}": one for what, one in lists(variables, records, skills).items()}
+        contestants = [Contestant(YARDSTICK, used(Asked([sys.executable, "-I", "-c", SQUARES])))]
+        contestants += [Contestant(name, used(one)) for name, one in asked.items()]
         times = take_turns(contestants, min(scale.turns, 10), budget=30)
     part.times(YARDSTICK, times[YARDSTICK], "s", 1)
-    for name, (_, _, budget) in asked.items():
+    for name, one in asked.items():
         if times[name].problem:
             part.fail(f"{name}: {times[name].problem}")
             continue
-        part.times(name, times[name], "s", 1, budget=budget)
+        part.times(name, times[name], "s", 1, budget=one.budget)
         part.ratio(f"{name} / {YARDSTICK}", compare(times[name], times[YARDSTICK]))
 
 
@@ -79,17 +109,23 @@ def databases(folder: Path, part: Part) -> Iterator[dict[str, str]]:
         yield {"SQLite": "", "Postgres": url}
 
 
-def used(command: Sequence[str], variables: Mapping[str, str]) -> Callable[[], float]:
+def used(asked: Asked) -> Callable[[], float]:
     """Runs it, and says how many seconds of processor time it and what it started took."""
 
     def turn() -> float:
         before = of_children()
         done = subprocess.run(
-            command, env={**os.environ, **variables}, capture_output=True, text=True, stdin=subprocess.DEVNULL
+            asked.command,
+            env={**os.environ, **asked.variables},
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
         )
         after = of_children()
-        if done.returncode or (not done.stdout and "list" in command):
+        if done.returncode:
             raise TurnError(f"it ended with {done.returncode}: {done.stderr.strip()[-300:]}")
+        if (shown := len(set(ROW.findall(done.stdout)))) < asked.rows:
+            raise TurnError(f"it showed {shown} of {asked.rows} rows: {done.stderr.strip()[-300:]}")
         return after - before
 
     return turn

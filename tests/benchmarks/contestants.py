@@ -1,23 +1,26 @@
-"""Who does the little job on the engine with no package between: `docker run --rm`, and the original's calls."""
+"""Who does the little job with no package between: `docker run --rm`, the original's calls, and the command of ours.
+
+The first two have removed their container when they come back, so that this is in their turn.
+"""
 
 from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import subprocess
 import tarfile
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
 from docker import APIClient, DockerClient
 
 from tests.benchmarks import job
 from tests.benchmarks.ground import Ground
+from tests.benchmarks.names import COMMAND, DOCKER_RUN, ORIGINAL
 from tests.benchmarks.turns import Contestant, TurnError
-
-DOCKER_RUN = "docker run --rm"
-ORIGINAL = "the original's calls"
+from tests.services.commands import PROGRAM
 
 
 def docker_run(ground: Ground, name: str = DOCKER_RUN) -> Contestant:
@@ -37,10 +40,32 @@ def run_program(ground: Ground) -> Callable[[], None]:
     command = ["docker", "--host", ground.engine_url, "run", "--rm", "--network", "none", ground.image]
     command += ["python3", "-c", job.program()]
 
+    return program(command, {}, "docker run")
+
+
+def skillbox_run(ground: Ground) -> Contestant:
+    """`skillbox run` as a user times it: a program that starts, loads and connects, as `docker run` is."""
+    settings = ground.runner.installation.settings
+    variables = {
+        "SKILLBOX_HOME": str(settings.home),
+        "SKILLBOX_INSTANCE": settings.instance,
+        # Empty, not left out: those of this checkout's own installation are in the environment.
+        "SKILLBOX_DB_DSN": settings.db_dsn,
+        "SKILLBOX_S3_ENDPOINT": settings.s3_endpoint,
+    }
+    command = [PROGRAM, "run", "word-count", "--input", json.dumps(job.INPUT), "--cpu", ground.cpu]
+    return Contestant(COMMAND, program(command, variables, "skillbox run"), ground.settle)
+
+
+def program(command: Sequence[str], variables: Mapping[str, str], name: str) -> Callable[[], None]:
+    """Starts a program that does the job and prints its answer."""
+
     def turn() -> None:
-        done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        done = subprocess.run(
+            command, env={**os.environ, **variables}, capture_output=True, text=True, stdin=subprocess.DEVNULL
+        )
         if done.returncode:
-            raise TurnError(f"`docker run` ended with {done.returncode}: {done.stderr.strip()[-500:]}")
+            raise TurnError(f"`{name}` ended with {done.returncode}: {done.stderr.strip()[-500:]}")
         check(done.stdout)
 
     return turn

@@ -10,3 +10,5 @@ PARTS = {
     "tables": "tables",
     "packages": "environments",
 }
+TURNS, QUICK_TURNS = 20, 5
+"""Turns of short things by default, and with `--quick`."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from tests.benchmarks.report import YARDSTICK, Part, Report, short
+from tests.benchmarks.names import COMMAND, DOCKER_RUN, SKILLBOX, UNTIL_GONE
+from tests.benchmarks.parts import TURNS
+from tests.benchmarks.report import Part, Report, short
 
 BEGIN, END = "<!-- written by `make bench` -->", "<!-- end of what `make bench` writes -->"
 
@@ -20,40 +22,45 @@ def rewritten(text: str, table: str) -> str:
     return f"{before}{BEGIN}\n{table}\n{END}{after}"
 
 
-COMPARED = ("cold", "throughput", "prefect", "packages")
-"""Parts whose ratios are of two things that a reader knows."""
+PART = "cold"
+"""The part that the table is of."""
+
+
+def unfit(part: Part | None) -> str:
+    """Why a measured part is not to stand in the README; empty if it may."""
+    if part is None:
+        return f"the part `{PART}`, which its table is of, was not measured: `--only {PART}` measures it"
+    if part.failures:
+        return f"something of the part `{PART}` failed: {part.failures[0]}"
+    if part.quick or part.turns < TURNS:
+        return f"its table is of {TURNS} turns at least, and this was a short run: leave out `--quick` and `--turns`"
+    return ""
 
 
 def table(report: Report) -> str:
-    """What a reader wants to know of a run, as Markdown: each thing once, and what Skillbox is in its terms."""
-    lines = ["| | median | Skillbox / it |", "|---|---|---|"]
-    for part in report.parts:
-        if part.name in COMPARED:
-            lines += _compared(report, part)
-        if part.name == "commands":
-            lines += [
-                f"| {figure.name} | {short(figure.value)} {figure.unit} of processor time | |"
-                for figure in part.figures
-                if figure.name != YARDSTICK
-            ]
+    """What a reader wants to know of a cold run, as Markdown: each thing once, and what Skillbox is in its terms."""
+    part = next(part for part in report.parts if part.name == PART)
     told = report.machine
     notes = (
-        f"On {told['processors']}, engine {told['engine']}, Python {told['python']}, {report.date}. "
+        f"On {told['processors']}, engine {told['engine']}, Python {told['python']}, {part.date or report.date}. "
         "A run is from request\n"
         "to result; Skillbox's has a record in SQLite and all hardening, the others are as they are by themselves."
     )
-    return "\n".join([*lines, "", notes])
-
-
-def _compared(report: Report, part: Part) -> list[str]:
-    lines, seen = [], set()
     for ratio in part.ratios:
-        mine, _, theirs = ratio.name.partition(" / ")
-        ours, beside = report.figure(part.name, mine), report.figure(part.name, theirs)
-        if not ours or not beside:
-            continue
-        if mine not in seen:
-            lines.append(f"| {mine} | {short(ours.value)} {ours.unit} | |")
-            seen.add(mine)
-        lines.append(f"| {theirs} | {short(beside.value)} {beside.unit} | {ratio.value:.2f} |")
+        if ratio.name == f"{COMMAND} / {DOCKER_RUN}":
+            notes += f"\n`{COMMAND.partition(',')[0]}` is {ratio.value:.2f} of `{DOCKER_RUN}`, a command too."
+    if part.skipped:
+        notes += f"\nNot measured: {', '.join(part.skipped)}."
+    head = ["| | median | Skillbox / it | both until the container is gone |", "|---|---|---|---|"]
+    return "\n".join([*head, *_compared(part), "", notes])
+
+
+def _compared(part: Part) -> list[str]:
+    figures = {figure.name: f"{short(figure.value)} {figure.unit}" for figure in part.figures}
+    ratios = {ratio.name: f"{ratio.value:.2f}" for ratio in part.ratios}
+    lines = [f"| {name} | {figures[name]} | | |" for name in (SKILLBOX, COMMAND) if name in figures]
+    for name in figures:
+        if beside := ratios.get(f"{SKILLBOX} / {name}"):
+            gone = ratios.get(f"{SKILLBOX}{UNTIL_GONE} / {name}", "-")
+            lines.append(f"| {name} | {figures[name]} | {beside} | {gone} |")
     return lines

@@ -67,6 +67,9 @@ class Part:
     """One part of the benchmarks, filled while it is measured.
 
     Attributes:
+        date: The day; a file may have parts of several days.
+        turns: Of short things, as asked for; 0 in a report of before this was noted.
+        quick: Whether less was measured of what is long.
         skipped: What could not be measured, by name, and why.
         failures: What went wrong. Never that something was slow.
     """
@@ -77,6 +80,9 @@ class Part:
     skipped: dict[str, str] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
     seconds: float = 0.0
+    date: str = ""
+    turns: int = 0
+    quick: bool = False
     say: Say = field(default=lambda _line: None, repr=False, compare=False)
 
     def figure(self, name: str, unit: str, *values: float, budget: float | None = None) -> None:
@@ -118,7 +124,7 @@ class Report:
 
     Attributes:
         machine: What it was measured on; names of programs and their versions, and sizes.
-        date: The day.
+        date: The day on which it was last written.
     """
 
     date: str
@@ -165,6 +171,9 @@ def part_document(part: Part) -> dict[str, Any]:
     return {
         "name": part.name,
         "seconds": round(part.seconds, 1),
+        "date": part.date,
+        "turns": part.turns,
+        "quick": part.quick,
         "figures": [_rounded(asdict(figure)) for figure in part.figures],
         "ratios": [_rounded(asdict(ratio)) for ratio in part.ratios],
         "skipped": part.skipped,
@@ -181,6 +190,9 @@ def part_of(document: Mapping[str, Any]) -> Part:
         dict(document["skipped"]),
         list(document["failures"]),
         document["seconds"],
+        document.get("date", ""),
+        document.get("turns", 0),
+        document.get("quick", False),
     )
 
 

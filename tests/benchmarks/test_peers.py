@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from docker.models.containers import ContainerCollection
 
 from tests.benchmarks import job, peers
 from tests.benchmarks.peers import PEERS, Driven, Peer, PeerUnavailableError, driven, make_environment
-from tests.benchmarks.peers.loop import ANSWER
+from tests.benchmarks.peers.loop import ANSWER, Task
 from tests.benchmarks.turns import TurnError
 
 SCRIPT = """
@@ -57,6 +60,50 @@ def test_requirements_are_pinned_by_hash_and_say_nothing_of_where_they_come_from
 def test_each_peer_has_its_script_and_the_version_that_is_said(peer: Peer) -> None:
     assert (peers.HERE / peer.script).is_file()
     assert re.fullmatch(r"[0-9.]+", peers.version(peer))
+
+
+@pytest.mark.parametrize("peer", PEERS, ids=lambda peer: peer.name)
+def test_each_peer_is_told_to_have_no_network_and_the_label(peer: Peer) -> None:
+    script = (peers.HERE / peer.script).read_text("utf-8")
+    assert re.search(r"""network_mode"?[=:] ?"none\"""", script)
+    assert "task.label" in script
+
+
+def test_the_container_of_autogen_is_created_without_a_network_and_with_the_label(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    created: list[dict[str, object]] = []
+
+    class Executor:
+        """Creates its container as AutoGen's does."""
+
+        def __init__(self, image: str, name: str, *, work_dir: str) -> None:
+            self._image, self._name = image, name
+
+        async def start(self) -> None:
+            ContainerCollection().create(self._image, name=self._name, tty=True)
+
+        async def execute_code_blocks(self, blocks: object, token: object) -> mock.Mock:
+            return mock.Mock(output=ANSWER)
+
+        async def stop(self) -> None: ...
+
+    for name in ("autogen_core", "autogen_core.code_executor", "autogen_ext.code_executors.docker"):
+        monkeypatch.setitem(sys.modules, name, mock.Mock(DockerCommandLineCodeExecutor=Executor))
+    for name in ("autogen_ext", "autogen_ext.code_executors"):
+        monkeypatch.setitem(sys.modules, name, mock.Mock())
+
+    def create(self: ContainerCollection, image: str, **named: object) -> None:
+        created.append({"image": image, **named})
+
+    monkeypatch.setattr(ContainerCollection, "create", create)
+    opened = runpy.run_path(str(peers.HERE / "code_executor.py"))["opened"]
+    with opened(Task("an-image", "print(1)", {peers.LABEL: "mark"}, str(tmp_path))) as turn:
+        assert list(turn()) == [ANSWER]
+    (found,) = created
+    assert found.pop("name")
+    assert found == {"image": "an-image", "tty": True, "network_mode": "none", "labels": {peers.LABEL: "mark"}}
+    assert ContainerCollection.create is create
 
 
 def test_the_job_answers_what_is_looked_for() -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from tests.benchmarks import readme
 from tests.benchmarks.baseline import BASELINE, MARGIN, verdict, worse
+from tests.benchmarks.names import COMMAND
 from tests.benchmarks.report import (
-    YARDSTICK,
     Figure,
     Part,
     Ratio,
@@ -32,6 +32,7 @@ def a_part() -> Part:
     part.times("docker run --rm", Times({1: 0.4, 2: 0.5, 3: 0.6}))
     part.times("another", Times(problem="no index answers"))
     part.ratio("Skillbox / docker run --rm", Comparison(0.5, 0.48, 0.52), budget=0.75)
+    part.ratio("Skillbox, until gone / docker run --rm", Comparison(0.8, 0.7, 0.9))
     return part
 
 
@@ -46,6 +47,7 @@ def ratio(value: float, **more: bool) -> Ratio:
 def test_a_report_is_read_back_from_its_json() -> None:
     report = a_report()
     report.parts[0].fail("a container was left")
+    report.parts[0].date, report.parts[0].turns, report.parts[0].quick = "2026-11-28", 5, True
     assert from_json(to_json(report)) == report
 
 
@@ -108,12 +110,26 @@ def test_the_worst_is_named_first_with_what_it_was() -> None:
         "2 of 2 ratios are more than 15% worse than in it:",
         "b: 3.00, was 1.00 (+200%)",
         "a: 1.50, was 1.00 (+50%)",
+        "1 ratio not compared, not in it: new",
     ]
 
 
+def test_what_only_one_of_both_has_is_said_of_the_parts_that_were_measured() -> None:
+    was = {"cold: a": ratio(1), "cold: gone": ratio(1), "files: f": ratio(1)}
+    now = {"cold: a": ratio(1), "cold: new": ratio(1), "cold: newer": ratio(1)}
+    assert verdict(was, now, "it")[1:] == [
+        "2 ratios not compared, not in it: cold: new, cold: newer",
+        "1 ratio of it not measured now: cold: gone",
+    ]
+    assert all("with --quick what is long has other names" in line for line in verdict(was, now, "it", quick=True)[1:])
+
+
 def test_nothing_to_compare_with_is_said() -> None:
-    assert verdict({}, {"a": ratio(1)}, "baseline.json") == ["nothing in baseline.json to compare with"]
-    assert verdict({"a": ratio(1)}, {"a": ratio(1)}, "it") == ["none of 1 ratios is more than 15% worse than in it"]
+    assert verdict({}, {"a": ratio(1)}, "baseline.json") == [
+        "nothing in baseline.json to compare with",
+        "1 ratio not compared, not in baseline.json: a",
+    ]
+    assert verdict({"a": ratio(1)}, {"a": ratio(1)}, "it") == ["none of 1 ratio is more than 15% worse than in it"]
 
 
 def test_the_committed_baseline_is_a_report_without_failures() -> None:
@@ -124,25 +140,38 @@ def test_the_committed_baseline_is_a_report_without_failures() -> None:
 
 def test_the_table_has_both_figures_their_ratio_and_the_machine() -> None:
     table = readme.table(a_report())
-    assert table.splitlines()[2:4] == ["| Skillbox | 250 ms | |", "| docker run --rm | 500 ms | 0.50 |"]
+    assert table.splitlines()[2:4] == [
+        "| Skillbox | 250 ms | | |",
+        "| docker run --rm | 500 ms | 0.50 | 0.80 |",
+    ]
     assert "2 processors (a kind), engine 20.10.24, Python 3.11.7, 2026-11-29" in table
-    assert "another" not in table
 
 
-def test_the_table_has_each_thing_once_and_commands_with_their_processor_time() -> None:
+def test_the_table_has_each_thing_once_and_is_of_cold_runs_alone() -> None:
     report = a_report()
     report.parts[0].figure("other", "ms", 125)
     report.parts[0].ratio("Skillbox / other", Comparison(2, 2, 2))
-    report.parts.append(Part("commands"))
-    report.parts[1].figure(YARDSTICK, "s", 0.1)
-    report.parts[1].figure("skillbox --help", "s", 0.16)
+    report.parts.append(Part("throughput"))
+    report.parts[1].figure("a", "runs/s", 2)
+    report.parts[1].figure("b", "runs/s", 1)
+    report.parts[1].ratio("a / b", Comparison(2, 2, 2), more_is_better=True)
     lines = readme.table(report).splitlines()
     assert lines[2:6] == [
-        "| Skillbox | 250 ms | |",
-        "| docker run --rm | 500 ms | 0.50 |",
-        "| other | 125 ms | 2.00 |",
-        "| skillbox --help | 0.16 s of processor time | |",
+        "| Skillbox | 250 ms | | |",
+        "| docker run --rm | 500 ms | 0.50 | 0.80 |",
+        "| other | 125 ms | 2.00 | - |",
+        "",
     ]
+    assert lines[-1] == "Not measured: another."
+
+
+def test_the_table_has_the_command_and_what_it_is_beside_another_command() -> None:
+    report = a_report()
+    report.parts[0].figure(COMMAND, "ms", 750)
+    report.parts[0].ratio(f"{COMMAND} / docker run --rm", Comparison(1.5, 1.5, 1.5))
+    lines = readme.table(report).splitlines()
+    assert lines[2:4] == ["| Skillbox | 250 ms | | |", f"| {COMMAND} | 750 ms | | |"]
+    assert "`skillbox run` is 1.50 of `docker run --rm`, a command too." in lines
 
 
 def test_only_what_is_between_the_markers_is_written_anew() -> None:

@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tests.benchmarks import contestants
 from tests.benchmarks.ground import Scale, ground
+from tests.benchmarks.names import DOCKER_RUN
 from tests.benchmarks.report import Part
 from tests.benchmarks.turns import Contestant, TurnError, compare, take_turns
 
@@ -27,7 +28,7 @@ def measure(scale: Scale, part: Part) -> None:
         for number in AT_ONCE:
             runs = max(8, 2 * number)
             rounds = 1 if scale.quick else min(scale.turns, 3)
-            names = f"Skillbox, {number} at once", f"{contestants.DOCKER_RUN}, {number} at once"
+            names = f"Skillbox, {number} at once", f"{DOCKER_RUN}, {number} at once"
             times = take_turns(
                 [
                     Contestant(names[0], together(ours, runs, number, made.settle)),

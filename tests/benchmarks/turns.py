@@ -46,6 +46,10 @@ class Times:
         """Seconds from the end of each turn until it had settled."""
         return [settled - took for settled, took in zip(self.settled, self.values, strict=True)]
 
+    def to_end(self) -> Times:
+        """The same until each turn had settled, as what is compared."""
+        return Times(dict(zip(self.of_round, self.settled, strict=True)), self.settled, self.problem)
+
     @property
     def values(self) -> list[float]:
         """In the order of the rounds."""

@@ -8,8 +8,8 @@ import pytest
 
 from skillbox_core import Runner
 from tests.benchmarks import cold
-from tests.benchmarks.contestants import DOCKER_RUN, ORIGINAL
 from tests.benchmarks.ground import Scale, check_left, containers
+from tests.benchmarks.names import COMMAND, DOCKER_RUN, ORIGINAL, SKILLBOX, UNTIL_GONE
 from tests.benchmarks.report import Part
 from tests.benchmarks.watch import ORDER, REST
 
@@ -19,16 +19,17 @@ def test_a_cold_run_is_measured_beside_its_peers_with_all_its_parts() -> None:
     cold.measure(Scale(2), part, with_peers=False)
     assert part.failures == []
     figures = {figure.name: figure for figure in part.figures}
-    assert {cold.SKILLBOX, DOCKER_RUN, ORIGINAL} <= figures.keys()
-    assert all(figures[name].turns == 2 for name in (cold.SKILLBOX, DOCKER_RUN, ORIGINAL))
+    own = (SKILLBOX, COMMAND, DOCKER_RUN, ORIGINAL)
+    assert all(figures[name].turns == 2 for name in own)
     assert {ratio.name for ratio in part.ratios} == {
-        f"{cold.SKILLBOX} / {DOCKER_RUN}",
-        f"{cold.SKILLBOX} / {ORIGINAL}",
+        f"{ours}{end} / {other}"
+        for ours, other in ((SKILLBOX, DOCKER_RUN), (SKILLBOX, ORIGINAL), (COMMAND, DOCKER_RUN))
+        for end in ("", UNTIL_GONE)
     }
     for name in (*ORDER, REST):
         assert {f"of it: {name}", f"after it: {name}"} & figures.keys(), f"nothing is said of {name}"
     parts = sum(figure.value for name, figure in figures.items() if name.startswith("of it: "))
-    assert parts == pytest.approx(figures[cold.SKILLBOX].value, rel=0.1)
+    assert parts == pytest.approx(figures[SKILLBOX].value, rel=0.1)
 
 
 def test_a_container_that_is_left_fails_its_part_and_is_removed(runner: Runner) -> None:

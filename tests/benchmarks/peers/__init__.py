@@ -26,7 +26,7 @@ from tests.benchmarks.turns import Contestant, TurnError
 HERE = Path(__file__).parent
 LOOP = HERE / "loop.py"
 LABEL = "skillbox.bench"
-"""On every container of a peer that lets its caller label it."""
+"""On every container of a peer; one that it leaves is found by it, and removed."""
 
 
 @dataclass(frozen=True)
@@ -37,16 +37,18 @@ class Peer:
         environment: Names its pinned requirements, and the environment that is made of them.
         script: The file here that drives it.
         package: Whose version is said.
+        clears: Whether its container is removed before its caller has the result, so that this is in its turn.
     """
 
     name: str
     environment: str
     script: str
     package: str
+    clears: bool = False
 
 
 PEERS = (
-    Peer("Airflow's DockerOperator", "airflow", "docker_operator.py", "apache-airflow-providers-docker"),
+    Peer("Airflow's DockerOperator", "airflow", "docker_operator.py", "apache-airflow-providers-docker", clears=True),
     Peer("Dagster's PipesDockerClient", "dagster", "pipes_client.py", "dagster-docker"),
     Peer("prefect-docker's tasks", "prefect-docker", "container_tasks.py", "prefect-docker"),
     Peer("llm-sandbox", "llm-sandbox", "sandbox_session.py", "llm-sandbox"),

@@ -1,12 +1,18 @@
-"""AutoGen's DockerCommandLineCodeExecutor, started and stopped for each run."""
+"""AutoGen's DockerCommandLineCodeExecutor, started and stopped for each run.
+
+It has no parameter for a network or for labels. So they are added where it has the library create its container: with
+a network it would do more than the others, and without the label one that it leaves would not be found.
+"""
 
 import asyncio
 import uuid
 from contextlib import contextmanager
+from unittest import mock
 
 from autogen_core import CancellationToken
 from autogen_core.code_executor import CodeBlock
 from autogen_ext.code_executors.docker import DockerCommandLineCodeExecutor
+from docker.models.containers import ContainerCollection
 
 
 @contextmanager
@@ -24,5 +30,11 @@ def opened(task):
         finally:
             loop.run_until_complete(executor.stop())
 
-    yield turn
+    create = ContainerCollection.create
+
+    def alone(self, *arguments, **named):
+        return create(self, *arguments, **{**named, "network_mode": "none", "labels": task.label})
+
+    with mock.patch.object(ContainerCollection, "create", alone):
+        yield turn
     loop.close()
