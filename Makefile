@@ -19,7 +19,7 @@ older := .skillbox/older/bin/python -m pip install --quiet --disable-pip-version
 # that run alone only their files are read.
 shared := -m "not by_itself and not nightly" --maxprocesses 4 --dist loadfile --no-loadscope-reorder --numprocesses \
 	$$($(bin)/python -c "import os; print(os.cpu_count() + 1)")
-alone := -m "by_itself and not nightly" $$(grep -rlw by_itself --include='test_*.py'
+alone = -m "by_itself and not nightly" $$(grep -rlw by_itself --include='test_*.py' $(1))
 
 help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
@@ -32,8 +32,8 @@ check: lint ## style, types, imports and unit tests, in a minute; needs the pack
 
 test: setup ## set everything up, then run what a change can break (ARGS="-k name" for some)
 	@$(bootstrap) services
-	@$(if $(ARGS),$(pytest) $(ARGS),$(all) $(alone) tests))
-	@$(if $(ARGS)$(deal),,$(postgres) $(alone) tests/prefect_skillbox))
+	@$(if $(ARGS),$(pytest) $(ARGS),$(all) $(call alone,tests))
+	@$(if $(ARGS)$(deal),,$(postgres) $(call alone,tests/prefect_skillbox))
 	@$(if $(ARGS),,$(postgres) tests/prefect_skillbox $(shared))
 	@$(if $(ARGS),,$(all) tests $(shared) --durations=30)
 
