@@ -130,7 +130,9 @@ class Ground:
         for folder in (home.parent / "tmp", self.runner.installation.spool):
             if names := [path.name for path in folder.glob("*")]:
                 yield f"{len(names)} files were left in {folder.name}: {names[:5]}"
-        odd = [path.name for path in (home / "cache").rglob("*") if path.is_file() and path.suffix != ".zip"]
+        cached = [path for path in (home / "cache").rglob("*") if path.is_file()]
+        # An archive, and the mark of its use beside it.
+        odd = [path.name for path in cached if path.suffix not in (".zip", ".asked")]
         if odd:
             yield f"files were left in the cache: {odd[:5]}"
         # In a process of its own: closing SQLite's files in this one would drop the locks that it holds on them.
