@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import threading
+from typing import TypeVar
 
 from skillbox_core.models import Sandbox
 from skillbox_core.sandbox.streams import Attachment
+
+T = TypeVar("T")
 
 
 class Connections:
@@ -28,9 +31,7 @@ class Connections:
     def take(self, sandbox: Sandbox) -> Attachment | None:
         """Hands an attachment over; a second caller gets None."""
         with self._lock:
-            if self._open.get(sandbox.name, ("",))[0] != sandbox.container_id:
-                return None
-            return self._open.pop(sandbox.name)[1]
+            return _taken(self._open, sandbox)
 
     def keep_output(self, sandbox: Sandbox, tar: bytes) -> None:
         """Keeps an output that came along for whoever collects it."""
@@ -40,9 +41,7 @@ class Connections:
     def take_output(self, sandbox: Sandbox) -> bytes | None:
         """Hands an output over; a second caller gets None."""
         with self._lock:
-            if self._outputs.get(sandbox.name, ("",))[0] != sandbox.container_id:
-                return None
-            return self._outputs.pop(sandbox.name)[1]
+            return _taken(self._outputs, sandbox)
 
     def drop(self, name: str) -> None:
         """Closes an attachment and forgets an output that nobody took, if there are any."""
@@ -51,3 +50,10 @@ class Connections:
             _, attachment = self._open.pop(name, ("", None))
         if attachment:
             attachment.close()
+
+
+def _taken(kept: dict[str, tuple[str, T]], sandbox: Sandbox) -> T | None:
+    """What is kept of this very container, which is kept no more; of another one under its name it stays."""
+    if kept.get(sandbox.name, ("",))[0] != sandbox.container_id:
+        return None
+    return kept.pop(sandbox.name)[1]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -51,7 +50,6 @@ class SkillCache:
         self._room = room
         self._max_entries = max_entries
         self._held: dict[str, tuple[tuple[int, ...], SkillArchive]] = {}
-        self._lock = threading.Lock()
 
     def get(self, digest: str) -> SkillArchive | None:
         """The archive with this digest; None when it is not there, or has become another.
@@ -112,11 +110,13 @@ class SkillCache:
         before = _identity(path.stat())
         archive = open_archive(path, self._max_archive, self._max_entries)
         if _identity(path.stat()) == before:
-            with self._lock:
-                self._held.pop(archive.digest, None)
-                self._held[archive.digest] = before, archive
-                while sum(len(one.files) for _, one in self._held.values()) > HELD_FILES:
-                    del self._held[next(iter(self._held))]
+            # A new dictionary for each, since a lock could be held at a fork, and be never free in the child. What two
+            # threads lose of each other's is read once more.
+            held = {digest: one for digest, one in self._held.items() if digest != archive.digest}
+            held[archive.digest] = before, archive
+            while sum(len(one.files) for _, one in held.values()) > HELD_FILES:
+                del held[next(iter(held))]
+            self._held = held
         return archive
 
     def _place(self, digest: str) -> Path:
@@ -129,7 +129,7 @@ class SkillCache:
                 kept.append((_asked_for(path), path.stat().st_size, path))
         over = sum(size for _, size, _ in kept) - self._room
         for asked_for, size, path in sorted(kept):
-            if over <= 0 or present - asked_for < IN_USE:
+            if over <= 0 or present - asked_for < IN_USE + TOUCH_EVERY:  # its mark may be that old already
                 break
             with suppress(FileNotFoundError):
                 if _asked_for(path) == asked_for:
