@@ -32,6 +32,7 @@ from skillbox_core.storage.objects import Bucket
 from skillbox_core.storage.opening import open_registry, present_settings
 from skillbox_core.storage.registry import Registry
 from skillbox_core.storage.spool import spool_folder
+from skillbox_core.storage.waiting_records import WaitingRecords
 
 
 class Installation:
@@ -95,6 +96,11 @@ class Installation:
             EnvironmentStore(Bucket(self.settings, self.settings.s3_bucket_skills), self.settings.max_tree_size),
             self.registry,
         )
+
+    @cached_property
+    def waiting(self) -> WaitingRecords:
+        """The containers that wait for a job."""
+        return WaitingRecords(self.executions.database)
 
     @contextmanager
     def written(

@@ -26,6 +26,9 @@ from skillbox_core.errors import InvalidRequestError, SettingsError
 DEFAULT_IMAGES = {"python": "python:3.12-slim", "node": "node:20-slim", "bash": "bash:5"}
 DEFAULT_ALLOWLIST = ("python:3.12-slim", "python:3.11-slim", "node:20-slim", "node:18-slim", "bash:5")
 
+MIN_POOL_IDLE = 60
+"""Seconds: in its last half minute a waiting container is taken by nobody."""
+
 _PYTHON = re.compile(r"3\.\d+(\.\d+)? (x86_64|aarch64) (glibc|musl) \d+\.\d+\Z", re.ASCII)
 _NOT_OURS = re.compile(
     # What a Kubernetes cluster tells its containers of a service that is called skillbox, or skillbox-something.
@@ -106,6 +109,12 @@ class Settings(BaseSettings):
     """Of the core's own messages on the command line's stderr."""
     collect_ttl: str = "10m"
     """How long a finished container waits to be collected before it ends itself."""
+    pool_max: int = Field(default=0, ge=0, le=1000)
+    """Containers that wait on an engine for a job, at most; 0 for none."""
+    pool_min: int = Field(default=0, ge=0, le=1000)
+    """Of each kind that is asked for, how many are made to wait at least."""
+    pool_idle: str = "10m"
+    """How long a container waits for a job before it ends itself."""
     inline_output: bool = True
     """A small output comes along on the connection on which the skill's lines come, and so stands in the engine's log
     of the container until that is removed."""
@@ -168,6 +177,10 @@ class Settings(BaseSettings):
                 if parse(default, names[0]) > parse(maximum, names[1]):
                     raise ValueError(f"{names[0]} {default} is above {names[1]} {maximum}")
             parse_duration(self.collect_ttl, "SKILLBOX_COLLECT_TTL")
+            if parse_duration(self.pool_idle, "SKILLBOX_POOL_IDLE") < MIN_POOL_IDLE:
+                raise ValueError(f"SKILLBOX_POOL_IDLE {self.pool_idle} is less than {MIN_POOL_IDLE} s")
+            if self.pool_min > self.pool_max:
+                raise ValueError(f"SKILLBOX_POOL_MIN {self.pool_min} is above SKILLBOX_POOL_MAX {self.pool_max}")
             parse_user_ids(self.user_ids, "SKILLBOX_USER_IDS")
         except InvalidRequestError as error:
             raise ValueError(str(error)) from None

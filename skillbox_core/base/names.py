@@ -19,6 +19,11 @@ _SKILL = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
 _EXECUTION = re.compile(r"[0-9a-f]{32}\Z")
 
 
+def container_name(execution_id: str, attempt: int) -> str:
+    """The name of the container that is made for an attempt of an execution."""
+    return f"skillbox-{execution_id}-{attempt}"
+
+
 def shown(value: str) -> str:
     """A value as it may stand in an error message: quoted, printable, short."""
     text = ascii(value if len(value) <= 80 else value[:77] + "...")

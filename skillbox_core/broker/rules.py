@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
+from skillbox_core.base.names import container_name
 from skillbox_core.base.quantities import parse_cpu_limit, parse_memory_limit
-from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_INSTANCE, container_name
+from skillbox_core.sandbox.container import LABEL_DEADLINE, LABEL_EXECUTION, LABEL_INSTANCE, LABEL_WAITING
 from skillbox_core.sandbox.policy import (
     MANAGED_BY,
     SANDBOX,
@@ -23,6 +24,7 @@ from skillbox_core.sandbox.policy import (
     memory_ceiling,
     user_id,
 )
+from skillbox_core.sandbox.waiting import PREFIX
 from skillbox_core.settings import Settings
 
 MIN_API = (1, 41)
@@ -70,6 +72,8 @@ _NUMBER = re.compile(r"-?[0-9]{1,9}\Z")
 _ID = re.compile(r"[0-9a-f]{64}\Z")
 _CONTAINER = r"(?P<container>[A-Za-z0-9][A-Za-z0-9_.-]{0,127})"
 _EXECUTION = re.compile(r"[0-9a-f]{32}\Z")
+_WAITING = re.compile(re.escape(PREFIX) + r"[0-9a-f]{32}\Z")
+_SECONDS = re.compile(r"[1-9][0-9]{0,5}\Z", re.ASCII)
 _ANY = re.compile(r"[^\0]{0,512}\Z", re.DOTALL)
 
 _ROUTES: tuple[tuple[str, str, Mapping[str, re.Pattern[str]]], ...] = (
@@ -226,8 +230,12 @@ def check_create(name: str, body: Any, settings: Settings) -> str:
         raise RefusedError("a container without what every sandbox has") from None
     if not all(type(number) is int for number in (memory, cpu)) or not isinstance(image, str):
         raise RefusedError("a container whose limits are no numbers")
-    # Whose it is follows from its name.
-    _check_name(name, labels.get(LABEL_EXECUTION, ""))
+    # Whose it is follows from its name. One that waits for a job is nobody's yet.
+    waits = _waits(body) if LABEL_WAITING in labels else 0
+    if waits:
+        _check_waiting(name, labels)
+    else:
+        _check_name(name, labels.get(LABEL_EXECUTION, ""))
     wanted = container_config(
         user=user_id(name, settings.sandbox_users),
         image_id=image,
@@ -236,6 +244,7 @@ def check_create(name: str, body: Any, settings: Settings) -> str:
         cpu_quota=cpu,
         labels={key: value for key, value in labels.items() if key != "managed-by"},
         runtime=settings.runtime,
+        waits=waits,
     )
     if (different := next(differing(wanted, body), None)) is not None:
         raise RefusedError(
@@ -259,6 +268,21 @@ def _check_name(name: str, execution: Any) -> None:
     named = isinstance(execution, str) and _EXECUTION.match(execution) and _NUMBER.match(attempt)
     if not named or name != container_name(execution, int(attempt)):
         raise RefusedError("a container that is not named after its execution")
+
+
+def _waits(body: Any) -> int:
+    """For how many seconds a container waits for a job, by its command."""
+    waits = body["Cmd"][2:] if isinstance(body.get("Cmd"), list) else []
+    if len(waits) != 1 or not isinstance(waits[0], str) or not _SECONDS.match(waits[0]):
+        raise RefusedError("a container that waits for a job without an end")
+    return int(waits[0])
+
+
+def _check_waiting(name: str, labels: Mapping[str, Any]) -> None:
+    if not _WAITING.match(name):
+        raise RefusedError("a container that waits for a job under another name than such a one has")
+    if set(labels) != {"managed-by", LABEL_INSTANCE, LABEL_WAITING, LABEL_DEADLINE}:
+        raise RefusedError("a container that waits for a job, and says whose it is")
 
 
 def _check_labels(labels: Mapping[str, Any], instance: str) -> None:

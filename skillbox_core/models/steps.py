@@ -8,6 +8,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from skillbox_core.base.file_archive import Span
+from skillbox_core.base.names import container_name
 from skillbox_core.models.call import Call
 from skillbox_core.models.declared_file import DeclaredFile
 from skillbox_core.models.diagnosis import Diagnosis
@@ -63,7 +64,8 @@ class Execution:
         attempt: 1, and one more each time a lost container was replaced.
         key: Under which the record was opened or taken over. Who takes it over gives it another one, so that
             whoever had it before can't write to it any more.
-        launched: A container was made for this attempt, so its skill may have started.
+        launched: This attempt has a container, so its skill may have started.
+        claimed: Name of the waiting container that this attempt has taken; None where its container is made for it.
         files: What its skill is given.
         input: What its skill is given, as JSON text.
         result: Set when the record is finished already.
@@ -77,9 +79,15 @@ class Execution:
     created_at: datetime
     key: str
     launched: bool = False
+    claimed: str | None = None
     files: tuple[PlannedFile, ...] = ()
     input: str = field(default="null", repr=False)
     result: RunResult | None = None
+
+    @property
+    def container(self) -> str:
+        """The name by which any process finds this attempt's container."""
+        return self.claimed or container_name(self.id, self.attempt)
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+from skillbox_core.base.names import container_name
 from skillbox_core.errors import EngineError
 from skillbox_core.installation import Installation
 from skillbox_core.operations.findings import FILTERED, NO_NEW_PRIVILEGES, Findings
 from skillbox_core.sandbox.builtin import plan_script, run_script
-from skillbox_core.sandbox.container import container_name
 from skillbox_core.sandbox.images import ready_image
 from skillbox_core.sandbox.policy import SANDBOX, user_id
 

@@ -1,7 +1,8 @@
 """Recovery: what a killed worker left behind, found by labels and records, never harming the living.
 
 A container of this installation goes only if its execution is finished, and not just now, if whoever it ran for is
-over, or if nobody can want it any more: its deadline is over, and so is the time for which its output is kept. A record
+over, or if nobody can want it any more: its deadline is over, and so is the time for which its output is kept. One that
+waits for a job goes when its time is over, or no record knows it; see `orphan_rules`. A record
 that still says `running` is closed when its container is gone and the same holds. Two reconcilers at once are
 harmless: removing what is gone, and closing what is closed, do nothing.
 
@@ -14,64 +15,40 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from datetime import timedelta
-from typing import Any, Literal, TypeAlias
+from dataclasses import replace
+from typing import Any, TypeAlias
 
 from skillbox_core.base.quantities import format_bytes, parse_duration
 from skillbox_core.errors import SkillboxError
 from skillbox_core.installation import Installation
 from skillbox_core.models import Execution, Verdict
+from skillbox_core.operations.orphan_rules import (
+    Orphan,
+    execution_id_of,
+    holder_of,
+    judge_claimed,
+    judge_container,
+    judge_record,
+    judge_waiting,
+    name_of,
+    owner_of,
+)
 from skillbox_core.sandbox import layer
-from skillbox_core.sandbox.container import LABEL_DEADLINE, LABEL_EXECUTION, LABEL_INSTANCE, LABEL_OWNER
+from skillbox_core.sandbox.container import LABEL_INSTANCE, LABEL_OWNER, LABEL_WAITING
 from skillbox_core.sandbox.policy import MANAGED_BY
 from skillbox_core.sandbox.pruning import prune_environments, removable, stored_environments
 from skillbox_core.status import Reason, Status
 from skillbox_core.storage.held_folder import abandoned
 from skillbox_core.storage.spool import discard, stale_spool
-from skillbox_core.storage.tables import ExecutionRow, aware, now
+from skillbox_core.storage.tables import ExecutionRow, WaitingRow, aware
 
 logger = logging.getLogger(__name__)
 
 GRACE = 120.0
 """Seconds beyond the last moment at which a run's own worker, or a re-run of it, could still need something."""
-REMOVAL = 30.0
-"""Seconds for which a container whose record was closed is left to the process that closed it, and removes it now."""
-UNLAUNCHED = timedelta(hours=24)
-"""A record without a container is given this long, for queues and slow pulls, where its owner says nothing."""
 
 EndedOwners: TypeAlias = Callable[[Collection[str]], Mapping[str, Status]]
 """Tells of these owners which are over, and as what their executions end: `cancelled` or `failed`."""
-
-
-@dataclass(frozen=True)
-class Orphan:
-    """One thing to clean up.
-
-    Attributes:
-        name: The container's name, the execution's id, the name of an entry of this machine's spool, or of the images
-            of environments.
-        why: What makes it an orphan.
-        ends_as: What its record becomes, if it is closed.
-        done: It was carried out.
-        error: Why it could not be.
-        holder: Attempt and key of its record when it was found. Who has begun or taken it over since looks after it.
-    """
-
-    kind: Literal["container", "record", "spool", "environments"]
-    name: str
-    execution_id: str
-    why: str
-    ends_as: Status | None = None
-    done: bool = False
-    error: str | None = None
-    holder: tuple[int, str] | None = field(default=None, repr=False)
-
-    def document(self) -> dict[str, Any]:
-        """What it says, as JSON values."""
-        said = asdict(self)
-        del said["holder"]
-        return said
 
 
 def cleanup_orphans(
@@ -96,14 +73,28 @@ def cleanup_orphans(
 def find_orphans(installation: Installation, ended_owners: EndedOwners | None = None) -> list[Orphan]:
     """The plan of a clean-up; see `cleanup_orphans`."""
     containers = _containers(installation)
-    records = installation.executions.find([_execution_id(container) for container in containers])
+    own = [container for container in containers if LABEL_WAITING not in container["Labels"]]
+    ahead = [container for container in containers if LABEL_WAITING in container["Labels"]]
+    records = installation.executions.find([execution_id_of(container) for container in own])
+    # In this order: one that is taken meanwhile has a row, or a record that has taken it.
+    waiting = _waiting(installation) if ahead else {}
+    claimers = installation.executions.claimers([name_of(container) for container in ahead]) if ahead else {}
     running = installation.executions.running(installation.settings.instance)
-    owners = {row.owner for row in running if row.owner} | {owner for c in containers if (owner := _owner(c))}
+    owners = {row.owner for row in running if row.owner} | {owner for c in containers if (owner := owner_of(c))}
     over = ended_owners(owners) if ended_owners and owners else {}
     patience = GRACE + parse_duration(installation.settings.collect_ttl)
-    found = [o for c in containers if (o := judge_container(c, records, over, time.time(), patience))]
+    wall_clock = time.time()
+    found = [o for c in own if (o := judge_container(c, records, over, wall_clock, patience))]
+    for c in ahead:
+        claimer = claimers.get(name_of(c))
+        if claimer is not None:
+            orphan = judge_claimed(c, claimer, over, wall_clock, patience)
+        else:
+            orphan = judge_waiting(c, waiting.get(name_of(c)), wall_clock)
+        found += [orphan] if orphan else []
     going = {orphan.name for orphan in found}
-    held = {_execution_id(c) for c in containers if _container_name(c) not in going}
+    held = {execution_id_of(c) for c in own if name_of(c) not in going}
+    held |= {row.id for name, row in claimers.items() if name not in going}
     found += [o for row in running if (o := judge_record(row, held, over, patience))]
     found += [
         Orphan("spool", entry.name, entry.name.partition("-")[0], "files of an attempt that is over")
@@ -114,6 +105,11 @@ def find_orphans(installation: Installation, ended_owners: EndedOwners | None = 
         for folder in abandoned(installation.spool)
     ]
     return found + _surplus(installation)
+
+
+def _waiting(installation: Installation) -> dict[str, WaitingRow]:
+    rows = installation.waiting.listed(installation.settings.instance, installation.engine.name)
+    return {row.name: row for row in rows}
 
 
 def _surplus(installation: Installation) -> list[Orphan]:
@@ -157,69 +153,15 @@ def end_owner(installation: Installation, owner: str, status: Status) -> list[Or
     """
     rows = installation.executions.running(installation.settings.instance, owner)
     why = f"the run that it belonged to is over ({status.value})"
-    holders = {row.id: _holder(row) for row in rows}
+    holders = {row.id: holder_of(row) for row in rows}
     orphans = [Orphan("record", row.id, row.id, why, status, holder=holders[row.id]) for row in rows]
     orphans += [
-        Orphan("container", _container_name(c), _execution_id(c), why, holder=holders.get(_execution_id(c)))
+        Orphan("container", name_of(c), execution_id_of(c), why, holder=holders.get(execution_id_of(c)))
         for c in _containers(installation, {LABEL_OWNER: owner})
     ]
+    # Labels of a container that was made ahead don't say whose it has become.
+    orphans += [Orphan("container", row.claimed, row.id, why, holder=holders[row.id]) for row in rows if row.claimed]
     return carry_out(installation, orphans)
-
-
-def judge_container(
-    container: Mapping[str, Any],
-    records: Mapping[str, ExecutionRow],
-    over: Mapping[str, Status],
-    wall_clock: float,
-    patience: float,
-) -> Orphan | None:
-    """Whether a container is an orphan. Pure.
-
-    Args:
-        over: Owners that have ended.
-        wall_clock: Seconds since the epoch.
-        patience: Seconds after its deadline for which a container is left alone.
-    """
-    labels = container["Labels"]
-    record = records.get(_execution_id(container))
-
-    def orphan(why: str) -> Orphan:
-        holder = _holder(record) if record is not None else None
-        return Orphan("container", _container_name(container), _execution_id(container), why, holder=holder)
-
-    if record is not None and record.status != Status.RUNNING:
-        closed = aware(record.finished_at).timestamp() if record.finished_at else 0.0
-        if abs(wall_clock - closed) >= REMOVAL:
-            return orphan(f"its execution is finished ({record.status})")
-    if (status := over.get(_owner(container))) is not None:
-        return orphan(f"the run that it belonged to is over ({status.value})")
-    try:
-        deadline = float(labels.get(LABEL_DEADLINE, ""))
-    except ValueError:
-        return orphan("it says no deadline")
-    if wall_clock > deadline + patience:
-        return orphan(f"its deadline is over since {wall_clock - deadline:.0f} s")
-    return None
-
-
-def judge_record(row: ExecutionRow, held: set[str], over: Mapping[str, Status], patience: float) -> Orphan | None:
-    """Whether a `running` record is an orphan. Pure but for the clock.
-
-    Args:
-        held: Executions whose container stays.
-    """
-    if row.id in held:
-        return None
-    if (status := over.get(row.owner or "")) is not None:
-        why = f"the run that it belonged to is over ({status.value})"
-        return Orphan("record", row.id, row.id, why, status, holder=_holder(row))
-    if row.deadline_at is None:
-        lost = now() - aware(row.created_at) > UNLAUNCHED
-        why = "no container was ever made for it"
-    else:
-        lost = now() - aware(row.deadline_at) > timedelta(seconds=patience)
-        why = "its deadline is over and its container is gone"
-    return Orphan("record", row.id, row.id, why, Status.FAILED, holder=_holder(row)) if lost else None
 
 
 def _carry_out(installation: Installation, orphan: Orphan) -> Orphan | None:
@@ -227,9 +169,13 @@ def _carry_out(installation: Installation, orphan: Orphan) -> Orphan | None:
     try:
         # Read anew for each: the engine can take minutes over the ones before.
         row = installation.executions.find([orphan.execution_id]).get(orphan.execution_id) if orphan.holder else None
-        if row is not None and row.status == Status.RUNNING and _holder(row) != orphan.holder:
+        if row is not None and row.status == Status.RUNNING and holder_of(row) != orphan.holder:
             return None
         if orphan.kind == "container":
+            installation.engine.remove(orphan.name)
+        elif orphan.kind == "waiting":
+            if not installation.waiting.give_up(orphan.name) and installation.executions.claimers([orphan.name]):
+                return None
             installation.engine.remove(orphan.name)
         elif orphan.kind == "spool":
             discard(installation.spool / orphan.name)
@@ -248,10 +194,6 @@ def _carry_out(installation: Installation, orphan: Orphan) -> Orphan | None:
         logger.warning("could not clean up %s %s: %s", orphan.kind, orphan.name, error)
         return replace(orphan, error=str(error))
     return replace(orphan, done=True)
-
-
-def _holder(row: ExecutionRow) -> tuple[int, str]:
-    return row.attempt, row.idempotency_key
 
 
 def _verdict(orphan: Orphan) -> Verdict:
@@ -275,16 +217,3 @@ def _execution(row: ExecutionRow) -> Execution:
 def _containers(installation: Installation, labels: Mapping[str, str] | None = None) -> list[dict[str, Any]]:
     ours = {"managed-by": MANAGED_BY, LABEL_INSTANCE: installation.settings.instance}
     return installation.engine.containers({**ours, **(labels or {})})
-
-
-def _execution_id(container: Mapping[str, Any]) -> str:
-    return str(container["Labels"].get(LABEL_EXECUTION, ""))
-
-
-def _owner(container: Mapping[str, Any]) -> str:
-    return str(container["Labels"].get(LABEL_OWNER, ""))
-
-
-def _container_name(container: Mapping[str, Any]) -> str:
-    names: Sequence[str] = container.get("Names") or ()
-    return names[0].lstrip("/") if names else str(container["Id"])

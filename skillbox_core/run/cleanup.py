@@ -83,7 +83,7 @@ def end(installation: Installation, execution: Execution, verdict: Verdict, on_g
         recorded = True
         return result
     finally:
-        installation.connections.drop(container.container_name(execution.id, execution.attempt))
+        installation.connections.drop(execution.container)
         _let_go(installation, execution, what, gone)
 
 
@@ -119,7 +119,7 @@ def _clear_spool(installation: Installation, execution: Execution) -> None:
 
 def _remove_container(installation: Installation, execution: Execution, gone: Callable[[], None]) -> None:
     instance = installation.settings.instance
-    call = partial(container.remove, installation.engine, execution.id, execution.attempt, instance)
+    call = partial(container.remove, installation.engine, execution, instance)
     try:
         repeated(call)
     except SkillboxError as error:

@@ -7,13 +7,14 @@ import time
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from skillbox_core.base.cancel import CancelToken
-from skillbox_core.base.names import check_skill, check_tenant
+from skillbox_core.base.names import check_skill, check_tenant, container_name
 from skillbox_core.base.quantities import check_limits, format_bytes, parse_duration
 from skillbox_core.base.redaction import Redactor
 from skillbox_core.base.versions import Constraint
-from skillbox_core.errors import InvalidRequestError, RunCancelledError
+from skillbox_core.errors import EngineError, InvalidRequestError, RunCancelledError
 from skillbox_core.installation import Installation
 from skillbox_core.models import (
     Artifacts,
@@ -29,7 +30,7 @@ from skillbox_core.models import (
     StagedFile,
     Verdict,
 )
-from skillbox_core.run import cleanup
+from skillbox_core.run import cleanup, pool
 from skillbox_core.run.calling import invoke
 from skillbox_core.run.canonical import canonical_input, request_digest
 from skillbox_core.run.declared import check_staged, output_problem
@@ -41,13 +42,17 @@ from skillbox_core.sandbox.delivery import PLAIN, SCRIPTS, plan_delivery, start_
 from skillbox_core.sandbox.engine_errors import ContainerGoneError
 from skillbox_core.sandbox.environment import check_env, skill_environment
 from skillbox_core.sandbox.images import described
+from skillbox_core.sandbox.launching import Job, hand_over
+from skillbox_core.sandbox.launching import launch as launch_container
 from skillbox_core.sandbox.logs import OnLog
 from skillbox_core.sandbox.policy import container_config, memory_ceiling, user_id
+from skillbox_core.sandbox.waiting import Kind
 from skillbox_core.skills.archive import VENDOR
 from skillbox_core.skills.declared_files import check_given
 from skillbox_core.skills.validation import find_breach
 from skillbox_core.storage import spool
 from skillbox_core.storage.execution_writes import NewExecution
+from skillbox_core.storage.launches import Launch
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +82,10 @@ class Steps:
         self._key, self._asked = uuid.uuid4().hex, False
         """Of a run that brings no key of its own: repeating its first step finds what that has opened."""
         self._digests: dict[tuple[str, str, str], str | None] = {}
+        self._claims: dict[tuple[str, int], str] = {}
+        """Waiting containers that these steps have taken, by attempt: repeating a step finds them again."""
+        self._kind: Kind | None = None
+        """Of the waiting container that is made after this run."""
         self._ends_at: dict[str, float] = {}
         """Of each sandbox that was waited for: repeating the wait gives it no more time."""
 
@@ -132,7 +141,7 @@ class Steps:
     def _holds(self, execution: Execution) -> bool:
         """Whether the attempt's container is there and can still be waited for or collected from."""
         try:
-            found = self._installation.engine.inspect(container.container_name(execution.id, execution.attempt))
+            found = self._installation.engine.inspect(execution.container)
         except ContainerGoneError:
             return False
         return str(found["State"].get("Status")) in ("created", "running", "paused")
@@ -164,21 +173,39 @@ class Steps:
         self._redactor.learn(request.env.values())
         if self._cancel and self._cancel.cancelled:
             raise RunCancelledError("cancelled by the caller before the skill was started")
-        name = container.container_name(execution.id, execution.attempt)
-        if execution.launched:
+        execution = self._with_claim(execution)
+        if execution.launched and (adopted := self._adopt(execution)):
             # Its files were delivered then, and may be gone since.
-            adopted = container.adopt(installation.engine, name, token=execution.id, instance=self._settings.instance)
-            if adopted:
-                return adopted
+            return adopted
         with installation.inputs.staged(
             execution, spool.inputs_folder(installation.spool, execution), self._cancel
         ) as files:
             check_staged(skill, files)
-            return self._launch(name, execution, skill, request, options, execution.input.encode(), files)
+            try:
+                return self._launch(execution, skill, request, options, execution.input.encode(), files)
+            except _ClaimedElsewhereError as error:
+                self._claims[execution.id, execution.attempt] = error.name
+                if adopted := self._adopt(self._with_claim(execution)):
+                    return adopted
+                raise EngineError(f"the waiting container {error.name} ended before it was handed its job") from None
+
+    def _with_claim(self, execution: Execution) -> Execution:
+        """The execution as these steps know it by now."""
+        claimed = self._claims.get((execution.id, execution.attempt))
+        return replace(execution, launched=True, claimed=claimed) if claimed else execution
+
+    def _adopt(self, execution: Execution) -> Sandbox | None:
+        """The container of this attempt that is there, if its skill may have started; else it is removed."""
+        return container.adopt(
+            self._installation.engine,
+            execution.container,
+            token=execution.id,
+            instance=self._settings.instance,
+            claimed=execution.claimed is not None,
+        )
 
     def _launch(
         self,
-        name: str,
         execution: Execution,
         skill: LoadedSkill,
         request: RunRequest,
@@ -217,42 +244,60 @@ class Steps:
                 hint="raise resources.scratch in SKILL.md",
             )
         deadline = container.wall_deadline(skill.timeout, skill.scratch)
-        labels = container.labels(execution, skill, self._settings.instance, options.owner, deadline)
+        launch = Launch(
+            digest=skill.digest,
+            image=described(skill.image, base),
+            image_id=image.id,
+            deadline=deadline,
+            files=tuple(file.digest for file in files),
+            call=skill.call,
+        )
+        job = Job(
+            token=execution.id,
+            plan=plan,
+            timeout=skill.timeout,
+            parked_for=parse_duration(self._settings.collect_ttl),
+            inline_output=self._settings.inline_output,
+        )
+        if waiting := self._claim(execution, skill, image.id, launch):
+            hand_over(installation.engine, installation.connections, waiting, job)
+            return waiting
+        claimed = self._with_claim(execution).claimed
+        name = container_name(execution.id, execution.attempt)
         config = container_config(
             user=user_id(name, self._settings.sandbox_users),
             image_id=image.id,
             memory=skill.memory,
             scratch=skill.scratch,
             cpu_quota=skill.cpu_quota,
-            labels=labels,
+            labels=container.labels(execution, skill, self._settings.instance, options.owner, deadline),
             runtime=self._settings.runtime,
         )
 
         def note() -> None:
             # Not before the engine has the container: who finds the launch noted and no container begins a new attempt.
-            if not installation.executions.note_launch(
-                execution,
-                digest=skill.digest,
-                image=described(skill.image, base),
-                image_id=image.id,
-                deadline=deadline,
-                files=[file.digest for file in files],
-                call=skill.call,
-            ):
+            if installation.executions.note_launch(execution, launch, instead_of=claimed):
+                self._claims.pop((execution.id, execution.attempt), None)
+            elif taken := installation.executions.claimed_by(execution):
+                raise _ClaimedElsewhereError(taken)
+            else:
                 raise RunCancelledError("the execution was ended by somebody else before its skill was started")
 
-        return container.launch(
-            installation.engine,
-            installation.connections,
-            name=name,
-            token=execution.id,
-            config=config,
-            plan=plan,
-            timeout=skill.timeout,
-            parked_for=parse_duration(self._settings.collect_ttl),
-            inline_output=self._settings.inline_output,
-            before_start=note,
+        return launch_container(
+            installation.engine, installation.connections, name=name, config=config, job=job, before_start=note
         )
+
+    def _claim(self, execution: Execution, skill: LoadedSkill, image_id: str, launch: Launch) -> Sandbox | None:
+        """A waiting container that is this attempt's from now on, with nothing in it yet; None where there is none."""
+        if not self._settings.pool_max:
+            return None
+        self._kind = pool.kind_of(self._installation, skill, image_id)
+        before = self._with_claim(execution).claimed
+
+        def note(name: str) -> None:
+            self._claims[execution.id, execution.attempt] = name
+
+        return pool.claim(self._installation, execution, launch, self._kind, instead_of=before, on_claim=note)
 
     def wait(self, execution: Execution, skill: LoadedSkill, sandbox: Sandbox) -> Outcome:
         """Follows the sandbox to its end, its deadline or its cancellation."""
@@ -295,4 +340,17 @@ class Steps:
 
         Where the skill has ended by itself the result does not wait for that; see `skillbox_core.run.cleanup.fate`.
         """
-        return cleanup.end(self._installation, execution, redacted(verdict, self._redactor), self._on_gone)
+        execution = self._with_claim(execution)
+        result = cleanup.end(self._installation, execution, redacted(verdict, self._redactor), self._on_gone)
+        kind, self._kind = self._kind, None
+        if kind is not None:
+            self._installation.removals.submit(partial(pool.refill, self._installation, kind), owed=False)
+        return result
+
+
+class _ClaimedElsewhereError(Exception):
+    """Another worker's call has taken a waiting container for this very attempt."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from skillbox_core.base.names import container_name
 from skillbox_core.base.redaction import Redactor
 from skillbox_core.errors import NoAnswerError
 from skillbox_core.models import Ending, Output, Usage
@@ -14,6 +15,7 @@ from skillbox_core.sandbox import container, follow
 from skillbox_core.sandbox.connections import Connections
 from skillbox_core.sandbox.delivery import SCRIPTS, START, TarPlan
 from skillbox_core.sandbox.engine import Engine
+from skillbox_core.sandbox.launching import Job, launch
 from skillbox_core.sandbox.policy import MIN_MEMORY, SANDBOX, container_config, user_id
 
 _PARKED = 60
@@ -79,7 +81,7 @@ def run_script(
     """
     token = token or uuid.uuid4().hex
     connections = Connections()
-    name = container.container_name(token, 1)
+    name = container_name(token, 1)
     labels = {
         container.LABEL_EXECUTION: token,
         container.LABEL_INSTANCE: instance,
@@ -95,9 +97,8 @@ def run_script(
         runtime=runtime,
     )
     try:
-        sandbox = container.launch(
-            engine, connections, name=name, token=token, config=config, plan=plan, timeout=timeout, parked_for=_PARKED
-        )
+        job = Job(token=token, plan=plan, timeout=timeout, parked_for=_PARKED)
+        sandbox = launch(engine, connections, name=name, config=config, job=job)
         outcome = follow.wait(
             engine, connections, sandbox, token=token, timeout=timeout, max_log=_LOG, redactor=Redactor()
         )

@@ -1,4 +1,4 @@
-"""A sandbox on the engine: made, filled or adopted, and read. `follow` waits for it in between.
+"""A sandbox on the engine: adopted, read and removed. `launching` makes it, and `follow` waits for it in between.
 
 Each function can be repeated. Containers are found again by their name, and told apart by their labels.
 """
@@ -6,24 +6,19 @@ Each function can be repeated. Containers are found again by their name, and tol
 from __future__ import annotations
 
 import logging
-import re
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from skillbox_core.base.patience import more_time
-from skillbox_core.errors import DiskError, EngineError, OutputError, PolicyError
+from skillbox_core.errors import EngineError, OutputError
 from skillbox_core.models import Call, Execution, LoadedSkill, Output, Sandbox
-from skillbox_core.sandbox import inline, policy
-from skillbox_core.sandbox.connections import Connections
-from skillbox_core.sandbox.delivery import TarPlan
+from skillbox_core.sandbox import policy
 from skillbox_core.sandbox.engine import Engine
-from skillbox_core.sandbox.engine_errors import ContainerGoneError, ContainerRunningError, NameTakenError
+from skillbox_core.sandbox.engine_errors import ContainerGoneError, ContainerRunningError
 from skillbox_core.sandbox.logs import stdout_of
 from skillbox_core.sandbox.output import read_output
-from skillbox_core.sandbox.readback import verify
 from skillbox_core.sandbox.started import has_started
 
 logger = logging.getLogger(__name__)
@@ -35,8 +30,6 @@ DOUBT = 3.0
 """Seconds after which a log that doesn't tell whether the skill has started counts as one whose beginning is gone."""
 UNSTARTED = 3.0
 """Seconds for which a container that was made and not started is left to whoever made it."""
-_UNMAPPED = re.compile(r"invalid argument|\bEINVAL\b|cannot set [ug]id|not mapped", re.IGNORECASE)
-"""How runtimes put it that a user of a container has none on the host behind it."""
 SLICE = 0.25
 """Seconds at most that any wait goes without looking up."""
 
@@ -47,6 +40,8 @@ LABEL_DEADLINE = "skillbox.deadline"
 LABEL_OWNER = "skillbox.owner"
 LABEL_TENANT = "skillbox.tenant"
 LABEL_SKILL = "skillbox.skill"
+LABEL_WAITING = "skillbox.waiting"
+"""Of a container that was made ahead: what it is good for. It keeps this when it is taken, and says no execution."""
 
 
 def labels(
@@ -78,140 +73,13 @@ def wall_deadline(timeout: float, scratch: int) -> float:
     return time.time() + DELIVERY_TIMEOUT + more_time(scratch) + timeout
 
 
-def container_name(execution_id: str, attempt: int) -> str:
-    """The name by which any process finds an attempt's container."""
-    return f"skillbox-{execution_id}-{attempt}"
-
-
-def launch(
-    engine: Engine,
-    connections: Connections,
-    *,
-    name: str,
-    token: str,
-    config: dict[str, Any],
-    plan: TarPlan,
-    timeout: float,
-    parked_for: float,
-    inline_output: bool = False,
-    before_start: Callable[[], None] = lambda: None,
-) -> Sandbox:
-    """Creates a container, starts it and hands it the skill; or adopts the one that a former call made.
-
-    Args:
-        name: The attempt's container name.
-        token: The word its announcements carry.
-        timeout: Seconds for the skill.
-        parked_for: Seconds for which the finished container waits to be collected.
-        inline_output: A small output is to come along on the connection.
-        before_start: Called when the engine has the container, and nothing runs in it. What it raises is raised.
-
-    Raises:
-        EngineError: The engine failed; calling again is safe.
-        PolicyError: The engine did not make the container as it was asked to; nothing was started.
-    """
-    container_id = _create(engine, name, token, config)
-    if isinstance(container_id, Sandbox):
-        return container_id
-    _read_back(engine, container_id, config)
-    try:
-        before_start()
-    except BaseException:
-        # Without force: whoever took it for an abandoned one may have done something with it.
-        with suppress(EngineError):
-            engine.remove(container_id, force=False)
-        raise
-    with _removed_meanwhile():
-        attachment = engine.attach(container_id)
-    try:
-        with _removed_meanwhile(), _explained(engine, config):
-            engine.start(container_id)
-        deadline = time.monotonic() + DELIVERY_TIMEOUT + more_time(plan.size)
-        lines = inline.LINES if inline_output else 0
-        attachment.write(f"{plan.size} {timeout:.3f} {parked_for:.0f} {token} {lines}\n".encode(), deadline)
-        for chunk in _readable(plan):
-            if chunk:
-                attachment.write(chunk, deadline)
-    except BaseException:
-        attachment.close()
-        raise
-    sandbox = Sandbox(container_id, name, config["User"])
-    connections.put(sandbox, attachment)
-    return sandbox
-
-
-def _readable(plan: TarPlan) -> Iterator[bytes]:
-    """The plan's bytes. What went, or can't be read, while it was delivered can be there for the next try."""
-    try:
-        yield from plan
-    except OSError as error:
-        raise DiskError(f"the skill or its files could not be read to the end: {error}") from error
-
-
-def _create(engine: Engine, name: str, token: str, config: dict[str, Any]) -> str | Sandbox:
-    """The id of a new container, or the sandbox that a former call made under this name."""
-    give_up = time.monotonic() + DELIVERY_TIMEOUT
-    while True:
-        try:
-            with _explained(engine, config):
-                return engine.create(name, config)
-        except NameTakenError:
-            if adopted := adopt(engine, name, token=token, instance=str(config["Labels"][LABEL_INSTANCE])):
-                return adopted
-            if time.monotonic() > give_up:
-                raise
-            # The engine reserves a name some time before it knows the container: another worker is at it.
-            time.sleep(SLICE)
-
-
-def _read_back(engine: Engine, container_id: str, config: dict[str, Any]) -> None:
-    """Holds a new container against what was asked; one that differs is removed, never started."""
-    try:
-        with _removed_meanwhile():
-            verify(config, engine.inspect(container_id))
-    except PolicyError:
-        engine.remove(container_id)
-        raise
-
-
-@contextmanager
-def _removed_meanwhile() -> Iterator[None]:
-    """A container that goes before anything was handed to it was taken for an abandoned one: it can be made again."""
-    try:
-        yield
-    except ContainerGoneError as error:
-        raise EngineError(error.message) from error
-
-
-@contextmanager
-def _explained(engine: Engine, config: dict[str, Any]) -> Iterator[None]:
-    """Says so when the engine failed because it lacks the runtime or the user that the installation asks for."""
-    try:
-        yield
-    except EngineError as error:
-        if isinstance(error, NameTakenError):
-            raise
-        runtime, info = config["HostConfig"].get("Runtime"), engine.info()
-        known = sorted(info.get("Runtimes") or ())
-        if policy.maps_users(info) and _UNMAPPED.search(error.message):
-            raise PolicyError(
-                f"the engine maps users, and has none for the sandbox's {config['User']} (SKILLBOX_USER_IDS)",
-                hint=f"set SKILLBOX_USER_IDS={policy.MAPPED_USERS}, or what its /etc/subuid has room for",
-            ) from error
-        if runtime is None or runtime in known:
-            raise
-        raise PolicyError(
-            f'the engine has no OCI runtime "{runtime}" (SKILLBOX_RUNTIME); it has {", ".join(known)}',
-            hint="nothing was started; see the engine's option --add-runtime",
-        ) from error
-
-
-def adopt(engine: Engine, name: str, *, token: str, instance: str) -> Sandbox | None:
+def adopt(engine: Engine, name: str, *, token: str, instance: str, claimed: bool = False) -> Sandbox | None:
     """The container that already has the name, if the skill may have started in it; else it is removed.
 
     Args:
         token: The execution's id.
         instance: The installation.
+        claimed: It was made ahead and taken for this attempt, as the record says: its labels can't say so.
 
     Raises:
         EngineError: The engine failed, or the container belongs to somebody else.
@@ -220,8 +88,7 @@ def adopt(engine: Engine, name: str, *, token: str, instance: str) -> Sandbox | 
         found = engine.inspect(name)
     except ContainerGoneError:
         return None
-    labels = found["Config"].get("Labels") or {}
-    if labels.get(LABEL_EXECUTION) != token or labels.get(LABEL_INSTANCE) != instance:
+    if not _is_of(found["Config"].get("Labels") or {}, token, instance, claimed=claimed):
         raise EngineError(f"the container {name} belongs to somebody else")
     container_id = str(found["Id"])
     began = time.monotonic()
@@ -238,6 +105,12 @@ def adopt(engine: Engine, name: str, *, token: str, instance: str) -> Sandbox | 
     except ContainerGoneError:
         return None
     return Sandbox(container_id, name, str(found["Config"]["User"]))
+
+
+def _is_of(labels: Mapping[str, str], token: str, instance: str, *, claimed: bool) -> bool:
+    if labels.get(LABEL_INSTANCE) != instance:
+        return False
+    return LABEL_WAITING in labels if claimed else labels.get(LABEL_EXECUTION) == token
 
 
 def _settle(engine: Engine, container_id: str, token: str, delivery: float) -> bool:
@@ -319,15 +192,15 @@ def collect(
         raise
 
 
-def remove(engine: Engine, execution_id: str, attempt: int, instance: str) -> None:
+def remove(engine: Engine, execution: Execution, instance: str) -> None:
     """Removes an attempt's container, under whatever name; one that is gone is fine.
 
     Raises:
         EngineError: The engine failed; calling again is safe.
     """
-    if engine.remove(container_name(execution_id, attempt)):
+    if engine.remove(execution.container) or execution.claimed:
         return
     # Gone, or renamed by somebody; labels can't be changed.
-    labels = {LABEL_EXECUTION: execution_id, LABEL_ATTEMPT: str(attempt), LABEL_INSTANCE: instance}
+    labels = {LABEL_EXECUTION: execution.id, LABEL_ATTEMPT: str(execution.attempt), LABEL_INSTANCE: instance}
     for found in engine.containers(labels):
         engine.remove(str(found["Id"]))

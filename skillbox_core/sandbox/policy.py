@@ -153,6 +153,7 @@ def container_config(
     cpu_quota: int,
     labels: Mapping[str, str],
     runtime: str = "",
+    waits: int = 0,
 ) -> dict[str, Any]:
     """The body of the create call.
 
@@ -164,6 +165,7 @@ def container_config(
         cpu_quota: Microseconds for each 100 ms.
         labels: Who this container belongs to. Never a secret: labels can be read by anyone on the engine.
         runtime: Name of an OCI runtime that the engine knows; empty for the engine's default.
+        waits: Seconds for which it waits for its job where it is made ahead of one; 0 for one that is given it at once.
 
     Returns:
         JSON-ready values.
@@ -174,7 +176,7 @@ def container_config(
     return {
         "Image": image_id,
         "Entrypoint": ["sh", "-c"],
-        "Cmd": [supervisor_script(), "skillbox"],
+        "Cmd": [supervisor_script(), "skillbox", *([str(waits)] if waits else [])],
         "User": f"{user}:{user}",
         "WorkingDir": SANDBOX,
         "Env": [],

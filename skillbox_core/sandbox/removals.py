@@ -41,11 +41,16 @@ class Removals:
 
     def _forget(self) -> None:
         self._queue: deque[tuple[int, Job]] = deque()
-        self._pending: set[int] = set()
+        self._pending: dict[int, bool] = {}
+        """Whether each is owed."""
         self._workers = 0
 
-    def submit(self, job: Job) -> None:
-        """Has a job done by a thread; by this one where no other can be had, or none would be waited for."""
+    def submit(self, job: Job, *, owed: bool = True) -> None:
+        """Has a job done by a thread; by this one where no other can be had, or none would be waited for.
+
+        Args:
+            owed: It is no longer begun, if it is not, once the process is at its end.
+        """
         if _ends_unasked():
             self._do(job)
             return
@@ -57,7 +62,7 @@ class Removals:
                 atexit.unregister(_end)
                 atexit.register(_end)
             number = next(_numbers)
-            self._pending.add(number)
+            self._pending[number] = owed
             self._queue.append((number, job))
             taken = self._workers >= WORKERS or self._started()
         if not taken:
@@ -92,7 +97,7 @@ class Removals:
                 self._do(job)
             finally:
                 with _changed:
-                    self._pending.discard(number)
+                    self._pending.pop(number, None)
                     _changed.notify_all()
 
     def _do(self, job: Job) -> None:
@@ -123,8 +128,18 @@ def wait_for_removals(timeout: float | None = None) -> bool:
         return _changed.wait_for(lambda: asked.isdisjoint(_pending()), timeout)
 
 
-def _pending() -> set[int]:
-    return {number for removals in _known for number in removals._pending}
+def _pending(*, owed: bool = False) -> set[int]:
+    """The jobs that are not done; only those that are owed, if asked for."""
+    return {number for removals in _known for number, is_owed in removals._pending.items() if is_owed or not owed}
+
+
+def _drop_unowed() -> None:
+    with _changed:
+        for removals in _known:
+            dropped = [entry for entry in removals._queue if not removals._pending[entry[0]]]
+            for entry in dropped:
+                removals._queue.remove(entry)
+                del removals._pending[entry[0]]
 
 
 def _ends_unasked() -> bool:
@@ -134,6 +149,7 @@ def _ends_unasked() -> bool:
 
 
 def _end() -> None:
+    _drop_unowed()
     try:
         if wait_for_removals(min(END_SILENCE, END_TIMEOUT)):
             return
@@ -143,7 +159,7 @@ def _end() -> None:
     except KeyboardInterrupt:
         pass
     with _changed:
-        left = len(_pending())
+        left = len(_pending(owed=True))
         for removals in _known:
             removals._queue.clear()
     what, them, their = ("1 container is", "it", "its") if left == 1 else (f"{left} containers are", "them", "their")

@@ -5,7 +5,7 @@
 # could have died meanwhile, and ends by itself.
 #
 # Standard input: a line "SIZE LIMIT GRACE TOKEN LINES" (bytes, seconds with three decimals, seconds, word, how many lines of
-# output may be sent along), then a tar of SIZE bytes.
+# output may be sent along), then a tar of SIZE bytes. An argument, if there is one, is how many seconds that line is waited for.
 # Standard error: the skill's own, and lines that begin with RS and the token, which are ours. Standard output: the
 # skill's own, and such lines at its end: that it printed all, a small output, and that there is no more.
 
@@ -49,14 +49,23 @@ full() { # FOLDER...: those of them in which not a byte more can be written, joi
     echo "${found#,}"
 } 2>/dev/null
 
+cg=/sys/fs/cgroup
+processor() { # processor time of everything in here so far, as the kernel counts it: microseconds, or nanoseconds
+    if [ -r $cg/cgroup.controllers ]; then field $cg/cpu.stat usage_usec; else number $cg/cpuacct/cpuacct.usage; fi
+} 2>/dev/null
+
+since() { # USED BEFORE: what was used after that; nothing where it can't be read
+    [ -z "$1" ] || echo $(($1 - ${2:-0}))
+}
+
 usage() {
-    cg=/sys/fs/cgroup
+    used=$(since "$(processor)" "$idle")
     if [ -r $cg/cgroup.controllers ]; then
-        echo "peak=$(number $cg/memory.peak) cpu_us=$(field $cg/cpu.stat usage_usec)" \
+        echo "peak=$(number $cg/memory.peak) cpu_us=$used" \
             "oom=$(field $cg/memory.events oom_kill) pids=$(field $cg/pids.events max)" \
             "files=$(field $cg/memory.stat shmem)"
     else
-        echo "peak=$(number $cg/memory/memory.max_usage_in_bytes) cpu_ns=$(number $cg/cpuacct/cpuacct.usage)" \
+        echo "peak=$(number $cg/memory/memory.max_usage_in_bytes) cpu_ns=$used" \
             "oom=$(field $cg/memory/memory.oom_control oom_kill) pids=$(field $cg/pids/pids.events max)" \
             "files=$(field $cg/memory/memory.stat total_shmem)"
     fi 2>/dev/null
@@ -67,8 +76,21 @@ clock() { # now: hundredths of a second since the machine's start
     now=$((${up%.*} * 100 + 1${up#*.} - 100))
 }
 
-token=- size='' limit='' grace='' lines=0
-read -r size limit grace token lines
+token=- size='' limit='' grace='' lines=0 idle=0
+if [ -n "$1" ]; then
+    # Made ahead of any job. A shell can't end its own read by a clock, so that another process reads, which takes no byte
+    # beyond the line, and is ended by the clock. Once there is a line, the clock goes: nothing else is in here yet.
+    sh -c 'sleep "$1" && kill -9 -1' sh "$1" </dev/null >/dev/null 2>&1 3>&- 4>&- &
+    job=$(IFS= read -r line && echo "$line")
+    { kill -9 -1 && wait; } 2>/dev/null
+    [ -n "$job" ] || exit 0
+    # What it took to wait is no part of the job.
+    idle=$(processor)
+    set -- $job
+    size=$1 limit=$2 grace=$3 token=$4 lines=$5
+else
+    read -r size limit grace token lines
+fi
 for tool in head tar; do
     if ! command -v $tool >/dev/null; then
         announce "refused missing=$tool"

@@ -33,6 +33,11 @@ class ExecutionLists:
         self._database = database
 
     @property
+    def database(self) -> Database:
+        """Where they are, and what else belongs to them."""
+        return self._database
+
+    @property
     def place(self) -> str:
         """Where the records are: the database, without its password."""
         return self._database.description

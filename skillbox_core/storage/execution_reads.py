@@ -75,6 +75,13 @@ class ExecutionRecords(ExecutionLists):
             rows = session.exec(query).all()
         return {row.id: row for row in rows}
 
+    def claimers(self, names: Sequence[str]) -> dict[str, ExecutionRow]:
+        """Records by the waiting container that they have taken, as `find` gives them; for the reconciler."""
+        query = select(ExecutionRow).where(col(ExecutionRow.claimed).in_(names)).options(*WITHOUT_CONTENTS)
+        with self._database.session() as session:
+            rows = session.exec(query).all()
+        return {str(row.claimed): row for row in rows}
+
     def running(self, instance: str, owner: str | None = None) -> Sequence[ExecutionRow]:
         """Open records of an installation, all or one owner's, as `find` gives them; for the reconciler."""
         query = select(ExecutionRow).where(ExecutionRow.status == Status.RUNNING, ExecutionRow.instance == instance)

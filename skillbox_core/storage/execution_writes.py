@@ -1,20 +1,19 @@
-"""Execution records, written: opened once, claimed by one, closed once."""
+"""Execution records, written: opened once, taken over by one, closed once; `launches` says what runs."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, astuple, dataclass, replace
-from datetime import UTC, datetime
 
-from sqlalchemy import ColumnElement, update
+from sqlalchemy import update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from skillbox_core.errors import InvalidRequestError
-from skillbox_core.models import Call, Execution, FileDigest, RunResult, Verdict
+from skillbox_core.models import Call, Execution, RunResult, Verdict
 from skillbox_core.status import Status
-from skillbox_core.storage.execution_reads import ExecutionRecords
+from skillbox_core.storage.launches import Launches, held_by
 from skillbox_core.storage.tables import ExecutionRow, aware, now
 
 
@@ -42,7 +41,7 @@ class NewExecution:
     fresh: bool = False
 
 
-class ExecutionStore(ExecutionRecords):
+class ExecutionStore(Launches):
     """The `executions` table, for whoever runs skills: what it has for reading, and the only writes to it."""
 
     def open(self, new: NewExecution, resolve: Callable[[], str]) -> Execution:
@@ -135,45 +134,13 @@ class ExecutionStore(ExecutionRecords):
                     raise
                 return self._execution(found)
 
-    def note_launch(
-        self,
-        execution: Execution,
-        *,
-        digest: str,
-        image: str,
-        image_id: str,
-        deadline: float,
-        files: Sequence[FileDigest] = (),
-        call: Call | None = None,
-    ) -> bool:
-        """Writes down what is about to run, for whoever must find it after a crash.
-
-        Args:
-            call: As it is carried out, which a request by an entrypoint's name does not say.
-
-        Returns:
-            Whether it may run: False when the record was closed, or taken over, while this attempt waited.
-        """
-        with self._database.session() as session:
-            noted = session.execute(
-                update(ExecutionRow)
-                .where(*_held_by(execution))
-                .values(
-                    skill_digest=digest,
-                    image=image,
-                    image_id=image_id,
-                    deadline_at=datetime.fromtimestamp(deadline, UTC),
-                    input_files=json.dumps([astuple(file) for file in files]),
-                    call=call.model_dump_json() if call else None,
-                )
-            )
-            return bool(noted.rowcount)  # type: ignore[attr-defined]
-
     def next_attempt(self, execution: Execution) -> Execution:
         """Counts a new attempt, after the container of the last one was lost; who counted is the same to all."""
         with self._database.session() as session:
             session.execute(
-                update(ExecutionRow).where(*_held_by(execution)).values(attempt=execution.attempt + 1, deadline_at=None)
+                update(ExecutionRow)
+                .where(*held_by(execution))
+                .values(attempt=execution.attempt + 1, deadline_at=None, claimed=None)
             )
             current = self._execution(session.get_one(ExecutionRow, execution.id))
         # The key of somebody who took it over is theirs.
@@ -189,7 +156,7 @@ class ExecutionStore(ExecutionRecords):
         with self._database.session() as session:
             closing = (
                 update(ExecutionRow)
-                .where(*_held_by(execution))
+                .where(*held_by(execution))
                 .values(
                     status=verdict.status,
                     reason=verdict.reason,
@@ -228,27 +195,3 @@ class ExecutionStore(ExecutionRecords):
             row = session.get_one(ExecutionRow, execution.id)
             running = row.status == Status.RUNNING and row.attempt == execution.attempt
             return running and row.idempotency_key != execution.key
-
-    def _execution(self, row: ExecutionRow) -> Execution:
-        finished = row.status != Status.RUNNING
-        return Execution(
-            id=row.id,
-            tenant=row.tenant_id,
-            skill=row.skill_name,
-            version=row.skill_version,
-            attempt=row.attempt,
-            created_at=aware(row.created_at),
-            key=row.idempotency_key,
-            launched=row.deadline_at is not None,
-            result=self._result(row) if finished else None,
-        )
-
-
-def _held_by(execution: Execution) -> tuple[ColumnElement[bool], ...]:
-    """The fence before every write: the record is open, and nobody has begun a new attempt or taken it over since."""
-    return (
-        col(ExecutionRow.id) == execution.id,
-        col(ExecutionRow.status) == Status.RUNNING,
-        col(ExecutionRow.attempt) == execution.attempt,
-        col(ExecutionRow.idempotency_key) == execution.key,
-    )

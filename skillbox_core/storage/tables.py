@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from sqlalchemy import BigInteger, Column, DateTime, Index, String, Text
+from sqlalchemy import BigInteger, Column, DateTime, Index, String, Text, text
 from sqlmodel import Field, SQLModel
 
 
@@ -28,6 +28,13 @@ class ExecutionRow(SQLModel, table=True):
         Index("ix_executions_listed_status", "tenant_id", "status", "created_at", "id"),
         Index("ix_executions_listed_skill", "tenant_id", "skill_name", "created_at", "id"),
         Index("ix_executions_status", "status"),
+        # Few have one.
+        Index(
+            "ix_executions_claimed",
+            "claimed",
+            sqlite_where=text("claimed IS NOT NULL"),
+            postgresql_where=text("claimed IS NOT NULL"),
+        ),
     )
 
     id: str = Field(primary_key=True, max_length=32)
@@ -71,9 +78,32 @@ class ExecutionRow(SQLModel, table=True):
     owner: str | None = Field(default=None, max_length=200, index=True)
     owner_attempt: int = 0
     instance: str = Field(max_length=64)
+    claimed: str | None = Field(default=None, max_length=64)
+    """The waiting container that its attempt has taken; None where its container bears its own name."""
     created_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
     deadline_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
     finished_at: datetime | None = Field(default=None, sa_column=Column(DateTime(timezone=True)))
+
+
+class WaitingRow(SQLModel, table=True):
+    """A container that waits for its job. Whoever deletes its row has it, and nobody has it again."""
+
+    __tablename__ = "waiting_containers"
+    __table_args__ = (Index("ix_waiting_containers_kind", "instance", "engine", "kind"),)
+
+    instance: str = Field(primary_key=True, max_length=64)
+    engine: str = Field(primary_key=True, max_length=128)
+    """Its name; see `skillbox_core.sandbox.engine.Engine.name`."""
+    place: int = Field(primary_key=True)
+    """Of those that the installation may have on this engine. Two that make one at once can't have the same."""
+    name: str = Field(max_length=64, unique=True)
+    kind: str = Field(max_length=64)
+    """What it is good for; see `skillbox_core.sandbox.waiting.kind_of`."""
+    ready: bool = False
+    """It runs, and is as it was asked to be."""
+    made_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    ends_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+    """When it ends by itself, if nobody takes it."""
 
 
 class SkillDigestRow(SQLModel, table=True):

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from skillbox_core import CancelToken, Runner, RunOptions, RunResult, Settings, Status, wait_for_removals
-from skillbox_core.operations import orphans
+from skillbox_core.operations import orphan_rules
 from skillbox_core.operations.orphans import cleanup_orphans
 from skillbox_core.sandbox import container
 from skillbox_core.sandbox.container import LABEL_EXECUTION
@@ -133,7 +133,7 @@ def test_a_worker_killed_between_result_and_removal_leaves_it_to_the_reconciler(
     assert (code, result.status, _containers(local, result)) == (-9, Status.SUCCESS, 1)
     # For a moment it could be one that its worker is about to remove.
     assert cleanup_orphans(local.installation) == []
-    monkeypatch.setattr(orphans, "REMOVAL", 0.0)
+    monkeypatch.setattr(orphan_rules, "REMOVAL", 0.0)
     (orphan,) = cleanup_orphans(local.installation)
     assert (orphan.kind, orphan.execution_id, orphan.done) == ("container", result.execution_id, True)
     assert _containers(local, result) == 0

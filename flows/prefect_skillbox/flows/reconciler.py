@@ -20,7 +20,8 @@ from prefect_skillbox.flows.run_names import titled
 from prefect_skillbox.observe import events
 from prefect_skillbox.observe.reporting import report_orphans
 from skillbox_core.installation import Installation
-from skillbox_core.operations.orphans import Orphan, carry_out, find_orphans
+from skillbox_core.operations.orphan_rules import Orphan
+from skillbox_core.operations.orphans import carry_out, find_orphans
 from skillbox_core.status import Status
 
 SETTLED = timedelta(seconds=60)

@@ -14,7 +14,7 @@ from typing import Any
 from prefect.events import emit_event
 
 from skillbox_core.models import Diagnosis, Execution, LoadedSkill, RunResult
-from skillbox_core.operations.orphans import Orphan
+from skillbox_core.operations.orphan_rules import Orphan
 from skillbox_core.status import Reason, Status
 from skillbox_core.storage.tables import ExecutionRow
 

@@ -15,7 +15,7 @@ from prefect_skillbox.observe.pictures import Picture
 from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import SkillboxError
 from skillbox_core.models import RunResult
-from skillbox_core.operations.orphans import Orphan
+from skillbox_core.operations.orphan_rules import Orphan
 from skillbox_core.operations.table_preview import readable, table_kind
 from skillbox_core.storage.opened_files import is_picture
 

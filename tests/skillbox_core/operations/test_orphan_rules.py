@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from skillbox_core import Status
-from skillbox_core.operations.orphans import REMOVAL, judge_container
+from skillbox_core.operations.orphan_rules import REMOVAL, judge_container
 from skillbox_core.sandbox.container import LABEL_DEADLINE, LABEL_EXECUTION, LABEL_OWNER
 from skillbox_core.storage.tables import ExecutionRow
 

@@ -34,12 +34,13 @@ from skillbox_core import (
     wait_for_removals,
 )
 from skillbox_core.base.engine_http import connection
+from skillbox_core.base.names import container_name
 from skillbox_core.broker import proxy
 from skillbox_core.broker.proxy import Broker
 from skillbox_core.errors import PolicyError
 from skillbox_core.operations.doctor import examine
 from skillbox_core.run.steps import Steps
-from skillbox_core.sandbox.container import LABEL_INSTANCE, collect, container_name
+from skillbox_core.sandbox.container import LABEL_INSTANCE, collect
 from skillbox_core.sandbox.policy import container_config, user_id
 from skillbox_core.settings import load_settings
 from tests.conftest import MakeSkill

@@ -16,11 +16,12 @@ import pytest
 
 from skillbox_core import Runner, Settings
 from skillbox_core.base.engine_http import connection
+from skillbox_core.base.names import container_name
 from skillbox_core.broker.proxy import Broker
 from skillbox_core.errors import EngineError, PolicyError, SkillboxError
 from skillbox_core.sandbox import layer
 from skillbox_core.sandbox.building import ready_environment
-from skillbox_core.sandbox.container import LABEL_INSTANCE, container_name
+from skillbox_core.sandbox.container import LABEL_INSTANCE
 from skillbox_core.sandbox.engine import Engine, Image
 from skillbox_core.sandbox.images import ready_image
 from skillbox_core.sandbox.layer import Packed

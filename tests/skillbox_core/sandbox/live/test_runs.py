@@ -27,12 +27,13 @@ from skillbox_core import (
     SkillNotFoundError,
     Status,
 )
+from skillbox_core.base.names import container_name
 from skillbox_core.errors import EngineError, InvalidRequestError
 from skillbox_core.models import Ending, Verdict
 from skillbox_core.run.steps import Steps
 from skillbox_core.sandbox import container as sandbox_container
 from skillbox_core.sandbox import follow
-from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_INSTANCE, adopt, container_name
+from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_INSTANCE, adopt
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.environment import check_env
 from skillbox_core.sandbox.images import ready_image

@@ -1,0 +1,164 @@
+"""Waiting containers: one is taken for a run, and another one made after it.
+
+Whatever is wrong with them, a run has a container made for it as if there were none: never a failure, never a wait.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from skillbox_core.base.quantities import parse_duration
+from skillbox_core.errors import EngineError, PolicyError, SkillboxError
+from skillbox_core.installation import Installation
+from skillbox_core.models import Execution, LoadedSkill, Sandbox
+from skillbox_core.sandbox.engine_errors import ContainerGoneError
+from skillbox_core.sandbox.waiting import PREFIX, Kind, check_waiting, make_waiting
+from skillbox_core.storage.launches import Launch, Waiting
+from skillbox_core.storage.tables import WaitingRow, aware, now
+
+logger = logging.getLogger(__name__)
+
+TRIES = 3
+"""Of waiting containers for one run; where an engine was restarted, all of them are gone."""
+MARGIN = timedelta(seconds=30)
+"""Before its end a container is no longer taken: its job has to arrive while it waits."""
+MAKING = timedelta(seconds=120)
+"""After which a container that is not ready yet has lost whoever made it."""
+SETTLED = timedelta(seconds=30)
+"""For which a container of one kind is left alone before it may give way to one of another kind."""
+SHARE = 0.25
+"""Of the engine's memory that waiting containers may take, if each took all that it may have."""
+
+
+def kind_of(installation: Installation, skill: LoadedSkill, image_id: str) -> Kind:
+    """The waiting containers in which this skill can run."""
+    settings = installation.settings
+    return Kind(
+        image_id=image_id,
+        memory=skill.memory,
+        scratch=skill.scratch,
+        cpu_quota=skill.cpu_quota,
+        runtime=settings.runtime,
+        waits=int(parse_duration(settings.pool_idle)),
+    )
+
+
+def claim(
+    installation: Installation,
+    execution: Execution,
+    launch: Launch,
+    kind: Kind,
+    *,
+    instead_of: str | None,
+    on_claim: Callable[[str], None],
+) -> Sandbox | None:
+    """Takes a waiting container for an attempt, and notes the launch in the same transaction.
+
+    Args:
+        instead_of: A waiting container that the attempt had taken before, and that was never handed a job.
+        on_claim: Told the name of each that was taken, before anything is done with it.
+
+    Returns:
+        The container, with nothing in it yet; None where none is to be had.
+
+    Raises:
+        EngineError, DatabaseError: The engine or the database failed; calling again is safe.
+    """
+    settings = installation.settings
+    waiting = Waiting(settings.instance, installation.engine.name, kind.digest, now() + MARGIN)
+    for _ in range(TRIES):
+        name = installation.executions.claim(execution, launch, waiting, instead_of=instead_of)
+        if name is None:
+            return None
+        on_claim(name)
+        try:
+            return check_waiting(
+                installation.engine, name, kind, users=settings.sandbox_users, instance=settings.instance
+            )
+        except ContainerGoneError:
+            logger.info("the waiting container %s is gone", name)
+        except PolicyError as error:
+            logger.warning("the waiting container %s is not used: %s", name, error)
+            installation.engine.remove(name)
+        instead_of = name
+    return None
+
+
+def refill(installation: Installation, kind: Kind) -> None:
+    """Makes the next waiting container after a run that has taken one, or found none; what fails is logged.
+
+    As many as are asked for at once come to wait: each run makes one. Those that nobody asks for end by themselves.
+    """
+    try:
+        engine, instance = installation.engine.name, installation.settings.instance
+        rows = installation.waiting.listed(instance, engine)
+        for row in over(rows, now()):
+            discard(installation, row.name)
+        rows = installation.waiting.listed(instance, engine)
+        there = sum(row.kind == kind.digest for row in rows)
+        for _ in range(max(1, installation.settings.pool_min - there)):
+            if not _make(installation, kind):
+                return
+    except SkillboxError as error:
+        logger.warning("no container was made ahead: %s", error)
+
+
+def _make(installation: Installation, kind: Kind) -> bool:
+    settings, engine = installation.settings, installation.engine
+    name = f"{PREFIX}{uuid.uuid4().hex}"
+    most = places(settings.pool_max, kind.ceiling, int(engine.info().get("MemTotal") or 0))
+    facts = {"instance": settings.instance, "engine": engine.name, "name": name, "kind": kind.digest}
+    entered = installation.waiting.enter(**facts, seconds=kind.waits, most=most)
+    if not entered and (victim := giving_way(installation.waiting.listed(settings.instance, engine.name), kind, now())):
+        discard(installation, victim)
+        entered = installation.waiting.enter(**facts, seconds=kind.waits, most=most)
+    if not entered:
+        return False
+    try:
+        make_waiting(engine, name, kind, users=settings.sandbox_users, instance=settings.instance)
+        if not installation.waiting.ready(name):
+            raise EngineError(f"the waiting container {name} was given up while it was made")
+    except BaseException:
+        discard(installation, name)
+        engine.remove(name)
+        raise
+    return True
+
+
+def discard(installation: Installation, name: str) -> bool:
+    """Ends a waiting container that nobody has taken; False where somebody has.
+
+    Raises:
+        EngineError, DatabaseError: The engine or the database failed; what is left the reconciler finds.
+    """
+    if not installation.waiting.give_up(name):
+        return False
+    installation.engine.remove(name)
+    return True
+
+
+def places(most: int, ceiling: int, memory: int) -> int:
+    """How many containers may wait on an engine. Pure.
+
+    Args:
+        most: By the installation's settings.
+        ceiling: Bytes that one may have.
+        memory: Bytes of the engine's host; 0 where it does not say.
+    """
+    return min(most, int(memory * SHARE // ceiling)) if memory else most
+
+
+def over(rows: Sequence[WaitingRow], moment: datetime) -> list[WaitingRow]:
+    """Those that have ended by themselves, or lost whoever made them. Pure."""
+    return [
+        row for row in rows if moment >= aware(row.ends_at) or (not row.ready and moment - aware(row.made_at) > MAKING)
+    ]
+
+
+def giving_way(rows: Sequence[WaitingRow], kind: Kind, moment: datetime) -> str | None:
+    """The name of the container of another kind that waits for longest, and not only since a moment ago. Pure."""
+    others = [row for row in rows if row.ready and row.kind != kind.digest and moment - aware(row.made_at) > SETTLED]
+    return min(others, key=lambda row: row.made_at).name if others else None

@@ -1,0 +1,79 @@
+"""The table of waiting containers: made, ended and listed here; `launches` takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import delete, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col, select
+
+from skillbox_core.storage.database import Database
+from skillbox_core.storage.tables import WaitingRow, now
+
+
+class WaitingRecords:
+    """The `waiting_containers` table. Its rows say which containers may be taken; what became of them the engine says.
+
+    Raises:
+        DatabaseError: From each method: the database failed; calling again is safe.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def enter(self, *, instance: str, engine: str, name: str, kind: str, seconds: float, most: int) -> bool:
+        """Notes that a container is about to be made, which nobody can take yet.
+
+        Args:
+            seconds: For which it will wait.
+            most: How many an installation may have on an engine.
+
+        Returns:
+            Whether there is a place for it.
+        """
+        for _ in range(most):
+            taken = {row.place for row in self.listed(instance, engine)}
+            free = next((place for place in range(most) if place not in taken), None)
+            if free is None:
+                return False
+            made = now()
+            row = WaitingRow(
+                instance=instance,
+                engine=engine,
+                place=free,
+                name=name,
+                kind=kind,
+                made_at=made,
+                ends_at=made + timedelta(seconds=seconds),
+            )
+            try:
+                with self._database.session(make=True) as session:
+                    session.add(row)
+            except IntegrityError:
+                continue  # somebody has taken the place meanwhile
+            return True
+        return False
+
+    def ready(self, name: str) -> bool:
+        """Notes that a container waits now; False where its row is gone, and nobody can ever take it."""
+        with self._database.session() as session:
+            done = session.execute(update(WaitingRow).where(col(WaitingRow.name) == name).values(ready=True))
+            return bool(done.rowcount)  # type: ignore[attr-defined]
+
+    def give_up(self, name: str) -> bool:
+        """Has a container taken by nobody any more; False where somebody has taken it, or given it up, before."""
+        with self._database.session() as session:
+            done = session.execute(delete(WaitingRow).where(col(WaitingRow.name) == name))
+            return bool(done.rowcount)  # type: ignore[attr-defined]
+
+    def listed(self, instance: str, engine: str) -> Sequence[WaitingRow]:
+        """All of an installation on an engine, the oldest first."""
+        query = (
+            select(WaitingRow)
+            .where(WaitingRow.instance == instance, WaitingRow.engine == engine)
+            .order_by(col(WaitingRow.made_at))
+        )
+        with self._database.session() as session:
+            return session.exec(query).all()
