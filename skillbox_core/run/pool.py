@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from pathlib import PurePosixPath
 
 from skillbox_core.base.quantities import parse_duration
 from skillbox_core.errors import EngineError, PolicyError, SkillboxError
@@ -16,6 +17,8 @@ from skillbox_core.installation import Installation
 from skillbox_core.models import Execution, LoadedSkill, Sandbox
 from skillbox_core.sandbox.engine_errors import ContainerGoneError
 from skillbox_core.sandbox.waiting import PREFIX, Kind, check_waiting, make_waiting
+from skillbox_core.sandbox.warming import is_told_late, modules_of, warm_start
+from skillbox_core.skills.archive import VENDOR, SkillArchive
 from skillbox_core.storage.launches import Launch, Waiting
 from skillbox_core.storage.tables import WaitingRow, aware, now
 
@@ -29,12 +32,20 @@ MAKING = timedelta(seconds=120)
 """After which a container that is not ready yet has lost whoever made it."""
 SETTLED = timedelta(seconds=30)
 """For which a container of one kind is left alone before it may give way to one of another kind."""
+MAX_SOURCE = 1024 * 1024
+"""Bytes of a script that is looked through for what it imports."""
 SHARE = 0.25
 """Of the engine's memory that waiting containers may take, if each took all that it may have."""
 
 
-def kind_of(installation: Installation, skill: LoadedSkill, image_id: str) -> Kind:
-    """The waiting containers in which this skill can run."""
+def kind_of(
+    installation: Installation, archive: SkillArchive, skill: LoadedSkill, image_id: str, env: Mapping[str, str]
+) -> Kind:
+    """The waiting containers in which this skill can run.
+
+    Args:
+        env: What the caller sets: an interpreter that has imported its packages can't be told of it any more.
+    """
     settings = installation.settings
     return Kind(
         image_id=image_id,
@@ -43,7 +54,34 @@ def kind_of(installation: Installation, skill: LoadedSkill, image_id: str) -> Ki
         cpu_quota=skill.cpu_quota,
         runtime=settings.runtime,
         waits=int(parse_duration(settings.pool_idle)),
+        warm="" if is_told_late(env) else _warm_start(archive, skill),
     )
+
+
+def _warm_start(archive: SkillArchive, skill: LoadedSkill) -> str:
+    """The command of an interpreter that waits for this skill; empty where none can, or is to."""
+    asked = archive.manifest.warm
+    if skill.lang != "python" or asked == ():
+        return ""
+    if asked is None:
+        script = next(file for file in archive.files if file.path == skill.entrypoint)
+        if script.size > MAX_SOURCE:
+            return ""
+        source = b"".join(archive.read(script)).decode("utf-8", errors="replace")
+        asked = modules_of(source, _beside(archive, skill))
+    return warm_start(skill.entrypoint, asked, prepared=skill.tree is not None)
+
+
+def _beside(archive: SkillArchive, skill: LoadedSkill) -> set[str]:
+    """Names of what the skill's script may import of the skill's own."""
+    folders = {skill.entrypoint.rpartition("/")[0], VENDOR, *([""] if skill.own_folder else [])}
+    paths = [PurePosixPath(file.path) for file in archive.files]
+    return {
+        path.parts[len(PurePosixPath(folder).parts)]
+        for path in paths
+        for folder in folders
+        if path.is_relative_to(folder) and path != PurePosixPath(folder)
+    }
 
 
 def claim(

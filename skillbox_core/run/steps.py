@@ -47,6 +47,7 @@ from skillbox_core.sandbox.launching import launch as launch_container
 from skillbox_core.sandbox.logs import OnLog
 from skillbox_core.sandbox.policy import container_config, memory_ceiling, user_id
 from skillbox_core.sandbox.waiting import Kind
+from skillbox_core.sandbox.warming import warm_job
 from skillbox_core.skills.archive import VENDOR
 from skillbox_core.skills.declared_files import check_given
 from skillbox_core.skills.validation import find_breach
@@ -237,6 +238,12 @@ class Steps:
         )
         start = start_script(skill.lang, skill.entrypoint, env, prepared=prepared, invocation=how)
         plan = plan_delivery(archive, document, start, files, how)
+        self._kind = None
+        if self._settings.pool_max:
+            self._kind = pool.kind_of(installation, archive, skill, image.id, request.env)
+            if self._kind.warm:
+                job_file = warm_job(env, skill.entrypoint, how)
+                plan = plan_delivery(archive, document, start, files, how, job_file)
         if plan.size > skill.scratch:
             raise InvalidRequestError(
                 f"the skill, its input and its files are {format_bytes(plan.size)}, "
@@ -259,7 +266,7 @@ class Steps:
             parked_for=parse_duration(self._settings.collect_ttl),
             inline_output=self._settings.inline_output,
         )
-        if waiting := self._claim(execution, skill, image.id, launch):
+        if waiting := self._claim(execution, launch):
             hand_over(installation.engine, installation.connections, waiting, job)
             return waiting
         claimed = self._with_claim(execution).claimed
@@ -287,11 +294,10 @@ class Steps:
             installation.engine, installation.connections, name=name, config=config, job=job, before_start=note
         )
 
-    def _claim(self, execution: Execution, skill: LoadedSkill, image_id: str, launch: Launch) -> Sandbox | None:
+    def _claim(self, execution: Execution, launch: Launch) -> Sandbox | None:
         """A waiting container that is this attempt's from now on, with nothing in it yet; None where there is none."""
-        if not self._settings.pool_max:
+        if self._kind is None:
             return None
-        self._kind = pool.kind_of(self._installation, skill, image_id)
         before = self._with_claim(execution).claimed
 
         def note(name: str) -> None:

@@ -27,6 +27,8 @@ STDIN = ".stdin"
 STDOUT = ".stdout"
 """Where it is there, the supervisor keeps in it what is printed; see supervisor.sh."""
 PIPE = ".pipe"
+JOB = ".job"
+"""What an interpreter that waits is told; see `skillbox_core.sandbox.warming`."""
 RESULT = ".result"
 """Where it is there, the supervisor keeps the file that it names; see supervisor.sh."""
 LANG = "C.UTF-8"
@@ -144,6 +146,7 @@ def plan_delivery(
     start: bytes,
     files: Sequence[StagedFile] = (),
     invocation: Invocation = PLAIN,
+    job: bytes | None = None,
 ) -> TarPlan:
     """Everything a sandbox gets, in one tar, and last what starts it: a delivery that broke off starts nothing."""
     plan = TarPlan()
@@ -167,6 +170,8 @@ def plan_delivery(
     # After their contents and from the inside out: not every tar can write into a folder that it made read-only.
     for folder in sorted(folders, key=lambda folder: folder.count("/"), reverse=True):
         plan.add_folder(folder, 0o555)
+    if job is not None:
+        plan.add_bytes(JOB, job, 0o600)
     plan.add_bytes(START, start, 0o600)
     return plan
 

@@ -37,6 +37,11 @@ on stderr."""
 MAX_NUMBER = 2**62
 """A measurement above this was made up; a database's widest integer holds less than 2**63."""
 
+NOBODY = "-"
+"""The token of a supervisor that has no job yet."""
+_READY = b"\x1eskillbox - ready"
+"""All that it says then: of no skill's, and no line of one."""
+
 _HEADER = struct.Struct(">BxxxL")
 _STREAMS: dict[int, Stream] = {1: "stdout", 2: "stderr"}
 _MARK = b"\x1eskillbox "
@@ -181,6 +186,9 @@ class LineReader:
         return before if before is not None and _BLANK.fullmatch(text) else text
 
     def _line(self, stream: Stream, line: bytes) -> Iterator[Line | Announcement]:
+        if line == _READY and stream == "stderr" and self.token != NOBODY:
+            self._held_blank.discard(stream)
+            return
         announcement = self._announcement(line)
         if announcement and (announcement.word in ON_STDOUT) == (stream == "stdout"):
             # The supervisor begins with a newline of its own; an empty line just before is that one.

@@ -154,6 +154,7 @@ def container_config(
     labels: Mapping[str, str],
     runtime: str = "",
     waits: int = 0,
+    warm: str = "",
 ) -> dict[str, Any]:
     """The body of the create call.
 
@@ -166,6 +167,7 @@ def container_config(
         labels: Who this container belongs to. Never a secret: labels can be read by anyone on the engine.
         runtime: Name of an OCI runtime that the engine knows; empty for the engine's default.
         waits: Seconds for which it waits for its job where it is made ahead of one; 0 for one that is given it at once.
+        warm: The shell command that becomes an interpreter which waits for that job; empty for none.
 
     Returns:
         JSON-ready values.
@@ -176,7 +178,7 @@ def container_config(
     return {
         "Image": image_id,
         "Entrypoint": ["sh", "-c"],
-        "Cmd": [supervisor_script(), "skillbox", *([str(waits)] if waits else [])],
+        "Cmd": [supervisor_script(), "skillbox", *([str(waits)] if waits else []), *([warm] if warm else [])],
         "User": f"{user}:{user}",
         "WorkingDir": SANDBOX,
         "Env": [],

@@ -5,7 +5,9 @@
 # could have died meanwhile, and ends by itself.
 #
 # Standard input: a line "SIZE LIMIT GRACE TOKEN LINES" (bytes, seconds with three decimals, seconds, word, how many lines of
-# output may be sent along), then a tar of SIZE bytes. An argument, if there is one, is how many seconds that line is waited for.
+# output may be sent along), then a tar of SIZE bytes.
+# Arguments: how many seconds that line is waited for, where this is made ahead of any job; and a shell command that becomes
+# an interpreter, which stops itself when it is ready to go on with a job.
 # Standard error: the skill's own, and lines that begin with RS and the token, which are ours. Standard output: the
 # skill's own, and such lines at its end: that it printed all, a small output, and that there is no more.
 
@@ -76,13 +78,47 @@ clock() { # now: hundredths of a second since the machine's start
     now=$((${up%.*} * 100 + 1${up#*.} - 100))
 }
 
-token=- size='' limit='' grace='' lines=0 idle=0
+ended() { # PID...: ends all processes but PID 1 and these; whether none is left beside them
+    left=''
+    for process in /proc/[0-9]*; do
+        process=${process#/proc/}
+        case " 1 $* " in
+            *" $process "*) ;;
+            *) kill -9 "$process" 2>/dev/null && left=1 ;;
+        esac
+    done
+    [ -z "$left" ]
+}
+
+# A shell has handlers of its own for some of these, which the kernel then delivers to PID 1 even from inside.
+trap : HUP INT QUIT PIPE ALRM TERM USR1 USR2
+token=- size='' limit='' grace='' lines=0 idle=0 warm=''
 if [ -n "$1" ]; then
-    # Made ahead of any job. A shell can't end its own read by a clock, so that another process reads, which takes no byte
-    # beyond the line, and is ended by the clock. Once there is a line, the clock goes: nothing else is in here yet.
+    if [ -n "$2" ]; then
+        # What it imports may print, which is the skill's log, and is shown when there is one.
+        sh -c "$2" 5>&1 6>&2 </dev/null >/tmp/.printed 2>/tmp/.complained 3>&- 4>&- &
+        warm=$! tries=0
+        until case $(field "/proc/$warm/status" State:) in T*) ;; *) false ;; esac; do
+            tries=$((tries + 1))
+            if [ $tries -gt 600 ] || ! kill -0 "$warm" 2>/dev/null; then warm=''; break; fi
+            sleep 0.1 || sleep 1
+        done
+        # From here on no thread of it runs, and nothing else does that an import may have started.
+        [ -z "$warm" ] || kill -STOP "$warm" || warm=''
+        tries=0
+        until ended $warm; do
+            tries=$((tries + 1))
+            if [ $tries -gt 50 ]; then warm=''; kill -9 -1; fi
+            (:) # waiting for this one takes the dead away, too
+        done
+        [ -n "$warm" ] || rm -rf /tmp/.printed /tmp/.complained $sandbox/.warm
+        announce ready
+    fi 2>/dev/null
+    # A shell can't end its own read by a clock, so that another process reads, which takes no byte beyond the line, and is
+    # ended by the clock. Once there is a line, the clock goes.
     sh -c 'sleep "$1" && kill -9 -1' sh "$1" </dev/null >/dev/null 2>&1 3>&- 4>&- &
     job=$(IFS= read -r line && echo "$line")
-    { kill -9 -1 && wait; } 2>/dev/null
+    ended $warm
     [ -n "$job" ] || exit 0
     # What it took to wait is no part of the job.
     idle=$(processor)
@@ -104,6 +140,12 @@ if [ -z "$size" ] || ! head -c "$size" | tar -xpf - -C $sandbox || [ ! -f $sandb
     exit 70
 fi
 exec </dev/null
+# A job may be for an interpreter that waits, and come to a container whose interpreter has not made it.
+if [ -n "$warm" ] && [ ! -f $sandbox/.job ]; then
+    ended
+    warm=''
+fi
+[ -n "$warm" ] || rm -f $sandbox/.job
 mkdir -p $sandbox/out/files
 place='' home='' given=''
 if [ -f $sandbox/.result ]; then
@@ -116,8 +158,6 @@ if [ -f $sandbox/.result ]; then
     if [ -e "$home" ]; then given=1; fi
 fi
 
-# A shell has handlers of its own for some of these, which the kernel then delivers to PID 1 even from inside.
-trap : HUP INT QUIT PIPE ALRM TERM USR1 USR2
 announce started
 clock
 fraction=${limit#*.}
@@ -131,11 +171,11 @@ if [ -f $sandbox/.stdout ] && command -v tee >/dev/null && mkfifo $sandbox/.pipe
     # What a call prints may be its result: it is kept in a file, and goes into the log besides.
     tee $sandbox/.stdout <$sandbox/.pipe >&4 3>&- 4>&- &
     copier=$!
-    sh $sandbox/.run >$sandbox/.pipe 3>&- 4>&- &
-else
+    [ -n "$warm" ] || sh $sandbox/.run >$sandbox/.pipe 3>&- 4>&- &
+elif [ -z "$warm" ]; then
     sh $sandbox/.run 3>&- 4>&- &
 fi
-skill=$!
+if [ -n "$warm" ]; then skill=$warm && kill -CONT "$warm"; else skill=$!; fi
 
 # A trapped signal ends wait early; only the skill's end counts.
 while wait $skill; code=$?; [ $code -gt 128 ] && kill -0 $skill 2>/dev/null; do :; done
@@ -153,10 +193,7 @@ if [ $code = 137 ] && [ $now -ge $due ]; then late=1; fi
 if [ -n "$copier" ]; then
     # Only once nobody holds the pipe is it read to its end. Whoever forks faster than this is ended with the copier, and
     # what was printed does not count as whole.
-    for process in /proc/[0-9]*; do
-        process=${process#/proc/}
-        [ "$process" = 1 ] || [ "$process" = $copier ] || kill -9 "$process" 2>/dev/null
-    done
+    ended $copier
     sh -c 'sleep 10 && kill -9 -1' >/dev/null 2>&1 3>&- 4>&- &
     while wait $copier 2>/dev/null; copied=$?; [ $copied -gt 128 ] && kill -0 $copier 2>/dev/null; do :; done
 fi

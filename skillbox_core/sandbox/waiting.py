@@ -14,14 +14,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from skillbox_core.errors import PolicyError
+from skillbox_core.errors import EngineError, PolicyError
 from skillbox_core.models import Sandbox
-from skillbox_core.sandbox.container import LABEL_DEADLINE, LABEL_INSTANCE, LABEL_WAITING
+from skillbox_core.sandbox.container import LABEL_DEADLINE, LABEL_INSTANCE, LABEL_WAITING, SLICE
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.launching import explained, read_back, start
+from skillbox_core.sandbox.logs import NOBODY, Announcement, LineReader
 from skillbox_core.sandbox.policy import container_config, memory_ceiling, user_id
 from skillbox_core.sandbox.readback import verify
 
+READY_TIMEOUT = 90.0
+"""Seconds; the supervisor gives an interpreter sixty."""
 PREFIX = "skillbox-waiting-"
 """Begins the name of each; 32 hexadecimal digits follow."""
 
@@ -35,6 +38,7 @@ class Kind:
         memory, scratch: Bytes, as for `container_config`.
         runtime: Name of the OCI runtime; empty for the engine's default.
         waits: Seconds for which it waits.
+        warm: The shell command that becomes an interpreter; empty for a container in which none waits.
     """
 
     image_id: str
@@ -43,6 +47,7 @@ class Kind:
     cpu_quota: int
     runtime: str
     waits: int
+    warm: str = ""
 
     def config(self, *, user: int, labels: Mapping[str, str]) -> dict[str, Any]:
         """The body of the create call."""
@@ -55,6 +60,7 @@ class Kind:
             labels=labels,
             runtime=self.runtime,
             waits=self.waits,
+            warm=self.warm,
         )
 
     @cached_property
@@ -93,6 +99,24 @@ def make_waiting(engine: Engine, name: str, kind: Kind, *, users: range, instanc
         container_id = engine.create(name, config)
     read_back(engine, container_id, config)
     start(engine, container_id, config)
+    if kind.warm:
+        _wait_until_ready(engine, container_id)
+
+
+def _wait_until_ready(engine: Engine, container_id: str) -> None:
+    """Waits until the supervisor says that the interpreter is ready, or that there is none: good for a job, too.
+
+    Raises:
+        EngineError: The engine failed, or it does not say so in time.
+    """
+    give_up = time.monotonic() + READY_TIMEOUT
+    while time.monotonic() < give_up:
+        reader = LineReader(NOBODY)
+        for item in (item for chunk in engine.logs(container_id) for item in reader.feed(chunk)):
+            if isinstance(item, Announcement) and item.word == "ready":
+                return
+        time.sleep(SLICE)
+    raise EngineError(f"the container {container_id[:12]} was not ready in {READY_TIMEOUT:g} s")
 
 
 def check_waiting(engine: Engine, name: str, kind: Kind, *, users: range, instance: str) -> Sandbox:

@@ -27,7 +27,7 @@ DEFAULT_VERSION = "1.0.0"
 _KNOWN = frozenset(
     {
         *("name", "version", "description", "lang", "image", "timeout", "resources"),
-        *("license", "compatibility", "metadata", "allowed-tools", "environment"),
+        *("license", "compatibility", "metadata", "allowed-tools", "environment", "warm"),
         *("input_files", "output_files"),
         *frontmatter.JSON_KEYS,
     }
@@ -49,6 +49,8 @@ class Manifest:
         input_schema, output_schema: JSON Schemas that refer to nothing but themselves; None when not given.
         input_files, output_files: What the skill says of the files that it takes and leaves.
         environment: False where the image has all that the skill imports, so that nothing is prepared.
+        warm: Modules that an interpreter which waits for this skill has imported; None for those at its script's top.
+            Empty where none is to wait.
         extra: Keys this version does not know, kept as read.
         warnings: Sentences for the author; none of them keeps the skill from being stored.
     """
@@ -72,6 +74,7 @@ class Manifest:
     input_files: tuple[DeclaredFile, ...] = ()
     output_files: tuple[DeclaredFile, ...] = ()
     environment: bool = True
+    warm: tuple[str, ...] | None = None
     extra: Mapping[str, Node] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
@@ -212,6 +215,7 @@ class _Reader(RunFieldReader):
             input_files=self.declared("input_files"),
             output_files=self.declared("output_files"),
             environment=self.environment(),
+            warm=self.warm(),
             extra={key: value for key, value in self.fields.items() if key not in _KNOWN},
             warnings=first_of(
                 [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -13,6 +14,7 @@ from skillbox_core.skills.fields import FieldReader, plain, quoted
 from skillbox_core.skills.frontmatter import Node
 from skillbox_core.skills.schema import schema_faults, schema_warnings
 
+_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\Z", re.ASCII)
 _RESOURCES = frozenset(["cpu", "memory", "scratch"])
 
 
@@ -71,6 +73,17 @@ class RunFieldReader(FieldReader):
         declared, faults = read_declared(value, self.within + key)
         self.faults += faults
         return declared
+
+    def warm(self) -> tuple[str, ...] | None:
+        value = self.fields.get("warm")
+        if value is None or value == "":
+            return None
+        if value == "none":
+            return ()
+        if not isinstance(value, list) or not all(isinstance(name, str) and _MODULE.match(name) for name in value):
+            self.faults.append(f"{self.within}warm must be none, or a list of modules")
+            return None
+        return tuple(sorted(set(map(str, value))))
 
     def environment(self) -> bool:
         value = self.text("environment")
