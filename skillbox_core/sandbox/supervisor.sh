@@ -100,20 +100,20 @@ if [ -n "$1" ]; then
         warm=$! tries=0
         until case $(field "/proc/$warm/status" State:) in T*) ;; *) false ;; esac; do
             tries=$((tries + 1))
-            if [ $tries -gt 600 ] || ! kill -0 "$warm" 2>/dev/null; then warm=''; break; fi
+            if [ $tries -gt 600 ] || ! kill -0 "$warm"; then warm=''; break; fi
             sleep 0.1 || sleep 1
-        done
+        done 2>/dev/null
         # From here on no thread of it runs, and nothing else does that an import may have started.
-        [ -z "$warm" ] || kill -STOP "$warm" || warm=''
+        [ -z "$warm" ] || kill -STOP "$warm" 2>/dev/null || warm=''
         tries=0
         until ended $warm; do
             tries=$((tries + 1))
             if [ $tries -gt 50 ]; then warm=''; kill -9 -1; fi
             (:) # waiting for this one takes the dead away, too
-        done
+        done 2>/dev/null
         [ -n "$warm" ] || rm -rf /tmp/.printed /tmp/.complained $sandbox/.warm
         announce ready
-    fi 2>/dev/null
+    fi
     # A shell can't end its own read by a clock, so that another process reads, which takes no byte beyond the line, and is
     # ended by the clock. Once there is a line, the clock goes.
     sh -c 'sleep "$1" && kill -9 -1' sh "$1" </dev/null >/dev/null 2>&1 3>&- 4>&- &

@@ -7,8 +7,6 @@ of this stands in a traceback, in `__main__` or between the script and its exit.
 Whoever sends it along puts a call of `main` behind it. Standard library only, of Python 3.8 and later.
 """
 
-from __future__ import annotations
-
 import sys
 
 _startup = frozenset(sys.modules)
@@ -33,6 +31,10 @@ OUTPUTS = (5, 6)
 def make_way() -> None:
     """Leaves this module out of sight, and runs the `sitecustomize` that the image, or an environment, has."""
     sys.path[:] = [entry for entry in sys.path if entry != FOLDER]
+    sys.path_importer_cache.pop(FOLDER, None)
+    theirs = os.environ.pop("PYTHONPATH").partition(FOLDER)[2].lstrip(":")
+    if theirs:
+        os.environ["PYTHONPATH"] = theirs
     del sys.modules[__name__]
     try:
         import sitecustomize  # type: ignore[import-not-found]  # noqa: F401
@@ -40,7 +42,7 @@ def make_way() -> None:
         pass
 
 
-def warm(modules: list[str]) -> None:
+def warm(modules: "list[str]") -> None:
     """Imports them. One that is not there, or fails, is the script's matter: where it fails, so does this process."""
     for name in modules:
         try:
@@ -52,7 +54,7 @@ def warm(modules: list[str]) -> None:
             os._exit(1)
 
 
-def hidden(folders: list[str]) -> bool:
+def hidden(folders: "list[str]") -> bool:
     """Whether the skill brings a module along under a name that is imported already: it would have come first."""
     loaded = {name.partition(".")[0] for name in sys.modules.keys() - _startup}
     for folder in folders:
@@ -65,7 +67,7 @@ def hidden(folders: list[str]) -> bool:
     return False
 
 
-def begin_cold() -> NoReturn:
+def begin_cold() -> "NoReturn":
     """Becomes what it would have been without this: a shell with the start script."""
     redirect(OUTPUTS)
     with open("/proc/1/environ", "rb") as file:
@@ -74,7 +76,7 @@ def begin_cold() -> NoReturn:
     os.execve("/bin/sh", ["sh", COLD], environment)  # noqa: S606
 
 
-def redirect(outputs: Sequence[int]) -> None:
+def redirect(outputs: "Sequence[int]") -> None:
     """Has the standard streams go where they are meant to."""
     sys.stdout.flush()
     sys.stderr.flush()
@@ -84,7 +86,7 @@ def redirect(outputs: Sequence[int]) -> None:
         os.close(descriptor)
 
 
-def begin(job: dict[str, Any]) -> None:
+def begin(job: "dict[str, Any]") -> None:
     """Puts everything where a process that starts now would find it."""
     outputs = [os.open(job["stdout"], os.O_WRONLY) if job["stdout"] else OUTPUTS[0], OUTPUTS[1]]
     said = []
@@ -111,7 +113,7 @@ def begin(job: dict[str, Any]) -> None:
     sys.path[:0] = job["search"]
 
 
-def main(modules: list[str]) -> None:
+def main(modules: "list[str]") -> None:
     """Waits, and gets ready."""
     make_way()
     warm(modules)
