@@ -1,0 +1,294 @@
+"""A script whose interpreter waited for it runs as one whose interpreter starts with it, and faster."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings, Status, wait_for_removals
+from skillbox_core.models import Call
+from skillbox_core.run import pool
+from tests.conftest import MakeSkill
+
+PROGRAM = Path(__file__).parent / "programs" / "takes_notice.py"
+ANSWER = "import json\njson.dump(ANSWER, open('/sandbox/out/output.json', 'w'))\n"
+
+
+def answer(what: str, before: str = "") -> str:
+    """A script that leaves the value of an expression."""
+    return f"{before}\nimport json\njson.dump({what}, open('/sandbox/out/output.json', 'w'))\n"
+
+
+@pytest.fixture(scope="module")
+def pooled(installation: Settings, runner: Runner) -> Iterator[Runner]:
+    """A runner on the same installation with containers that wait."""
+    own = Runner.from_settings(installation.model_copy(update={"pool_max": 2}))
+    yield own
+    wait_for_removals()
+    drain(own)
+
+
+def drain(own: Runner) -> None:
+    for row in own.installation.waiting.listed(own.installation.settings.instance, own.installation.engine.name):
+        pool.discard(own.installation, row.name)
+
+
+@pytest.fixture(autouse=True)
+def emptied(pooled: Runner) -> None:
+    """No container waits when a test begins."""
+    wait_for_removals()
+    drain(pooled)
+
+
+class Both:
+    """Runs a skill in a container that is made for it, and then in one that waited."""
+
+    def __init__(self, pooled: Runner) -> None:
+        self._pooled = pooled
+
+    def __call__(
+        self, name: str, input: Any = None, env: dict[str, str] | None = None, **options: Any
+    ) -> tuple[RunResult, RunResult]:
+        cold = self._run(name, input, env or {}, options)
+        # Nobody is to have the one that would be made after this.
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(pool, "refill", lambda *_: None)
+            warm = self._run(name, input, env or {}, options)
+        assert not self.claimed(cold)
+        assert self.claimed(warm)
+        return cold, warm
+
+    def _run(self, name: str, input: Any, env: dict[str, str], options: dict[str, Any]) -> RunResult:
+        result = self._pooled.run(RunRequest(skill=name, input=input, env=env), RunOptions(**options))
+        # The next container is made in the background.
+        wait_for_removals()
+        return result
+
+    def claimed(self, result: RunResult) -> str | None:
+        """The waiting container that a run has taken."""
+        return self._pooled.installation.executions.get("default", result.execution_id).claimed
+
+
+@pytest.fixture
+def both(pooled: Runner) -> Both:
+    return Both(pooled)
+
+
+def shown(result: RunResult) -> tuple[Any, ...]:
+    """All that a caller is told of a run but for its times, and for which of two streams was first."""
+    lines = sorted(result.logs.splitlines())
+    return result.status, result.reason, result.error, result.output, lines, result.usage.exit_code
+
+
+def test_a_script_sees_nothing_of_having_been_waited_for(both: Both, make_skill: MakeSkill) -> None:
+    name = make_skill(PROGRAM.read_text(), files={"beside.py": ""})
+    cold, warm = both(name, {"a": [1, "é"]}, {"MINE": "a 'quoted' word\n and a line, \\ and ü"})
+    assert cold.output is not None, cold.logs
+    assert warm.output == cold.output
+    assert shown(warm) == shown(cold)
+    assert "careful" in warm.logs
+    assert "JSONDecodeError" in warm.logs
+    assert warm.usage.cpu_seconds is not None
+    assert cold.usage.cpu_seconds is not None
+    assert warm.usage.cpu_seconds < cold.usage.cpu_seconds
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        "import sys; sys.exit(3)",
+        "import sys; sys.exit('why it ended')",
+        "raise ValueError('é')",
+        "raise KeyboardInterrupt",
+        "import os; os._exit(4)",
+        "import os; print('said', flush=True); os.kill(os.getpid(), 9)",
+        "def wrong(:\n    pass",
+        "x = '\0'",
+        "# -*- coding: latin-1 -*-\nprint('ok')",
+        "import atexit, sys\natexit.register(print, 'late')\nsys.exit(0)",
+        "import threading, time\nthreading.Thread(target=lambda: (time.sleep(0.2), print('thread'))).start()",
+        "import concurrent.futures as f\nprint(list(f.ProcessPoolExecutor(2).map(abs, [-1, -2])))",
+        "import asyncio\nasync def main(): print('in a loop')\nasyncio.run(main())",
+        "import sys\nprint('out')\nprint('err', file=sys.stderr)\nsys.stdout.buffer.write(b'no end of line')",
+        "import logging\nlogging.warning('by the way')",
+        "import dataclasses, pickle\n@dataclasses.dataclass\nclass A: x: int\nprint(pickle.loads(pickle.dumps(A(1))))",
+        "import inspect\ndef f(): pass\nprint(inspect.getsource(f))",
+        "print(__name__, __file__, __doc__, __package__, __annotations__)",
+        "from __future__ import annotations\nimport this",
+        "import subprocess, sys\nprint(subprocess.run([sys.executable, '-c', 'import sys; print(sys.path)'],"
+        " capture_output=True).stdout)",
+    ],
+)  # fmt: skip
+def test_it_ends_and_prints_as_it_would(both: Both, make_skill: MakeSkill, script: str) -> None:
+    cold, warm = both(make_skill(script))
+    assert shown(warm) == shown(cold)
+
+
+def test_what_its_imports_print_is_its_log_and_stands_there_once(both: Both, make_skill: MakeSkill) -> None:
+    name = make_skill("import this\nprint('mine')")
+    _, warm = both(name)
+    assert warm.logs.startswith("The Zen of Python, by Tim Peters\n"), warm.logs
+    assert warm.logs.count("Beautiful is better than ugly.") == 1
+    assert warm.logs.endswith("mine\n")
+
+
+@pytest.mark.parametrize(
+    ("script", "files"),
+    [
+        ("import colorsys as its", {"colorsys.py": "named = 'mine'"}),
+        # A module that one of those has imported which it needs.
+        ("import argparse\nimport gettext as its", {"gettext.py": "gettext = ngettext = str\nnamed = 'mine'"}),
+        ("import json, decimal as its", {"decimal/__init__.py": "named = 'mine'"}),
+    ],
+)
+def test_what_a_skill_brings_along_comes_before_what_was_imported(
+    both: Both, make_skill: MakeSkill, script: str, files: dict[str, str]
+) -> None:
+    cold, warm = both(make_skill(answer("its.named", script), files=files))
+    assert (cold.output, warm.output) == ("mine", "mine")
+
+
+def test_each_has_a_randomness_of_its_own(pooled: Runner, both: Both, make_skill: MakeSkill) -> None:
+    name = make_skill(
+        answer("[random.random(), hash('x'), uuid.uuid4().hex, secrets.token_hex()]", "import random, uuid, secrets")
+    )
+    first, second = both(name)
+    third = pooled.run(RunRequest(skill=name))
+    assert both.claimed(third)
+    for one, other in ((first, second), (second, third)):
+        assert not set(one.output) & set(other.output)
+
+
+@pytest.mark.parametrize("variable", ["TZ", "LC_ALL", "OMP_NUM_THREADS", "MPLBACKEND"])
+def test_a_variable_that_is_read_at_an_import_is_there_by_then(
+    both: Both, make_skill: MakeSkill, variable: str
+) -> None:
+    # `time` reads TZ, `os` and `locale` what they read, once: when the interpreter starts.
+    script = answer(
+        "[os.environ.get(NAME), time.tzname, time.strftime('%H', time.gmtime(0))]".replace("NAME", repr(variable)),
+        "import os, time",
+    )
+    cold, warm = both(make_skill(script), env={variable: "Asia/Tokyo" if variable == "TZ" else "C"})
+    assert warm.output == cold.output
+
+
+@pytest.mark.parametrize(
+    ("call", "script"),
+    [
+        (Call(script="main.py", args=("--n", "{input.n}")), "import sys, json\nprint(json.dumps(sys.argv))"),
+        (Call(script="main.py", stdin="{input}", result="lines"), "import sys\nprint(sys.stdin.read())\nprint('x')"),
+        (Call(script="main.py", result="text"), "import this"),
+        (Call(script="main.py", result="file:new/a.json"), "open('new/a.json', 'w').write('[1]')"),
+    ],
+)  # fmt: skip
+def test_a_called_script_is_told_and_answers_the_same(
+    both: Both, make_skill: MakeSkill, call: Call, script: str
+) -> None:
+    cold, warm = both(make_skill(script), {"n": 7}, call=call)
+    assert cold.status is Status.SUCCESS, cold
+    assert shown(warm) == shown(cold)
+
+
+@pytest.mark.parametrize(
+    ("front", "modules"),
+    [
+        ("", ["json", "sys"]),
+        ("warm: [decimal, xml.dom]\n", ["decimal", "xml.dom"]),
+        ("warm: none\n", None),
+        ("warm: [no_such]\n", ["no_such"]),
+        # It needs a module that this system does not have: the import fails, and there is no interpreter.
+        ("warm: [msilib]\n", ["msilib"]),
+    ],
+)
+def test_skill_md_says_what_is_imported(
+    pooled: Runner, both: Both, make_skill: MakeSkill, front: str, modules: list[str] | None
+) -> None:
+    name = make_skill(answer("sorted(sys.modules)", "import sys"), front=front)
+    first = pooled.run(RunRequest(skill=name)).raise_for_status()
+    command = pooled.installation.engine.inspect(newest(pooled))["Config"]["Cmd"]
+    told = [line for line in "".join(command[3:]).splitlines() if line.startswith("main([")]
+    assert told == ([f"main({json.dumps(modules)})"] if modules is not None else [])
+    second = pooled.run(RunRequest(skill=name)).raise_for_status()
+    assert both.claimed(second)
+    assert set(first.output) <= set(second.output)
+
+
+def newest(pooled: Runner) -> str:
+    """The container that waits."""
+    wait_for_removals()
+    rows = pooled.installation.waiting.listed(pooled.installation.settings.instance, pooled.installation.engine.name)
+    return rows[-1].name
+
+
+@pytest.mark.parametrize("lang", ["node", "bash"])
+def test_another_language_finds_a_shell_that_waits(both: Both, make_skill: MakeSkill, lang: str) -> None:
+    script = {
+        "node": "require('fs').writeFileSync('/sandbox/out/output.json', JSON.stringify(process.argv.length))",
+        "bash": "echo '{}' >/sandbox/out/output.json; echo $0",
+    }[lang]
+    cold, warm = both(make_skill(script, lang=lang))
+    assert cold.status is Status.SUCCESS, cold
+    assert shown(warm) == shown(cold)
+
+
+def test_its_time_begins_with_its_job(both: Both, make_skill: MakeSkill) -> None:
+    cold, warm = both(make_skill("import time\ntime.sleep(30)"), timeout="1s")
+    assert (cold.status, warm.status) == (Status.TIMEOUT, Status.TIMEOUT)
+    assert warm.duration_ms < 20_000
+
+
+READS_EARLY = """exec python3 -c "
+import os, threading
+def read():
+    with open('/proc/1/fd/0', 'rb', buffering=0) as job, open('/sandbox/.stolen', 'wb', buffering=0) as stolen:
+        while part := job.read(4096):
+            stolen.write(part)
+threading.Thread(target=read, daemon=True).start()
+os.kill(os.getpid(), 19)
+os.execv('/bin/sh', ['sh', '/sandbox/.run'])
+"
+"""
+ON = "kill -STOP $$; exec sh /sandbox/.run"
+STEALS = "while :; do head -c 100 /proc/1/fd/0 >>/sandbox/.stolen; done"
+FORGES = "printf '\\n\\036skillbox - ready\\n' >/proc/1/fd/2\n"
+
+
+@pytest.mark.parametrize(
+    "warm",
+    [
+        # It ends, is killed, or is no interpreter at all.
+        "exit 1",
+        "kill -9 $$",
+        ON,
+        # It leaves something running that reads what PID 1 is to read.
+        f"({STEALS}) & {ON}",
+        f"setsid sh -c '{STEALS}' & sleep 0.2; exit 0",
+        # By a thread of its own.
+        READS_EARLY,
+        # It kills what it finds, and sends PID 1 signals.
+        f"kill -9 -1; kill -TERM 1; kill -STOP 1; {ON}",
+        # It goes on as often as it is stopped.
+        f"(while :; do sleep 0.01; kill -CONT $$; done) & kill -STOP $$; {ON}",
+        f"{FORGES}{ON}",
+    ],
+)
+def test_what_is_imported_gets_nothing_of_the_job_before_it_begins(
+    both: Both, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch, warm: str
+) -> None:
+    monkeypatch.setattr(pool, "warm_start", lambda *_args, **_named: warm)
+    script = answer(
+        "{'argv': sys.argv, 'stolen': os.path.exists('/sandbox/.stolen') and open('/sandbox/.stolen').read(),"
+        " 'others': [p for p in os.listdir('/proc') if p.isdigit() and p not in ('1', str(os.getpid()))"
+        " and not named(p).startswith('sleep') and 'kill -9 -1' not in named(p)]}",
+        "import os, sys\ndef named(p):\n    return open(f'/proc/{p}/cmdline').read().replace('\\0', ' ')\n",
+    )
+    cold, result = both(make_skill(script), {"secret": "of the job"})
+    assert result.status is Status.SUCCESS, result
+    assert result.output["argv"] == cold.output["argv"]
+    assert not result.output["stolen"]
+    assert result.output["others"] == []
+    assert result.logs == cold.logs
