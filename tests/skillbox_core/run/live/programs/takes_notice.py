@@ -26,7 +26,7 @@ def frames():
 
 
 def status():
-    told = ("Sig", "Shd", "Cap", "Threads", "Umask", "TracerPid", "NoNewPrivs", "Seccomp", "PPid", "State")
+    told = ("SigP", "SigB", "SigI", "SigC", "Shd", "Cap", "Threads", "Umask", "TracerPid", "NoNewPrivs", "Seccomp", "PPid", "State")
     with open("/proc/self/status") as file:
         return [line for line in file if line.startswith(told)]
 
