@@ -78,6 +78,13 @@ clock() { # now: hundredths of a second since the machine's start
     now=$((${up%.*} * 100 + 1${up#*.} - 100))
 }
 
+stopped() { # PID: whether none of its threads runs until it is told to go on
+    while read -r name value; do
+        if [ "$name" = State: ]; then break; fi
+    done <"/proc/$1/status"
+    [ "${value%% *}" = T ]
+} 2>/dev/null
+
 ended() { # PID...: ends all processes but PID 1 and these; whether none is left beside them
     left=''
     for process in /proc/[0-9]*; do
@@ -98,7 +105,7 @@ if [ -n "$1" ]; then
         # What it imports may print, which is the skill's log, and is shown when there is one.
         sh -c "$2" 5>&1 6>&2 </dev/null >/tmp/.printed 2>/tmp/.complained 3>&- 4>&- &
         warm=$! tries=0
-        until case $(field "/proc/$warm/status" State:) in T*) ;; *) false ;; esac; do
+        until stopped "$warm"; do
             tries=$((tries + 1))
             if [ $tries -gt 600 ] || ! kill -0 "$warm"; then warm=''; break; fi
             sleep 0.1 || sleep 1
@@ -118,6 +125,8 @@ if [ -n "$1" ]; then
     # ended by the clock. Once there is a line, the clock goes.
     sh -c 'sleep "$1" && kill -9 -1' sh "$1" </dev/null >/dev/null 2>&1 3>&- 4>&- &
     job=$(IFS= read -r line && echo "$line")
+    # One that has gone on by itself, or was ended, is not used.
+    [ -z "$warm" ] || stopped "$warm" || warm=''
     ended $warm
     [ -n "$job" ] || exit 0
     # What it took to wait is no part of the job.

@@ -20,11 +20,12 @@ from skillbox_core.sandbox.site_packages import environment_lines
 
 FOLDER = f"{SANDBOX}/.warm"
 MAX_MODULES = 32
+"""As many as SKILL.md may name."""
 
 _IMPORT = re.compile(r"(?:import|from)[ \t]+([A-Za-z_][\w., \t]*)", re.ASCII)
 _MODULE = re.compile(r"[A-Za-z_]\w*\Z", re.ASCII)
 _READ_WHEN_IMPORTED = re.compile(
-    r"TZ\Z|LANG|LC_|OMP_|GOMP_|KMP_|OPENBLAS_|GOTO_|MKL_|BLIS_|VECLIB_|NUMEXPR_|NUMBA_|MPL|POLARS_|ARROW_|PANDAS_"
+    r"TZ\Z|LANG\Z|LANGUAGE\Z|LC_|OMP_|GOMP_|KMP_|OPENBLAS_|GOTO_|MKL_|BLIS_|VECLIB_|NUMEXPR_|NUMBA_|MPL|POLARS_|ARROW_|PANDAS_"
     r"|DUCKDB_|TORCH_|TF_|CUDA_|JAX_|XLA_|HF_|TRANSFORMERS_|TOKENIZERS_|MALLOC_|XDG_|DEBUG\Z|NO_COLOR\Z|TERM\Z|COLUMNS\Z"
 )
 """Names of variables that packages read when they are imported."""

@@ -14,6 +14,9 @@ from skillbox_core.skills.fields import FieldReader, plain, quoted
 from skillbox_core.skills.frontmatter import Node
 from skillbox_core.skills.schema import schema_faults, schema_warnings
 
+MAX_WARM = 32
+"""Modules that are imported before there is a job."""
+MAX_MODULE = 128
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\Z", re.ASCII)
 _RESOURCES = frozenset(["cpu", "memory", "scratch"])
 
@@ -80,10 +83,11 @@ class RunFieldReader(FieldReader):
             return None
         if value == "none":
             return ()
-        if not isinstance(value, list) or not all(isinstance(name, str) and _MODULE.match(name) for name in value):
-            self.faults.append(f"{self.within}warm must be none, or a list of modules")
+        names = value if isinstance(value, list) and len(value) <= MAX_WARM else [None]
+        if not all(isinstance(name, str) and len(name) <= MAX_MODULE and _MODULE.match(name) for name in names):
+            self.faults.append(f"{self.within}warm must be none, or a list of at most {MAX_WARM} modules")
             return None
-        return tuple(sorted(set(map(str, value))))
+        return tuple(sorted(set(map(str, names))))
 
     def environment(self) -> bool:
         value = self.text("environment")

@@ -69,6 +69,32 @@ def test_all_faults_are_reported_together() -> None:
 
 
 @pytest.mark.parametrize(
+    ("said", "modules"),
+    [
+        ("", None),
+        ("warm:\n", None),
+        ("warm: none\n", ()),
+        ("warm: []\n", ()),
+        ("warm: [pandas, xml.dom, pandas]\n", ("pandas", "xml.dom")),
+        ("warm:\n  - _a1\n", ("_a1",)),
+    ],
+)
+def test_it_says_what_is_imported_before_there_is_a_job(said: str, modules: tuple[str, ...] | None) -> None:
+    manifest = skill(BASE + said)
+    assert (manifest.warm, manifest.warnings) == (modules, ())
+
+
+@pytest.mark.parametrize(
+    "value",
+    ["pandas", "[1a]", "[a-b]", "['a b']", "[a.]", "[.a]", "[é]", "[[a]]", "{a: b}", "['a\\n']", f"[{'a' * 129}]",
+     f"[{', '.join(f'm{n}' for n in range(33))}]", "['']", "[os; import sys]"],
+)  # fmt: skip
+def test_what_is_no_list_of_modules_is_a_fault(value: str) -> None:
+    with pytest.raises(InvalidSkillError, match="warm must be none, or a list of at most 32 modules"):
+        skill(f"{BASE}warm: {value}\n")
+
+
+@pytest.mark.parametrize(
     "text", ["1:30", "012", "on", "1.10", "2024-01-01", "1e3", "0x10", "true", ".inf", "no", "=", "1_000"]
 )
 def test_scalars_stay_the_text_they_are(text: str) -> None:

@@ -162,7 +162,8 @@ def test_each_has_a_randomness_of_its_own(pooled: Runner, both: Both, make_skill
         wait_for_removals()
     assert [both.claimed(result) is not None for result in results] == [False, True, True]
     first, second, third = (set(result.output) for result in results)
-    assert not (first & second or second & third or first & third)
+    assert first.isdisjoint(second | third)
+    assert second.isdisjoint(third)
 
 
 @pytest.mark.parametrize("variable", ["TZ", "LC_ALL", "OMP_NUM_THREADS", "MPLBACKEND"])
@@ -254,6 +255,19 @@ os.kill(os.getpid(), 19)
 os.execv('/bin/sh', ['sh', '/sandbox/.run'])
 "
 """
+WAKES = """
+import ctypes, os, signal
+signal.signal(signal.SIGCONT, lambda *_: None)
+timer = ctypes.c_void_p()
+event = (ctypes.c_int * 16)(0, 0, signal.SIGCONT, 0)
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.timer_create(1, event, ctypes.byref(timer)) == 0, ctypes.get_errno()
+times = (ctypes.c_long * 4)(0, 0, 0, 200_000_000)
+assert libc.timer_settime(timer, 0, ctypes.byref(times), None) == 0
+os.kill(os.getpid(), signal.SIGSTOP)
+while True:
+    signal.pause()
+"""
 ON = "kill -STOP $$; exec sh /sandbox/.run"
 STEALS = "while :; do head -c 100 /proc/1/fd/0 >>/sandbox/.stolen; done"
 FORGES = "printf '\\n\\036skillbox - ready\\n' >/proc/1/fd/2\n"
@@ -276,6 +290,9 @@ FORGES = "printf '\\n\\036skillbox - ready\\n' >/proc/1/fd/2\n"
         # It goes on as often as it is stopped.
         f"(while :; do sleep 0.01; kill -CONT $$; done) & kill -STOP $$; {ON}",
         f"{FORGES}{ON}",
+        # A clock of its own has it go on while it waits.
+        f"(trap '' TERM; sleep 0.3; kill -CONT $$) & {ON}",
+        f'exec python3 -c "{WAKES}"',
     ],
 )
 def test_what_is_imported_gets_nothing_of_the_job_before_it_begins(

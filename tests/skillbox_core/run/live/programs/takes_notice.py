@@ -26,7 +26,21 @@ def frames():
 
 
 def status():
-    told = ("SigP", "SigB", "SigI", "SigC", "Shd", "Cap", "Threads", "Umask", "TracerPid", "NoNewPrivs", "Seccomp", "PPid", "State")
+    told = (
+        "SigP",
+        "SigB",
+        "SigI",
+        "SigC",
+        "Shd",
+        "Cap",
+        "Threads",
+        "Umask",
+        "TracerPid",
+        "NoNewPrivs",
+        "Seccomp",
+        "PPid",
+        "State",
+    )
     with open("/proc/self/status") as file:
         return [line for line in file if line.startswith(told)]
 
@@ -67,7 +81,6 @@ def look():
         "site": [site.ENABLE_USER_SITE, site.USER_BASE, site.getsitepackages()],
         "hooks": [str(sys.excepthook), str(sys.displayhook), str(sys.unraisablehook)],
         "locale": [locale.setlocale(locale.LC_ALL), sys.getfilesystemencoding()],
-        "processes": sum(name.isdigit() for name in os.listdir("/proc")),
         "input": sys.stdin.read(),
         "customised": importlib.util.find_spec("sitecustomize") is not None,
     }

@@ -1,0 +1,105 @@
+"""Which modules an interpreter imports that waits, and when none can."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from skillbox_core.sandbox.delivery import PLAIN, Invocation
+from skillbox_core.sandbox.logs import NOBODY, Announcement, Line, LineReader
+from skillbox_core.sandbox.warming import MAX_MODULES, is_told_late, modules_of, warm_job, warm_start
+
+
+@pytest.mark.parametrize(
+    ("source", "modules"),
+    [
+        ("", ()),
+        ("import json", ("json",)),
+        ("import os.path as p, sys , numpy as np", ("numpy", "os", "sys")),
+        ("from pandas import DataFrame as D, Series", ("pandas",)),
+        ("from xml.dom import minidom\nfrom xml import sax", ("xml",)),
+        ("from os import (\n  path,\n  sep,\n)\n", ("os",)),
+        ("import a;import b", ("a",)),
+        ("import a # b, c", ("a",)),
+        ("import\tjson", ("json",)),
+        ("from . import beside\nfrom .other import x", ()),
+        ("importlib.import_module('x')\nfromage = 1\nimport_ = 2", ()),
+        # Not at the top: it may depend on the input, or never be reached.
+        (
+            "def f():\n    import pandas\nif x:\n    import polars\ntry:\n    import duckdb\nexcept ImportError: pass",
+            (),
+        ),
+        ("import helpers, json", ("json",)),
+        ("import package.inside", ()),
+        ("import json\r\nimport sys\r\n", ("json", "sys")),
+        ("import \u00e9t\u00e9", ()),
+        ("import 1a, -", ()),
+        ('"""\nimport this_is_text\n"""', ("this_is_text",)),
+        ("\0import json\nimport sys", ("sys",)),
+        ("(" * 100_000 + "\nimport json", ("json",)),
+        ("import " + ", ".join(f"m{n:03}" for n in range(100)), tuple(f"m{n:03}" for n in range(MAX_MODULES))),
+    ],
+)
+def test_what_stands_at_the_beginning_of_a_line_is_imported(source: str, modules: tuple[str, ...]) -> None:
+    assert modules_of(source, ["helpers.py", "package", "main.py"]) == modules
+
+
+def test_a_long_line_is_read_once() -> None:
+    assert len(modules_of("import " + "a" * 1_000_000, ())) == 1
+    assert modules_of("import " + "a, " * 300_000, ()) == ("a",)
+
+
+@pytest.mark.parametrize(
+    ("names", "late"),
+    [
+        ((), False),
+        (("API_KEY", "STAGE", "DEBUGGER", "TZ_OF_SHOP", "LANGUAGES_WANTED"), False),
+        *[((name,), True) for name in ("TZ", "tz", "LANG", "LC_ALL", "OMP_NUM_THREADS", "MPLBACKEND", "POLARS_SKIP")],
+        (("API_KEY", "OPENBLAS_NUM_THREADS"), True),
+    ],
+)  # fmt: skip
+def test_a_variable_that_packages_read_comes_too_late(names: tuple[str, ...], late: bool) -> None:
+    assert is_told_late(dict.fromkeys(names, "x")) is late
+
+
+def test_the_command_says_nothing_of_a_job() -> None:
+    start = warm_start("scripts/it's.py", ("json", "sys"), prepared=True)
+    exported = [line.partition("=")[0].removeprefix("export ") for line in start.splitlines() if "export " in line]
+    assert not [name for name in exported if name.startswith(("SANDBOX_", "SKILL_"))]
+    assert start.endswith("""exec python3 '/sandbox/scripts/scripts/it'"'"'s.py'""")
+    assert 'main(["json", "sys"])' in start
+    assert warm_start("a.py", (), prepared=False) != warm_start("b.py", (), prepared=False)
+
+
+def test_a_job_says_what_the_start_script_says() -> None:
+    how = Invocation(args=("a b", "é"), stdin="x", result_file="new/a.json", printed=True, own_folder=True)
+    assert json.loads(warm_job({"A": "\udcff", "PYTHONPATH": "/x:/y"}, "deep/main.py", how)) == {
+        "env": {"A": "\udcff", "PYTHONPATH": "/x:/y"},
+        "args": ["a b", "é"],
+        "cwd": "/sandbox/scripts",
+        "own": "/sandbox/scripts/deep",
+        "search": ["/x", "/y"],
+        "stdin": "/sandbox/.stdin",
+        "stdout": "/sandbox/.pipe",
+        "folders": ["/sandbox/scripts/new"],
+    }
+    plain = json.loads(warm_job({}, "main.py", PLAIN))
+    assert (plain["args"], plain["cwd"], plain["search"], plain["folders"]) == ([], "/sandbox", [], [])
+    assert (plain["stdin"], plain["stdout"]) == (None, None)
+
+
+def frame(text: str, stream: int = 2) -> bytes:
+    data = text.encode()
+    return bytes([stream, 0, 0, 0]) + len(data).to_bytes(4, "big") + data
+
+
+def test_that_it_is_ready_is_no_line_of_the_skills() -> None:
+    stream = frame("\n\x1eskillbox - ready\n\n\x1eskillbox tok started\n\nmine\n")
+    assert list(LineReader("tok").feed(stream)) == [
+        Announcement("started", {}),
+        Line("stderr", ""),
+        Line("stderr", "mine"),
+    ]
+    assert Announcement("ready", {}) in list(LineReader(NOBODY).feed(stream))
+    assert list(LineReader("tok").feed(frame("\x1eskillbox - ready\n", 1))) == [Line("stdout", "\x1eskillbox - ready")]
