@@ -17,7 +17,7 @@ from skillbox_core.installation import Installation
 from skillbox_core.models import Execution, LoadedSkill, Sandbox
 from skillbox_core.sandbox.engine_errors import ContainerGoneError
 from skillbox_core.sandbox.waiting import PREFIX, Kind, check_waiting, make_waiting
-from skillbox_core.sandbox.warming import is_told_late, modules_of, warm_start
+from skillbox_core.sandbox.warming import LANGS, is_told_late, modules_of, warm_start
 from skillbox_core.skills.archive import VENDOR, SkillArchive
 from skillbox_core.storage.launches import Launch, Waiting
 from skillbox_core.storage.tables import WaitingRow, aware, now
@@ -61,15 +61,18 @@ def kind_of(
 def _warm_start(archive: SkillArchive, skill: LoadedSkill) -> str:
     """The command of an interpreter that waits for this skill; empty where none can, or is to."""
     asked = archive.manifest.warm
-    if skill.lang != "python" or asked == ():
+    if skill.lang not in LANGS or asked == ():
+        return ""
+    # What a skill brings along lies nearer to its script than an environment, and can't be told apart by then.
+    if skill.lang == "node" and any("node_modules" in PurePosixPath(file.path).parts for file in archive.files):
         return ""
     if asked is None:
         script = next(file for file in archive.files if file.path == skill.entrypoint)
         if script.size > MAX_SOURCE:
             return ""
         source = b"".join(archive.read(script)).decode("utf-8", errors="replace")
-        asked = modules_of(source, _beside(archive, skill))
-    return warm_start(skill.entrypoint, asked, prepared=skill.tree is not None)
+        asked = modules_of(skill.lang, source, _beside(archive, skill))
+    return warm_start(skill.lang, skill.entrypoint, asked, prepared=skill.tree is not None)
 
 
 def _beside(archive: SkillArchive, skill: LoadedSkill) -> set[str]:

@@ -17,7 +17,7 @@ from skillbox_core.skills.schema import schema_faults, schema_warnings
 MAX_WARM = 32
 """Modules that are imported before there is a job."""
 MAX_MODULE = 128
-_MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\Z", re.ASCII)
+_MODULE = re.compile(r"(@[\w.-]+/)?[A-Za-z_]\w*([./:-]\w+)*\Z", re.ASCII)
 _RESOURCES = frozenset(["cpu", "memory", "scratch"])
 
 

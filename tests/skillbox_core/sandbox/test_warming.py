@@ -42,12 +42,30 @@ from skillbox_core.sandbox.warming import MAX_MODULES, is_told_late, modules_of,
     ],
 )
 def test_what_stands_at_the_beginning_of_a_line_is_imported(source: str, modules: tuple[str, ...]) -> None:
-    assert modules_of(source, ["helpers.py", "package", "main.py"]) == modules
+    assert modules_of("python", source, ["helpers.py", "package", "main.py"]) == modules
+
+
+@pytest.mark.parametrize(
+    ("source", "modules"),
+    [
+        ("const fs = require('fs')", ("fs",)),
+        ('const { a, b: c } = require("@scope/pkg/deep");', ("@scope/pkg/deep",)),
+        ("var $x=require( 'node:path' )\nlet y = require('lodash-es')", ("lodash-es", "node:path")),
+        ("require('dotenv').config()", ("dotenv",)),
+        ("const x = require('./beside')\nconst y = require('/sandbox/y')\nconst z = require('..')", ()),
+        ("  const x = require('inside')\nif (a) require('b')\nconst x = require(name)\nconst x = require(`t`)", ()),
+        ("import x from 'esm'\n// require('no')", ()),
+        ("const x = require('a', 'b') || require('c')", ("a",)),
+        ("const " + "x" * 100_000 + " = require('long')", ()),
+    ],
+)
+def test_what_a_node_script_requires_at_the_beginning_of_a_line(source: str, modules: tuple[str, ...]) -> None:
+    assert modules_of("node", source, ["fs"]) == modules
 
 
 def test_a_long_line_is_read_once() -> None:
-    assert len(modules_of("import " + "a" * 1_000_000, ())) == 1
-    assert modules_of("import " + "a, " * 300_000, ()) == ("a",)
+    assert len(modules_of("python", "import " + "a" * 1_000_000, ())) == 1
+    assert modules_of("python", "import " + "a, " * 300_000, ()) == ("a",)
 
 
 @pytest.mark.parametrize(
@@ -64,12 +82,12 @@ def test_a_variable_that_packages_read_comes_too_late(names: tuple[str, ...], la
 
 
 def test_the_command_says_nothing_of_a_job() -> None:
-    start = warm_start("scripts/it's.py", ("json", "sys"), prepared=True)
+    start = warm_start("python", "scripts/it's.py", ("json", "sys"), prepared=True)
     exported = [line.partition("=")[0].removeprefix("export ") for line in start.splitlines() if "export " in line]
     assert not [name for name in exported if name.startswith(("SANDBOX_", "SKILL_"))]
     assert start.endswith("""exec python3 '/sandbox/scripts/scripts/it'"'"'s.py'""")
     assert 'main(["json", "sys"])' in start
-    assert warm_start("a.py", (), prepared=False) != warm_start("b.py", (), prepared=False)
+    assert warm_start("python", "a.py", (), prepared=False) != warm_start("python", "b.py", (), prepared=False)
 
 
 def test_a_job_says_what_the_start_script_says() -> None:

@@ -77,6 +77,7 @@ def test_all_faults_are_reported_together() -> None:
         ("warm: []\n", ()),
         ("warm: [pandas, xml.dom, pandas]\n", ("pandas", "xml.dom")),
         ("warm:\n  - _a1\n", ("_a1",)),
+        ("warm: ['@scope/a-b', lodash/fp, 'node:fs']\n", ("@scope/a-b", "lodash/fp", "node:fs")),
     ],
 )
 def test_it_says_what_is_imported_before_there_is_a_job(said: str, modules: tuple[str, ...] | None) -> None:
@@ -86,7 +87,8 @@ def test_it_says_what_is_imported_before_there_is_a_job(said: str, modules: tupl
 
 @pytest.mark.parametrize(
     "value",
-    ["pandas", "[1a]", "[a-b]", "['a b']", "[a.]", "[.a]", "[é]", "[[a]]", "{a: b}", "['a\\n']", f"[{'a' * 129}]",
+    ["pandas", "[1a]", "[a--b]", "[../a]", "[a/]",
+     "['a b']", "[a.]", "[.a]", "[é]", "[[a]]", "{a: b}", "['a\\n']", f"[{'a' * 129}]",
      f"[{', '.join(f'm{n}' for n in range(33))}]", "['']", "[os; import sys]"],
 )  # fmt: skip
 def test_what_is_no_list_of_modules_is_a_fault(value: str) -> None:

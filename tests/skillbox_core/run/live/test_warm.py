@@ -14,7 +14,7 @@ from skillbox_core.models import Call
 from skillbox_core.run import pool
 from tests.conftest import MakeSkill
 
-PROGRAM = Path(__file__).parent / "programs" / "takes_notice.py"
+PROGRAMS = Path(__file__).parent / "programs"
 ANSWER = "import json\njson.dump(ANSWER, open('/sandbox/out/output.json', 'w'))\n"
 
 
@@ -84,14 +84,18 @@ def shown(result: RunResult) -> tuple[Any, ...]:
     return result.status, result.reason, result.error, result.output, lines, result.usage.exit_code
 
 
-def test_a_script_sees_nothing_of_having_been_waited_for(both: Both, make_skill: MakeSkill) -> None:
-    name = make_skill(PROGRAM.read_text(), files={"beside.py": ""})
+@pytest.mark.parametrize(("lang", "said"), [("python", "JSONDecodeError"), ("node", "Error: at last")])
+def test_a_script_sees_nothing_of_having_been_waited_for(
+    both: Both, make_skill: MakeSkill, lang: str, said: str
+) -> None:
+    program = PROGRAMS / f"takes_notice.{ {'python': 'py', 'node': 'js'}[lang] }"
+    name = make_skill(program.read_text(), lang=lang, files={"beside.py": ""})
     cold, warm = both(name, {"a": [1, "é"]}, {"MINE": "a 'quoted' word\n and a line, \\ and ü"})
     assert cold.output is not None, cold.logs
     assert warm.output == cold.output
     assert shown(warm) == shown(cold)
     assert "careful" in warm.logs
-    assert "JSONDecodeError" in warm.logs
+    assert said in warm.logs
     assert warm.usage.cpu_seconds is not None
     assert cold.usage.cpu_seconds is not None
     assert warm.usage.cpu_seconds < cold.usage.cpu_seconds
@@ -227,13 +231,39 @@ def newest(pooled: Runner) -> str:
     return rows[-1].name
 
 
-@pytest.mark.parametrize("lang", ["node", "bash"])
-def test_another_language_finds_a_shell_that_waits(both: Both, make_skill: MakeSkill, lang: str) -> None:
-    script = {
-        "node": "require('fs').writeFileSync('/sandbox/out/output.json', JSON.stringify(process.argv.length))",
-        "bash": "echo '{}' >/sandbox/out/output.json; echo $0",
-    }[lang]
-    cold, warm = both(make_skill(script, lang=lang))
+@pytest.mark.parametrize(
+    "script",
+    [
+        "process.exit(3)",
+        "process.exitCode = 4; console.log('last')",
+        "process.kill(process.pid, 'SIGKILL')",
+        "await 1",
+        "Promise.reject(new Error('nobody'))",
+        "setTimeout(() => { console.log('later') }, 50)",
+        "const fs = require('fs')\nfs.writeFileSync('/sandbox/out/output.json', JSON.stringify(module.paths))",
+        "const { Worker, isMainThread } = require('worker_threads')\nif (isMainThread) new Worker(__filename)\n"
+        "console.log(isMainThread)",
+        "const no = require('no-such-module')",
+        "const { fork } = require('child_process')\nif (process.argv[2]) process.send(process.argv)\n"
+        "else fork(__filename, ['child']).on('message', m => console.log(m))",
+    ],
+)  # fmt: skip
+def test_a_node_script_ends_and_prints_as_it_would(both: Both, make_skill: MakeSkill, script: str) -> None:
+    cold, warm = both(make_skill(script, lang="node"))
+    assert shown(warm) == shown(cold)
+
+
+def test_a_called_node_script_is_told_and_answers_the_same(both: Both, make_skill: MakeSkill) -> None:
+    script = "const fs = require('fs')\nconsole.log(JSON.stringify([process.argv, fs.readFileSync(0, 'utf8')]))"
+    cold, warm = both(
+        make_skill(script, lang="node"), {"n": 7}, call=Call(script="main.js", args=("a b",), stdin="{input}")
+    )
+    assert cold.status is Status.SUCCESS, cold
+    assert shown(warm) == shown(cold)
+
+
+def test_another_language_finds_a_shell_that_waits(both: Both, make_skill: MakeSkill) -> None:
+    cold, warm = both(make_skill("echo '{}' >/sandbox/out/output.json; echo $0", lang="bash"))
     assert cold.status is Status.SUCCESS, cold
     assert shown(warm) == shown(cold)
 
