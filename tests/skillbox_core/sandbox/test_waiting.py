@@ -14,9 +14,7 @@ from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.policy import user_id
 from skillbox_core.sandbox.waiting import PREFIX, Kind, check_waiting, waiting_config
 
-KIND = Kind(
-    image_id=f"sha256:{'1' * 64}", memory=64 << 20, scratch=32 << 20, cpu_quota=50_000, runtime="", waits=600
-)
+KIND = Kind(image_id=f"sha256:{'1' * 64}", memory=64 << 20, scratch=32 << 20, cpu_quota=50_000, runtime="", waits=600)
 NAME = f"{PREFIX}{'a' * 32}"
 USERS = range(70_000, 80_000)
 

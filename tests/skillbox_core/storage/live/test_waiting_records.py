@@ -247,9 +247,7 @@ def test_the_next_attempt_has_taken_nothing(here: Installation) -> None:
     assert not here.executions.note_launch(execution, LAUNCH, instead_of=name)
 
 
-def test_where_a_delete_returns_nothing_there_is_no_claim(
-    here: Installation, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_a_delete_returns_nothing_there_is_no_claim(here: Installation, monkeypatch: pytest.MonkeyPatch) -> None:
     """As with SQLite before 3.35."""
     name, execution = enter(here), opened(here)
     engine: Any = here.executions.database._engine
