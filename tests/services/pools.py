@@ -11,10 +11,12 @@ from typing import Any
 from sqlalchemy import update
 from sqlmodel import col
 
-from skillbox_core import Runner, RunOptions, Settings
+from skillbox_core import Runner, RunOptions, RunRequest, Settings
 from skillbox_core.installation import Installation
+from skillbox_core.models import Execution, LoadedSkill, Sandbox
 from skillbox_core.run import pool
 from skillbox_core.run.loading import load_skill, sandbox_image
+from skillbox_core.run.steps import Steps
 from skillbox_core.sandbox.container import LABEL_INSTANCE
 from skillbox_core.sandbox.waiting import Kind
 from skillbox_core.storage.tables import ExecutionRow, WaitingRow, now
@@ -61,8 +63,14 @@ def kind_of(runner: Runner, skill: str, **options: Any) -> Kind:
 def ahead(runner: Runner, skill: str, **options: Any) -> str:
     """The name of the only container that waits now, for a run of this skill."""
     drain(runner.installation)
+    return more(runner, skill, **options)
+
+
+def more(runner: Runner, skill: str, **options: Any) -> str:
+    """The name of one more that waits, for a run of this skill."""
+    before = set(waiting(runner.installation))
     pool.refill(runner.installation, kind_of(runner, skill, **options))
-    (name,) = waiting(runner.installation)
+    (name,) = set(waiting(runner.installation)) - before
     return name
 
 
@@ -76,3 +84,12 @@ def end_time(runner: Runner, name: str) -> None:
 def record(runner: Runner, execution_id: str) -> ExecutionRow:
     """What is written down of an execution."""
     return runner.installation.executions.find([execution_id])[execution_id]
+
+
+def begun(worker: Runner, skill: str = "for-ever", **options: Any) -> tuple[Steps, Execution, LoadedSkill, Sandbox]:
+    """A run up to the start of its skill, by a worker who is lost then."""
+    steps = Steps(Runner.from_settings(worker.installation.settings).installation)
+    asked = RunOptions(**options)
+    execution = steps.create_record(RunRequest(skill=skill), asked)
+    loaded = steps.load_skill(execution, asked)
+    return steps, execution, loaded, steps.create_container(execution, loaded, RunRequest(skill=skill), asked)

@@ -6,7 +6,7 @@ import json
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -14,40 +14,18 @@ from typing import Any
 
 import pytest
 
-from skillbox_core import CancelToken, Reason, Runner, RunOptions, RunRequest, RunResult, Settings, Status, input_files
+from skillbox_core import CancelToken, Reason, Runner, RunOptions, RunRequest, RunResult, Status, input_files
 from skillbox_core.errors import EngineError
-from skillbox_core.models import Artifacts, Call, Execution, LoadedSkill, Sandbox, Verdict
-from skillbox_core.operations import orphan_rules, orphans
-from skillbox_core.operations.orphan_rules import Orphan
-from skillbox_core.operations.orphans import cleanup_orphans, end_owner, find_orphans
+from skillbox_core.models import Artifacts, Call
 from skillbox_core.run import pool
 from skillbox_core.run.steps import Steps
 from skillbox_core.run.verdict import judge
-from skillbox_core.sandbox import container as sandbox_container
 from skillbox_core.sandbox.container import LABEL_INSTANCE, LABEL_WAITING
 from skillbox_core.sandbox.policy import user_id
 from skillbox_core.sandbox.waiting import make_waiting
 from tests.services import pools, skills
 from tests.services.pools import ahead, record, waiting
-from tests.services.settling import containers_left, settle
-
-ONCE = """
-import json, os, sys, uuid
-name = uuid.uuid4().hex
-print("begun", name, flush=True)
-document = json.load(open("/sandbox/input.json"))
-"""
-ANSWER = ONCE + "json.dump([name, document], open('/sandbox/out/output.json', 'w'))\n"
-SLOW = ONCE + "import time; time.sleep(1)\njson.dump([name, document], open('/sandbox/out/output.json', 'w'))\n"
-FOR_EVER = ONCE + "import time; time.sleep(60)\n"
-
-
-@pytest.fixture(scope="module")
-def worker(installation: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runner]:
-    with pools.pooled(installation, tmp_path_factory.mktemp("pool")) as runner:
-        for name, script in (("answers", ANSWER), ("slow", SLOW), ("for-ever", FOR_EVER)):
-            skills.push(runner, name, script)
-        yield runner
+from tests.services.settling import settle
 
 
 def _id(worker: Runner, name: str) -> str:
@@ -68,24 +46,15 @@ def _made(worker: Runner, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return made
 
 
-def _begun(worker: Runner, skill: str = "for-ever", **options: Any) -> tuple[Steps, Execution, LoadedSkill, Sandbox]:
-    """A run up to the start of its skill, by a worker who is lost then."""
-    steps = Steps(Runner.from_settings(worker.installation.settings).installation)
-    asked = RunOptions(**options)
-    execution = steps.create_record(RunRequest(skill=skill), asked)
-    loaded = steps.load_skill(execution, asked)
-    return steps, execution, loaded, steps.create_container(execution, loaded, RunRequest(skill=skill), asked)
-
-
-WHOLE = (
-    ONCE
-    + """
+WHOLE = """
+import json, os, sys, uuid
+print("begun", uuid.uuid4().hex, flush=True)
+document = json.load(open("/sandbox/input.json"))
 print("key", os.environ["KEY"], file=sys.stderr)
 print(os.listdir("/tmp"), os.listdir("/dev/shm"), flush=True)
-open("/sandbox/out/files/copy", "w").write(open("/sandbox/in/given").read())
+open("/sandbox/out/files/copy", "w").write(open("/sandbox/in/files/given").read())
 json.dump([os.getuid(), document], open("/sandbox/out/output.json", "w"))
 """
-)
 
 
 def test_a_run_takes_the_one_that_waits_and_another_one_is_made_after_it(
@@ -371,163 +340,6 @@ def test_so_many_of_a_kind_wait_at_least(worker: Runner) -> None:
     assert own.run(RunRequest(skill="answers")).status is Status.SUCCESS
     settle()
     assert len(waiting(own.installation)) == 2
-
-
-def test_two_workers_with_one_key_have_one_effect(worker: Runner) -> None:
-    """Both find one that waits, or only one of them, or none."""
-    for there in (2, 1, 0):
-        pools.drain(worker.installation)
-        for _ in range(there):
-            pool.refill(worker.installation, pools.kind_of(worker, "slow"))
-        options, results = RunOptions(key=uuid.uuid4().hex), []
-        barrier = threading.Barrier(2)
-
-        def run() -> None:
-            own = Runner.from_settings(worker.installation.settings)
-            barrier.wait(30)  # noqa: B023
-            results.append(own.run(RunRequest(skill="slow"), options))  # noqa: B023
-
-        threads = [threading.Thread(target=run) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(120)
-        first, second = results
-        assert (first.status, first.output, first.logs) == (Status.SUCCESS, second.output, second.logs), results
-        assert first.execution_id == second.execution_id
-        assert first.logs == f"begun {first.output[0]}\n"
-        assert record(worker, first.execution_id).attempt == 1
-        settle()
-        names = {f"/{name}" for name in waiting(worker.installation)}
-        mine = {LABEL_INSTANCE: worker.installation.settings.instance}
-        assert {n for c in worker.installation.engine.containers(mine) for n in c["Names"]} == names
-
-
-def test_a_lost_workers_container_is_adopted_with_its_log_from_the_first_line(worker: Runner) -> None:
-    name, key = ahead(worker, "slow"), uuid.uuid4().hex
-    _, execution, _, sandbox = _begun(worker, "slow", key=key)
-    assert sandbox.name == name
-    # What comes after a worker is lost finds the others alone.
-    assert find_orphans(worker.installation) == []
-    result = worker.run(RunRequest(skill="slow"), RunOptions(key=key))
-    assert (result.execution_id, result.status, result.logs) == (
-        execution.id,
-        Status.SUCCESS,
-        f"begun {result.output[0]}\n",
-    )
-    row = record(worker, execution.id)
-    assert (row.claimed, row.attempt) == (name, 1)
-    settle()
-    assert not worker.installation.engine.remove(name), "it was left"
-
-
-def test_one_that_was_lost_while_its_skill_ran_is_another_attempt(worker: Runner) -> None:
-    name, key = ahead(worker, "for-ever"), uuid.uuid4().hex
-    _, execution, _, _ = _begun(worker, "for-ever", key=key)
-    worker.installation.engine.remove(name)
-    token = CancelToken()
-    result = worker.run(
-        RunRequest(skill="for-ever"), RunOptions(key=key), on_log=lambda *_: token.cancel(), cancel=token
-    )
-    assert (result.execution_id, result.status) == (execution.id, Status.CANCELLED)
-    assert record(worker, execution.id).attempt == 2
-
-
-@pytest.mark.parametrize("next_one", ["waits", "is made"])
-def test_one_that_was_taken_and_given_nothing_is_not_used_again(
-    worker: Runner, next_one: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    name, key = ahead(worker, "slow"), uuid.uuid4().hex
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("skillbox_core.run.steps.hand_over", lambda *_: (_ for _ in ()).throw(EngineError("lost")))
-        with pytest.raises(EngineError, match="lost"):
-            _begun(worker, "slow", key=key)
-    if next_one == "waits":
-        pool.refill(worker.installation, pools.kind_of(worker, "slow"))
-    others = waiting(worker.installation)
-    monkeypatch.setattr(sandbox_container, "DELIVERY_TIMEOUT", 0.2)
-    result = worker.run(RunRequest(skill="slow"), RunOptions(key=key))
-    assert result.status is Status.SUCCESS, result
-    row = record(worker, result.execution_id)
-    assert (row.attempt, row.claimed) == (1, others[0] if others else None)
-    settle()
-    for left in (name, row.claimed or f"skillbox-{row.id}-1"):
-        assert not worker.installation.engine.remove(left), f"{left} was left"
-
-
-def test_the_end_of_an_owner_is_the_end_of_what_it_has_taken(worker: Runner) -> None:
-    name = ahead(worker, "for-ever")
-    _, execution, _, _ = _begun(worker, owner="flow", key=uuid.uuid4().hex)
-    pool.refill(worker.installation, pools.kind_of(worker, "for-ever"))
-    (other,) = waiting(worker.installation)
-    ended = end_owner(worker.installation, "flow", Status.CANCELLED)
-    assert [(orphan.kind, orphan.name, orphan.done) for orphan in ended] == [
-        ("record", execution.id, True),
-        ("container", name, True),
-    ]
-    assert record(worker, execution.id).status == Status.CANCELLED
-    assert not worker.installation.engine.remove(name), "it was left"
-    assert waiting(worker.installation) == [other]
-    assert worker.installation.engine.inspect(other)["State"]["Running"]
-
-
-def _raw(worker: Runner, name: str) -> None:
-    """One that no record knows."""
-    settings, kind = worker.installation.settings, pools.kind_of(worker, "answers")
-    make_waiting(worker.installation.engine, name, kind, users=settings.sandbox_users, instance=settings.instance)
-
-
-def test_the_reconciler_removes_what_nobody_can_take_and_no_other(
-    worker: Runner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    installation = worker.installation
-    taken = ahead(worker, "for-ever")
-    _, execution, _, _ = _begun(worker, key=uuid.uuid4().hex)
-    pool.refill(installation, pools.kind_of(worker, "answers"))
-    (waits,) = waiting(installation)
-    unknown = f"skillbox-waiting-{uuid.uuid4().hex}"
-    _raw(worker, unknown)
-    made = f"skillbox-waiting-{uuid.uuid4().hex}"
-    facts = {"instance": installation.settings.instance, "engine": installation.engine.name, "most": 4}
-    assert installation.waiting.enter(**facts, name=made, kind="k", seconds=600.0)
-    _raw(worker, made)
-    # Being made, waiting, taken and running: nobody's orphans, nor is one that may be made in this moment.
-    assert find_orphans(installation) == []
-    monkeypatch.setattr(orphan_rules, "UNKNOWN", -5.0)
-    pool.refill(installation, pools.kind_of(worker, "answers"))
-    (late,) = set(waiting(installation)) - {waits}
-    pools.end_time(worker, late)
-    done = cleanup_orphans(installation)
-    assert {(one.kind, one.name, one.done) for one in done} == {("waiting", unknown, True), ("waiting", late, True)}
-    assert not installation.engine.remove(unknown)
-    assert not installation.engine.remove(late)
-    assert waiting(installation) == [waits]
-    # One that was taken between the plan and its being carried out is its taker's.
-    planned = [Orphan("waiting", name, "", "as planned a moment ago") for name in (waits, made)]
-    _, second, _, _ = _begun(worker, key=uuid.uuid4().hex)
-    assert record(worker, second.id).claimed == waits
-    done = orphans.carry_out(installation, planned)
-    assert [(one.name, one.done) for one in done] == [(made, True)]
-    assert installation.engine.inspect(waits)["State"]["Running"]
-    # Taken, and its skill over.
-    for one, name in ((execution, taken), (second, waits)):
-        installation.executions.close(one, Verdict(Status.FAILED))
-        monkeypatch.setattr(orphan_rules, "REMOVAL", 0.0)
-        (found,) = cleanup_orphans(installation)
-        assert (found.kind, found.name, found.execution_id, found.done) == ("container", name, one.id, True)
-    assert containers_left(installation.engine, {LABEL_INSTANCE: installation.settings.instance}) == []
-
-
-def test_what_a_worker_is_lost_with_is_closed_when_its_time_is_over(
-    worker: Runner, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    name = ahead(worker, "for-ever")
-    _, execution, _, _ = _begun(worker, key=uuid.uuid4().hex)
-    monkeypatch.setattr(orphans, "GRACE", -1_000_000.0)
-    found = {(one.kind, one.name, one.done) for one in cleanup_orphans(worker.installation)}
-    assert found == {("container", name, True), ("record", execution.id, True)}
-    row = record(worker, execution.id)
-    assert (row.status, row.reason) == (Status.FAILED, Reason.INFRASTRUCTURE)
 
 
 def test_there_is_nothing_of_anybody_in_one_that_waits(worker: Runner) -> None:
