@@ -114,12 +114,19 @@ def judge_waiting(container: Mapping[str, Any], row: WaitingRow | None, wall_clo
         if wall_clock - float(container.get("Created") or 0) > UNKNOWN:
             return Orphan("waiting", name_of(container), "", "it waits for a job, and no record knows it")
         return None
-    over = wall_clock - aware(row.ends_at).timestamp()
-    if over >= 0:
-        return Orphan("waiting", row.name, "", f"nobody took it, and its time is over since {over:.0f} s")
+    if orphan := judge_waiting_record(row, wall_clock):
+        return orphan
     if row.ready and container.get("State") not in ("running", "created"):
         return Orphan("waiting", row.name, "", f"it waits for nothing any more ({container.get('State')})")
     return None
+
+
+def judge_waiting_record(row: WaitingRow, wall_clock: float) -> Orphan | None:
+    """Whether the record of a waiting container is an orphan, whatever became of the container. Pure."""
+    over = wall_clock - aware(row.ends_at).timestamp()
+    if over < 0:
+        return None
+    return Orphan("waiting", row.name, "", f"nobody took it, and its time is over since {over:.0f} s")
 
 
 def judge_record(row: ExecutionRow, held: set[str], over: Mapping[str, Status], patience: float) -> Orphan | None:

@@ -30,6 +30,7 @@ from skillbox_core.operations.orphan_rules import (
     judge_container,
     judge_record,
     judge_waiting,
+    judge_waiting_record,
     name_of,
     owner_of,
 )
@@ -77,7 +78,7 @@ def find_orphans(installation: Installation, ended_owners: EndedOwners | None = 
     ahead = [container for container in containers if LABEL_WAITING in container["Labels"]]
     records = installation.executions.find([execution_id_of(container) for container in own])
     # In this order: one that is taken meanwhile has a row, or a record that has taken it.
-    waiting = _waiting(installation) if ahead else {}
+    waiting = _waiting(installation)
     claimers = installation.executions.claimers([name_of(container) for container in ahead]) if ahead else {}
     running = installation.executions.running(installation.settings.instance)
     owners = {row.owner for row in running if row.owner} | {owner for c in containers if (owner := owner_of(c))}
@@ -92,6 +93,9 @@ def find_orphans(installation: Installation, ended_owners: EndedOwners | None = 
         else:
             orphan = judge_waiting(c, waiting.get(name_of(c)), wall_clock)
         found += [orphan] if orphan else []
+    there = {name_of(c) for c in ahead}
+    gone = [row for name, row in waiting.items() if name not in there]
+    found += [o for row in gone if (o := judge_waiting_record(row, wall_clock))]
     going = {orphan.name for orphan in found}
     held = {execution_id_of(c) for c in own if name_of(c) not in going}
     held |= {row.id for name, row in claimers.items() if name not in going}

@@ -83,8 +83,11 @@ class Steps:
         self._key, self._asked = uuid.uuid4().hex, False
         """Of a run that brings no key of its own: repeating its first step finds what that has opened."""
         self._digests: dict[tuple[str, str, str], str | None] = {}
-        self._claims: dict[tuple[str, int], str] = {}
-        """Waiting containers that these steps have taken, by attempt: repeating a step finds them again."""
+        self._claims: dict[tuple[str, int], str | None] = {}
+        """Waiting containers that these steps have taken, by attempt: repeating a step finds them again. None where one
+        was given up for a container of the attempt's own."""
+        self._unused: set[str] = set()
+        """Those of them that nobody has attached to: nothing can have started in them."""
         self._kind: Kind | None = None
         """Of the waiting container that is made after this run."""
         self._ends_at: dict[str, float] = {}
@@ -192,11 +195,15 @@ class Steps:
 
     def _with_claim(self, execution: Execution) -> Execution:
         """The execution as these steps know it by now."""
-        claimed = self._claims.get((execution.id, execution.attempt))
-        return replace(execution, launched=True, claimed=claimed) if claimed else execution
+        key = execution.id, execution.attempt
+        return replace(execution, launched=True, claimed=self._claims[key]) if key in self._claims else execution
 
     def _adopt(self, execution: Execution) -> Sandbox | None:
         """The container of this attempt that is there, if its skill may have started; else it is removed."""
+        if execution.claimed in self._unused:
+            # Whoever takes one is the only one who hands it a job: there is nothing to wait for.
+            self._installation.engine.remove(str(execution.claimed))
+            return None
         return container.adopt(
             self._installation.engine,
             execution.container,
@@ -267,7 +274,8 @@ class Steps:
             inline_output=self._settings.inline_output,
         )
         if waiting := self._claim(execution, launch):
-            hand_over(installation.engine, installation.connections, waiting, job)
+            name = waiting.name
+            hand_over(installation.engine, installation.connections, waiting, job, lambda: self._unused.discard(name))
             return waiting
         claimed = self._with_claim(execution).claimed
         name = container_name(execution.id, execution.attempt)
@@ -284,7 +292,8 @@ class Steps:
         def note() -> None:
             # Not before the engine has the container: who finds the launch noted and no container begins a new attempt.
             if installation.executions.note_launch(execution, launch, instead_of=claimed):
-                self._claims.pop((execution.id, execution.attempt), None)
+                if claimed:
+                    self._claims[execution.id, execution.attempt] = None
             elif taken := installation.executions.claimed_by(execution):
                 raise _ClaimedElsewhereError(taken)
             else:
@@ -302,6 +311,7 @@ class Steps:
 
         def note(name: str) -> None:
             self._claims[execution.id, execution.attempt] = name
+            self._unused.add(name)
 
         return pool.claim(self._installation, execution, launch, self._kind, instead_of=before, on_claim=note)
 

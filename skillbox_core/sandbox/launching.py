@@ -96,7 +96,8 @@ def hand_over(
     """Attaches to a sandbox, has it started, and hands it its job; the connection is kept for the wait that follows.
 
     Args:
-        begin: Starts it, where it does not run yet: what it says at once must not be missed.
+        begin: Called when it is attached to, and nothing is handed over yet. It starts one that does not run: what that
+            says at once must not be missed.
 
     Raises:
         EngineError: The engine failed, or the container ended. Whether the skill has started `adopt` tells.

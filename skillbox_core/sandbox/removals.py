@@ -49,9 +49,10 @@ class Removals:
         """Has a job done by a thread; by this one where no other can be had, or none would be waited for.
 
         Args:
-            owed: It is no longer begun, if it is not, once the process is at its end.
+            owed: The end of the process waits for it. What is not owed is no longer begun then, and what has begun is
+                given a moment.
         """
-        if _ends_unasked():
+        if owed and _ends_unasked():
             self._do(job)
             return
         with _changed:
@@ -133,6 +134,11 @@ def _pending(*, owed: bool = False) -> set[int]:
     return {number for removals in _known for number, is_owed in removals._pending.items() if is_owed or not owed}
 
 
+def _owed_are_done(timeout: float) -> bool:
+    with _changed:
+        return _changed.wait_for(lambda: not _pending(owed=True), timeout)
+
+
 def _drop_unowed() -> None:
     with _changed:
         for removals in _known:
@@ -151,10 +157,11 @@ def _ends_unasked() -> bool:
 def _end() -> None:
     _drop_unowed()
     try:
-        if wait_for_removals(min(END_SILENCE, END_TIMEOUT)):
+        # What is not owed has this moment to be finished in, and no more.
+        if wait_for_removals(min(END_SILENCE, END_TIMEOUT)) or _owed_are_done(0):
             return
         logger.warning("waiting until the containers of runs that are over are removed; Ctrl-C leaves them to cleanup")
-        if wait_for_removals(max(END_TIMEOUT - END_SILENCE, 0)):
+        if _owed_are_done(max(END_TIMEOUT - END_SILENCE, 0)):
             return
     except KeyboardInterrupt:
         pass

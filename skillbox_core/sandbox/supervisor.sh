@@ -124,10 +124,11 @@ if [ -n "$1" ]; then
     # A shell can't end its own read by a clock, so that another process reads, which takes no byte beyond the line, and is
     # ended by the clock. Once there is a line, the clock goes.
     sh -c 'sleep "$1" && kill -9 -1' sh "$1" </dev/null >/dev/null 2>&1 3>&- 4>&- &
-    job=$(IFS= read -r line && echo "$line")
+    # Silent in each case: what stands in the log is taken for a word of a skill that has started.
+    { job=$(IFS= read -r line && echo "$line"); } 2>/dev/null
     # One that has gone on by itself, or was ended, is not used.
     [ -z "$warm" ] || stopped "$warm" || warm=''
-    ended $warm
+    ended $warm 2>/dev/null
     [ -n "$job" ] || exit 0
     # What it took to wait is no part of the job.
     idle=$(processor)

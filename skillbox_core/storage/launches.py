@@ -97,7 +97,9 @@ class Launches(ExecutionRecords):
             Its name; None where none waits, or the attempt is not to have one. Not told apart: it is made one, and
             `note_launch` says whether that may run.
         """
-        unlaunched = or_(col(ExecutionRow.deadline_at).is_(None), col(ExecutionRow.claimed) == instead_of)
+        unlaunched: ColumnElement[bool] = col(ExecutionRow.deadline_at).is_(None)
+        if instead_of is not None:
+            unlaunched = or_(unlaunched, col(ExecutionRow.claimed) == instead_of)
         try:
             with self._database.session() as session:
                 name = _take(session, waiting)

@@ -11,9 +11,17 @@ import pytest
 
 from skillbox_core import Settings
 from skillbox_core.broker.rules import Call, RefusedError, decide
-from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_INSTANCE
+from skillbox_core.sandbox.container import (
+    LABEL_DEADLINE,
+    LABEL_EXECUTION,
+    LABEL_INSTANCE,
+    LABEL_OWNER,
+    LABEL_TENANT,
+    LABEL_WAITING,
+)
 from skillbox_core.sandbox.images import names_of
 from skillbox_core.sandbox.policy import collect_command, container_config, user_id
+from skillbox_core.sandbox.waiting import PREFIX, Kind, waiting_config
 
 SETTINGS = Settings(instance="here", image_allowlist=("a:1",))
 IMAGES = names_of("a:1") | names_of(f"b:1@sha256:{'2' * 64}")
@@ -244,6 +252,80 @@ def test_a_container_that_is_not_exactly_the_policys_is_refused(said: str, chang
 def test_a_container_under_another_name_is_refused(name: str) -> None:
     with pytest.raises(RefusedError, match="named after its execution"):
         ask("POST", "/v1.41/containers/create", {"name": name}, body())
+
+
+WAITING = f"{PREFIX}{'a' * 32}"
+
+
+def waiting_body(**labels: str) -> dict[str, Any]:
+    """As `make_waiting` asks for it."""
+    kind = Kind(f"sha256:{'1' * 64}", memory=64 << 20, scratch=32 << 20, cpu_quota=50_000, runtime="", waits=600)
+    made = waiting_config(kind, WAITING, users=SETTINGS.sandbox_users, instance="here")
+    made["Labels"].update({LABEL_DEADLINE: "2000000000", **labels})
+    return made
+
+
+def test_a_container_that_waits_for_a_job_goes_through() -> None:
+    call = ask("POST", "/v1.41/containers/create", {"name": WAITING}, waiting_body())
+    assert (call.path, call.query, json.loads(json.dumps(call.body))) == (
+        "/containers/create",
+        {"name": WAITING},
+        waiting_body(),
+    )
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", NAME, PREFIX, f"{PREFIX}{'a' * 31}", f"{PREFIX}{'a' * 33}", f"{PREFIX}{'A' * 32}", f"x{WAITING}",
+     f"{WAITING}\n", f"/{WAITING}"],
+)  # fmt: skip
+def test_a_container_that_waits_under_another_name_is_refused(name: str) -> None:
+    with pytest.raises(RefusedError):
+        ask("POST", "/v1.41/containers/create", {"name": name}, waiting_body())
+
+
+@pytest.mark.parametrize(
+    ("said", "change"),
+    [
+        ("says whose it is", lambda b: b["Labels"].update({LABEL_EXECUTION: EXECUTION})),
+        ("says whose it is", lambda b: b["Labels"].update({LABEL_OWNER: "flow"})),
+        ("says whose it is", lambda b: b["Labels"].update({LABEL_TENANT: "default"})),
+        ("says whose it is", lambda b: b["Labels"].pop(LABEL_DEADLINE)),
+        ("another installation", lambda b: b["Labels"].update({LABEL_INSTANCE: "there"})),
+        ("says whose it is", lambda b: b["Labels"].pop(LABEL_INSTANCE)),
+        ("Labels.managed-by", lambda b: b["Labels"].update({"managed-by": "somebody"})),
+        ("the label", lambda b: b["Labels"].update({LABEL_WAITING: "x" * 513})),
+        ("says whose it is", lambda b: b["Labels"].update({"com.example": "x"})),
+        ("without an end", lambda b: b["Cmd"].pop()),
+        ("without an end", lambda b: b["Cmd"].append("600")),
+        ("without an end", lambda b: b["Cmd"].__setitem__(2, 600)),
+        *(("without an end", lambda b, idle=idle: b["Cmd"].__setitem__(2, idle))
+          for idle in ("", "0", "00", "-1", "1e9", "1000000", "600 ", "600\n", "٣", "infinity")),
+        ("Cmd", lambda b: b["Cmd"].__setitem__(0, "sleep 1")),
+        ("Cmd", lambda b: b["Cmd"].__setitem__(1, "other")),
+        ("without an end", lambda b: b.update(Cmd="sh")),
+        ("without an end", lambda b: b.pop("Cmd")),
+        ("User", lambda b: b.update(User=f"{USER}:{USER}")),
+        ("HostConfig.CapDrop", lambda b: b["HostConfig"].update(CapDrop=[])),
+    ],
+)  # fmt: skip
+def test_a_container_that_waits_and_is_not_exactly_the_policys_is_refused(said: str, change: Change) -> None:
+    changed = waiting_body()
+    change(changed)
+    with pytest.raises(RefusedError, match=said):
+        ask("POST", "/v1.41/containers/create", {"name": WAITING}, changed)
+
+
+def test_a_container_with_a_job_does_not_wait_for_one() -> None:
+    changed = copy.deepcopy(body())
+    changed["Cmd"].append("600")
+    with pytest.raises(RefusedError, match="Cmd"):
+        ask("POST", "/v1.41/containers/create", {"name": NAME}, changed)
+    with pytest.raises(RefusedError):
+        ask("POST", "/v1.41/containers/create", {"name": NAME}, body(**{LABEL_WAITING: "x"}))
+    # A name as such ones have makes none of them.
+    with pytest.raises(RefusedError, match="named after its execution"):
+        ask("POST", "/v1.41/containers/create", {"name": WAITING}, body())
 
 
 @pytest.mark.parametrize("over", [{"memory": 5 << 30}, {"scratch": 2 << 30}, {"cpu_quota": 400_001}, {"memory": 0}])

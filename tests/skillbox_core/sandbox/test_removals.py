@@ -231,6 +231,58 @@ def _said(body: str) -> tuple[list[str], str]:
     return out.splitlines(), err
 
 
+BUSY = "for _ in range(4): pool.submit(lambda: slow(seconds=0.5))\n"
+
+
+@pytest.mark.parametrize(
+    ("body", "said", "told"),
+    [
+        (
+            "e = threading.Event(); pool.submit(lambda: (e.set(), slow('ahead')), owed=False); assert e.wait(30)",
+            ["ahead"],
+            "",
+        ),
+        (BUSY + "pool.submit(lambda: slow('ahead'), owed=False)", ["removed"] * 4, ""),
+        (BUSY + "pool.submit(lambda: slow('ahead'), owed=False); pool.submit(slow)", ["removed"] * 5, ""),
+        ("removals.END_SILENCE = 0.2; pool.submit(lambda: slow(seconds=60), owed=False)", [], ""),
+        (
+            "removals.END_SILENCE = 0.2; pool.submit(lambda: slow(seconds=60), owed=False); pool.submit(slow)",
+            ["removed"],
+            WAITING,
+        ),
+        (
+            """
+            removals.END_TIMEOUT = removals.END_SILENCE = 0.2
+            for owed in (True, False, False): pool.submit(lambda: slow(seconds=60), owed=owed)
+            """,
+            [],
+            WAITING + LEFT_ONE,
+        ),
+        # A child of multiprocessing's ends without a word to it.
+        (
+            """
+            def task():
+                pool.submit(lambda: slow("ahead", 60), owed=False)
+                pool.submit(slow)
+            c = multiprocessing.get_context("fork").Process(target=task); c.start(); c.join()
+            """,
+            ["removed"],
+            "",
+        ),
+    ],
+    ids=["begun", "not begun", "between", "hangs", "hangs beside", "both hang", "multiprocessing"],
+)
+def test_the_end_of_a_process_is_not_held_up_by_what_it_does_not_owe(body: str, said: list[str], told: str) -> None:
+    assert _said(body) == (said, told)
+
+
+def test_what_is_not_owed_is_settled_like_the_rest() -> None:
+    pool, done = Removals(), []
+    pool.submit(lambda: done.append(1), owed=False)
+    assert wait_for_removals(30)
+    assert done == [1]
+
+
 def test_one_interrupt_at_the_end_of_a_process_ends_it() -> None:
     process = _run(
         """

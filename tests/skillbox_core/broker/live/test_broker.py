@@ -42,8 +42,10 @@ from skillbox_core.operations.doctor import examine
 from skillbox_core.run.steps import Steps
 from skillbox_core.sandbox.container import LABEL_INSTANCE, collect
 from skillbox_core.sandbox.policy import container_config, user_id
+from skillbox_core.sandbox.waiting import Kind, waiting_config
 from skillbox_core.settings import load_settings
 from tests.conftest import MakeSkill
+from tests.services import pools
 from tests.services.process import running
 from tests.services.settling import containers_left, settle
 
@@ -137,6 +139,44 @@ def test_a_lost_workers_container_is_adopted_and_orphans_are_found(
     lost.create_container(execution, lost.load_skill(execution, options), request, options)
     monkeypatch.setattr(orphans, "GRACE", -1_000_000.0)
     assert {(o.kind, o.done) for o in cleanup_orphans(worker.installation)} == {("container", True), ("record", True)}
+
+
+def test_containers_wait_and_are_taken_through_it(
+    worker: Runner, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = Runner.from_settings(worker.installation.settings.model_copy(update={"pool_max": 2}))
+    skill, engine = make_skill(ANSWER + "print('once'); import time; time.sleep(0.5)"), own.installation.engine
+    name = pools.ahead(own, skill)
+    result = own.run(RunRequest(skill=skill))
+    assert (result.status, result.logs) == (Status.SUCCESS, "once\n")
+    assert pools.record(own, result.execution_id).claimed == name
+    wait_for_removals()
+    assert engine.remove(name) is False, "it was left"
+    # One that was made after it, by a worker who is lost; and one that nobody takes.
+    (following,) = pools.waiting(own.installation)
+    request, options = RunRequest(skill=skill), RunOptions(key=uuid.uuid4().hex)
+    lost = Steps(Runner.from_settings(own.installation.settings).installation)
+    execution = lost.create_record(request, options)
+    assert lost.create_container(execution, lost.load_skill(execution, options), request, options).name == following
+    left = pools.more(own, skill)
+    assert cleanup_orphans(own.installation) == []
+    result = own.run(request, options)
+    assert (result.execution_id, result.status, result.logs) == (execution.id, Status.SUCCESS, "once\n")
+    wait_for_removals()
+    pools.end_time(own, left)
+    assert [(one.kind, one.name, one.done) for one in cleanup_orphans(own.installation)] == [("waiting", left, True)]
+    # A container of another kind than the broker's policy has is not made, and the run has one of its own.
+    monkeypatch.setattr("skillbox_core.sandbox.waiting.waiting_config", _weaker)
+    pools.drain(own.installation)
+    assert own.run(RunRequest(skill=skill)).status is Status.SUCCESS
+    wait_for_removals()
+    assert pools.waiting(own.installation) == []
+    assert containers_left(engine, {LABEL_INSTANCE: own.installation.settings.instance}) == []
+
+
+def _weaker(kind: Kind, name: str, *, users: range, instance: str) -> dict[str, object]:
+    body = waiting_config(kind, name, users=users, instance=instance)
+    return {**body, "HostConfig": {**body["HostConfig"], "CapDrop": []}}
 
 
 def test_the_doctor_finds_every_wall_through_it(worker: Runner) -> None:

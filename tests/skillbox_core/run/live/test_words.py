@@ -13,8 +13,9 @@ import pytest
 from sqlalchemy import event
 
 from skillbox_core import Runner, RunOptions, RunRequest, Settings, Status, wait_for_removals
+from skillbox_core.run import pool
 from skillbox_core.skills.archive import open_archive
-from tests.services import skills
+from tests.services import pools, skills
 from tests.services.faults import Proxy, http_proxy
 
 SCRIPT = 'import json; json.dump({"ok": True}, open("/sandbox/out/output.json", "w"))'
@@ -34,6 +35,18 @@ ENGINE = [
     ("POST /containers/ID/attach", "input goes by stdin, and no line is lost"),
     ("POST /containers/ID/start", "it starts"),
     ("DELETE /containers/NAME", "it goes, behind the result"),
+]
+
+
+TAKEN = [
+    ("DELETE waiting_containers", "whoever deletes its row has the container that waits, and nobody has it again"),
+    ("UPDATE executions", "in the same transaction, so that there is none that nobody has"),
+]
+ENGINE_WHERE_ONE_WAITS = [
+    ("GET /images/NAME/json", "only one that was made of the image of this name now will do"),
+    ("GET /containers/WAITING/json", "the container is what was made, and nobody has done anything with it"),
+    ("POST /containers/ID/attach", "input goes by stdin, and no line is lost"),
+    ("DELETE /containers/WAITING", "it goes, behind the result"),
 ]
 
 
@@ -76,6 +89,7 @@ def _calls(proxy: Proxy, since: int) -> list[str]:
     for request, _ in proxy.requests[since:]:
         path = re.sub(r"/v[\d.]+", "", request.partition("?")[0])
         path = re.sub(r"/skillbox-[0-9a-f]{32}-\d+", "/NAME", path)
+        path = re.sub(r"/skillbox-waiting-[0-9a-f]{32}", "/WAITING", path)
         path = re.sub(r"/[0-9a-f]{64}", "/ID", path)
         told.append(re.sub(r"/images/.*/json", "/images/NAME/json", path))
     return told
@@ -94,6 +108,24 @@ def test_a_run_says_these_words_and_no_more(proxied: tuple[Runner, Proxy]) -> No
         assert wait_for_removals(30)
     assert said == _statements(RUNNABLE, OPENED, LAUNCH, CLOSED)
     assert _calls(proxy, since) == [call for call, _why in ENGINE]
+
+
+def test_a_run_that_takes_a_container_that_waits_says_fewer(installation: Settings, tmp_path: Path) -> None:
+    with (
+        http_proxy(installation.engine_url) as proxy,
+        pools.pooled(installation, tmp_path / "home", docker_host=proxy.address) as runner,
+    ):
+        skills.push(runner, "speaks", SCRIPT)
+        pools.ahead(runner, "speaks")
+        since = len(proxy.requests)
+        with _heard(runner) as said, pytest.MonkeyPatch.context() as patch:
+            # Behind the result, and beside the removal.
+            patch.setattr(pool, "refill", lambda *_: None)
+            assert runner.run(RunRequest(skill="speaks")).status is Status.SUCCESS
+            assert wait_for_removals(30)
+        taken = [*(statement for statement, _why in TAKEN), "COMMIT"]
+        assert said == [*_statements(RUNNABLE, OPENED), *taken, *_statements(CLOSED)]
+        assert _calls(proxy, since) == [call for call, _why in ENGINE_WHERE_ONE_WAITS]
 
 
 def test_a_run_of_a_scheduler_asks_for_its_key_too(proxied: tuple[Runner, Proxy]) -> None:

@@ -21,6 +21,7 @@ from prefect.flow_engine import run_flow
 
 from prefect_skillbox import skill
 from skillbox_core.base.file_archive import ArchiveWriter
+from skillbox_core.run import steps
 from skillbox_core.run.steps import Steps
 from skillbox_core.sandbox import container, follow
 from skillbox_core.sandbox.engine import Attachment, Engine
@@ -75,7 +76,7 @@ WITHIN: dict[str, Callable[[], None]] = {
     "end of wait": lambda: after(follow, "wait"),
     # Behind the result: the flow has it, and may have ended.
     "removal": lambda: before(container, "remove"),
-    "adoption": lambda: after(container, "launch"),
+    "adoption": lambda: after(steps, "launch_container"),
 }
 
 
