@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from skillbox_core import __version__
-from skillbox_core.cli import environments, executions, skills
+from skillbox_core.cli import environments, executions, pool, skills
 from skillbox_core.cli.adopting import add_adopt
 from skillbox_core.cli.deploy import add_deploy
 from skillbox_core.cli.exchange import add_exchange
@@ -28,6 +28,7 @@ add_adopt(skills.app)
 app.add_typer(skills.app, name="skill")
 app.add_typer(executions.app, name="exec")
 app.add_typer(environments.app, name="env")
+app.add_typer(pool.app, name="pool")
 
 Tenant = Annotated[str, typer.Option(help="Whose skills and executions.", envvar="SKILLBOX_TENANT")]
 

@@ -95,6 +95,11 @@ def test_a_language_without_its_own_default_image_keeps_the_usual_one(
         ("SKILLBOX_MAX_CPU", "nan"),
         ("SKILLBOX_DEFAULT_SCRATCH", "2Gi"),
         ("SKILLBOX_COLLECT_TTL", "1"),
+        ("SKILLBOX_POOL_MAX", "-1"),
+        ("SKILLBOX_POOL_MAX", "1001"),
+        ("SKILLBOX_POOL_MIN", "1"),
+        ("SKILLBOX_POOL_IDLE", "59s"),
+        ("SKILLBOX_POOL_IDLE", "long"),
         ("SKILLBOX_S3_ENDPOINT", "store:9000"),
     ],
 )
