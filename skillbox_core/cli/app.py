@@ -159,7 +159,7 @@ def cleanup(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Remove containers and close records that a killed worker left behind."""
+    """Remove containers and close records that a killed worker left behind, and containers that waited in vain."""
     from skillbox_core.installation import Installation
     from skillbox_core.operations.orphans import cleanup_orphans
 
@@ -172,7 +172,7 @@ def cleanup(
         outcome = {True: "would go"} if dry_run else {}
         table(
             ["KIND", "NAME", "OUTCOME", "WHY"],
-            [[o.kind, o.name, outcome.get(True) or ("gone" if o.done else f"failed: {o.error}"), o.why] for o in found],
+            [[o.what, o.name, outcome.get(True) or ("gone" if o.done else f"failed: {o.error}"), o.why] for o in found],
             whole=("NAME",),
         )
     if any(orphan.error for orphan in found):

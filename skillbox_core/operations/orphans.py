@@ -191,7 +191,7 @@ def _carry_out(installation: Installation, orphan: Orphan) -> Orphan | None:
         ):
             return None
     except (SkillboxError, OSError) as error:
-        logger.warning("could not clean up %s %s: %s", orphan.kind, orphan.name, error)
+        logger.warning("could not clean up the %s %s: %s", orphan.what, orphan.name, error)
         return replace(orphan, error=str(error))
     return replace(orphan, done=True)
 
