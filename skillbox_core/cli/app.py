@@ -10,7 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from skillbox_core import __version__
-from skillbox_core.cli import environments, executions, skills
+from skillbox_core.cli import environments, executions, pool, skills
 from skillbox_core.cli.adopting import add_adopt
 from skillbox_core.cli.deploy import add_deploy
 from skillbox_core.cli.exchange import add_exchange
@@ -28,6 +28,7 @@ add_adopt(skills.app)
 app.add_typer(skills.app, name="skill")
 app.add_typer(executions.app, name="exec")
 app.add_typer(environments.app, name="env")
+app.add_typer(pool.app, name="pool")
 
 Tenant = Annotated[str, typer.Option(help="Whose skills and executions.", envvar="SKILLBOX_TENANT")]
 
@@ -158,7 +159,7 @@ def cleanup(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Remove containers and close records that a killed worker left behind."""
+    """Remove containers and close records that a killed worker left behind, and containers that waited in vain."""
     from skillbox_core.installation import Installation
     from skillbox_core.operations.orphans import cleanup_orphans
 
@@ -171,7 +172,7 @@ def cleanup(
         outcome = {True: "would go"} if dry_run else {}
         table(
             ["KIND", "NAME", "OUTCOME", "WHY"],
-            [[o.kind, o.name, outcome.get(True) or ("gone" if o.done else f"failed: {o.error}"), o.why] for o in found],
+            [[o.what, o.name, outcome.get(True) or ("gone" if o.done else f"failed: {o.error}"), o.why] for o in found],
             whole=("NAME",),
         )
     if any(orphan.error for orphan in found):

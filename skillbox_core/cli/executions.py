@@ -264,6 +264,15 @@ def _unreported(row: ExecutionRow) -> dict[str, str]:
     return {name: text for name, text in usage_of(row).shown().items() if text == NOT_REPORTED}
 
 
+def _container(row: ExecutionRow) -> str | None:
+    """The name of the last attempt's container, which says if it had waited; None where there never was one."""
+    from skillbox_core.base.names import container_name
+
+    if row.deadline_at is None:
+        return None
+    return row.claimed or container_name(row.id, row.attempt)
+
+
 def _utc(moment: datetime) -> datetime:
     from skillbox_core.storage.tables import aware
 
@@ -291,6 +300,7 @@ def _summary(row: ExecutionRow) -> dict[str, object]:
         "image": row.image,
         "image_id": row.image_id,
         "attempt": row.attempt,
+        "container": _container(row),
         "files": json.loads(row.files_list),
         "input_files": [path for path, _, _ in json.loads(row.input_files)],
     }

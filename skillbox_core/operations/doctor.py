@@ -25,6 +25,7 @@ from skillbox_core.operations.advisories import Advisory, advisories
 from skillbox_core.operations.engine_checks import Check, advisories_check, components, engine_checks, with_command
 from skillbox_core.operations.environment_checks import environments_check, skill_image_checks
 from skillbox_core.operations.findings import sandbox_check
+from skillbox_core.operations.pool_checks import pool_check
 from skillbox_core.sandbox.allowlist import resolve_image
 from skillbox_core.sandbox.images import local_image
 from skillbox_core.settings import Settings, check_installation, load_settings
@@ -72,6 +73,7 @@ def _examine(installation: Installation) -> Iterator[Check]:
         yield check
     yield from skill_image_checks(installation)
     yield environments_check(installation)
+    yield pool_check(installation)
     if usable:
         yield from _canary(installation, usable)
 

@@ -24,6 +24,7 @@ class Orphan:
     """One thing to clean up.
 
     Attributes:
+        kind: `waiting` is a container that waits for a job, and so belongs to no execution.
         name: The container's name, the execution's id, the name of an entry of this machine's spool, or of the images
             of environments.
         why: What makes it an orphan.
@@ -41,6 +42,11 @@ class Orphan:
     done: bool = False
     error: str | None = None
     holder: tuple[int, str] | None = field(default=None, repr=False)
+
+    @property
+    def what(self) -> str:
+        """Its kind in a person's words."""
+        return "waiting container" if self.kind == "waiting" else self.kind
 
     def document(self) -> dict[str, Any]:
         """What it says, as JSON values."""

@@ -34,6 +34,7 @@ from skillbox_core.operations.orphan_rules import (
     name_of,
     owner_of,
 )
+from skillbox_core.operations.pool import give_up
 from skillbox_core.sandbox import layer
 from skillbox_core.sandbox.container import LABEL_INSTANCE, LABEL_OWNER, LABEL_WAITING
 from skillbox_core.sandbox.policy import MANAGED_BY
@@ -178,9 +179,8 @@ def _carry_out(installation: Installation, orphan: Orphan) -> Orphan | None:
         if orphan.kind == "container":
             installation.engine.remove(orphan.name)
         elif orphan.kind == "waiting":
-            if not installation.waiting.give_up(orphan.name) and installation.executions.claimers([orphan.name]):
+            if not give_up(installation, orphan.name):
                 return None
-            installation.engine.remove(orphan.name)
         elif orphan.kind == "spool":
             discard(installation.spool / orphan.name)
         elif orphan.kind == "environments":
@@ -195,7 +195,7 @@ def _carry_out(installation: Installation, orphan: Orphan) -> Orphan | None:
         ):
             return None
     except (SkillboxError, OSError) as error:
-        logger.warning("could not clean up %s %s: %s", orphan.kind, orphan.name, error)
+        logger.warning("could not clean up the %s %s: %s", orphan.what, orphan.name, error)
         return replace(orphan, error=str(error))
     return replace(orphan, done=True)
 

@@ -16,11 +16,12 @@ from skillbox_core.errors import EngineError, PolicyError, SkillboxError
 from skillbox_core.installation import Installation
 from skillbox_core.models import Execution, LoadedSkill, Sandbox
 from skillbox_core.sandbox.engine_errors import ContainerGoneError
-from skillbox_core.sandbox.waiting import PREFIX, Kind, check_waiting, make_waiting
+from skillbox_core.sandbox.waiting import MAKING, PREFIX, Kind, check_waiting, make_waiting, places
 from skillbox_core.sandbox.warming import LANGS, is_told_late, modules_of, warm_start
 from skillbox_core.skills.archive import VENDOR, SkillArchive
 from skillbox_core.storage.launches import Launch, Waiting
 from skillbox_core.storage.tables import WaitingRow, aware, now
+from skillbox_core.storage.waiting_records import NewWaiting
 
 logger = logging.getLogger(__name__)
 
@@ -28,14 +29,10 @@ TRIES = 3
 """Of waiting containers for one run; where an engine was restarted, all of them are gone."""
 MARGIN = timedelta(seconds=30)
 """Before its end a container is no longer taken: its job has to arrive while it waits."""
-MAKING = timedelta(seconds=120)
-"""After which a container that is not ready yet has lost whoever made it."""
 SETTLED = timedelta(seconds=30)
 """For which a container of one kind is left alone before it may give way to one of another kind."""
 MAX_SOURCE = 1024 * 1024
 """Bytes of a script that is looked through for what it imports."""
-SHARE = 0.25
-"""Of the engine's memory that waiting containers may take, if each took all that it may have."""
 
 
 def kind_of(
@@ -55,6 +52,7 @@ def kind_of(
         runtime=settings.runtime,
         waits=int(parse_duration(settings.pool_idle)),
         warm="" if is_told_late(env) else _warm_start(archive, skill),
+        image=skill.image,
     )
 
 
@@ -151,11 +149,24 @@ def _make(installation: Installation, kind: Kind) -> bool:
     settings, engine = installation.settings, installation.engine
     name = f"{PREFIX}{uuid.uuid4().hex}"
     most = places(settings.pool_max, kind.ceiling, int(engine.info().get("MemTotal") or 0))
-    facts = {"instance": settings.instance, "engine": engine.name, "name": name, "kind": kind.digest}
-    entered = installation.waiting.enter(**facts, seconds=kind.waits, most=most)
-    if not entered and (victim := giving_way(installation.waiting.listed(settings.instance, engine.name), kind, now())):
-        discard(installation, victim)
-        entered = installation.waiting.enter(**facts, seconds=kind.waits, most=most)
+    new = NewWaiting(
+        instance=settings.instance,
+        engine=engine.name,
+        name=name,
+        kind=kind.digest,
+        image=kind.image,
+        image_id=kind.image_id,
+        memory=kind.memory,
+        scratch=kind.scratch,
+        cpu_quota=kind.cpu_quota,
+    )
+    entered = installation.waiting.enter(new, seconds=kind.waits, most=most)
+    if not entered:
+        # Only of those whose place this one may have: where it is larger than others, it has fewer.
+        rows = [row for row in installation.waiting.listed(settings.instance, engine.name) if row.place < most]
+        if victim := giving_way(rows, kind, now()):
+            discard(installation, victim)
+            entered = installation.waiting.enter(new, seconds=kind.waits, most=most)
     if not entered:
         return False
     try:
@@ -179,17 +190,6 @@ def discard(installation: Installation, name: str) -> bool:
         return False
     installation.engine.remove(name)
     return True
-
-
-def places(most: int, ceiling: int, memory: int) -> int:
-    """How many containers may wait on an engine. Pure.
-
-    Args:
-        most: By the installation's settings.
-        ceiling: Bytes that one may have.
-        memory: Bytes of the engine's host; 0 where it does not say.
-    """
-    return min(most, int(memory * SHARE // ceiling)) if memory else most
 
 
 def over(rows: Sequence[WaitingRow], moment: datetime) -> list[WaitingRow]:

@@ -10,7 +10,8 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -27,6 +28,10 @@ READY_TIMEOUT = 90.0
 """Seconds; the supervisor gives an interpreter sixty."""
 PREFIX = "skillbox-waiting-"
 """Begins the name of each; 32 hexadecimal digits follow."""
+MAKING = timedelta(seconds=120)
+"""After which a container that is not ready yet has lost whoever made it."""
+SHARE = 0.25
+"""Of the engine's memory that waiting containers may take, if each took all that it may have."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,7 @@ class Kind:
         runtime: Name of the OCI runtime; empty for the engine's default.
         waits: Seconds for which it waits.
         warm: The shell command that becomes an interpreter; empty for a container in which none waits.
+        image: The image's name, for people. Two names of one image make no two kinds.
     """
 
     image_id: str
@@ -48,6 +54,7 @@ class Kind:
     runtime: str
     waits: int
     warm: str = ""
+    image: str = field(default="", compare=False)
 
     def config(self, *, user: int, labels: Mapping[str, str]) -> dict[str, Any]:
         """The body of the create call."""
@@ -135,3 +142,14 @@ def check_waiting(engine: Engine, name: str, kind: Kind, *, users: range, instan
     if found.get("RestartCount") or found.get("ExecIDs"):
         raise PolicyError(f"the waiting container {name} was used by somebody")
     return Sandbox(str(found["Id"]), name, str(found["Config"]["User"]))
+
+
+def places(most: int, ceiling: int, memory: int) -> int:
+    """How many containers may wait on an engine. Pure.
+
+    Args:
+        most: By the installation's settings.
+        ceiling: Bytes that one may have.
+        memory: Bytes of the engine's host; 0 where it does not say.
+    """
+    return min(most, int(memory * SHARE // ceiling)) if memory else most

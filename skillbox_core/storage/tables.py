@@ -98,7 +98,15 @@ class WaitingRow(SQLModel, table=True):
     """Of those that the installation may have on this engine. Two that make one at once can't have the same."""
     name: str = Field(max_length=64, unique=True)
     kind: str = Field(max_length=64)
-    """What it is good for; see `skillbox_core.sandbox.waiting.kind_of`."""
+    """What it is good for; see `skillbox_core.sandbox.waiting.Kind`."""
+    image: str = Field(max_length=512)
+    """As the skill that it was made after names it, for people; which one it is its id says."""
+    image_id: str = Field(max_length=80)
+    memory: int = Field(sa_column=Column(BigInteger, nullable=False))
+    """Bytes for a skill; without its scratch area."""
+    scratch: int = Field(sa_column=Column(BigInteger, nullable=False))
+    cpu_quota: int
+    """Microseconds for each 100 ms."""
     ready: bool = False
     """It runs, and is as it was asked to be."""
     made_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from sqlalchemy import delete, update
@@ -11,6 +12,21 @@ from sqlmodel import col, select
 
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.tables import WaitingRow, now
+
+
+@dataclass(frozen=True)
+class NewWaiting:
+    """A container that is about to be made; what is said of it as in `WaitingRow`."""
+
+    instance: str
+    engine: str
+    name: str
+    kind: str
+    image: str
+    image_id: str
+    memory: int
+    scratch: int
+    cpu_quota: int
 
 
 class WaitingRecords:
@@ -23,7 +39,13 @@ class WaitingRecords:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def enter(self, *, instance: str, engine: str, name: str, kind: str, seconds: float, most: int) -> bool:
+    @property
+    def takes(self) -> bool:
+        """Whether this database can hand one out, which takes a statement that deletes and returns a row."""
+        with self._database.session() as session:
+            return session.get_bind().dialect.delete_returning
+
+    def enter(self, new: NewWaiting, *, seconds: float, most: int) -> bool:
         """Notes that a container is about to be made, which nobody can take yet.
 
         Args:
@@ -34,20 +56,12 @@ class WaitingRecords:
             Whether there is a place for it.
         """
         for _ in range(most):
-            taken = {row.place for row in self.listed(instance, engine)}
+            taken = {row.place for row in self.listed(new.instance, new.engine)}
             free = next((place for place in range(most) if place not in taken), None)
             if free is None:
                 return False
             made = now()
-            row = WaitingRow(
-                instance=instance,
-                engine=engine,
-                place=free,
-                name=name,
-                kind=kind,
-                made_at=made,
-                ends_at=made + timedelta(seconds=seconds),
-            )
+            row = WaitingRow(**asdict(new), place=free, made_at=made, ends_at=made + timedelta(seconds=seconds))
             try:
                 with self._database.session(make=True) as session:
                     session.add(row)

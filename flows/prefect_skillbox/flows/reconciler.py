@@ -43,7 +43,7 @@ _step = task(
 
 @flow(name="cleanup-orphans", flow_run_name=titled("cleanup-orphans"), persist_result=False)
 def cleanup_orphans(dry_run: bool = False, installation: str | None = None) -> list[dict[str, Any]]:
-    """Removes containers and closes records that nobody looks after any more.
+    """Removes containers and closes records that nobody looks after any more, and containers that waited in vain.
 
     Args:
         dry_run: Only say what would be done.
@@ -61,7 +61,9 @@ def cleanup_orphans(dry_run: bool = False, installation: str | None = None) -> l
     report_orphans(done, dry_run=dry_run)
     logger = get_run_logger()
     failed = [orphan for orphan in done if orphan.error]
-    logger.info("%d orphans%s", len(done), " (dry run)" if dry_run else f", {len(failed)} of them still there")
+    in_vain = sum(orphan.kind == "waiting" for orphan in done)
+    waited = f", {in_vain} of them containers that waited for a job in vain" if in_vain else ""
+    logger.info("%d orphans%s%s", len(done), waited, " (dry run)" if dry_run else f", {len(failed)} still there")
     if failed:
         raise RuntimeError(f"{len(failed)} of {len(done)} orphans could not be cleaned up: {failed[0].error}")
     return [orphan.document() for orphan in done]
@@ -76,7 +78,7 @@ def plan(installation: str | None) -> list[Orphan]:
 
 @_step
 def clean(found: Sequence[Orphan], installation: str | None) -> list[Orphan]:
-    """Carries out a plan, and tells of each container that it removed."""
+    """Carries out a plan, and tells of each execution's container that it removed; one that waited had none."""
     parts = Installation.from_settings(installation_settings(installation))
     done = carry_out(parts, found)
     removed = [orphan for orphan in done if orphan.kind == "container" and orphan.done]

@@ -82,6 +82,15 @@ def _files(
     )
 
 
+def described(orphans: Sequence[Orphan]) -> str:
+    """What a clean-up found, in a line. Pure."""
+    in_vain = sum(orphan.kind == "waiting" for orphan in orphans)
+    parts = ["What killed workers left behind"] if in_vain < len(orphans) else []
+    if in_vain:
+        parts.append(f"{in_vain} containers that waited for a job in vain")
+    return ", and ".join(parts)
+
+
 def report_orphans(orphans: Sequence[Orphan], *, dry_run: bool) -> None:
     """Makes the table artifact of a clean-up, where there was something to clean up."""
     if not orphans:
@@ -92,7 +101,7 @@ def report_orphans(orphans: Sequence[Orphan], *, dry_run: bool) -> None:
             key="skillbox-orphans",
             table=[
                 {
-                    "kind": orphan.kind,
+                    "kind": orphan.what,
                     "name": orphan.name,
                     "execution": orphan.execution_id,
                     "why": orphan.why,
@@ -100,7 +109,7 @@ def report_orphans(orphans: Sequence[Orphan], *, dry_run: bool) -> None:
                 }
                 for orphan in orphans
             ],
-            description="What killed workers left behind" + (" (dry run)" if dry_run else ""),
+            description=described(orphans) + (" (dry run)" if dry_run else ""),
         )
     except Exception as error:
         logger.warning("the clean-up's artifact could not be made: %s", error)

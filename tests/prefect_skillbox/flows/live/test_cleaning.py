@@ -19,12 +19,15 @@ from prefect.states import Cancelled, Completed, Crashed, Failed, Running, State
 from prefect_skillbox import cleanup_orphans
 from prefect_skillbox.flows.reconciler import SETTLED, ends_as
 from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings, Status
+from skillbox_core.base.quantities import CPU_PERIOD_US
 from skillbox_core.errors import DatabaseError
 from skillbox_core.models import Execution, Verdict
 from skillbox_core.operations.orphans import carry_out, end_owner, find_orphans
 from skillbox_core.run.steps import Steps
 from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_OWNER
+from skillbox_core.sandbox.waiting import PREFIX, Kind, make_waiting
 from skillbox_core.storage.execution_writes import ExecutionStore
+from skillbox_core.storage.waiting_records import NewWaiting
 from tests.prefect_skillbox import seen
 from tests.services.process import free_port
 
@@ -118,6 +121,39 @@ def test_two_at_once_do_it_once_and_neither_fails(alone: Runner) -> None:
     assert [state.is_completed() for state in states] == [True, True], states
     assert _owners(alone) == set()
     assert {alone.installation.executions.get("default", e.id).status for e in abandoned} == {Status.CANCELLED}
+
+
+def test_containers_that_waited_in_vain_are_taken_away_and_called_so(
+    alone: Runner, caplog: pytest.LogCaptureFixture
+) -> None:
+    installation, settings = alone.installation, alone.installation.settings
+    image = installation.engine.image(settings.image_aliases.get("bash:5", "bash:5"))
+    assert image is not None
+    kind = Kind(image.id, 64 << 20, 32 << 20, CPU_PERIOD_US, "", 60, "bash:5")
+    over, waits = (f"{PREFIX}{uuid.uuid4().hex}" for _ in range(2))
+    for name, seconds in ((over, 0), (waits, 60)):
+        new = NewWaiting(
+            settings.instance, installation.engine.name, name, kind.digest, "bash:5", image.id, 64 << 20, 32 << 20, 1
+        )
+        assert installation.waiting.enter(new, seconds=seconds, most=2)
+        make_waiting(installation.engine, name, kind, users=settings.sandbox_users, instance=settings.instance)
+        assert installation.waiting.ready(name)
+
+    state = cleanup_orphans(return_state=True)
+    assert [(o["kind"], o["name"], o["execution_id"], o["done"]) for o in state.result()] == [
+        ("waiting", over, "", True)
+    ]
+    assert "1 orphans, 1 of them containers that waited for a job in vain, 0 still there" in caplog.text
+    with get_client(sync_client=True) as client:
+        run = ArtifactFilterFlowRunId(any_=[state.state_details.flow_run_id])
+        (artifact,) = client.read_artifacts(artifact_filter=ArtifactFilter(flow_run_id=run))
+    assert artifact.description == "1 containers that waited for a job in vain"
+    (row,) = json.loads(str(artifact.data))
+    assert (row["kind"], row["name"], row["outcome"]) == ("waiting container", over, "gone")
+    assert row["why"].startswith("nobody took it, and its time is over since ")
+    left = [row.name for row in installation.waiting.listed(settings.instance, installation.engine.name)]
+    assert left == [waits]
+    assert installation.engine.inspect(waits)["State"]["Running"]
 
 
 def test_what_a_later_try_takes_over_between_plan_and_deed_is_left(alone: Runner) -> None:
