@@ -11,7 +11,7 @@ from functools import partial
 
 from skillbox_core.base.cancel import CancelToken
 from skillbox_core.base.names import check_skill, check_tenant, container_name
-from skillbox_core.base.quantities import check_limits, format_bytes, parse_duration
+from skillbox_core.base.quantities import check_limits, parse_duration
 from skillbox_core.base.redaction import Redactor
 from skillbox_core.base.versions import Constraint
 from skillbox_core.errors import EngineError, InvalidRequestError, RunCancelledError
@@ -34,21 +34,19 @@ from skillbox_core.run import cleanup, pool
 from skillbox_core.run.calling import invoke
 from skillbox_core.run.canonical import canonical_input, request_digest
 from skillbox_core.run.declared import check_staged, output_problem
-from skillbox_core.run.loading import equip, loaded_skill, resolve_runnable, sandbox_image
+from skillbox_core.run.loading import equip, loaded_skill, resolve_runnable
+from skillbox_core.run.preparing import prepare
 from skillbox_core.run.verdict import redacted
 from skillbox_core.sandbox import container, follow
 from skillbox_core.sandbox.building import OnProgress
-from skillbox_core.sandbox.delivery import PLAIN, SCRIPTS, plan_delivery, start_script
 from skillbox_core.sandbox.engine_errors import ContainerGoneError
-from skillbox_core.sandbox.environment import check_env, skill_environment
+from skillbox_core.sandbox.environment import check_env
 from skillbox_core.sandbox.images import described
 from skillbox_core.sandbox.launching import Job, hand_over
 from skillbox_core.sandbox.launching import launch as launch_container
 from skillbox_core.sandbox.logs import OnLog
 from skillbox_core.sandbox.policy import container_config, memory_ceiling, user_id
 from skillbox_core.sandbox.waiting import Kind
-from skillbox_core.sandbox.warming import warm_job
-from skillbox_core.skills.archive import VENDOR
 from skillbox_core.skills.declared_files import check_given
 from skillbox_core.skills.validation import find_breach
 from skillbox_core.storage import spool
@@ -222,53 +220,20 @@ class Steps:
         files: Sequence[StagedFile],
     ) -> Sandbox:
         installation = self._installation
-        base, image = sandbox_image(installation, skill.image, skill.tree, self._say, self._cancel)
-        prepared = skill.tree is not None
-        archive = installation.registry.again(execution.tenant, skill.name, skill.version, skill.digest)
-        vendored = f"/sandbox/{SCRIPTS}/{VENDOR}" if skill.lang == "python" and archive.vendored else None
-        how = PLAIN
-        if skill.call:
-            paths = [file.digest.path for file in files]
-            how = invoke(skill.call, document.decode(), paths, self._settings.max_input_size)
-            how = replace(how, own_folder=skill.own_folder)
-        search = [vendored] if vendored else []
-        if how.own_folder and skill.lang == "python":
-            # `from scripts.x import ...` works from a repository's root, where the script's own folder hides it.
-            search.append(f"/sandbox/{SCRIPTS}")
-        env = skill_environment(
-            document,
-            archive.manifest.instructions,
-            request.env,
-            ":".join(search) or None,
-            prepared=prepared,
-            files_folder=how.files_folder,
-        )
-        start = start_script(skill.lang, skill.entrypoint, env, prepared=prepared, invocation=how)
-        plan = plan_delivery(archive, document, start, files, how)
-        self._kind = None
-        if self._settings.pool_max:
-            self._kind = pool.kind_of(installation, archive, skill, image.id, request.env)
-            if self._kind.warm:
-                job_file = warm_job(env, skill.entrypoint, how)
-                plan = plan_delivery(archive, document, start, files, how, job_file)
-        if plan.size > skill.scratch:
-            raise InvalidRequestError(
-                f"the skill, its input and its files are {format_bytes(plan.size)}, "
-                f"its scratch area is {format_bytes(skill.scratch)}",
-                hint="raise resources.scratch in SKILL.md",
-            )
+        prepared = prepare(installation, execution.tenant, skill, request.env, document, files, self._say, self._cancel)
+        self._kind = prepared.kind
         deadline = container.wall_deadline(skill.timeout, skill.scratch)
         launch = Launch(
             digest=skill.digest,
-            image=described(skill.image, base),
-            image_id=image.id,
+            image=described(skill.image, prepared.base),
+            image_id=prepared.image.id,
             deadline=deadline,
             files=tuple(file.digest for file in files),
             call=skill.call,
         )
         job = Job(
             token=execution.id,
-            plan=plan,
+            plan=prepared.plan,
             timeout=skill.timeout,
             parked_for=parse_duration(self._settings.collect_ttl),
             inline_output=self._settings.inline_output,
@@ -281,7 +246,7 @@ class Steps:
         name = container_name(execution.id, execution.attempt)
         config = container_config(
             user=user_id(name, self._settings.sandbox_users),
-            image_id=image.id,
+            image_id=prepared.image.id,
             memory=skill.memory,
             scratch=skill.scratch,
             cpu_quota=skill.cpu_quota,

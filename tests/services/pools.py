@@ -57,7 +57,8 @@ def kind_of(runner: Runner, skill: str, **options: Any) -> Kind:
     """What a container for this skill is."""
     installation = runner.installation
     loaded = load_skill(installation, "default", skill, "1.0.0", RunOptions(**options))
-    return pool.kind_of(installation, loaded, sandbox_image(installation, loaded.image, None)[1].id)
+    archive = installation.registry.load("default", skill, "1.0.0")
+    return pool.kind_of(installation, archive, loaded, sandbox_image(installation, loaded.image, None)[1].id, {})
 
 
 def ahead(runner: Runner, skill: str, **options: Any) -> str:
