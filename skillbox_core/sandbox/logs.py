@@ -40,7 +40,7 @@ MAX_NUMBER = 2**62
 NOBODY = "-"
 """The token of a supervisor that has no job yet."""
 _READY = b"\x1eskillbox - ready"
-"""All that it says then: of no skill's, and no line of one."""
+"""All that it says then, with an empty line before it: of no skill's, and no line of one."""
 
 _HEADER = struct.Struct(">BxxxL")
 _STREAMS: dict[int, Stream] = {1: "stdout", 2: "stderr"}
@@ -60,6 +60,11 @@ class Demultiplexer:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+
+    @property
+    def is_amid(self) -> bool:
+        """Whether a part of a frame has come."""
+        return bool(self._buffer)
 
     def feed(self, data: bytes) -> Iterator[tuple[int, bytes]]:
         """Whole frames: stream number and payload.
@@ -135,10 +140,17 @@ class LineReader:
 
     token: str
     redactor: Redactor = field(default_factory=Redactor)
+    _heard: int = 0
+    _of_waiting: int = 0
     _frames: Demultiplexer = field(default_factory=Demultiplexer)
     _partial: dict[Stream, bytearray] = field(default_factory=lambda: {"stdout": bytearray(), "stderr": bytearray()})
     _held_blank: set[Stream] = field(default_factory=set)
     _overwritten: dict[Stream, bytes] = field(default_factory=dict)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether not a byte has come, but for the word that the container waits."""
+        return self._heard <= self._of_waiting and not self._frames.is_amid
 
     def feed(self, data: bytes) -> Iterator[Line | Announcement]:
         """Lines as they are complete, and announcements."""
@@ -146,6 +158,7 @@ class LineReader:
             stream = _STREAMS.get(number, "stdout")
             partial = self._partial[stream]
             partial += payload
+            self._heard += len(payload)
             yield from self._split(stream, partial)
 
     def finish(self) -> Iterator[Line]:
@@ -188,6 +201,7 @@ class LineReader:
     def _line(self, stream: Stream, line: bytes) -> Iterator[Line | Announcement]:
         if line == _READY and stream == "stderr" and self.token != NOBODY:
             self._held_blank.discard(stream)
+            self._of_waiting = len(_READY) + 2
             return
         announcement = self._announcement(line)
         if announcement and (announcement.word in ON_STDOUT) == (stream == "stdout"):

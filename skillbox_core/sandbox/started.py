@@ -26,12 +26,10 @@ def has_started(log: Iterable[bytes], token: str, exit_code: int | None = None) 
         exit_code: The container's, once it has ended. A skill can write what a supervisor writes that refuses, and
             can't end it as that one ends.
     """
-    reader, said, refused = LineReader(token), False, False
+    reader, refused = LineReader(token), False
 
     def items() -> Iterator[Line | Announcement]:
-        nonlocal said
         for chunk in log:
-            said = said or bool(chunk)
             yield from reader.feed(chunk)
         yield from reader.finish()
 
@@ -40,7 +38,7 @@ def has_started(log: Iterable[bytes], token: str, exit_code: int | None = None) 
             return True
         refused = refused or tells is False
     refused = refused and exit_code in (None, REFUSED_EXIT)
-    return None if said and not refused else False
+    return False if reader.is_silent or refused else None
 
 
 def _tells(item: Line | Announcement) -> bool | None:

@@ -20,6 +20,7 @@ from skillbox_core.run.steps import Steps
 from skillbox_core.sandbox.container import LABEL_INSTANCE
 from skillbox_core.sandbox.waiting import Kind
 from skillbox_core.storage.tables import ExecutionRow, WaitingRow, now
+from skillbox_core.storage.waiting_records import NewWaiting, WaitingRecords
 from tests.services.settling import containers_left, settle
 
 SMALL = {"default_memory": "96Mi", "default_scratch": "32Mi", "default_cpu": "1"}
@@ -51,6 +52,12 @@ def drain(installation: Installation) -> None:
     settle()
     for row in installation.waiting.listed(installation.settings.instance, installation.engine.name):
         pool.discard(installation, row.name)
+
+
+def enter(records: WaitingRecords, name: str, *, seconds: float = 600.0, most: int = 99, **facts: Any) -> bool:
+    """Whether there is a place for one that nobody has made."""
+    said = {"image": "i:1", "image_id": "sha256:1", "memory": 1, "scratch": 1, "cpu_quota": 1, **facts}
+    return records.enter(NewWaiting(name=name, **said), seconds=seconds, most=most)
 
 
 def kind_of(runner: Runner, skill: str, **options: Any) -> Kind:

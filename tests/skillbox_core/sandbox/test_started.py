@@ -15,6 +15,7 @@ from skillbox_core.sandbox.started import has_started
 from tests.skillbox_core.sandbox.test_logs import frame
 
 STARTED, REFUSED = frame(2, b"\n\x1eskillbox tok started\n"), frame(2, b"\n\x1eskillbox tok refused\n")
+WAITS = frame(2, b"\n\x1eskillbox - ready\n")
 EMPTY_LINE = frame(1, b"\n")
 
 
@@ -31,6 +32,13 @@ EMPTY_LINE = frame(1, b"\n")
         ([frame(2, b"\n")], None),
         ([frame(2, b"\n"), frame(2, b"tar: a complaint\n")], None),
         ([EMPTY_LINE[:4]], None),
+        ([WAITS], False),
+        ([frame(2, b"\n"), frame(2, b"\x1eskillbox - ready\n")], False),
+        ([WAITS, EMPTY_LINE], None),
+        ([WAITS, EMPTY_LINE[:4]], None),
+        ([WAITS, frame(2, b"tar: a complaint\n"), REFUSED], False),
+        ([WAITS, STARTED], True),
+        ([frame(1, b"\n\x1eskillbox - ready\n")], True),
         ([REFUSED], False),
         ([frame(2, b"tar: a complaint\n"), REFUSED], False),
         ([frame(2, b"\n\x1eskillbox  refused\n")], False),

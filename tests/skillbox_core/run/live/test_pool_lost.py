@@ -132,18 +132,18 @@ def test_the_reconciler_removes_what_nobody_can_take_and_no_other(
     installation = worker.installation
     taken = ahead(worker, "for-ever")
     _, execution, _, _ = begun(worker, key=uuid.uuid4().hex)
-    pool.refill(installation, pools.kind_of(worker, "answers"))
+    pool.refill(installation, pools.kind_of(worker, "for-ever"))
     (waits,) = waiting(installation)
     unknown = f"skillbox-waiting-{uuid.uuid4().hex}"
     _raw(worker, unknown)
     made = f"skillbox-waiting-{uuid.uuid4().hex}"
-    facts = {"instance": installation.settings.instance, "engine": installation.engine.name, "most": 4}
-    assert installation.waiting.enter(**facts, name=made, kind="k", seconds=600.0)
+    facts = {"instance": installation.settings.instance, "engine": installation.engine.name, "kind": "k"}
+    assert pools.enter(installation.waiting, made, most=4, **facts)
     _raw(worker, made)
     # Being made, waiting, taken and running: nobody's orphans, nor is one that may be made in this moment.
     assert find_orphans(installation) == []
     monkeypatch.setattr(orphan_rules, "UNKNOWN", -5.0)
-    pool.refill(installation, pools.kind_of(worker, "answers"))
+    pool.refill(installation, pools.kind_of(worker, "for-ever"))
     (late,) = set(waiting(installation)) - {waits}
     pools.end_time(worker, late)
     done = cleanup_orphans(installation)

@@ -22,6 +22,7 @@ from skillbox_core.models import Execution, FileDigest, Verdict
 from skillbox_core.storage.execution_writes import NewExecution
 from skillbox_core.storage.launches import Launch, Waiting
 from skillbox_core.storage.tables import ExecutionRow, WaitingRow, aware, now
+from tests.services import pools
 from tests.services.postgres import fresh_database
 
 LAUNCH = Launch("d" * 64, "python:3", "sha256:1", 2_000_000_000.0, (FileDigest("a", 1, "e" * 64),))
@@ -41,9 +42,9 @@ def here(request: pytest.FixtureRequest, installation: Settings, tmp_path: Path)
 def enter(here: Installation, **other: Any) -> str:
     """The name of a container that waits."""
     name = f"skillbox-waiting-{uuid.uuid4().hex}"
-    facts = {"instance": "here", "engine": ENGINE, "kind": KIND, "seconds": 600.0, "most": 99, **other}
+    facts = {"instance": "here", "engine": ENGINE, "kind": KIND, **other}
     ready = facts.pop("ready", True)
-    assert here.waiting.enter(name=name, **facts)
+    assert pools.enter(here.waiting, name, **facts)
     if ready:
         assert here.waiting.ready(name)
     return name
@@ -108,23 +109,23 @@ def test_each_installation_and_engine_has_its_own_in_the_order_in_which_they_wer
 
 
 def test_a_place_is_free_again_when_its_container_is_taken_or_given_up(here: Installation) -> None:
-    facts: dict[str, Any] = {"instance": "here", "engine": ENGINE, "kind": KIND, "seconds": 600.0}
-    assert here.waiting.enter(name="a", most=2, **facts)
-    assert here.waiting.enter(name="b", most=2, **facts)
-    assert not here.waiting.enter(name="c", most=2, **facts)
-    assert not here.waiting.enter(name="c", most=0, **facts)
+    facts: dict[str, Any] = {"instance": "here", "engine": ENGINE, "kind": KIND}
+    assert pools.enter(here.waiting, "a", most=2, **facts)
+    assert pools.enter(here.waiting, "b", most=2, **facts)
+    assert not pools.enter(here.waiting, "c", most=2, **facts)
+    assert not pools.enter(here.waiting, "c", most=0, **facts)
     assert here.waiting.give_up("a")
-    assert here.waiting.enter(name="c", most=2, **facts)
+    assert pools.enter(here.waiting, "c", most=2, **facts)
     assert {row.name: row.place for row in here.waiting.listed("here", ENGINE)} == {"b": 1, "c": 0}
     # A limit that was lowered meanwhile is kept from then on.
-    assert not here.waiting.enter(name="d", most=1, **facts)
+    assert not pools.enter(here.waiting, "d", most=1, **facts)
 
 
 @pytest.mark.parametrize("most", [1, 3])
 def test_no_more_than_may_wait_do_however_many_are_made_at_once(here: Installation, most: int) -> None:
     entered: list[bool] = []
-    facts: dict[str, Any] = {"instance": "here", "engine": ENGINE, "kind": KIND, "seconds": 600.0, "most": most}
-    at_once([lambda n=n: entered.append(here.waiting.enter(name=f"c{n}", **facts)) for n in range(8)])  # type: ignore[misc]
+    facts: dict[str, Any] = {"instance": "here", "engine": ENGINE, "kind": KIND, "most": most}
+    at_once([lambda n=n: entered.append(pools.enter(here.waiting, f"c{n}", **facts)) for n in range(8)])  # type: ignore[misc]
     assert (len(entered), entered.count(True)) == (8, most)
     assert sorted(row.place for row in here.waiting.listed("here", ENGINE)) == list(range(most))
 
