@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from skillbox_core.base.cancel import CancelToken
 from skillbox_core.base.names import check_skill, check_tenant
+from skillbox_core.base.progress import OnProgress
 from skillbox_core.base.quantities import check_limits, format_bytes, parse_duration
 from skillbox_core.base.redaction import Redactor
 from skillbox_core.base.versions import Constraint
@@ -36,7 +37,6 @@ from skillbox_core.run.declared import check_staged, output_problem
 from skillbox_core.run.loading import equip, loaded_skill, resolve_runnable, sandbox_image
 from skillbox_core.run.verdict import redacted
 from skillbox_core.sandbox import container, follow
-from skillbox_core.sandbox.building import OnProgress
 from skillbox_core.sandbox.delivery import PLAIN, SCRIPTS, plan_delivery, start_script
 from skillbox_core.sandbox.engine_errors import ContainerGoneError
 from skillbox_core.sandbox.environment import check_env, skill_environment
