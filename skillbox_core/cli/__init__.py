@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 
-_OBJECTS = 50_000
+_OBJECTS = 200_000
 """New objects after which the garbage collector looks for what is unreachable."""
 
 
