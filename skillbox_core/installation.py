@@ -8,12 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from skillbox_core.base.cancel import CancelToken
 from skillbox_core.base.files import make_private
-from skillbox_core.environments.prepare import Environments
-from skillbox_core.environments.store import EnvironmentStore
 from skillbox_core.errors import DiskError
 from skillbox_core.inputs.staging import InputStore
 from skillbox_core.inputs.written import has_frames, write_frames
@@ -25,7 +24,6 @@ from skillbox_core.sandbox.removals import Removals
 from skillbox_core.settings import Settings
 from skillbox_core.storage.artifacts import ArtifactStore
 from skillbox_core.storage.database import Database
-from skillbox_core.storage.environment_records import EnvironmentRecords
 from skillbox_core.storage.execution_writes import ExecutionStore
 from skillbox_core.storage.held_folder import HeldFolder
 from skillbox_core.storage.objects import Bucket
@@ -33,6 +31,9 @@ from skillbox_core.storage.opening import open_registry, present_settings
 from skillbox_core.storage.registry import Registry
 from skillbox_core.storage.spool import spool_folder
 from skillbox_core.storage.waiting_records import WaitingRecords
+
+if TYPE_CHECKING:
+    from skillbox_core.environments.prepare import Environments
 
 
 class Installation:
@@ -88,7 +89,11 @@ class Installation:
 
     @cached_property
     def environments(self) -> Environments:
-        """The Python packages of skills."""
+        """The packages of skills. Most skills need none, so what makes and keeps them is loaded here."""
+        from skillbox_core.environments.prepare import Environments
+        from skillbox_core.environments.store import EnvironmentStore
+        from skillbox_core.storage.environment_records import EnvironmentRecords
+
         return Environments(
             self.settings,
             self.engine,

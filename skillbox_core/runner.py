@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from skillbox_core.base.cancel import CancelToken
+from skillbox_core.base.progress import OnProgress
 from skillbox_core.installation import Installation
 from skillbox_core.models import RunOptions, RunRequest, RunResult
 from skillbox_core.run.lifecycle import run_lifecycle
 from skillbox_core.run.retrying import repeating
 from skillbox_core.run.steps import Steps
-from skillbox_core.sandbox.building import OnProgress
 from skillbox_core.sandbox.logs import OnLog
 from skillbox_core.settings import Settings
 

@@ -6,7 +6,9 @@ The number is a percentage from 0 to 100, a fraction after a point is allowed; t
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeAlias
 
 _LINE = re.compile(r"::progress ([0-9]{1,3}(?:\.[0-9]{1,6})?)(?:[ \t]+(.*))?\Z")
 MAX_TEXT = 200
@@ -23,6 +25,10 @@ class Progress:
 
     percent: float
     text: str = ""
+
+
+OnProgress: TypeAlias = Callable[[Progress], None]
+"""Told how far an environment is that is made ready: its tree is the first half of that, its layer the second."""
 
 
 def parse_progress(line: str) -> Progress | None:

@@ -105,8 +105,8 @@ def push(
 ) -> None:
     """Store folders or archives as versions; pushing the same contents again is fine."""
     from skillbox_core.errors import IndexUnavailableError, InvalidRequestError
-    from skillbox_core.installation import Installation
     from skillbox_core.skills.origin import find_origin
+    from skillbox_core.storage.opening import open_registry
 
     failed, unreached = 0, False
     if all_:
@@ -117,7 +117,7 @@ def push(
     if name and len(paths) > 1:
         raise InvalidRequestError(f"--name {name} names one skill, and there are {len(paths)} to push")
     said = read_overlay(overlay, len(paths))
-    registry = Installation.from_settings().registry
+    registry = open_registry()
     for path in paths:
         try:
             with TemporaryDirectory() as scratch:

@@ -14,9 +14,10 @@ from skillbox_core.environments import npm
 from skillbox_core.environments.tree import Member, check_count, check_members, write_tree
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.models import Interpreter, Tree
+from skillbox_core.skills.archive import PACKAGE
 from skillbox_core.skills.environment_lock import MAX_LOCK
 from skillbox_core.skills.node_lock import NODE_MODULES, NodeLock, node_lock, package_name
-from skillbox_core.skills.node_sources import PACKAGE, PACKAGE_LOCK, NodeSource
+from skillbox_core.skills.node_sources import PACKAGE_LOCK, NodeSource
 from skillbox_core.skills.requirements import checked_lock
 
 _CPUS = {"x86_64": "x64", "aarch64": "arm64"}

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from skillbox_core.base.progress import Progress
+from skillbox_core.base.progress import OnProgress, Progress
 from skillbox_core.base.quantities import format_bytes
 from skillbox_core.environments.bytecode import Compiler
 from skillbox_core.environments.commands import check_commands
@@ -19,7 +19,6 @@ from skillbox_core.environments.store import EnvironmentStore
 from skillbox_core.errors import ChangedObjectError, ImageNotAllowedError, InputError, InvalidSkillError, PolicyError
 from skillbox_core.models import Interpreter, Tree
 from skillbox_core.sandbox.allowlist import resolve_image, validate_image
-from skillbox_core.sandbox.building import OnProgress
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.images import local_image, ready_image
 from skillbox_core.settings import Settings

@@ -7,13 +7,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from skillbox_core.base.cancel import CancelToken
+from skillbox_core.base.progress import OnProgress
 from skillbox_core.errors import SkillboxError
 from skillbox_core.installation import Installation
 from skillbox_core.models import Call, LoadedSkill, RunOptions, RunRequest, Tree
 from skillbox_core.run.limits import resolve_limits
-from skillbox_core.sandbox import layer
 from skillbox_core.sandbox.allowlist import image_of
-from skillbox_core.sandbox.building import OnProgress, ready_environment
 from skillbox_core.sandbox.engine import Image
 from skillbox_core.sandbox.images import ready_image
 from skillbox_core.settings import Settings
@@ -128,7 +127,9 @@ def equip(
         RunCancelledError: `cancel` was tripped.
         InfrastructureError: It could not be made; calling again is safe.
     """
-    installation.environments.check_commands(archive, skill.image)
+    # What makes and asks is loaded for a skill that needs it only.
+    if archive.overlay.requires:
+        installation.environments.check_commands(archive, skill.image)
     # A skill's packages are for the language that they are locked for, not for each of its scripts.
     if skill.lang != archive.lang:
         return skill
@@ -150,7 +151,7 @@ def ready_tree(
     Raises:
         InvalidSkillError, RunCancelledError, InfrastructureError: As for `equip`.
     """
-    tree = installation.environments.prepare(archive, image, say)
+    tree = installation.environments.prepare(archive, image, say) if archive.locked else None
     if tree:
         sandbox_image(installation, image, tree, say, cancel)
     return tree
@@ -171,6 +172,9 @@ def sandbox_image(
     base = ready_image(installation.engine, reference)
     if tree is None:
         return base, base
+    from skillbox_core.sandbox import layer
+    from skillbox_core.sandbox.building import ready_environment
+
     packed = layer.Packed(tree.digest, tree.size, lambda: installation.environments.store.open(tree.digest))
     made = ready_environment(
         installation.engine,

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from skillbox_core.base.cancel import CancelToken
+from skillbox_core.base.progress import OnProgress
 from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import InvalidRequestError
 from skillbox_core.installation import Installation
@@ -13,7 +14,6 @@ from skillbox_core.models import LoadedSkill, StagedFile
 from skillbox_core.run import pool
 from skillbox_core.run.calling import invoke
 from skillbox_core.run.loading import sandbox_image
-from skillbox_core.sandbox.building import OnProgress
 from skillbox_core.sandbox.delivery import PLAIN, SCRIPTS, Invocation, TarPlan, plan_delivery, start_script
 from skillbox_core.sandbox.engine import Image
 from skillbox_core.sandbox.environment import skill_environment

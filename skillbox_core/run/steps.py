@@ -11,6 +11,7 @@ from functools import partial
 
 from skillbox_core.base.cancel import CancelToken
 from skillbox_core.base.names import check_skill, check_tenant, container_name
+from skillbox_core.base.progress import OnProgress
 from skillbox_core.base.quantities import check_limits, parse_duration
 from skillbox_core.base.redaction import Redactor
 from skillbox_core.base.versions import Constraint
@@ -38,7 +39,6 @@ from skillbox_core.run.loading import equip, loaded_skill, resolve_runnable
 from skillbox_core.run.preparing import prepare
 from skillbox_core.run.verdict import redacted
 from skillbox_core.sandbox import container, follow
-from skillbox_core.sandbox.building import OnProgress
 from skillbox_core.sandbox.engine_errors import ContainerGoneError
 from skillbox_core.sandbox.environment import check_env
 from skillbox_core.sandbox.images import described

@@ -9,13 +9,12 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import TypeAlias
 from weakref import WeakValueDictionary
 
 from skillbox_core.base.cancel import CancelToken
-from skillbox_core.base.progress import Progress
+from skillbox_core.base.progress import OnProgress, Progress
 from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import ChangedObjectError, DiskError, EngineError, RunCancelledError, SkillboxError
 from skillbox_core.sandbox import layer
@@ -26,9 +25,6 @@ from skillbox_core.sandbox.pruning import prune_environments
 from skillbox_core.sandbox.treetar import TreeCheck
 
 logger = logging.getLogger(__name__)
-
-OnProgress: TypeAlias = Callable[[Progress], None]
-"""Told how far an environment is that is made ready: its tree is the first half of that, its layer the second."""
 
 POLL_INTERVAL = 0.5
 """Seconds between two looks at somebody else's build."""

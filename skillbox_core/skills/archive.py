@@ -18,7 +18,6 @@ from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.skills.links import find_copies
 from skillbox_core.skills.manifest import MAX_SKILL_MD, Manifest, parse_manifest
-from skillbox_core.skills.node_sources import PACKAGE
 from skillbox_core.skills.overlay import MAX_OVERLAY, OVERLAY, Overlay, parse_overlay
 from skillbox_core.skills.validation import find_schema_problem
 from skillbox_core.skills.zipindex import ZipEntry, read_entry, read_index, refuse
@@ -38,6 +37,8 @@ SKILL_MD_LOWER = "skill.md"
 VENDOR = "vendor"
 BROUGHT = (f"{VENDOR}/", "node_modules/")
 """Packages of others: what is in them is theirs, and mostly never run."""
+PACKAGE = "package.json"
+"""Says which packages a Node skill asks for; see `skills.node_sources`."""
 LOCK = "environment.lock"
 """Which packages a skill needs, in a stored one; see `skills.environment_lock` and `skills.node_lock`."""
 NOT_LOCKED = (
@@ -96,6 +97,11 @@ class SkillArchive:
     def vendored(self) -> bool:
         """Whether the skill brings prepared Python packages."""
         return any(file.path.startswith(f"{VENDOR}/") for file in self.files)
+
+    @property
+    def locked(self) -> bool:
+        """Whether a lock is among its files; without one nothing is prepared for it."""
+        return any(file.path == LOCK for file in self.files)
 
 
 def inspect_archive(path: Path, max_size: int, max_entries: int = MAX_ENTRIES) -> SkillArchive:

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from skillbox_core.errors import InvalidSkillError
+from skillbox_core.skills.archive import PACKAGE
 from skillbox_core.skills.requirements import checked_packages
 
-PACKAGE, PACKAGE_LOCK = "package.json", "package-lock.json"
+PACKAGE_LOCK = "package-lock.json"
 _OTHERS = ("npm-shrinkwrap.json", "yarn.lock", "pnpm-lock.yaml", "bun.lock")
 """Locks that npm does not write, or that are for packages to be published."""
 

@@ -10,12 +10,11 @@ from typing import IO
 
 from skillbox_core.errors import InvalidSkillError
 from skillbox_core.skills import dependencies
-from skillbox_core.skills.archive import LOCK, NODE_ENDINGS, VENDOR, find_entrypoint
+from skillbox_core.skills.archive import LOCK, NODE_ENDINGS, PACKAGE, VENDOR, find_entrypoint
 from skillbox_core.skills.entry import FIRST_LINE, script_lang
 from skillbox_core.skills.manifest import Manifest
 from skillbox_core.skills.node_lock import NODE_MODULES
 from skillbox_core.skills.node_sources import (
-    PACKAGE,
     PACKAGE_LOCK,
     NodeFound,
     NodeSource,

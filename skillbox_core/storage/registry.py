@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from skillbox_core.base.names import check_skill, check_tenant, shown
 from skillbox_core.base.versions import Constraint, Version, next_version
@@ -22,12 +23,13 @@ from skillbox_core.errors import (
 )
 from skillbox_core.skills.archive import SkillArchive
 from skillbox_core.skills.contents import contents_digest
-from skillbox_core.skills.origin import Origin
-from skillbox_core.skills.scripts import inspect_new
 from skillbox_core.storage.registry_lists import SkillLists
 from skillbox_core.storage.registry_reads import kept
 from skillbox_core.storage.skill_records import PUSH_ABANDONED
 from skillbox_core.storage.tables import SkillDigestRow, aware, now
+
+if TYPE_CHECKING:
+    from skillbox_core.skills.origin import Origin
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,9 @@ class Registry(SkillLists):
                 name is made of one that is no slug, and a skill of another source has it.
             StorageError: It could not be stored; pushing it again is safe.
         """
+        # Only what is new is held against all rules: locks of packages too, whose grammar takes long to load.
+        from skillbox_core.skills.scripts import inspect_new
+
         check_tenant(tenant)
         archive = inspect_new(path, self._max_size, self._max_entries)
         manifest = archive.manifest

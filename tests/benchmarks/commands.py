@@ -29,6 +29,7 @@ from skillbox_core.status import Status
 from skillbox_core.storage.database import Database
 from skillbox_core.storage.tables import ExecutionRow, now
 from tests.benchmarks.ground import Scale
+from tests.benchmarks.programs import environment_of
 from tests.benchmarks.report import YARDSTICK, Part
 from tests.benchmarks.turns import Contestant, TurnError, compare, take_turns
 from tests.services.commands import PROGRAM
@@ -116,7 +117,7 @@ def used(asked: Asked) -> Callable[[], float]:
         before = of_children()
         done = subprocess.run(
             asked.command,
-            env={**os.environ, **asked.variables},
+            env=environment_of(os.environ, asked.variables),
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,

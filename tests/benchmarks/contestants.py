@@ -19,6 +19,7 @@ from docker import APIClient, DockerClient
 from tests.benchmarks import job
 from tests.benchmarks.ground import Ground
 from tests.benchmarks.names import COMMAND, DOCKER_RUN, ORIGINAL
+from tests.benchmarks.programs import environment_of
 from tests.benchmarks.turns import Contestant, TurnError
 from tests.services.commands import PROGRAM
 
@@ -62,7 +63,11 @@ def program(command: Sequence[str], variables: Mapping[str, str], name: str) -> 
 
     def turn() -> None:
         done = subprocess.run(
-            command, env={**os.environ, **variables}, capture_output=True, text=True, stdin=subprocess.DEVNULL
+            command,
+            env=environment_of(os.environ, variables),
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
         )
         if done.returncode:
             raise TurnError(f"`{name}` ended with {done.returncode}: {done.stderr.strip()[-500:]}")

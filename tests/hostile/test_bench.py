@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from skillbox_core import Runner, Settings
-from skillbox_core.run import loading
+from skillbox_core.sandbox import building
 from skillbox_core.sandbox.layer import LABEL_TREE
 from tests.hostile.bench import Bench, run_case
 from tests.hostile.cases import Case, load_cases, select
@@ -90,7 +90,7 @@ def test_cases_run_inside_an_environment_and_one_that_does_not_is_noticed(
     assert not run_case(case, runner).held
     with Bench(runner, inside=True) as bench:
         assert bench.run(case).held
-        monkeypatch.setattr(loading, "ready_environment", lambda _engine, base, _tree, **_: base)
+        monkeypatch.setattr(building, "ready_environment", lambda _engine, base, _tree, **_: base)
         assert "a sandbox was not inside the environment" in bench.run(script(tmp_path, "print('x')")).faults
 
 
