@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 
 from skillbox_core.errors import PolicyError
-from skillbox_core.sandbox.container import LABEL_DEADLINE, LABEL_INSTANCE, LABEL_WAITING
+from skillbox_core.sandbox.container import LABEL_DEADLINE, LABEL_INSTANCE, LABEL_NAME, LABEL_WAITING
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.policy import user_id
 from skillbox_core.sandbox.waiting import PREFIX, Kind, check_waiting, waiting_config
@@ -56,7 +56,12 @@ def test_what_waits_as_it_was_made_is_a_sandbox_of_its_own_user() -> None:
 
 def test_it_says_of_itself_what_it_is_good_for_and_nothing_else() -> None:
     labels = waiting_config(KIND, NAME, users=USERS, instance="here")["Labels"]
-    assert labels == {"managed-by": "skillbox", LABEL_INSTANCE: "here", LABEL_WAITING: KIND.digest}
+    assert labels == {
+        "managed-by": "skillbox",
+        LABEL_INSTANCE: "here",
+        LABEL_WAITING: KIND.digest,
+        LABEL_NAME: NAME,
+    }
     other = waiting_config(KIND, f"{PREFIX}{'b' * 32}", users=USERS, instance="here")
     assert other["User"] != waiting_config(KIND, NAME, users=USERS, instance="here")["User"]
 

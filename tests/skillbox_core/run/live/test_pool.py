@@ -353,6 +353,7 @@ def test_there_is_nothing_of_anybody_in_one_that_waits(worker: Runner) -> None:
         "managed-by",
         "skillbox.instance",
         "skillbox.waiting",
+        "skillbox.name",
         "skillbox.deadline",
     }
     assert [entry.partition("=")[0] for entry in found["Config"]["Env"] if "SKILLBOX" in entry] == []

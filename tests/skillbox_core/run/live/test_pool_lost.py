@@ -167,6 +167,29 @@ def test_the_reconciler_removes_what_nobody_can_take_and_no_other(
     assert containers_left(installation.engine, {LABEL_INSTANCE: installation.settings.instance}) == []
 
 
+def test_one_that_somebody_renamed_goes_whether_it_was_taken_or_not(
+    worker: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, token = worker.installation.engine, CancelToken()
+    name, taken = ahead(worker, "for-ever"), f"renamed-{uuid.uuid4().hex}"
+
+    def rename(*_: str) -> None:
+        engine._api.rename(name, taken)
+        token.cancel()
+
+    result = worker.run(RunRequest(skill="for-ever"), on_log=rename, cancel=token)
+    assert (result.status, record(worker, result.execution_id).claimed) == (Status.CANCELLED, name)
+    assert not engine.remove(taken), "it was left"
+    name, waits = ahead(worker, "answers"), f"renamed-{uuid.uuid4().hex}"
+    engine._api.rename(name, waits)
+    assert record(worker, worker.run(RunRequest(skill="answers")).execution_id).claimed is None
+    settle()
+    assert find_orphans(worker.installation) == [], "somebody may be making it"
+    monkeypatch.setattr(orphan_rules, "UNKNOWN", -5.0)
+    (orphan,) = cleanup_orphans(worker.installation)
+    assert (orphan.kind, orphan.name, orphan.done) == ("waiting", waits, True)
+
+
 def test_what_a_worker_is_lost_with_is_closed_when_its_time_is_over(
     worker: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
