@@ -70,6 +70,22 @@ def test_a_lost_workers_container_is_adopted_with_its_log_from_the_first_line(wo
     assert not worker.installation.engine.remove(name), "it was left"
 
 
+def test_a_record_that_names_anything_else_adopts_nothing(worker: Runner) -> None:
+    """Labels can't say whose one that waited is; but that it waited, and for which installation."""
+    engine, instance = worker.installation.engine, worker.installation.settings.instance
+    cold = Runner.from_settings(worker.installation.settings.model_copy(update={"pool_max": 0}))
+    _, execution, _, sandbox = begun(cold, key=uuid.uuid4().hex)
+    waits = ahead(worker, "slow")
+    for name, whose in ((sandbox.name, instance), (waits, "another")):
+        with pytest.raises(EngineError, match="belongs to somebody else"):
+            sandbox_container.adopt(engine, name, token="0" * 32, instance=whose, claimed=True)
+    with pytest.raises(EngineError, match="belongs to somebody else"):
+        sandbox_container.adopt(engine, waits, token="0" * 32, instance=instance)
+    worker.installation.executions.close(execution, Verdict(Status.FAILED))
+    assert engine.remove(sandbox.name)
+    assert engine.inspect(waits)["State"]["Running"]
+
+
 def test_one_that_was_lost_while_its_skill_ran_is_another_attempt(worker: Runner) -> None:
     name, key = ahead(worker, "for-ever"), uuid.uuid4().hex
     _, execution, _, _ = begun(worker, "for-ever", key=key)
