@@ -42,6 +42,7 @@ nightly: check ## that, with flows on both databases, and packages, hostile, gvi
 	@$(MAKE) packages
 	@$(MAKE) hostile
 	@$(MAKE) hostile ARGS=--inside-environment
+	@$(MAKE) hostile ARGS=--waiting
 	@$(MAKE) gvisor
 	@$(MAKE) mutation
 	@$(MAKE) mutation ARGS=--inside-environment

@@ -15,7 +15,13 @@ from urllib.parse import unquote
 
 from skillbox_core.base.names import container_name
 from skillbox_core.base.quantities import parse_cpu_limit, parse_memory_limit
-from skillbox_core.sandbox.container import LABEL_DEADLINE, LABEL_EXECUTION, LABEL_INSTANCE, LABEL_WAITING
+from skillbox_core.sandbox.container import (
+    LABEL_DEADLINE,
+    LABEL_EXECUTION,
+    LABEL_INSTANCE,
+    LABEL_NAME,
+    LABEL_WAITING,
+)
 from skillbox_core.sandbox.policy import (
     MANAGED_BY,
     SANDBOX,
@@ -285,7 +291,9 @@ def _waiting(body: Any) -> tuple[int, str]:
 def _check_waiting(name: str, labels: Mapping[str, Any]) -> None:
     if not _WAITING.match(name):
         raise RefusedError("a container that waits for a job under another name than such a one has")
-    if set(labels) != {"managed-by", LABEL_INSTANCE, LABEL_WAITING, LABEL_DEADLINE}:
+    if labels.get(LABEL_NAME) != name:
+        raise RefusedError("a container that waits for a job and says another name than its own")
+    if set(labels) != {"managed-by", LABEL_INSTANCE, LABEL_WAITING, LABEL_NAME, LABEL_DEADLINE}:
         raise RefusedError("a container that waits for a job, and says whose it is")
 
 

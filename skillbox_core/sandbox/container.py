@@ -42,6 +42,8 @@ LABEL_TENANT = "skillbox.tenant"
 LABEL_SKILL = "skillbox.skill"
 LABEL_WAITING = "skillbox.waiting"
 """Of a container that was made ahead: what it is good for. It keeps this when it is taken, and says no execution."""
+LABEL_NAME = "skillbox.name"
+"""Of a container that was made ahead: its name, which somebody could change."""
 
 
 def labels(
@@ -198,9 +200,11 @@ def remove(engine: Engine, execution: Execution, instance: str) -> None:
     Raises:
         EngineError: The engine failed; calling again is safe.
     """
-    if engine.remove(execution.container) or execution.claimed:
+    if engine.remove(execution.container):
         return
     # Gone, or renamed by somebody; labels can't be changed.
-    labels = {LABEL_EXECUTION: execution.id, LABEL_ATTEMPT: str(execution.attempt), LABEL_INSTANCE: instance}
-    for found in engine.containers(labels):
+    labels = {LABEL_EXECUTION: execution.id, LABEL_ATTEMPT: str(execution.attempt)}
+    if execution.claimed:
+        labels = {LABEL_NAME: execution.claimed}
+    for found in engine.containers({**labels, LABEL_INSTANCE: instance}):
         engine.remove(str(found["Id"]))

@@ -17,7 +17,7 @@ from typing import Any
 
 from skillbox_core.errors import EngineError, PolicyError
 from skillbox_core.models import Sandbox
-from skillbox_core.sandbox.container import LABEL_DEADLINE, LABEL_INSTANCE, LABEL_WAITING, SLICE
+from skillbox_core.sandbox.container import LABEL_DEADLINE, LABEL_INSTANCE, LABEL_NAME, LABEL_WAITING, SLICE
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.launching import explained, read_back, start
 from skillbox_core.sandbox.logs import NOBODY, Announcement, LineReader
@@ -89,7 +89,8 @@ def waiting_config(kind: Kind, name: str, *, users: range, instance: str) -> dic
         name: By which its user is found, as for any sandbox.
         users: Ids that sandboxes may have.
     """
-    return kind.config(user=user_id(name, users), labels={LABEL_INSTANCE: instance, LABEL_WAITING: kind.digest})
+    labels = {LABEL_INSTANCE: instance, LABEL_WAITING: kind.digest, LABEL_NAME: name}
+    return kind.config(user=user_id(name, users), labels=labels)
 
 
 def make_waiting(engine: Engine, name: str, kind: Kind, *, users: range, instance: str) -> None:

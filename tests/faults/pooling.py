@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from multiprocessing import get_context
 from typing import Any
 
 from skillbox_core import Runner, RunOptions, RunRequest, wait_for_removals
@@ -52,12 +53,39 @@ MAKING: dict[str, Callable[[], None]] = {
 }
 
 
-def main(point: str, key: str) -> None:
-    {**TAKING, **MAKING, "nothing": lambda: None}[point]()
-    runner = Runner.from_settings(load_settings())
+def told(runner: Runner, key: str) -> None:
     result = runner.run(RunRequest(skill="once"), RunOptions(key=key, owner=OWNER))
     # In one piece: the next container may be made by now, and this process die of it.
     os.write(1, result.model_dump_json().encode() + b"\n")
+
+
+def forks(runner: Runner, key: str) -> None:
+    """Forks behind a result, while the next container is made; both go on."""
+    told(runner, key)
+    if os.fork() == 0:
+        told(runner, f"{key} of the child")
+        sys.exit()
+    assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+    told(runner, f"{key} of the parent")
+
+
+def child(runner: Runner, key: str) -> None:
+    """Runs in a process of multiprocessing's, which ends without what `atexit` has been given."""
+    process = get_context("fork").Process(target=told, args=(runner, key))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+
+
+WAYS: dict[str, Callable[[Runner, str], None]] = {"ends": told, "forks": forks, "child": child}
+
+
+def main(point: str, key: str) -> None:
+    if way := WAYS.get(point):
+        way(Runner.from_settings(load_settings()), key)
+        return
+    {**TAKING, **MAKING, "nothing": lambda: None}[point]()
+    told(Runner.from_settings(load_settings()), key)
     wait_for_removals()
 
 

@@ -95,7 +95,7 @@ def test_who_is_killed_while_it_takes_one_is_replaced_by_one_that_runs_the_skill
     assert _names(worker) == set(waiting(worker.installation))
 
 
-@pytest.mark.parametrize("point", TAKING)
+@pytest.mark.parametrize("point", ["the claim", "the hand-over"])
 def test_what_nobody_comes_back_for_is_left_to_those_who_may_and_goes_when_its_owner_is_over(
     worker: Runner, point: str
 ) -> None:
@@ -171,3 +171,24 @@ def test_two_processes_with_two_keys_take_two(worker: Runner) -> None:
     assert len(claimed) == 2
     assert claimed & before
     assert _names(worker) == set(waiting(worker.installation))
+
+
+@pytest.mark.parametrize(("way", "runs"), [("ends", 1), ("forks", 3), ("child", 1)])
+def test_a_process_that_ends_behind_its_result_leaves_nothing_but_what_waits(
+    worker: Runner, way: str, runs: int
+) -> None:
+    name = ahead(worker, "once")
+    process = _process(worker, way, uuid.uuid4().hex)
+    told, _ = process.communicate(timeout=90)
+    assert process.returncode == 0
+    results = [RunResult.model_validate_json(line) for line in told.splitlines()]
+    assert [result.status for result in results] == [Status.SUCCESS] * runs
+    claimed = [record(worker, result.execution_id).claimed for result in results]
+    assert claimed[0] == name
+    taken = [one for one in claimed if one]
+    assert len(taken) == len(set(taken)), "two had one container"
+    # What was being made at the end is nobody's for a while, and nobody's for ever.
+    settings, engine = worker.installation.settings, worker.installation.engine
+    rows = {row.name for row in worker.installation.waiting.listed(settings.instance, engine.name)}
+    assert _names(worker) <= rows
+    assert rows.isdisjoint(taken)

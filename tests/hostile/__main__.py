@@ -16,7 +16,7 @@ from rich.text import Text
 from skillbox_core import Runner, Settings
 from skillbox_core.base.home import load_env_file
 from tests.hostile.bench import Bench
-from tests.hostile.cases import Case, load_cases, sandboxed, select
+from tests.hostile.cases import Case, How, chosen, load_cases, select
 from tests.hostile.trial import Outcome
 
 _COLUMNS = (44, 72, 40)
@@ -35,25 +35,30 @@ def main() -> int:
         action="store_true",
         help="the cases that have a sandbox, each inside a prepared environment",
     )
+    parser.add_argument(
+        "--waiting",
+        action="store_true",
+        help="the cases that have a sandbox, each in a container that waited for its job",
+    )
     arguments = parser.parse_args()
-    inside = arguments.inside_environment
-    cases = select(sandboxed(load_cases()) if inside else load_cases(), arguments.k)
+    how = How(inside=arguments.inside_environment, waiting=arguments.waiting)
+    cases = select(chosen(load_cases(), how), arguments.k)
     console = Console(width=None if sys.stdout.isatty() else 190, highlight=False)
     if arguments.list:
         for case in cases:
             console.print(Text(f"{case.id:{_COLUMNS[0]}} {case.promise}"))
         return 0
-    return 1 if _run(cases, console, inside)["BROKEN"] else 0
+    return 1 if _run(cases, console, how)["BROKEN"] else 0
 
 
-def _run(cases: list[Case], console: Console, inside: bool) -> Counter[str]:
+def _run(cases: list[Case], console: Console, how: How) -> Counter[str]:
     load_env_file()
     counts: Counter[str] = Counter()
     began = time.monotonic()
     _row(console, "CASE", "PROMISE", "OUTCOME", "TIME")
     with tempfile.TemporaryDirectory(prefix="skillbox-hostile-home-") as home:
         settings = Settings(home=Path(home), instance=f"hostile-{uuid.uuid4().hex[:12]}", db_dsn="", s3_endpoint="")
-        with Bench(Runner.from_settings(settings), together=cases, inside=inside) as bench:
+        with Bench(Runner.from_settings(settings), together=cases, inside=how.inside, waiting=how.waiting) as bench:
             for case in cases:
                 outcome = bench.run(case)
                 counts[_word(outcome)] += 1

@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 from skillbox_core import Runner, RunRequest
 from skillbox_core.installation import Installation
-from tests.hostile import archives, kinds
+from tests.hostile import archives, kinds, waits
 from tests.hostile.cases import Case
 from tests.hostile.ground import Ground, Witness
 from tests.hostile.inside import Inside
@@ -40,18 +40,20 @@ class Bench:
         together: Cases that may share a sandbox (probes, and what the engine says): it is made when the first
             of them is asked for. Without this each has a sandbox of its own.
         inside: Whether every sandbox is inside a prepared environment.
+        waiting: Whether every sandbox has waited for its job.
     """
 
-    def __init__(self, runner: Runner, together: list[Case] | None = None, *, inside: bool = False) -> None:
+    def __init__(
+        self, runner: Runner, together: list[Case] | None = None, *, inside: bool = False, waiting: bool = False
+    ) -> None:
         self.engine = Witness(runner.installation.settings.engine_url)
         parts = runner.installation
-        self.runner = Runner(
-            Installation(parts.settings, self.engine, parts.registry, parts.executions, parts.artifacts)
-        )
+        settings = parts.settings.model_copy(update=waits.SETTINGS if waiting else {})
+        self.runner = Runner(Installation(settings, self.engine, parts.registry, parts.executions, parts.artifacts))
         self.ground = Ground(self.runner, self.engine)
         self.together = [case.under(parts.settings.runtime) for case in together or ()]
         self._shared: dict[str, Any] = {}
-        self._inside = inside
+        self._inside, self._waiting = inside, waiting
         self._environment: Inside | None = None
         self._words = {
             "outside": str(self.ground.outside),
@@ -80,6 +82,8 @@ class Bench:
                     # Not earlier: what a hardening that is switched off breaks here is this case's fault.
                     self._environment = self._environment or Inside(self.runner.installation)
                     stack.enter_context(self._environment.used())
+                if self._waiting:
+                    stack.enter_context(waits.used())
                 for target, value in case.spec.get("patched", {}).items():
                     stack.enter_context(patch(target, value))
                 kinds.KINDS[case.kind](self, trial)
@@ -102,6 +106,8 @@ class Bench:
         trial.memory = self.ground.memory
         if self._environment:
             trial.faults += self._environment.missing(self.engine.seen)
+        if self._waiting and not trial.case.spec.get("never_waits"):
+            trial.faults += waits.missing(self.engine.seen)
         trial.expect(trial.seconds <= bound, f"it took {trial.seconds:.1f} s, the bound is {bound:g} s")
 
     def next_run(self, trial: Trial) -> None:

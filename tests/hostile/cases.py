@@ -89,6 +89,26 @@ def select(cases: list[Case], words: str) -> list[Case]:
     return [case for case in cases if not wanted or any(word in case.id for word in wanted)]
 
 
+@dataclass(frozen=True)
+class How:
+    """What every sandbox has beside its case.
+
+    Attributes:
+        inside: It is inside a prepared environment.
+        waiting: It waited for its job.
+    """
+
+    inside: bool = False
+    waiting: bool = False
+
+
+def chosen(cases: list[Case], how: How) -> list[Case]:
+    """The cases that this can make a difference to, as they are then; all where there is none."""
+    if how.inside:
+        return sandboxed(cases)
+    return [case for case in cases if case.kind in _SANDBOXED] if how.waiting else cases
+
+
 def sandboxed(cases: list[Case]) -> list[Case]:
     """The cases that have a sandbox, as they are inside an environment."""
     return [case.inside() for case in cases if case.kind in _SANDBOXED]

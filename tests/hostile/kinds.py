@@ -130,7 +130,9 @@ def _run(bench: Bench, trial: Trial, runner: Runner, request: RunRequest, expect
     bound, meddle = spec.get("within", RUN_BOUND), spec.get("meddle")
     with (
         bench.watched(trial, store_may_change=True, bound=bound),
-        scenarios.Meddler(bench.engine, request.skill, meddle, spec.get("listener_takes", 0.0)) as meddler,
+        scenarios.Meddler(
+            bench.engine, runner.installation.settings.instance, meddle, spec.get("listener_takes", 0.0)
+        ) as meddler,
     ):
         result = runner.run(request, options, on_log=meddler, cancel=meddler.cancel)
     trial.ended(result, expected, runner.installation.settings.max_output_size + LOG_NOTES)

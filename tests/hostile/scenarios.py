@@ -22,6 +22,9 @@ from skillbox_core.installation import Installation
 from skillbox_core.sandbox.engine import Engine
 from tests.hostile.environments import tree_that_does_harm as tree_that_does_harm
 from tests.hostile.exports import export_that_lies as export_that_lies
+from tests.hostile.waiting import claimed_at_once as claimed_at_once
+from tests.hostile.waiting import claimed_by_another_installation as claimed_by_another_installation
+from tests.hostile.waiting import tampered_while_it_waits as tampered_while_it_waits
 
 if TYPE_CHECKING:
     from tests.hostile.bench import Bench
@@ -31,6 +34,7 @@ class Meddler:
     """Listens to a skill's first line, and then does to its container what somebody else might.
 
     Args:
+        instance: The installation, of which nothing else runs meanwhile.
         deed: remove, kill, stop, pause, rename, cancel, or None for nothing. "an hour ahead" and "an hour back" are
             done to the worker's clock instead; only to what this process sees of it, since the machine has one. "read
             slowly" is done at each line.
@@ -39,8 +43,8 @@ class Meddler:
 
     CLOCKS: ClassVar = {"an hour ahead": 3600.0, "an hour back": -3600.0}
 
-    def __init__(self, engine: Engine, skill: str, deed: str | None, seconds: float = 0.0) -> None:
-        self._engine, self._skill, self._deed, self._seconds = engine, skill, deed, seconds
+    def __init__(self, engine: Engine, instance: str, deed: str | None, seconds: float = 0.0) -> None:
+        self._engine, self._instance, self._deed, self._seconds = engine, instance, deed, seconds
         self.cancel = CancelToken()
         self._undo = contextlib.ExitStack()
 
@@ -63,7 +67,7 @@ class Meddler:
             now, jump = time.time, self.CLOCKS[deed]
             self._undo.enter_context(patch("time.time", lambda: now() + jump))
         elif deed:
-            for container in self._engine.containers({"skillbox.skill": f"{self._skill}@1.0.0"}):
+            for container in self._engine.containers({"skillbox.instance": self._instance}):
                 self._do(deed, container["Id"])
 
     def _do(self, deed: str, container: str) -> None:

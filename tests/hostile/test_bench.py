@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from skillbox_core import Runner, Settings
+from skillbox_core.errors import EngineError
+from skillbox_core.run import pool
 from skillbox_core.sandbox import building
 from skillbox_core.sandbox.layer import LABEL_TREE
 from tests.hostile.bench import Bench, run_case
-from tests.hostile.cases import Case, load_cases, select
+from tests.hostile.cases import Case, How, chosen, load_cases, select
 
 CASES = load_cases()
 
@@ -113,3 +115,19 @@ def test_the_page_shows_cases_as_they_are() -> None:
     assert case_called("run/thread-bomb").script.read_text("utf-8") in page  # type: ignore[union-attr]
     row = case_called("probes/syscalls/unshare-user")
     assert f'[unshare-user]\ncode = "{row.spec["code"]}"\n' in page
+
+
+def test_a_sandbox_that_did_not_wait_is_noticed(
+    runner: Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise EngineError("nothing is made ahead")
+
+    case = script(tmp_path, "print('x')")
+    with Bench(runner, waiting=True) as bench:
+        outcome = bench.run(case)
+        assert outcome.held, outcome
+        monkeypatch.setattr(pool, "make_waiting", fail)
+        outcome = bench.run(case)
+    assert "a sandbox was made for its job, and did not wait for it" in outcome.faults
+    assert [case.kind for case in chosen(CASES, How(waiting=True)) if case.kind in ("archive", "scenario")] == []

@@ -15,6 +15,7 @@ from skillbox_core.sandbox.container import (
     LABEL_DEADLINE,
     LABEL_EXECUTION,
     LABEL_INSTANCE,
+    LABEL_NAME,
     LABEL_OWNER,
     LABEL_TENANT,
     LABEL_WAITING,
@@ -257,11 +258,11 @@ def test_a_container_under_another_name_is_refused(name: str) -> None:
 WAITING = f"{PREFIX}{'a' * 32}"
 
 
-def waiting_body(**labels: str) -> dict[str, Any]:
+def waiting_body(name: str = WAITING) -> dict[str, Any]:
     """As `make_waiting` asks for it."""
     kind = Kind(f"sha256:{'1' * 64}", memory=64 << 20, scratch=32 << 20, cpu_quota=50_000, runtime="", waits=600)
-    made = waiting_config(kind, WAITING, users=SETTINGS.sandbox_users, instance="here")
-    made["Labels"].update({LABEL_DEADLINE: "2000000000", **labels})
+    made = waiting_config(kind, name, users=SETTINGS.sandbox_users, instance="here")
+    made["Labels"][LABEL_DEADLINE] = "2000000000"
     return made
 
 
@@ -280,8 +281,8 @@ def test_a_container_that_waits_for_a_job_goes_through() -> None:
      f"{WAITING}\n", f"/{WAITING}"],
 )  # fmt: skip
 def test_a_container_that_waits_under_another_name_is_refused(name: str) -> None:
-    with pytest.raises(RefusedError):
-        ask("POST", "/v1.41/containers/create", {"name": name}, waiting_body())
+    with pytest.raises(RefusedError, match="another name than such a one has"):
+        ask("POST", "/v1.41/containers/create", {"name": name}, waiting_body(name))
 
 
 @pytest.mark.parametrize(
@@ -291,6 +292,8 @@ def test_a_container_that_waits_under_another_name_is_refused(name: str) -> None
         ("says whose it is", lambda b: b["Labels"].update({LABEL_OWNER: "flow"})),
         ("says whose it is", lambda b: b["Labels"].update({LABEL_TENANT: "default"})),
         ("says whose it is", lambda b: b["Labels"].pop(LABEL_DEADLINE)),
+        ("another name than its own", lambda b: b["Labels"].pop(LABEL_NAME)),
+        ("another name than its own", lambda b: b["Labels"].update({LABEL_NAME: NAME})),
         ("another installation", lambda b: b["Labels"].update({LABEL_INSTANCE: "there"})),
         ("says whose it is", lambda b: b["Labels"].pop(LABEL_INSTANCE)),
         ("Labels.managed-by", lambda b: b["Labels"].update({"managed-by": "somebody"})),

@@ -231,30 +231,26 @@ def _said(body: str) -> tuple[list[str], str]:
     return out.splitlines(), err
 
 
+BEGUN = """
+def begun(seconds):
+    e = threading.Event()
+    pool.submit(lambda: (e.set(), slow("ahead", seconds)), owed=False)
+    assert e.wait(30)
+"""
 BUSY = "for _ in range(4): pool.submit(lambda: slow(seconds=0.5))\n"
 
 
 @pytest.mark.parametrize(
     ("body", "said", "told"),
     [
-        (
-            "e = threading.Event(); pool.submit(lambda: (e.set(), slow('ahead')), owed=False); assert e.wait(30)",
-            ["ahead"],
-            "",
-        ),
+        (BEGUN + "begun(0.5)", ["ahead"], ""),
         (BUSY + "pool.submit(lambda: slow('ahead'), owed=False)", ["removed"] * 4, ""),
         (BUSY + "pool.submit(lambda: slow('ahead'), owed=False); pool.submit(slow)", ["removed"] * 5, ""),
-        ("removals.END_SILENCE = 0.2; pool.submit(lambda: slow(seconds=60), owed=False)", [], ""),
+        (BEGUN + "removals.END_SILENCE = 0.2; begun(60)", [], ""),
+        (BEGUN + "removals.END_SILENCE = 0.2; begun(60); pool.submit(slow)", ["removed"], WAITING),
         (
-            "removals.END_SILENCE = 0.2; pool.submit(lambda: slow(seconds=60), owed=False); pool.submit(slow)",
-            ["removed"],
-            WAITING,
-        ),
-        (
-            """
-            removals.END_TIMEOUT = removals.END_SILENCE = 0.2
-            for owed in (True, False, False): pool.submit(lambda: slow(seconds=60), owed=owed)
-            """,
+            BEGUN
+            + "removals.END_TIMEOUT = removals.END_SILENCE = 0.2; begun(60); pool.submit(lambda: slow(seconds=60))",
             [],
             WAITING + LEFT_ONE,
         ),

@@ -9,10 +9,10 @@ from typing import Any, cast
 import pytest
 
 from skillbox_core.errors import PolicyError
-from skillbox_core.sandbox.container import LABEL_DEADLINE, LABEL_INSTANCE, LABEL_WAITING
+from skillbox_core.sandbox.container import LABEL_DEADLINE, LABEL_INSTANCE, LABEL_NAME, LABEL_WAITING
 from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.policy import user_id
-from skillbox_core.sandbox.waiting import PREFIX, Kind, check_waiting, waiting_config
+from skillbox_core.sandbox.waiting import PREFIX, Kind, check_waiting, make_waiting, waiting_config
 
 KIND = Kind(image_id=f"sha256:{'1' * 64}", memory=64 << 20, scratch=32 << 20, cpu_quota=50_000, runtime="", waits=600)
 NAME = f"{PREFIX}{'a' * 32}"
@@ -54,9 +54,33 @@ def test_what_waits_as_it_was_made_is_a_sandbox_of_its_own_user() -> None:
     assert (sandbox.container_id, sandbox.name, sandbox.user) == ("c" * 64, NAME, f"{user}:{user}")
 
 
+def test_what_an_engine_did_not_make_as_it_was_asked_to_is_removed_and_never_started() -> None:
+    done: list[str] = []
+
+    class Weaker(_Engine):
+        def create(self, name: str, config: dict[str, Any]) -> str:
+            self._found = {**reported(), "HostConfig": {**config["HostConfig"], "ReadonlyRootfs": False}}
+            return NAME
+
+        def remove(self, name: str) -> None:
+            done.append(f"removed {name}")
+
+        def start(self, name: str) -> None:
+            done.append(f"started {name}")
+
+    with pytest.raises(PolicyError, match="ReadonlyRootfs"):
+        make_waiting(cast(Engine, Weaker({})), NAME, KIND, users=USERS, instance="here")
+    assert done == [f"removed {NAME}"]
+
+
 def test_it_says_of_itself_what_it_is_good_for_and_nothing_else() -> None:
     labels = waiting_config(KIND, NAME, users=USERS, instance="here")["Labels"]
-    assert labels == {"managed-by": "skillbox", LABEL_INSTANCE: "here", LABEL_WAITING: KIND.digest}
+    assert labels == {
+        "managed-by": "skillbox",
+        LABEL_INSTANCE: "here",
+        LABEL_WAITING: KIND.digest,
+        LABEL_NAME: NAME,
+    }
     other = waiting_config(KIND, f"{PREFIX}{'b' * 32}", users=USERS, instance="here")
     assert other["User"] != waiting_config(KIND, NAME, users=USERS, instance="here")["User"]
 

@@ -4,6 +4,8 @@
 # reason = ["infrastructure", "policy"]
 # says = "sh"
 # image = { base = "empty" }
+# # What can't be started can't wait either.
+# never_waits = true
 # ///
 import json
 json.dump({}, open('/sandbox/out/output.json', 'w'))

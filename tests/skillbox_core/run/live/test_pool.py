@@ -93,6 +93,25 @@ def test_a_run_takes_the_one_that_waits_and_another_one_is_made_after_it(
     assert made == []
 
 
+BESIDE = """
+import json, os, pathlib
+others = [p for p in os.listdir("/proc") if p.isdigit() and p not in ("1", str(os.getpid()))]
+told = [pathlib.Path("/proc", p, "cmdline").read_bytes().decode().split("\\0") for p in others]
+json.dump(told, open("/sandbox/out/output.json", "w"))
+"""
+
+
+def test_nothing_of_the_wait_is_left_when_the_skill_starts(worker: Runner) -> None:
+    skills.push(worker, "beside", BESIDE)
+    name, waits = ahead(worker, "beside"), str(pools.kind_of(worker, "beside").waits)
+    assert waits in worker.installation.engine.inspect(name)["Config"]["Cmd"]
+    result = worker.run(RunRequest(skill="beside"), RunOptions(timeout="77s"))
+    assert record(worker, result.execution_id).claimed == name
+    # The clock of its own deadline, and no other.
+    assert all("77.000" in words for words in result.output), result.output
+    assert not any(waits in words for words in result.output)
+
+
 @pytest.mark.parametrize("lang", ["node", "bash"])
 def test_the_other_languages_wait_as_well(worker: Runner, lang: str) -> None:
     script = {
@@ -355,6 +374,7 @@ def test_there_is_nothing_of_anybody_in_one_that_waits(worker: Runner) -> None:
         "managed-by",
         "skillbox.instance",
         "skillbox.waiting",
+        "skillbox.name",
         "skillbox.deadline",
     }
     assert [entry.partition("=")[0] for entry in found["Config"]["Env"] if "SKILLBOX" in entry] == []

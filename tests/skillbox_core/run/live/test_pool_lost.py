@@ -70,6 +70,22 @@ def test_a_lost_workers_container_is_adopted_with_its_log_from_the_first_line(wo
     assert not worker.installation.engine.remove(name), "it was left"
 
 
+def test_a_record_that_names_anything_else_adopts_nothing(worker: Runner) -> None:
+    """Labels can't say whose one that waited is; but that it waited, and for which installation."""
+    engine, instance = worker.installation.engine, worker.installation.settings.instance
+    cold = Runner.from_settings(worker.installation.settings.model_copy(update={"pool_max": 0}))
+    _, execution, _, sandbox = begun(cold, key=uuid.uuid4().hex)
+    waits = ahead(worker, "slow")
+    for name, whose in ((sandbox.name, instance), (waits, "another")):
+        with pytest.raises(EngineError, match="belongs to somebody else"):
+            sandbox_container.adopt(engine, name, token="0" * 32, instance=whose, claimed=True)
+    with pytest.raises(EngineError, match="belongs to somebody else"):
+        sandbox_container.adopt(engine, waits, token="0" * 32, instance=instance)
+    worker.installation.executions.close(execution, Verdict(Status.FAILED))
+    assert engine.remove(sandbox.name)
+    assert engine.inspect(waits)["State"]["Running"]
+
+
 def test_one_that_was_lost_while_its_skill_ran_is_another_attempt(worker: Runner) -> None:
     name, key = ahead(worker, "for-ever"), uuid.uuid4().hex
     _, execution, _, _ = begun(worker, "for-ever", key=key)
@@ -165,6 +181,29 @@ def test_the_reconciler_removes_what_nobody_can_take_and_no_other(
         (found,) = cleanup_orphans(installation)
         assert (found.kind, found.name, found.execution_id, found.done) == ("container", name, one.id, True)
     assert containers_left(installation.engine, {LABEL_INSTANCE: installation.settings.instance}) == []
+
+
+def test_one_that_somebody_renamed_goes_whether_it_was_taken_or_not(
+    worker: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, token = worker.installation.engine, CancelToken()
+    name, taken = ahead(worker, "for-ever"), f"renamed-{uuid.uuid4().hex}"
+
+    def rename(*_: str) -> None:
+        engine._api.rename(name, taken)
+        token.cancel()
+
+    result = worker.run(RunRequest(skill="for-ever"), on_log=rename, cancel=token)
+    assert (result.status, record(worker, result.execution_id).claimed) == (Status.CANCELLED, name)
+    assert not engine.remove(taken), "it was left"
+    name, waits = ahead(worker, "answers"), f"renamed-{uuid.uuid4().hex}"
+    engine._api.rename(name, waits)
+    assert record(worker, worker.run(RunRequest(skill="answers")).execution_id).claimed is None
+    settle()
+    assert find_orphans(worker.installation) == [], "somebody may be making it"
+    monkeypatch.setattr(orphan_rules, "UNKNOWN", -5.0)
+    (orphan,) = cleanup_orphans(worker.installation)
+    assert (orphan.kind, orphan.name, orphan.done) == ("waiting", waits, True)
 
 
 def test_what_a_worker_is_lost_with_is_closed_when_its_time_is_over(

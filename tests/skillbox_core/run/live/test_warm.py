@@ -274,6 +274,24 @@ def test_its_time_begins_with_its_job(both: Both, make_skill: MakeSkill) -> None
     assert warm.duration_ms < 20_000
 
 
+def test_a_container_can_be_taken_once_its_interpreter_is_ready(
+    pooled: Runner, both: Both, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = f"sleep 2; {ON}"
+    monkeypatch.setattr(pool, "warm_start", lambda *_args, **_named: slow)
+    name = make_skill(answer("1"))
+    ready, at = pooled.installation.waiting.ready, []
+    monkeypatch.setattr(pooled.installation.waiting, "ready", lambda row: at.append(stopped(pooled, row)) or ready(row))
+    both(name)
+    assert at == [True]
+
+
+def stopped(own: Runner, name: str) -> bool:
+    """Whether a stopped process is among those of a container."""
+    processes = own.installation.engine._api.top(name, "-eo pid,stat")["Processes"]
+    return any(state.startswith("T") for _, state in processes)
+
+
 READS_EARLY = """exec python3 -c "
 import os, threading
 def read():
@@ -282,6 +300,7 @@ def read():
             stolen.write(part)
 threading.Thread(target=read, daemon=True).start()
 os.kill(os.getpid(), 19)
+os.remove('/sandbox/.job')
 os.execv('/bin/sh', ['sh', '/sandbox/.run'])
 "
 """
@@ -298,7 +317,7 @@ os.kill(os.getpid(), signal.SIGSTOP)
 while True:
     signal.pause()
 """
-ON = "kill -STOP $$; exec sh /sandbox/.run"
+ON = "kill -STOP $$; rm /sandbox/.job; exec sh /sandbox/.run"
 STEALS = "while :; do head -c 100 /proc/1/fd/0 >>/sandbox/.stolen; done"
 FORGES = "printf '\\n\\036skillbox - ready\\n' >/proc/1/fd/2\n"
 
@@ -332,12 +351,14 @@ def test_what_is_imported_gets_nothing_of_the_job_before_it_begins(
     script = answer(
         "{'argv': sys.argv, 'stolen': os.path.exists('/sandbox/.stolen') and open('/sandbox/.stolen').read(),"
         " 'others': [p for p in os.listdir('/proc') if p.isdigit() and p not in ('1', str(os.getpid()))"
-        " and not named(p).startswith('sleep') and 'kill -9 -1' not in named(p)]}",
+        " and not named(p).startswith('sleep') and 'kill -9 -1' not in named(p)],"
+        " 'told': os.path.exists('/sandbox/.job')}",
         "import os, sys\ndef named(p):\n    return open(f'/proc/{p}/cmdline').read().replace('\\0', ' ')\n",
     )
     cold, result = both(make_skill(script), {"secret": "of the job"})
     assert result.status is Status.SUCCESS, result
     assert result.output["argv"] == cold.output["argv"]
     assert not result.output["stolen"]
+    assert not result.output["told"]
     assert result.output["others"] == []
     assert result.logs == cold.logs

@@ -20,7 +20,7 @@ from skillbox_core import Settings, Status
 from skillbox_core.installation import Installation
 from skillbox_core.models import Execution, FileDigest, Verdict
 from skillbox_core.storage.execution_writes import NewExecution
-from skillbox_core.storage.launches import Launch, Waiting
+from skillbox_core.storage.launches import Launch, Waiting, _take
 from skillbox_core.storage.tables import ExecutionRow, WaitingRow, aware, now
 from tests.services import pools
 from tests.services.postgres import fresh_database
@@ -275,6 +275,17 @@ def test_of_many_claims_at_once_each_gets_another_one_or_none(here: Installation
     assert got
     assert set(got) | set(names(here)) == made
     assert set(got).isdisjoint(names(here))
+
+
+@pytest.mark.parametrize("here", ["Postgres"], indirect=True)
+def test_two_claims_at_once_get_two(here: Installation) -> None:
+    """SQLite has one writer at a time."""
+    made = [enter(here) for _ in range(2)]
+    with here.executions.database.session() as session:
+        assert _take(session, asks()) == made[1]
+        assert here.executions.claim(opened(here), LAUNCH, asks()) == made[0]
+        assert here.executions.claim(opened(here), LAUNCH, asks()) is None, "nobody waits for what another may leave"
+    assert names(here) == []
 
 
 def test_two_calls_for_one_attempt_take_one_container(here: Installation) -> None:
