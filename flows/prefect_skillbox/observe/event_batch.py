@@ -56,25 +56,30 @@ NOWHERE = Around()
 class EventBatch:
     """The events for one server (`outbox.Item`)."""
 
-    every = EVERY
-
     def __init__(self) -> None:
+        self._urgent = False
         self._lock = threading.Lock()
         self._waiting: list[tuple[Event, Around]] = []
         self._known: dict[tuple[str, UUID | str], Any] = {}
 
-    def add(self, event: Event, around: Around) -> bool:
+    @property
+    def every(self) -> float:
+        """Seconds between two requests; 0 while something waits that has no time."""
+        return 0 if self._urgent else EVERY
+
+    def add(self, event: Event, around: Around, *, urgent: bool = False) -> bool:
         """Adds an event to those that are sent next; False if too many wait."""
         with self._lock:
             if len(self._waiting) >= MAX_WAITING:
                 return False
             self._waiting.append((event, around))
+            self._urgent = self._urgent or urgent
             return True
 
     def send(self, client: SyncPrefectClient) -> None:
         """Sends all that wait. What the server does not take is lost."""
         with self._lock:
-            waiting, self._waiting = self._waiting, []
+            waiting, self._waiting, self._urgent = self._waiting, [], False
         for start in range(0, len(waiting), AT_ONCE):
             part = waiting[start : start + AT_ONCE]
             try:
@@ -138,12 +143,16 @@ def related(objects: Sequence[tuple[str, Any]]) -> list[RelatedResource]:
 _batches: dict[str | None, EventBatch] = {}
 
 
-def tell(event: Event, around: Around = NOWHERE) -> None:
-    """Has an event sent to the server that the current settings name. Returns at once and never raises."""
+def tell(event: Event, around: Around = NOWHERE, *, urgent: bool = False) -> None:
+    """Has an event sent to the server that the current settings name. Returns at once and never raises.
+
+    Args:
+        urgent: It is sent now, with all that wait: Prefect ends a process that was cancelled by a signal of its own.
+    """
     try:
         server = PREFECT_API_URL.value()
         batch = _batches.get(server) or _batches.setdefault(server, EventBatch())
-        if batch.add(event, around):
+        if batch.add(event, around, urgent=urgent):
             outbox.post(batch)
         else:
             logger.warning("%d events wait for the server already; %s is dropped", MAX_WAITING, event.event)

@@ -64,7 +64,8 @@ def emit_ended(result: RunResult) -> None:
         "cpu_seconds": result.usage.cpu_seconds,
         "files": len(result.files_list),
     }
-    _emit(ending(result), result.execution_id, result.tenant, result.skill, result.version, payload)
+    how = ending(result)
+    _emit(how, result.execution_id, result.tenant, result.skill, result.version, payload, urgent=not result.ok)
 
 
 def _diagnosis(diagnosis: Diagnosis | None) -> dict[str, str] | None:
@@ -100,6 +101,8 @@ def _emit(
     version: str,
     payload: dict[str, Any],
     related: list[dict[str, str]] | None = None,
+    *,
+    urgent: bool = False,
 ) -> None:
     try:
         event = Event(
@@ -128,6 +131,6 @@ def _emit(
             ],
             payload=payload,
         )
-        event_batch.tell(event, Around.here())
+        event_batch.tell(event, Around.here(), urgent=urgent)
     except Exception as error:
         logger.warning("the event %s of execution %s could not be emitted: %s", what, execution_id, error)

@@ -12,8 +12,9 @@ from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.events import Event, RelatedResource, Resource
 from prefect.exceptions import ObjectNotFound
 
-from prefect_skillbox.observe import event_batch, outbox
+from prefect_skillbox.observe import event_batch, events, outbox
 from prefect_skillbox.observe.event_batch import AT_ONCE, MAX_RELATED, NOWHERE, Around, EventBatch, related
+from skillbox_core import RunResult, Status
 
 pytestmark = pytest.mark.once
 
@@ -181,3 +182,16 @@ def test_what_waits_has_a_limit(monkeypatch: pytest.MonkeyPatch, caplog: pytest.
     server = Server()
     assert [[one["event"] for one in request] for request in sent(batch, server)] == [["test.0", "test.1"]]
     assert "2 events wait for the server already; test.2 is dropped" in caplog.text
+
+
+def test_the_end_of_a_run_that_failed_or_was_cancelled_waits_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_batch, "_batches", {})
+    posted: list[float] = []
+    monkeypatch.setattr(outbox, "post", lambda item: posted.append(item.every))
+    for status in (Status.SUCCESS, Status.CANCELLED, Status.SUCCESS):
+        events.emit_ended(RunResult(execution_id="0" * 32, status=status))
+    assert posted == [event_batch.EVERY, 0, 0], "what waits goes along"
+    (batch,) = event_batch._batches.values()
+    (request,) = sent(batch, Server())
+    assert len(request) == 3
+    assert batch.every == event_batch.EVERY

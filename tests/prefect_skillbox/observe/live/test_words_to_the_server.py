@@ -41,7 +41,7 @@ def test_a_batch_of_skills_has_a_request_for_each_summary_and_few_for_all_events
     make_skill: MakeSkill, server: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # The first event goes at once, and all others when their time has come, which is here when the test says so.
-    monkeypatch.setattr(event_batch.EventBatch, "every", 1000)
+    monkeypatch.setattr(event_batch, "EVERY", 1000.0)
     by_prefect: list[str] = []
     emit = EventsClient.emit
 
