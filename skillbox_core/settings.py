@@ -204,6 +204,9 @@ class Settings(BaseSettings):
         return engine_url(self.docker_host, os.environ)
 
 
+_READ = ("SKILLBOX_", "DOCKER_HOST")
+
+
 def load_settings() -> Settings:
     """The settings of this process: its environment over the installation's `.env`.
 
@@ -214,7 +217,8 @@ def load_settings() -> Settings:
     load_env_file()
     settings = _load(
         find_home(),
-        tuple(sorted((k, v) for k, v in os.environ.items() if k.upper().startswith(("SKILLBOX_", "DOCKER_HOST")))),
+        # Asked for every run of a skill, and each value that is read is decoded.
+        tuple(sorted((k, os.environ.get(k, "")) for k in os.environ if k.upper().startswith(_READ))),
     )
     if os.environ.get("SKILLBOX_HOME"):
         check_installation(settings)

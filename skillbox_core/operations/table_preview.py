@@ -64,8 +64,10 @@ def readable() -> frozenset[str]:
 
 def tables(files: Sequence[FileDigest]) -> tuple[FileDigest, ...]:
     """The files that a preview is made of: the first few tables, by their paths, that are not too large."""
-    kinds = readable()
-    found = [file for file in files if table_kind(file.path) in kinds and 0 < file.size <= MAX_TABLE_SIZE]
+    named = [file for file in files if table_kind(file.path) and 0 < file.size <= MAX_TABLE_SIZE]
+    # To look for a package takes longer than all else here, and most runs leave no table.
+    kinds = readable() if named else frozenset()
+    found = [file for file in named if table_kind(file.path) in kinds]
     return tuple(sorted(found, key=lambda file: file.path)[:MAX_TABLES])
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from skillbox_core.skills.archive import SkillArchive
 
 OBJECT = "skill.zip"
+MAX_ANSWERS = 1_000
+"""Versions that a process remembers of those that it gave to owners; one that is forgotten is read again."""
 
 
 class StoredSkills:
@@ -41,6 +43,7 @@ class StoredSkills:
         self._cache = cache
         self._max_size = max_size
         self._max_entries = max_entries
+        self._answers: dict[tuple[str, ...], str] = {}
 
     @property
     def place(self) -> str:
@@ -76,6 +79,8 @@ class StoredSkills:
         if owner is None:
             return self._resolve(tenant, name, constraint)
         key = (owner, tenant, name, constraint.text)
+        if answer := self._answers.get(key):
+            return answer
         with self._database.session() as session:
             known = session.get(ResolutionRow, key)
         if known is None:
@@ -90,6 +95,9 @@ class StoredSkills:
                 ),
                 key,
             )
+        if len(self._answers) >= MAX_ANSWERS:
+            self._answers.clear()
+        self._answers[key] = known.version
         return known.version
 
     def load(self, tenant: str, name: str, version: str) -> SkillArchive:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -200,3 +201,29 @@ def test_an_env_file_that_can_not_be_read_is_named(what: str, tmp_path: Path, mo
     reason = "it is not UTF-8" if what == "not UTF-8" else "Permission denied"
     with pytest.raises(SettingsError, match=f"{env_file} can't be read: {reason}"):
         load_settings()
+
+
+def test_of_the_environment_only_our_own_variables_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is done for every run of a skill, and an environment may have hundreds."""
+    read: list[str] = []
+
+    class Noted(dict[str, str]):
+        def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
+            read.append(name)
+            return super().get(name, default)
+
+        def __getitem__(self, name: str) -> str:
+            read.append(name)
+            return super().__getitem__(name)
+
+        def items(self) -> Any:
+            raise AssertionError("all of them")
+
+    monkeypatch.setenv("SKILLBOX_MAX_CPU", "3")
+    monkeypatch.setenv("OF_ANOTHER_PROGRAM", "x")
+    made = load_settings()
+    monkeypatch.setattr(os, "environ", Noted(os.environ))
+    assert load_settings() is made
+    assert made.max_cpu == "3"
+    assert "SKILLBOX_MAX_CPU" in read
+    assert "OF_ANOTHER_PROGRAM" not in read

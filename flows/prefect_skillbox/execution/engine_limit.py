@@ -131,14 +131,16 @@ class EngineLimit:
         """
         began, told = time.monotonic(), False
         with self._changed:
+            # Most skills of a batch find one that another gave back: nobody else has to wake up for that.
+            if not self._waiting and (slot := self._taken_over(run_logger)):
+                return slot
             self._waiting.append(holder)
             self._changed.notify_all()
             try:
                 while True:
-                    now = time.monotonic()
-                    if slot := next((slot for slot in self._slots if slot.usable(now)), None):
-                        slot.warn = run_logger.warning
+                    if slot := self._taken_over(run_logger):
                         return slot
+                    now = time.monotonic()
                     if cancel and cancel.cancelled:
                         raise RunCancelledError("cancelled by the caller while it waited for a place on the engine")
                     if now - max(began, self._answered) > AWAY:
@@ -154,11 +156,18 @@ class EngineLimit:
             finally:
                 self._waiting.remove(holder)
 
+    def _taken_over(self, run_logger: Any) -> Slot | None:
+        now = time.monotonic()
+        if slot := next((slot for slot in self._slots if slot.usable(now)), None):
+            slot.warn = run_logger.warning
+        return slot
+
     def release(self, slot: Slot) -> None:
         """Gives a slot back: to the next skill that waits here, or in a moment to the server."""
         with self._changed:
             slot.warn, slot.idle_since = None, time.monotonic()
-            self._changed.notify_all()
+            if self._waiting:
+                self._changed.notify_all()
 
     def close(self) -> None:
         """Gives all slots back that nobody uses; for the end of the process."""

@@ -11,7 +11,8 @@ import threading
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import partial
-from typing import Any, TypeVar
+from inspect import signature
+from typing import Any, ParamSpec, TypeVar
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
@@ -42,6 +43,7 @@ from skillbox_core.models import (
 from skillbox_core.run.lifecycle import Steps
 from skillbox_core.status import Status
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _title: ContextVar[str] = ContextVar("skillbox_step_title", default="skill")
@@ -74,12 +76,26 @@ def is_retryable(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> boo
     return False
 
 
+def _titled(name: str) -> Callable[[], str]:
+    """Names the runs of a step, called as each begins: a copy of the task for each costs as much as starting it."""
+
+    def titled() -> str:
+        return f"{_title.get()} · {name}"
+
+    return _told(titled)
+
+
+def _told(function: Callable[P, T]) -> Callable[P, T]:
+    """A function that knows its signature: Prefect asks for it several times in each run, and it is long to make."""
+    function.__signature__ = signature(function)  # type: ignore[attr-defined]
+    return function
+
+
 def _step(name: str, *, retries: int) -> Task[..., Any]:
     # The call is quoted where it is made: Prefect would otherwise search its every argument for futures.
     @task(
         name=name,
-        # Called as the task run begins. A copy of the task for each run's name costs as much as starting it.
-        task_run_name=lambda: f"{_title.get()} · {name}",
+        task_run_name=_titled(name),
         retries=retries,
         retry_delay_seconds=exponential_backoff(1),
         retry_jitter_factor=0.5,
@@ -87,6 +103,7 @@ def _step(name: str, *, retries: int) -> Task[..., Any]:
         cache_policy=NO_CACHE,
         persist_result=False,
     )
+    @_told
     def step(call: Callable[[], None]) -> None:
         # What it gives is kept from Prefect, which would take its every field for a result of the step: fields such
         # as a tenant's name are one object wherever they occur, and would draw arrows between unrelated tasks.

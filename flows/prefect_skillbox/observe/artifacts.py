@@ -18,6 +18,7 @@ from prefect.client.schemas.actions import ArtifactCreate
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.events import Event, RelatedResource, Resource
 
+from prefect_skillbox.observe import event_batch
 from skillbox_core.base.names import DEFAULT_TENANT
 from skillbox_core.base.text import harmless
 
@@ -91,7 +92,7 @@ class Artifact:
     def create(self, client: SyncPrefectClient) -> UUID:
         """Creates it and returns its id.
 
-        The event is sent here, by the same connection. Prefect's client hands it to a thread of its own, which is
+        The event goes with the others of its second. Prefect's client hands it to a thread of its own, which is
         gone when the interpreter shuts down: before the last artifacts are sent.
         """
         wanted = ArtifactCreate(
@@ -104,15 +105,16 @@ class Artifact:
         )
         answer = client.request("POST", "/artifacts/", json=wanted.model_dump(mode="json", exclude_unset=True))
         artifact = UUID(answer.raise_for_status().json()["id"])
-        event = Event(
-            event="prefect.artifact.created",
-            resource=Resource(
-                {"prefect.resource.id": f"prefect.artifact.{artifact}", "prefect.resource.name": self.key}
-            ),
-            related=self.home.related,
-            payload={"key": self.key, "type": self.type, "description": self.description},
+        event_batch.tell(
+            Event(
+                event="prefect.artifact.created",
+                resource=Resource(
+                    {"prefect.resource.id": f"prefect.artifact.{artifact}", "prefect.resource.name": self.key}
+                ),
+                related=self.home.related,
+                payload={"key": self.key, "type": self.type, "description": self.description},
+            )
         )
-        client.request("POST", "/events", json=[event.model_dump(mode="json")]).raise_for_status()
         return artifact
 
 

@@ -17,6 +17,7 @@ from itertools import islice
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.events import Event, RelatedResource, Resource
 
+from prefect_skillbox.observe import event_batch
 from prefect_skillbox.observe.artifacts import Home
 from skillbox_core.inputs.sources import shown_url
 from skillbox_core.models import PlannedFile, RunResult, Source
@@ -111,7 +112,7 @@ def asset_events(
 
 @dataclass(frozen=True, eq=False)
 class AssetEvents:
-    """The asset events of a run, sent at once (`outbox.Item`).
+    """The asset events of a run, made where artifacts are sent, since a database is asked (`outbox.Item`).
 
     Attributes:
         files: What the run was given.
@@ -125,12 +126,11 @@ class AssetEvents:
     redact: Callable[[str], str]
     every: float = field(default=0, init=False)
 
-    def send(self, client: SyncPrefectClient) -> None:
-        """Sends them, by this connection as `Artifact.create` does."""
+    def send(self, client: SyncPrefectClient) -> None:  # noqa: ARG002
+        """Makes them; they are sent with the other events of their second."""
         runs = {file.source.at for file in self.files if file.source.source is Source.RUN}
         rows = self.records.find(sorted(runs)) if runs else {}
         makers = {row.id: (row.tenant_id, row.skill_name) for row in rows.values()}
         read = read_keys(self.files, makers)
-        if events := asset_events(self.result, read, self.home.related, self.redact):
-            said = [event.model_dump(mode="json") for event in events]
-            client.request("POST", "/events", json=said).raise_for_status()
+        for event in asset_events(self.result, read, self.home.related, self.redact):
+            event_batch.tell(event)

@@ -1,9 +1,9 @@
 """Events: what happens to executions, for automations to react to. Best effort: none delays or fails a run.
 
 `skillbox.execution.started`, then one of `succeeded`, `failed`, `oom`, `timed-out`, `cancelled`; and
-`orphan-removed` when the reconciler took a container away. The resource is `skillbox.execution.<id>`; Prefect
-relates the flow run, the task run, the deployment and their tags. Payloads hold small facts, never an input, an
-environment or an output.
+`orphan-removed` when the reconciler took a container away. The resource is `skillbox.execution.<id>`; related are
+the flow run, the task run, the deployment and their tags, as of Prefect's own events. Payloads hold small facts,
+never an input, an environment or an output.
 """
 
 from __future__ import annotations
@@ -11,8 +11,10 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from prefect.events import emit_event
+from prefect.events import Event, RelatedResource, Resource
 
+from prefect_skillbox.observe import event_batch
+from prefect_skillbox.observe.event_batch import Around
 from skillbox_core.models import Diagnosis, Execution, LoadedSkill, RunResult
 from skillbox_core.operations.orphan_rules import Orphan
 from skillbox_core.status import Reason, Status
@@ -62,7 +64,8 @@ def emit_ended(result: RunResult) -> None:
         "cpu_seconds": result.usage.cpu_seconds,
         "files": len(result.files_list),
     }
-    _emit(ending(result), result.execution_id, result.tenant, result.skill, result.version, payload)
+    how = ending(result)
+    _emit(how, result.execution_id, result.tenant, result.skill, result.version, payload, urgent=not result.ok)
 
 
 def _diagnosis(diagnosis: Diagnosis | None) -> dict[str, str] | None:
@@ -98,27 +101,36 @@ def _emit(
     version: str,
     payload: dict[str, Any],
     related: list[dict[str, str]] | None = None,
+    *,
+    urgent: bool = False,
 ) -> None:
     try:
-        emit_event(
+        event = Event(
             event=f"{PREFIX}{what}",
-            resource={
-                "prefect.resource.id": f"{PREFIX}{execution_id}",
-                "prefect.resource.name": f"{skill}@{version}",
-                "skillbox.skill": skill,
-                "skillbox.version": version,
-                "skillbox.tenant": tenant,
-            },
-            related=[
+            resource=Resource(
                 {
-                    "prefect.resource.id": f"skillbox.skill.{tenant}.{skill}",
-                    "prefect.resource.role": "skill",
-                    "prefect.resource.name": skill,
-                },
-                {"prefect.resource.id": f"skillbox.tenant.{tenant}", "prefect.resource.role": "tenant"},
-                *(related or []),
+                    "prefect.resource.id": f"{PREFIX}{execution_id}",
+                    "prefect.resource.name": f"{skill}@{version}",
+                    "skillbox.skill": skill,
+                    "skillbox.version": version,
+                    "skillbox.tenant": tenant,
+                }
+            ),
+            related=[
+                RelatedResource(
+                    {
+                        "prefect.resource.id": f"skillbox.skill.{tenant}.{skill}",
+                        "prefect.resource.role": "skill",
+                        "prefect.resource.name": skill,
+                    }
+                ),
+                RelatedResource(
+                    {"prefect.resource.id": f"skillbox.tenant.{tenant}", "prefect.resource.role": "tenant"}
+                ),
+                *map(RelatedResource, related or []),
             ],
             payload=payload,
         )
+        event_batch.tell(event, Around.here(), urgent=urgent)
     except Exception as error:
         logger.warning("the event %s of execution %s could not be emitted: %s", what, execution_id, error)

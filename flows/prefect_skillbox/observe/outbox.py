@@ -1,4 +1,4 @@
-"""Artifacts on their way to the server, sent by a thread of their own: no run waits for them, or fails with them."""
+"""Artifacts and events on their way to the server, sent by a thread of their own, so that no run waits or fails."""
 
 from __future__ import annotations
 
@@ -183,9 +183,11 @@ def post(item: Item, *, slow: bool = False) -> None:
 def flush(timeout: float = LAST_CHANCE, in_all: float = LAST_CHANCE_IN_ALL) -> None:
     """Waits for all that is to be sent, as `Outbox.flush` does."""
     give_up = time.monotonic() + in_all
-    for box in list(_outboxes.values()):
-        if not box.flush(timeout, max(give_up - time.monotonic(), 0)):
-            logger.warning("some artifacts were not sent before the end of the process")
+    # What is computed is followed by an event, which goes with all others: so that box comes last.
+    for slow in (True, False):
+        for (_, kind), box in list(_outboxes.items()):
+            if kind is slow and not box.flush(timeout, max(give_up - time.monotonic(), 0)):
+                logger.warning("some artifacts were not sent before the end of the process")
 
 
 # Unlike atexit's functions, this one also runs at the end of a process pool's worker.

@@ -334,3 +334,12 @@ def test_large_and_empty_ones_are_not_fetched() -> None:
 def test_without_pyarrow_only_text_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(table_preview, "find_spec", lambda name: None)
     assert [found.path for found in tables([file("a.parquet"), file("b.csv")])] == ["b.csv"]
+
+
+def test_a_run_without_tables_looks_for_no_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked: list[str] = []
+    monkeypatch.setattr(table_preview, "find_spec", looked.append)
+    assert tables([]) == tables([file("notes.txt"), file("empty.csv", 0)]) == ()
+    assert looked == []
+    assert len(tables([file("a.csv")])) == 1
+    assert looked == ["pyarrow"]

@@ -19,7 +19,7 @@ from prefect.states import Running
 
 from prefect_skillbox import run_skill, skill
 from prefect_skillbox.flows.automations import HEARTBEAT, apply, dead_workers, memory_hogs
-from prefect_skillbox.observe import events
+from prefect_skillbox.observe import event_batch, events
 from skillbox_core import RunResult, Status
 from tests.conftest import MakeSkill
 from tests.prefect_skillbox import seen
@@ -58,10 +58,10 @@ def test_runs_tell_when_they_start_and_how_they_end(make_skill: MakeSkill) -> No
 
 
 def test_trouble_with_events_is_a_warning(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    def refuse(**_event: object) -> None:
+    def refuse(*_event: object) -> None:
         raise RuntimeError("no events today")
 
-    monkeypatch.setattr(events, "emit_event", refuse)
+    monkeypatch.setattr(event_batch.outbox, "post", refuse)
     events.emit_ended(RunResult(execution_id="0" * 32, status=Status.CANCELLED))
     assert "no events today" in caplog.text
 

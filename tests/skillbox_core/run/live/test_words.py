@@ -136,8 +136,18 @@ def test_a_run_of_a_scheduler_asks_for_its_key_too(proxied: tuple[Runner, Proxy]
     with _heard(runner) as said:
         assert runner.run(RunRequest(skill="speaks"), options).status is Status.SUCCESS
         assert wait_for_removals(30)
-    both = [KEY[0], KEY[0], "COMMIT"]
-    assert said == [*both, *_statements(VERSION, RUNNABLE, OPENED, LAUNCH, CLOSED)]
+    assert said == _statements(KEY, RUNNABLE, OPENED, LAUNCH, CLOSED), "its version is known from the run before"
+
+
+def test_a_process_asks_once_which_version_a_flow_run_has(proxied: tuple[Runner, Proxy]) -> None:
+    runner, _ = proxied
+    ask = ("default", "speaks", "latest", uuid.uuid4().hex)
+    assert runner.installation.registry.resolve(*ask) == "1.0.0"
+    other = Runner.from_settings(runner.installation.settings)
+    other.installation.executions.list("default")  # its schema is looked at
+    with _heard(other) as said:
+        assert [other.installation.registry.resolve(*ask) for _ in range(3)] == ["1.0.0"] * 3
+    assert said == _statements(VERSION)
 
 
 def test_where_an_update_returns_nothing_the_end_is_read(

@@ -16,6 +16,7 @@ from sqlalchemy.orm.attributes import instance_state
 from skillbox_core import Status
 from skillbox_core.errors import ExecutionNotFoundError, InvalidRequestError
 from skillbox_core.installation import Installation
+from skillbox_core.storage.execution_writes import NewExecution
 from skillbox_core.storage.tables import ExecutionRow, aware
 from tests.services.records import FIRST, fill, record
 
@@ -111,6 +112,31 @@ def test_a_page_is_read_from_an_index_in_its_order(filled: Installation, filters
         plan = explained(filled, statement, parameters)
         assert not re.search(r"Seq Scan|Sort|SCAN executions|TEMP B-TREE", plan), plan
         assert re.search(r"ix_executions_listed|executions_pkey|sqlite_autoindex_executions_1", plan), plan
+
+
+def test_what_a_later_try_takes_over_is_looked_for_among_its_owners_records_only(filled: Installation) -> None:
+    fill(
+        filled.executions._database,
+        (record(number, owner=f"flow run {number // 10}", owner_attempt=1) for number in range(10_000, 12_000)),
+    )
+    new = NewExecution(
+        id="f" * 32,
+        tenant="default",
+        skill="echo",
+        asked="latest",
+        input="{}",
+        key="default/a later try",
+        request_digest="d" * 64,
+        owner="flow run 1100",
+        owner_attempt=2,
+        instance="test",
+    )
+    with spoken(filled) as statements:
+        filled.executions.open(new, lambda: "1.0.0")
+    ((statement, parameters),) = (said for said in statements if said[0].startswith("SELECT"))
+    plan = explained(filled, statement, parameters)
+    assert "ix_executions_owner" in plan, plan
+    assert not re.search(r"Seq Scan|SCAN executions|ix_executions_(listed|status)", plan), plan
 
 
 def explained(store: Installation, statement: str, parameters: Any) -> str:
