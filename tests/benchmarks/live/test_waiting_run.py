@@ -1,4 +1,4 @@
-"""The part `waiting` on a real engine: all that it promises to say is there, and a cold run passes for no waiting one."""
+"""The part `waiting` on a real engine: all that it promises to say is there; a cold run passes for no waiting one."""
 
 from __future__ import annotations
 
