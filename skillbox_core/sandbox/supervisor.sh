@@ -28,50 +28,56 @@ announce() { # WORD...: on standard error, until it is written
     done
 } 2>/dev/null
 
-field() { # FILE KEY: the value behind KEY in a file of "key value" lines
-    while read -r name value; do
-        if [ "$name" = "$2" ]; then echo "$value"; return; fi
+# What these find is left in a variable: each $(...) would be one more process, for which the caller's result waits.
+field() { # FILE KEY: value is what stands behind KEY in a file of "key value" lines; empty where it can't be read
+    value=''
+    [ -r "$1" ] || return 0
+    while read -r name rest; do
+        if [ "$name" = "$2" ]; then value=$rest; return; fi
     done <"$1"
 }
 
-number() { # FILE: its first word
-    read -r value _ <"$1" && echo "$value"
+number() { # FILE: value is its first word; empty where it can't be read
+    value=''
+    [ ! -r "$1" ] || read -r value _ <"$1"
 }
 
-full() { # FOLDER...: those of them in which not a byte more can be written, joined by commas
-    found=''
+probe() { # FOLDER...: full is those of them in which not a byte more can be written, joined by commas
+    full='' probes=''
     for place; do
         [ -d "$place" ] || continue
         # Under a name that the skill has taken there may be a pipe, which would be written to for ever, or a folder.
         taken=0
         while [ -e "$place/.probe$taken" ] || [ -L "$place/.probe$taken" ]; do taken=$((taken + 1)); done
-        { printf x >"$place/.probe$taken"; } 2>/dev/null || found="$found,$place"
-        rm -f "$place/.probe$taken"
+        { printf x >"$place/.probe$taken"; } 2>/dev/null || full="$full,$place"
+        probes="$probes $place/.probe$taken"
     done
-    echo "${found#,}"
+    rm -f $probes
+    full=${full#,}
 } 2>/dev/null
 
 cg=/sys/fs/cgroup
-processor() { # processor time of everything in here so far, as the kernel counts it: microseconds, or nanoseconds
+processor() { # value is the processor time of all in here so far, as the kernel counts it: microseconds, or nanoseconds
     if [ -r $cg/cgroup.controllers ]; then field $cg/cpu.stat usage_usec; else number $cg/cpuacct/cpuacct.usage; fi
 } 2>/dev/null
 
-since() { # USED BEFORE: what was used after that; nothing where it can't be read
-    [ -z "$1" ] || echo $(($1 - ${2:-0}))
-}
-
-usage() {
-    used=$(since "$(processor)" "$idle")
+usage() { # used is what the sandbox has used, in words
+    processor
+    [ -z "$value" ] || value=$((value - ${idle:-0}))
     if [ -r $cg/cgroup.controllers ]; then
-        echo "peak=$(number $cg/memory.peak) cpu_us=$used" \
-            "oom=$(field $cg/memory.events oom_kill) pids=$(field $cg/pids.events max)" \
-            "files=$(field $cg/memory.stat shmem)"
+        used="cpu_us=$value"
+        number $cg/memory.peak; used="$used peak=$value"
+        field $cg/memory.events oom_kill; used="$used oom=$value"
+        field $cg/pids.events max; used="$used pids=$value"
+        field $cg/memory.stat shmem; used="$used files=$value"
     else
-        echo "peak=$(number $cg/memory/memory.max_usage_in_bytes) cpu_ns=$used" \
-            "oom=$(field $cg/memory/memory.oom_control oom_kill) pids=$(field $cg/pids/pids.events max)" \
-            "files=$(field $cg/memory/memory.stat total_shmem)"
-    fi 2>/dev/null
-}
+        used="cpu_ns=$value"
+        number $cg/memory/memory.max_usage_in_bytes; used="$used peak=$value"
+        field $cg/memory/memory.oom_control oom_kill; used="$used oom=$value"
+        field $cg/pids/pids.events max; used="$used pids=$value"
+        field $cg/memory/memory.stat total_shmem; used="$used files=$value"
+    fi
+} 2>/dev/null
 
 clock() { # now: hundredths of a second since the machine's start
     read -r up _ </proc/uptime || up=0.00
@@ -99,6 +105,7 @@ ended() { # PID...: ends all processes but PID 1 and these; whether none is left
 
 # A shell has handlers of its own for some of these, which the kernel then delivers to PID 1 even from inside.
 trap : HUP INT QUIT PIPE ALRM TERM USR1 USR2
+mkdir -p $sandbox/out/files
 token=- size='' limit='' grace='' lines=0 idle=0 warm=''
 if [ -n "$1" ]; then
     if [ -n "$2" ]; then
@@ -131,7 +138,8 @@ if [ -n "$1" ]; then
     ended $warm 2>/dev/null
     [ -n "$job" ] || exit 0
     # What it took to wait is no part of the job.
-    idle=$(processor)
+    processor
+    idle=$value
     set -- $job
     size=$1 limit=$2 grace=$3 token=$4 lines=$5
 else
@@ -156,7 +164,7 @@ if [ -n "$warm" ] && [ ! -f $sandbox/.job ]; then
     warm=''
 fi
 [ -n "$warm" ] || rm -f $sandbox/.job
-mkdir -p $sandbox/out/files
+[ -d $sandbox/out/files ] || mkdir -p $sandbox/out/files
 place='' home='' given=''
 if [ -f $sandbox/.result ]; then
     # The file that a call's result is to be, and where files are kept: read before the skill could name another.
@@ -212,7 +220,9 @@ fi
 kill -9 -1 2>/dev/null
 wait
 
-chmod 700 $sandbox /tmp 2>/dev/null
+for folder in $sandbox /tmp; do
+    [ -r $folder ] && [ -w $folder ] && [ -x $folder ] || chmod 700 $folder 2>/dev/null
+done
 if [ -n "$copier" ] && [ $copied = 0 ]; then
     chmod 700 $sandbox/out
     rm -rf $sandbox/out/stdout && mv $sandbox/.stdout $sandbox/out/stdout
@@ -222,10 +232,11 @@ fi 2>/dev/null
 if [ -n "$place" ] && [ -f "$place" ] && [ ! -L "$place" ] && { [ -n "$given" ] || [ ! -e "$home" ]; }; then
     mkdir -p "${home%/*}" && ln -f "$place" "$home" && rm -f "$place"
 fi 2>/dev/null
-full=$(full $sandbox /tmp /dev/shm)
+probe $sandbox /tmp /dev/shm
+usage
 # The two streams travel apart, and either may be far behind: each needs an end of its own. Both say how the skill ended,
 # so that the last lines of the engine's log do, whichever stream they are of.
-how="code=$code late=$late full=$full $(usage)"
+how="code=$code late=$late full=$full $used"
 # Whoever reads slowly has the last word behind what the skill printed, and not long before it.
 printf '\n\036skillbox %s printed\n' "$token" >&4
 announce "ended $how"

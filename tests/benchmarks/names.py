@@ -1,6 +1,7 @@
 """Names of what a cold run is of, in its figures and ratios; without what measures it, for the README's table."""
 
 SKILLBOX = "Skillbox"
+WAITING = "Skillbox, in a container that waited"
 COMMAND = "skillbox run, the command"
 DOCKER_RUN = "docker run --rm"
 ORIGINAL = "the original's calls"

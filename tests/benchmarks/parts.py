@@ -2,6 +2,7 @@
 
 PARTS = {
     "cold": "cold",
+    "waiting": "waiting",
     "throughput": "throughput",
     "commands": "commands",
     "prefect": "mapped",

@@ -71,7 +71,7 @@ def test_all_parts_are_measured_unless_some_are_named(monkeypatch: pytest.Monkey
 def test_an_unknown_part_is_refused_with_those_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         bench.main(["--only", "cold,colour"])
-    assert "colour: there are cold, throughput, " in capsys.readouterr().err
+    assert "colour: there are cold, waiting, throughput, " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("turns", ["-3", "0", "1.5", "", "many"])

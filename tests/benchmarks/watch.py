@@ -72,8 +72,8 @@ class Spans:
 
 
 @contextmanager
-def watched(parts: Mapping[tuple[type, str], str] = PARTS) -> Iterator[Spans]:
-    """Notes these calls of all objects of their classes."""
+def watched(parts: Mapping[tuple[Any, str], str] = PARTS) -> Iterator[Spans]:
+    """Notes these calls of all objects of their classes, or of modules."""
     spans = Spans()
     with ExitStack() as stack:
         for (owner, name), part in parts.items():
