@@ -1,6 +1,9 @@
 .DEFAULT_GOAL := help
 .PHONY: help run check test nightly packages hostile gvisor mutation soak fuzz bench evening older lint audit format setup tools-image stop status clean lock
 
+# Tests start some hundred interpreters, which else would compile all that they import, each of them anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 bootstrap := ./deployments/local/bootstrap.sh
 bin := .venv/bin
 pytest := $(bin)/python -m pytest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import signal
@@ -76,13 +77,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts files that wait for engines, servers and processes first, and of them the longest.
+    """Puts the files marked `long` first, then those that wait for engines, servers and processes.
 
     Where files are dealt between processes, the short unit tests then fill what the long ones leave at the end.
     """
     tests = Counter(item.path for item in items)
     waiting = {item.path for item in items if _waits(item)}
-    items.sort(key=lambda item: (item.path not in waiting, -tests[item.path], item.path))
+    long = {item.path for item in items if item.get_closest_marker("long")}
+    items.sort(key=lambda item: (item.path not in long, item.path not in waiting, -tests[item.path], item.path))
+
+
+def pytest_collection_finish() -> None:
+    """Leaves what was collected alone: the garbage collector would look through millions of objects again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _waits(item: pytest.Item) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import io
 import logging
@@ -17,6 +18,8 @@ def main() -> None:
     # By default the collector looks through what modules have made once for each 700 objects, and a command makes
     # some hundred thousand as it loads, of which all stay: a tenth of its time.
     gc.set_threshold(_OBJECTS)
+    # Nor has it anything to find there as the interpreter ends, which takes longer than most commands do.
+    atexit.register(gc.freeze)
     _prepare_streams()
     logger = logging.getLogger("skillbox_core")
     logger.setLevel(logging.DEBUG)

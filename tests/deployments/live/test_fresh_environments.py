@@ -18,6 +18,8 @@ from tests.conftest import MakeSkill
 from tests.prefect_skillbox.seen import eventually
 from tests.services.process import running
 
+pytestmark = pytest.mark.long
+
 UNIQUE = uuid.uuid4().hex[:8]
 POOL = f"fresh-{UNIQUE}"
 COUNTS = """
