@@ -40,19 +40,16 @@ def ensure_venv() -> str:
     stop_daemon(SERVER_NAME)
     # An environment that was left half way is not worth mending.
     shutil.rmtree(VENV, ignore_errors=True)
-    python = str(VENV / "bin" / "python")
-    pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    pip = [str(VENV / "bin" / "python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     with log.open("wb") as out:
         for command in (
             [sys.executable, "-m", "venv", str(VENV)],
             # The lock names everything. Left to resolve, pip takes the newest of what is asked for with an extra.
-            [*pip, "--no-compile", "--no-deps", "--require-hashes", "-r", str(LOCK)],
+            [*pip, "--no-deps", "--require-hashes", "-r", str(LOCK)],
             [*pip, "--no-deps", "--no-build-isolation", *(f"--editable={folder}" for folder in DISTRIBUTIONS)],
             [*pip[:-2], "check"],
         ):
             if subprocess.run(command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, cwd=ROOT).returncode:
                 raise SetupError(f"the virtual environment could not be made; the log is {log}:\n{tail(log)}")
-        # On all processors, where pip has one. Some packages carry files for other versions: those are no fault.
-        subprocess.run([python, "-m", "compileall", "-qq", "-j", "0", str(VENV / "lib")], stdout=out, stderr=out)
     STAMP.write_text(wanted_stamp())
     return "installed from requirements.lock"
