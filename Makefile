@@ -1,5 +1,8 @@
 .DEFAULT_GOAL := help
-.PHONY: help run check test nightly packages hostile gvisor mutation soak fuzz bench evening older lint audit format setup tools-image stop status clean lock
+.PHONY: help run check unit test nightly packages hostile gvisor mutation soak fuzz bench evening older lint audit format setup tools-image stop status clean lock
+
+# Tests start some hundred interpreters, which else would compile all that they import, each of them anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 bootstrap := ./deployments/local/bootstrap.sh
 bin := .venv/bin
@@ -27,7 +30,12 @@ help: ## show this
 run: setup ## set everything up, then run the example pipeline on real data
 	@$(bin)/python -m deployments.example
 
-check: lint ## style, types, imports and unit tests, in a minute; needs the packages only
+check: ## style, types, imports and unit tests, in a minute; needs the packages only
+	@$(bootstrap) venv
+	@$(MAKE) --no-print-directory --jobs=2 unit lint
+
+# The types are checked by one process, beside which the tests begin.
+unit:
 	@$(unit) -q --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 test: setup ## set everything up, then run what a change can break (ARGS="-k name" for some)

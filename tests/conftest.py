@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import secrets
 import signal
@@ -10,17 +11,19 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import hypothesis
 import pytest
 from hypothesis import HealthCheck
 
-from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings
 from skillbox_core.base.home import load_env_file
-from skillbox_core.skills.package import package
-from tests.services import commands, settling, shared, skills
+from tests.services import commands, shared
 from tests.services.swift import S3Service
+
+if TYPE_CHECKING:
+    # Not loaded by a process that only deals tests: those that run them wait until it has started.
+    from skillbox_core import Runner, RunResult, Settings
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 WAITING = {"live", "e2e", "faults"}
@@ -76,13 +79,20 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Puts files that wait for engines, servers and processes first, and of them the longest.
+    """Puts the files marked `long` first, then those that wait for engines, servers and processes.
 
     Where files are dealt between processes, the short unit tests then fill what the long ones leave at the end.
     """
     tests = Counter(item.path for item in items)
     waiting = {item.path for item in items if _waits(item)}
-    items.sort(key=lambda item: (item.path not in waiting, -tests[item.path], item.path))
+    long = {item.path for item in items if item.get_closest_marker("long")}
+    items.sort(key=lambda item: (item.path not in long, item.path not in waiting, -tests[item.path], item.path))
+
+
+def pytest_collection_finish() -> None:
+    """Leaves what was collected alone: the garbage collector would look through millions of objects again and again."""
+    gc.collect()
+    gc.freeze()
 
 
 def _waits(item: pytest.Item) -> bool:
@@ -104,6 +114,9 @@ def database_dsn() -> str:
 @pytest.fixture(scope="session")
 def installation(tmp_path_factory: pytest.TempPathFactory, database_dsn: str) -> Iterator[Settings]:
     """Settings of a fresh installation on the engine that `make setup` found; nothing of it may be left."""
+    from skillbox_core import Runner, Settings
+    from tests.services import settling
+
     settings = Settings(
         home=tmp_path_factory.mktemp("home"),
         instance=f"test-{uuid.uuid4().hex[:12]}",
@@ -123,6 +136,9 @@ def installation(tmp_path_factory: pytest.TempPathFactory, database_dsn: str) ->
 @pytest.fixture(scope="session")
 def runner(installation: Settings) -> Runner:
     """A runner with all example skills pushed."""
+    from skillbox_core import Runner
+    from skillbox_core.skills.package import package
+
     runner = Runner.from_settings(installation)
     for folder in sorted((EXAMPLES / "skills").iterdir()):
         target = installation.home / "example.zip"
@@ -156,13 +172,14 @@ def database_url(service: shared.Ask) -> str:
     return service("postgres")
 
 
-Run = Callable[..., RunResult]
+Run: TypeAlias = "Callable[..., RunResult]"
 MakeSkill = Callable[..., str]
 
 
 @pytest.fixture
 def make_skill(runner: Runner) -> MakeSkill:
     """Pushes a skill with this script and returns its name; each call makes a new one."""
+    from tests.services import skills
 
     def make(script: str, **details: Any) -> str:
         name = f"t-{uuid.uuid4().hex[:12]}"
@@ -175,6 +192,7 @@ def make_skill(runner: Runner) -> MakeSkill:
 @pytest.fixture
 def run(runner: Runner, make_skill: MakeSkill) -> Run:
     """Runs a script as a skill: `run(script, input, lang=..., front=..., env=..., **options)`."""
+    from skillbox_core import RunOptions, RunRequest
 
     def run_script(
         script: str, input: Any = None, *, lang: str = "python", front: str = "", env: dict[str, str] | None = None,

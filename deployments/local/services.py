@@ -6,6 +6,7 @@ import hashlib
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from deployments.local.common import LOGS, ROOT, STATE, SetupError, apt_install, is_root, tail
@@ -15,7 +16,16 @@ FOLDER = STATE / "services" / "swift"
 
 
 def ensure_services() -> str:
-    """Installs what is missing; a word on what was found. Without root, tests that need it are skipped."""
+    """Installs what is missing, Swift beside the rest; a word on what was found.
+
+    Without root, tests that need what is missing are skipped.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        swift = pool.submit(_ensure_swift)
+        return "; ".join([*_ensure_system_packages(), swift.result()])
+
+
+def _ensure_system_packages() -> list[str]:
     words = []
     missing = [package for package, there in _system_packages().items() if not there]
     if missing and is_root() and shutil.which("apt-get"):
@@ -28,8 +38,7 @@ def ensure_services() -> str:
         words.append("installed " + ", ".join(missing))
     elif missing:
         words.append(f"without {', '.join(missing)}: their tests are skipped")
-    words.append(_ensure_swift())
-    return "; ".join(words)
+    return words
 
 
 def ensure_gvisor() -> str:

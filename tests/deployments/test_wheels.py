@@ -12,6 +12,8 @@ import pytest
 import skillbox_core
 from tests.deployments.conftest import PACKAGES
 
+pytestmark = pytest.mark.long
+
 
 def metadata(wheel: Path) -> Message:
     with zipfile.ZipFile(wheel) as opened:

@@ -11,19 +11,17 @@ import threading
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
-from prefect.context import refresh_global_settings_context
-from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
 
-from prefect_skillbox.config.blocks import SkillboxInstallation
-from prefect_skillbox.execution import cancellation
-from skillbox_core import Runner, Settings
-from skillbox_core.sandbox.container import LABEL_SKILL
-from tests.prefect_skillbox.seen import eventually
 from tests.services import shared
 from tests.services.postgres import fresh_database
-from tests.services.prefect import PrefectServer
+
+if TYPE_CHECKING:
+    # Not loaded by a process that only deals tests: those that run them wait until it has started.
+    from skillbox_core import Runner, Settings
+    from tests.services.prefect import PrefectServer
 
 HERE = Path(__file__).parent
 ON_POSTGRES = os.environ.get("SKILLBOX_TEST_POSTGRES") == "1"
@@ -63,6 +61,8 @@ def database_dsn(service: shared.Ask) -> Iterator[str]:
         assert os.environ.get("PREFECT_API_URL"), "`make test` starts the server that these tests need"
         yield ""
         return
+    from prefect.context import refresh_global_settings_context
+
     server: PrefectServer = service("prefect on postgres")
     os.environ["PREFECT_API_URL"] = server.api
     refresh_global_settings_context()
@@ -73,6 +73,8 @@ def database_dsn(service: shared.Ask) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def _block_types(database_dsn: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     """Makes the block types known one process after the other: Prefect refuses one of two that do it at once."""
+    from prefect_skillbox.config.blocks import SkillboxInstallation
+
     with (tmp_path_factory.getbasetemp().parent / "block-types.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         SkillboxInstallation.register_type_and_schema()
@@ -81,6 +83,9 @@ def _block_types(database_dsn: str, tmp_path_factory: pytest.TempPathFactory) ->
 @pytest.fixture
 def stop_when_begun(runner: Runner) -> Callable[[str], None]:
     """Stops the skills of this process, as a signal would, as soon as this one has a container."""
+    from prefect_skillbox.execution import cancellation
+    from skillbox_core.sandbox.container import LABEL_SKILL
+    from tests.prefect_skillbox.seen import eventually
 
     def stop(name: str) -> None:
         eventually(lambda: runner.installation.engine.containers({LABEL_SKILL: f"{name}@1.0.0"}), bool)
@@ -93,6 +98,8 @@ def stop_when_begun(runner: Runner) -> Callable[[str], None]:
 def _live(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """What lies in a folder `live` has a server that knows our blocks, and an installation; all else has no server."""
     if "live" not in request.path.parts:
+        from prefect.settings import PREFECT_API_URL, PREFECT_SERVER_ALLOW_EPHEMERAL_MODE, temporary_settings
+
         # Without an address Prefect would start a server of its own, and `make check` wait for it.
         nowhere = {PREFECT_API_URL: "http://127.0.0.1:9/api", PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False}
         with temporary_settings(nowhere):

@@ -6,6 +6,7 @@ is started: arguments, environment, folder, streams, signals, and how it ends.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -143,5 +144,7 @@ if __name__ == "__main__":
     _load("skillbox_core")
     _load(_package)
     assert threading.active_count() == 1, "only one thread survives a fork"
+    # A child would otherwise look through all of it as it ends, and so copy it first.
+    gc.freeze()
     _serve(_link)
     _run()

@@ -16,6 +16,9 @@ from pathlib import Path
 from deployments.local.prefect_server import SERVER
 from tests.services.process import free_port, running
 
+WORKER = {"PREFECT_WORKER_QUERY_SECONDS": "1"}
+"""For a worker: it asks for work each second, where Prefect's own would do so each 10 s and a test wait for that."""
+
 
 @dataclass(frozen=True)
 class PrefectServer:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import uuid
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from skillbox_core import Settings
-from skillbox_core.installation import Installation
 from tests.services import swift
 from tests.services.postgres import fresh_database
+
+if TYPE_CHECKING:
+    # See tests/conftest.py.
+    from skillbox_core import Settings
+    from skillbox_core.installation import Installation
 
 KINDS = ("folder and SQLite", "S3 and Postgres")
 
@@ -23,6 +27,8 @@ def store(request: pytest.FixtureRequest, installation: Settings, tmp_path: Path
 
 def empty_store(request: pytest.FixtureRequest, installation: Settings, folder: Path) -> Installation:
     """An installation on empty storage of the kind that the request's parameter names."""
+    from skillbox_core.installation import Installation
+
     settings = installation.model_copy(update={"home": folder / "home"})
     if request.param == "S3 and Postgres":
         service: swift.S3Service = request.getfixturevalue("s3")
@@ -43,4 +49,6 @@ def empty_store(request: pytest.FixtureRequest, installation: Settings, folder: 
 @pytest.fixture
 def local(installation: Settings, tmp_path: Path) -> Installation:
     """An installation on empty storage in folders."""
+    from skillbox_core.installation import Installation
+
     return Installation.from_settings(installation.model_copy(update={"home": tmp_path / "home"}))

@@ -16,7 +16,10 @@ from prefect.client.orchestration import get_client
 from skillbox_core import Runner
 from tests.conftest import MakeSkill
 from tests.prefect_skillbox.seen import eventually
+from tests.services.prefect import WORKER
 from tests.services.process import running
+
+pytestmark = pytest.mark.long
 
 UNIQUE = uuid.uuid4().hex[:8]
 POOL = f"fresh-{UNIQUE}"
@@ -114,7 +117,7 @@ def worker(both: Path, variables: dict[str, str], project: Path) -> Iterator[Non
     _tell(variables, project, both / "prefect", "work-pool", "create", POOL, "--type", "process", "--overwrite")
     command = [str(both / "prefect"), "worker", "start", "--pool", POOL, "--type", "process"]
     path = {"PATH": f"{both}:{variables['PATH']}"}
-    with running(command, project / "worker.log", env={**variables, **path}):
+    with running(command, project / "worker.log", env={**variables, **path, **WORKER}):
         yield
     with get_client(sync_client=True) as client:
         client.delete_work_pool(POOL)

@@ -19,6 +19,8 @@ from tests.conftest import EXAMPLES
 from tests.prefect_skillbox.seen import artifacts
 from tests.services import index
 
+pytestmark = pytest.mark.long
+
 MEASURES = ["flipper_length_mm", "bill_length_mm", "body_mass_g"]
 PENGUINS = str(EXAMPLES / "data" / "penguins.parquet")
 

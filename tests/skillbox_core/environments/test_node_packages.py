@@ -20,7 +20,7 @@ from skillbox_core.skills.node_lock import NodeLock, read_node_lock
 from skillbox_core.skills.node_sources import NodeSource, find_node_source
 from tests.services.node_registry import NodeRegistry, node_registry
 
-pytestmark = pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not here")
+pytestmark = [pytest.mark.long, pytest.mark.skipif(shutil.which("npm") is None, reason="npm is not here")]
 
 NODE = Interpreter("18.20.4", "x86_64", "glibc 2.36", "node")
 

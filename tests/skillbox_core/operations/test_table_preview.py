@@ -7,8 +7,10 @@ import datetime
 import io
 import json
 import random
+import struct
 from collections.abc import Callable
 from decimal import Decimal
+from mmap import mmap
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -31,6 +33,8 @@ from skillbox_core.operations.table_preview import (
     preview,
     tables,
 )
+
+pytestmark = pytest.mark.long
 
 MANY = 1000
 ROW = {
@@ -180,8 +184,10 @@ def nested(depth: int) -> Any:
 
 
 def unfolding(megabytes: int) -> bytes:
-    one = pa.table({"a": ["x" * (megabytes << 20)]})
-    return parquet(one, compression="zstd", use_dictionary=False, write_statistics=False)
+    size = megabytes << 20
+    # Memory that nobody writes to, and so takes none: a text of Python's would be copied twice besides.
+    cell = pa.StringArray.from_buffers(1, pa.py_buffer(struct.pack("<2i", 0, size)), pa.py_buffer(mmap(-1, size)))
+    return parquet(pa.table({"a": cell}), compression="zstd", use_dictionary=False, write_statistics=False)
 
 
 def changed(data: bytes, seed: int) -> bytes:

@@ -22,6 +22,7 @@ from prefect_skillbox import skill
 from prefect_skillbox.execution import cancellation
 from skillbox_core import Reason, Runner, Settings, Status
 from skillbox_core.errors import SkillboxError
+from tests.services.prefect import WORKER
 from tests.services.process import running
 
 PROGRAM = Path(__file__).parent / "programs" / "cancelling.py"
@@ -177,8 +178,7 @@ def deployed(
             if how not in started:
                 alone = started[how] = _alone(installation)
                 command = [sys.executable, str(PROGRAM), how, alone.installation.settings.instance]
-                # A worker asks for work every 10 s; that is not what is looked at here.
-                environment = {**_environment(alone), "PREFECT_WORKER_QUERY_SECONDS": "1"}
+                environment = {**_environment(alone), **WORKER}
                 processes.enter_context(running(command, tmp_path_factory.mktemp(how) / "log", env=environment))
             return started[how]
 

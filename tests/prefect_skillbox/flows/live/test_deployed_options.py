@@ -23,6 +23,7 @@ from prefect_skillbox.flows.deploy import deploy
 from skillbox_core import Runner, Settings, Status
 from tests.conftest import MakeSkill
 from tests.prefect_skillbox import seen
+from tests.services.prefect import WORKER
 from tests.services.process import running
 from tests.services.web import Page, web
 
@@ -65,7 +66,7 @@ def worker(
     subprocess.run([BIN / "prefect", "work-pool", "create", POOL, "--type", "process"], **tell)
     log = tmp_path_factory.mktemp("worker") / "worker.log"
     command = [str(BIN / "prefect"), "worker", "start", "--pool", POOL, "--type", "process"]
-    with running(command, log, env=environment):
+    with running(command, log, env={**environment, **WORKER}):
         yield
     for deployment in client.read_deployments():
         if UNIQUE in deployment.name:

@@ -40,6 +40,7 @@ from skillbox_core.settings import make_settings
 from tests.conftest import MakeSkill
 from tests.prefect_skillbox import seen
 from tests.services import skills
+from tests.services.prefect import WORKER
 from tests.services.process import running
 
 ROOT = Path(__file__).parents[4]
@@ -83,7 +84,7 @@ def worker(
     subprocess.run([BIN / "prefect", "work-pool", "create", POOL, "--type", "process"], **tell)
     log = tmp_path_factory.mktemp("worker") / "worker.log"
     command = [str(BIN / "prefect"), "worker", "start", "--pool", POOL, "--type", "process"]
-    with running(command, log, env=environment):
+    with running(command, log, env={**environment, **WORKER}):
         yield
     for deployment in client.read_deployments():
         if UNIQUE in deployment.name:

@@ -19,6 +19,8 @@ from skillbox_core.skills.package import package
 from tests.hostile.images import made_image
 from tests.skillbox_core.environments.live.test_environments_on_engine import image_of, pushed, records
 
+pytestmark = pytest.mark.long
+
 Made = Callable[..., Any]
 
 

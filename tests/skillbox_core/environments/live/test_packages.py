@@ -13,6 +13,8 @@ from skillbox_core.installation import Installation
 from skillbox_core.skills.package import package
 from tests.services import index
 
+pytestmark = pytest.mark.long
+
 START = "import json, os\nfiles = os.environ['SANDBOX_FILES_DIR'] + '/'\n"
 END = "\nwith open(os.environ['SANDBOX_OUTPUT'], 'w') as file:\n    json.dump(answer, file)\n"
 

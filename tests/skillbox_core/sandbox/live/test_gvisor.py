@@ -18,6 +18,8 @@ from skillbox_core.sandbox.container import LABEL_INSTANCE
 from tests.services import gvisor
 from tests.services.settling import containers_left
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).parents[4]
 
 MANY = """
