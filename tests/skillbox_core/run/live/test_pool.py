@@ -20,6 +20,7 @@ from skillbox_core.models import Artifacts, Call
 from skillbox_core.run import pool
 from skillbox_core.run.steps import Steps
 from skillbox_core.run.verdict import judge
+from skillbox_core.sandbox import container as sandbox_container
 from skillbox_core.sandbox.container import LABEL_INSTANCE, LABEL_WAITING
 from skillbox_core.sandbox.policy import user_id
 from skillbox_core.sandbox.started import has_started
@@ -281,6 +282,8 @@ def test_whatever_fails_of_the_pool_the_run_does_not(
         monkeypatch.setattr(worker.installation.executions, "claim", lambda *_, **__: None)
     elif part == "looking at it":
         monkeypatch.setattr(pool, "check_waiting", _first_fails(pool.check_waiting))
+        # Nobody else can have brought it a job, so that there is nothing to wait for.
+        monkeypatch.setattr(sandbox_container, "adopt", lambda *_, **__: pytest.fail("it is waited for"))
     elif part == "making the next one":
         monkeypatch.setattr(pool, "make_waiting", fail)
     else:
