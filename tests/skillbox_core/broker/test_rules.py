@@ -266,12 +266,15 @@ def waiting_body(name: str = WAITING) -> dict[str, Any]:
     return made
 
 
-def test_a_container_that_waits_for_a_job_goes_through() -> None:
-    call = ask("POST", "/v1.41/containers/create", {"name": WAITING}, waiting_body())
+@pytest.mark.parametrize("warm", [(), ("exec python3 /sandbox/scripts/main.py",)])
+def test_a_container_that_waits_for_a_job_goes_through(warm: tuple[str, ...]) -> None:
+    asked = waiting_body()
+    asked["Cmd"].extend(warm)
+    call = ask("POST", "/v1.41/containers/create", {"name": WAITING}, asked)
     assert (call.path, call.query, json.loads(json.dumps(call.body))) == (
         "/containers/create",
         {"name": WAITING},
-        waiting_body(),
+        asked,
     )
 
 
@@ -300,7 +303,8 @@ def test_a_container_that_waits_under_another_name_is_refused(name: str) -> None
         ("the label", lambda b: b["Labels"].update({LABEL_WAITING: "x" * 513})),
         ("says whose it is", lambda b: b["Labels"].update({"com.example": "x"})),
         ("without an end", lambda b: b["Cmd"].pop()),
-        ("without an end", lambda b: b["Cmd"].append("600")),
+        ("without an end", lambda b: b["Cmd"].append(600)),
+        ("without an end", lambda b: b["Cmd"].extend(("exec python3 main.py", "more"))),
         ("without an end", lambda b: b["Cmd"].__setitem__(2, 600)),
         *(("without an end", lambda b, idle=idle: b["Cmd"].__setitem__(2, idle))
           for idle in ("", "0", "00", "-1", "1e9", "1000000", "600 ", "600\n", "٣", "infinity")),
