@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import prefect
 import pytest
+from packaging.version import Version
 from prefect import flow, task
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
@@ -95,7 +97,13 @@ print(type(result).__name__, result.tenant, result.read_text("rows.csv"))
 """
 
 
-@pytest.mark.parametrize("serializer", ["pickle", "json"])
+AS_DICT = pytest.mark.xfail(
+    Version(prefect.__version__) < Version("3.9"),
+    reason="Prefect takes any model that it kept as JSON for a record of an old format, and gives its fields",
+)
+
+
+@pytest.mark.parametrize("serializer", ["pickle", pytest.param("json", marks=AS_DICT)])
 @pytest.mark.parametrize("tenant", ["default", "acme"])
 def test_what_a_flow_returned_opens_in_another_process(runner: Runner, serializer: str, tenant: str) -> None:
     name = f"t-{uuid.uuid4().hex[:12]}"
