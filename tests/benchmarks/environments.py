@@ -22,18 +22,19 @@ from pathlib import Path
 
 import pytest
 
-from skillbox_core import Runner, RunRequest, Settings
+from skillbox_core import Runner, RunRequest, Settings, wait_for_removals
 from skillbox_core.base.home import load_env_file
 from skillbox_core.base.progress import Progress
 from skillbox_core.installation import Installation
 from skillbox_core.models import RunOptions
+from skillbox_core.operations.pool import drain
 from skillbox_core.run.loading import sandbox_image
 from skillbox_core.sandbox.allowlist import resolve_image
 from skillbox_core.sandbox.layer import LABEL_TREE
 from skillbox_core.sandbox.site_packages import USER_BASE
 from skillbox_core.skills.archive import SkillArchive
 from skillbox_core.skills.package import package
-from tests.benchmarks.ground import Scale, check_left, gone
+from tests.benchmarks.ground import GONE, Scale, check_left, gone
 from tests.benchmarks.report import Part
 from tests.benchmarks.turns import Contestant, TurnError, compare, take_turns
 from tests.hostile.images import remove_environments
@@ -42,6 +43,7 @@ from tests.services.wheels import use_folder
 PACKAGES = ("pandas", "pyarrow", "duckdb")
 IMPORT = "import pandas"
 BUDGET = 1.1
+WAITING_BUDGET = 0.1
 SCRIPT = f"""# /// script
 # dependencies = {list(PACKAGES)}
 # ///
@@ -85,31 +87,61 @@ def push(installation: Installation, folder: Path, version: str, script: str) ->
     return installation.registry.push("default", made.path).archive
 
 
-def pairs(part: Part, runner: Runner, image: str, rounds: int, cpu: str) -> None:
-    """Cold runs and `docker run` in turns, of this much processor."""
+def pairs(part: Part, runner: Runner, pooled: Runner, image: str, rounds: int, cpu: str) -> None:
+    """Cold runs, runs in containers that waited, and `docker run` in turns, of this much processor.
+
+    Args:
+        pooled: A runner on the same records, whose containers wait.
+    """
     engine = runner.installation.settings.engine_url
     command = ["docker", "--host", engine, "run", "--rm", "--network", "none", "--env", f"PYTHONUSERBASE={USER_BASE}"]
     command += ["--cpus", cpu, image, "python3", "-c", IMPORT]
 
-    def ours() -> None:
-        result = runner.run(RunRequest(skill="bench"), RunOptions(cpu=cpu))
+    def run(by: Runner) -> str:
+        result = by.run(RunRequest(skill="bench"), RunOptions(cpu=cpu))
         if not result.ok:
             raise TurnError(f"a run failed: {result.error}\n{result.logs}")
+        return result.execution_id
+
+    taken: list[str] = []
+
+    def waited() -> None:
+        taken.append(run(pooled))
+
+    def settle() -> None:
+        wait_for_removals(GONE)
+        row = pooled.installation.executions.get("default", taken[-1])
+        if row.claimed is None:
+            raise TurnError("a run found no container that waited")
+
+    def ours() -> None:
+        run(runner)
 
     def theirs() -> None:
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode:
             raise TurnError(f"`docker run` ended with {done.returncode}: {done.stderr.strip()[-500:]}")
 
-    names = f"Skillbox, `{IMPORT}`, {cpu} processors", f"docker run --rm --cpus {cpu}, `{IMPORT}`"
-    contestants = [Contestant(names[0], ours, partial(gone, runner.installation)), Contestant(names[1], theirs)]
+    names = (
+        f"Skillbox, `{IMPORT}`, {cpu} processors",
+        f"docker run --rm --cpus {cpu}, `{IMPORT}`",
+        f"Skillbox, `{IMPORT}` in a container that waited, {cpu} processors",
+    )
+    run(pooled)
+    wait_for_removals(GONE)
+    contestants = [
+        Contestant(names[0], ours, partial(gone, runner.installation)),
+        Contestant(names[1], theirs),
+        Contestant(names[2], waited, settle),
+    ]
     times = take_turns(contestants, rounds)
     for name in names:
         if times[name].problem:
             part.fail(f"{name}: {times[name].problem}")
             return
         part.times(name, times[name])
-    part.ratio(" / ".join(names), compare(times[names[0]], times[names[1]]), budget=BUDGET)
+    part.ratio(" / ".join(names[:2]), compare(times[names[0]], times[names[1]]), budget=BUDGET)
+    part.ratio(f"{names[2]} / {names[1]}", compare(times[names[2]], times[names[1]]), budget=WAITING_BUDGET)
 
 
 def measured(part: Part, installation: Installation, folder: Path, rounds: int) -> None:
@@ -135,8 +167,13 @@ def measured(part: Part, installation: Installation, folder: Path, rounds: int) 
             tree = environments.prepare(archive, image)
             sandbox_image(installation, image, tree)
         all_of_them = f"{min(os.cpu_count() or 1, float(settings.max_cpu)):g}"
-        for cpu in (all_of_them, settings.default_cpu):
-            pairs(part, Runner(installation), made.id, rounds, cpu)
+        pooled = Installation.from_settings(settings.model_copy(update={"pool_max": 2}))
+        try:
+            for cpu in (all_of_them, settings.default_cpu):
+                pairs(part, Runner(installation), Runner(pooled), made.id, rounds, cpu)
+        finally:
+            wait_for_removals(GONE)
+            drain(pooled)
     finally:
         check_left(part, installation)
         remove_environments(installation.engine, LABEL_TREE, tree.digest)
