@@ -16,6 +16,8 @@ from skillbox_core.settings import load_settings
 from tests.faults.world import request
 
 FILES = 96
+DONE = threading.Event()
+"""The skill's last line was told."""
 
 
 def run(seconds: str, key: str) -> None:
@@ -33,10 +35,15 @@ def dies(lines: str, key: str) -> None:
 
     def add(self: InlineOutput, line: str) -> None:
         if next(left, None) is None:
-            os.kill(os.getpid(), signal.SIGKILL)
+            die()
         came(self, line)
 
     def end(_self: InlineOutput, _count: int | None) -> None:
+        die()
+
+    def die() -> None:
+        # What the skill printed before is passed on by another thread.
+        assert DONE.wait(30)
         os.kill(os.getpid(), signal.SIGKILL)
 
     InlineOutput.add, InlineOutput.end = add, end  # type: ignore[method-assign]
@@ -62,6 +69,8 @@ def many(number: str) -> None:
 
 def tell(text: str) -> None:
     print(text, flush=True)
+    if text == "done":
+        DONE.set()
 
 
 if __name__ == "__main__":
