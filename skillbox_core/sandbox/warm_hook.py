@@ -11,9 +11,11 @@ import sys
 
 _startup = frozenset(sys.modules)
 
+import io  # noqa: E402
 import json  # noqa: E402
 import os  # noqa: E402
 import signal  # noqa: E402
+import time  # noqa: E402
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,6 +88,20 @@ def redirect(outputs: "Sequence[int]") -> None:
         os.close(descriptor)
 
 
+def reopen() -> None:
+    """Makes the standard streams as an interpreter makes them: what these were opened on was a file."""
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        old = getattr(sys, name)
+        raw = open(number, "wb", buffering=0, closefd=False)  # noqa: SIM115 - it is the stream from now on
+        raw.name = old.buffer.name
+        new = io.TextIOWrapper(
+            raw, old.encoding, old.errors, newline="\n", line_buffering=old.line_buffering, write_through=True
+        )
+        new.mode = "w"  # type: ignore[misc]
+        setattr(sys, name, new)
+        setattr(sys, f"__{name}__", new)
+
+
 def begin(job: "dict[str, Any]") -> None:
     """Puts everything where a process that starts now would find it."""
     outputs = [os.open(job["stdout"], os.O_WRONLY) if job["stdout"] else OUTPUTS[0], OUTPUTS[1]]
@@ -94,6 +110,7 @@ def begin(job: "dict[str, Any]") -> None:
         with open(path, "rb") as file:
             said.append(file.read())
     redirect(outputs)
+    reopen()
     for number, text in enumerate(said, 1):
         while text:
             text = text[os.write(number, text) :]
@@ -110,6 +127,12 @@ def begin(job: "dict[str, Any]") -> None:
     # Of a shell's own: where it is, and what came before.
     os.environ.update(job["env"], PWD=job["cwd"])
     sys.argv[1:] = job["args"]
+    if hasattr(sys, "orig_argv"):
+        sys.orig_argv += job["args"]
+    if "logging" in sys.modules:
+        # What it counts from is when it was imported: seconds, and nanoseconds from Python 3.13 on.
+        logging: Any = sys.modules["logging"]
+        logging._startTime = time.time_ns() if isinstance(logging._startTime, int) else time.time()
     sys.path[:0] = job["search"]
 
 

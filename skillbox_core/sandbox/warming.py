@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -48,14 +48,22 @@ LANGS = {
 """Languages of which an interpreter can wait."""
 MAX_MODULES = 32
 """As many as SKILL.md may name."""
+MAX_STATEMENT = 20_000
+TRIPLE = '"' * 3
 
-_IMPORT = re.compile(r"(?:import|from)[ \t]+([A-Za-z_][\w., \t]*)", re.ASCII)
+_NAME = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
+_IMPORT = re.compile(
+    rf"import[ \t]+({_NAME}(?:[ \t]+as[ \t]+\w+)?(?:[ \t]*,[ \t]*{_NAME}(?:[ \t]+as[ \t]+\w+)?)*)\Z", re.ASCII
+)
+_FROM = re.compile(rf"from[ \t]+({_NAME})[ \t]+import\b[ \t]*(?P<names>[\w \t,*]*|\([^()]*\))\Z", re.ASCII)
+_OPENS = re.compile(r"from[ \t]+[\w.]+[ \t]+import[ \t]*\([^()]*\Z", re.ASCII)
+_STRING = re.compile(r"""[rRuU]?(\"{3}|'{3}|"|')""")
 _REQUIRE = re.compile(
-    r"(?:(?:const|let|var)[ \t]+[\w$ \t,:{}]{1,200}=[ \t]*)?require\([ \t]*['\"]"
-    r"((?:node:)?(?:@[\w.-]+/)?[A-Za-z_][\w.-]*(?:/[\w.-]+)*)['\"]",
+    r"(?:(?:const|let|var)[ \t]+[\w$ \t,:{}]{1,200}=[ \t]*)?require\([ \t]*(['\"])"
+    r"((?:node:)?(?:@[\w.-]+/)?[A-Za-z_][\w.-]*(?:/[\w.-]+)*)\1[ \t]*\)(?:\.\w+)*[ \t]*;?\Z",
     re.ASCII,
 )
-_MODULE = re.compile(r"[A-Za-z_]\w*\Z", re.ASCII)
+_STRICT = re.compile(r"""(['"])use strict\1[ \t]*;?\Z""")
 _READ_WHEN_IMPORTED = re.compile(
     r"TZ\Z|LANG\Z|LANGUAGE\Z|LC_|OMP_|GOMP_|KMP_|OPENBLAS_|GOTO_|MKL_|BLIS_|VECLIB_|NUMEXPR_|NUMBA_|MPL|POLARS_|ARROW_|PANDAS_"
     r"|DUCKDB_|TORCH_|TF_|CUDA_|JAX_|XLA_|HF_|TRANSFORMERS_|TOKENIZERS_|MALLOC_|XDG_|DEBUG\Z|NO_COLOR\Z|TERM\Z|COLUMNS\Z"
@@ -64,27 +72,87 @@ _READ_WHEN_IMPORTED = re.compile(
 
 
 def modules_of(lang: str, source: str, own: Iterable[str]) -> tuple[str, ...]:
-    """The modules that a script imports at its top: what stands at the beginning of a line.
+    """The modules that a script imports before it does anything else, in its order.
 
-    A line in a longer text may look like one, and then one module too many is imported. A parser of a stranger's text
-    can be brought down by it; this reads lines.
+    What comes behind the first other statement may depend on that: on a variable, a search path, a seed. So they are
+    the first imports of the script, blank lines, comments and its docstring apart, and each a line that is nothing
+    else. A parser of a stranger's text can be brought down by it; this reads lines.
 
     Args:
         lang: One of `LANGS`.
         own: Names of what lies beside the script, which a Python script would import instead.
-
-    Returns:
-        Names as they are imported, of Python's without what comes behind a dot; sorted.
     """
-    found = set()
+    found: dict[str, None] = {}
+    beside = {name.partition(".")[0] for name in own}
+    for statement in _statements(source) if lang == "python" else _node_lines(source):
+        names = _imported(statement) if lang == "python" else _required(statement)
+        if names is None:
+            break
+        found.update(dict.fromkeys(name for name in names if lang != "python" or name.partition(".")[0] not in beside))
+    return tuple(found)[:MAX_MODULES]
+
+
+def _imported(statement: str) -> list[str] | None:
+    """The modules of an import; None for what is none."""
+    if match := _IMPORT.match(statement):
+        return [name.split()[0] for name in match[1].split(",")]
+    if match := _FROM.match(statement):
+        return [match[1]] if match[1] != "__future__" else []
+    # Of the skill's own package.
+    return [] if statement.startswith("from .") else None
+
+
+def _required(statement: str) -> list[str] | None:
+    if match := _REQUIRE.match(statement):
+        return [match[2]]
+    return [] if _STRICT.match(statement) else None
+
+
+def _statements(source: str) -> Iterator[str]:
+    """A Python script's lines without comments, blank ones and docstring; what is in brackets is one with its line."""
+    lines = iter(source.splitlines())
+    first = True
+    for line in lines:
+        if first and (string := _STRING.match(line)):
+            _skip_string(line[string.end() :], string[1], lines)
+            first = False
+            continue
+        if not (text := _without_comment(line)).strip():
+            continue
+        first = False
+        while _OPENS.match(text) and len(text) < MAX_STATEMENT:
+            more = next(lines, None)
+            if more is None:
+                return
+            text = f"{text} {_without_comment(more).strip()}"
+        yield text.rstrip()
+
+
+def _skip_string(rest: str, quote: str, lines: Iterator[str]) -> None:
+    """Reads on to the end of a docstring that has begun; one quote ends with its line."""
+    while len(quote) == len(TRIPLE) and quote not in rest:
+        following = next(lines, None)
+        if following is None:
+            return
+        rest = following
+
+
+def _node_lines(source: str) -> Iterator[str]:
+    """A Node script's lines without comments and blank ones."""
+    within = False
     for line in source.splitlines():
-        if lang == "node":
-            found |= {match[1] for match in [_REQUIRE.match(line)] if match}
-        elif match := _IMPORT.match(line):
-            names = match[1].split(",") if line.startswith("import") else [match[1].split()[0]]
-            found |= {name.split()[0].partition(".")[0] for name in names if name.strip()}
-    beside = {name.partition(".")[0] for name in own} if lang == "python" else set()
-    return tuple(sorted(name for name in found - beside if lang == "node" or _MODULE.match(name)))[:MAX_MODULES]
+        text = line
+        if within or text.startswith("/*"):
+            within = "*/" not in text
+            text = "" if within else text.partition("*/")[2].strip()
+        if text.startswith("#!") or not (text := text.partition("//")[0].rstrip()):
+            continue
+        yield text
+
+
+def _without_comment(line: str) -> str:
+    """A line up to its `#`; of a line with a string in it, which is no import, it does not matter where that is."""
+    return line.partition("#")[0]
 
 
 def is_told_late(env: Mapping[str, str]) -> bool:

@@ -87,7 +87,7 @@ class RunFieldReader(FieldReader):
         if not all(isinstance(name, str) and len(name) <= MAX_MODULE and _MODULE.match(name) for name in names):
             self.faults.append(f"{self.within}warm must be none, or a list of at most {MAX_WARM} modules")
             return None
-        return tuple(sorted(set(map(str, names))))
+        return tuple(dict.fromkeys(map(str, names)))
 
     def environment(self) -> bool:
         value = self.text("environment")

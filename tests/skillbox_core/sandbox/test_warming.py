@@ -16,32 +16,43 @@ from skillbox_core.sandbox.warming import MAX_MODULES, is_told_late, modules_of,
     [
         ("", ()),
         ("import json", ("json",)),
-        ("import os.path as p, sys , numpy as np", ("numpy", "os", "sys")),
+        ("import os.path as p, sys , numpy as np", ("os.path", "sys", "numpy")),
         ("from pandas import DataFrame as D, Series", ("pandas",)),
-        ("from xml.dom import minidom\nfrom xml import sax", ("xml",)),
-        ("from os import (\n  path,\n  sep,\n)\n", ("os",)),
-        ("import a;import b", ("a",)),
+        ("from xml.dom import minidom\nfrom xml import sax\nimport abc", ("xml.dom", "xml", "abc")),
+        ("from os import (\n  path,  # why\n  sep,\n)\nimport sys\n", ("os", "sys")),
+        ("from os import (path, sep)\nfrom os import *\nimport sys", ("os", "sys")),
+        ("from os import (\n  path,", ()),
         ("import a # b, c", ("a",)),
         ("import\tjson", ("json",)),
-        ("from . import beside\nfrom .other import x", ()),
-        ("importlib.import_module('x')\nfromage = 1\nimport_ = 2", ()),
-        # Not at the top: it may depend on the input, or never be reached.
-        (
-            "def f():\n    import pandas\nif x:\n    import polars\ntry:\n    import duckdb\nexcept ImportError: pass",
-            (),
-        ),
+        ("from . import beside\nfrom .other import x\nimport json", ("json",)),
+        ("from __future__ import annotations\nimport json", ("json",)),
+        ("importlib.import_module('x')\nimport json", ()),
         ("import helpers, json", ("json",)),
         ("import package.inside", ()),
         ("import json\r\nimport sys\r\n", ("json", "sys")),
-        ("import \u00e9t\u00e9", ()),
-        ("import 1a, -", ()),
-        ('"""\nimport this_is_text\n"""', ("this_is_text",)),
-        ("\0import json\nimport sys", ("sys",)),
-        ("(" * 100_000 + "\nimport json", ("json",)),
+        ("import \u00e9t\u00e9\nimport json", ()),
+        ("import 1a\nimport json", ()),
+        ("\0import json\nimport sys", ()),
+        # Before them, a script may say what it is.
+        ("#!/usr/bin/env python3\n# /// script\n# ///\n\nimport json", ("json",)),
+        ('"""\nimport this module to see the shape,\nimport this\n"""\nimport json', ("json",)),
+        ("'One line.'\nimport json", ("json",)),
+        ('r"""# One line."""\n\nimport json', ("json",)),
+        ('"""It is open.\nimport json', ()),
+        # What comes behind anything else may depend on it.
+        ("import sys\nsys.path.insert(0, 'lib')\nimport statistics", ("sys",)),
+        ("import os\nos.environ['OMP_NUM_THREADS'] = '1'\nimport numpy", ("os",)),
+        ("import os; os.environ['A'] = '1'\nimport numpy", ()),
+        ("import gevent\n\nif True:\n    import json\nimport sys", ("gevent",)),
+        ("import a\ntry:\n    import b\nexcept ImportError:\n    b = None\nimport c", ("a",)),
+        ("import a\n'import b'\nimport c", ("a",)),
+        ("import a, \\\n    b\nimport c", ()),
+        ("import a words\nimport c", ()),
+        ("(" * 100_000 + "\nimport json", ()),
         ("import " + ", ".join(f"m{n:03}" for n in range(100)), tuple(f"m{n:03}" for n in range(MAX_MODULES))),
     ],
 )
-def test_what_stands_at_the_beginning_of_a_line_is_imported(source: str, modules: tuple[str, ...]) -> None:
+def test_what_a_script_imports_first_is_imported_in_its_order(source: str, modules: tuple[str, ...]) -> None:
     assert modules_of("python", source, ["helpers.py", "package", "main.py"]) == modules
 
 
@@ -50,22 +61,30 @@ def test_what_stands_at_the_beginning_of_a_line_is_imported(source: str, modules
     [
         ("const fs = require('fs')", ("fs",)),
         ('const { a, b: c } = require("@scope/pkg/deep");', ("@scope/pkg/deep",)),
-        ("var $x=require( 'node:path' )\nlet y = require('lodash-es')", ("lodash-es", "node:path")),
-        ("require('dotenv').config()", ("dotenv",)),
-        ("const x = require('./beside')\nconst y = require('/sandbox/y')\nconst z = require('..')", ()),
-        ("  const x = require('inside')\nif (a) require('b')\nconst x = require(name)\nconst x = require(`t`)", ()),
-        ("import x from 'esm'\n// require('no')", ()),
-        ("const x = require('a', 'b') || require('c')", ("a",)),
+        ("var $x=require( 'node:path' )\nlet y = require('lodash-es').fp;", ("node:path", "lodash-es")),
+        ("#!/usr/bin/env node\n'use strict';\n// why\n\nrequire('b') // it\nconst a = require('a')", ("b", "a")),
+        ("/* const x = require('x')\n */ \n/* one */ const y = require('y')", ("y",)),
+        ("const fs = require('fs')\nprocess.env.A = '1'\nconst a = require('a')", ("fs",)),
+        ("require('dotenv').config()\nconst a = require('a')", ()),
+        ("const x = require('./beside')\nconst y = require('y')", ()),
+        ("const x = require('/sandbox/y')", ()),
+        ("  const x = require('inside')", ()),
+        ("const x = require(name)", ()),
+        ("import x from 'esm'", ()),
+        ("const x = require('a', 'b') || require('c')", ()),
+        ("const x = require('a\")", ()),
         ("const " + "x" * 100_000 + " = require('long')", ()),
     ],
 )
-def test_what_a_node_script_requires_at_the_beginning_of_a_line(source: str, modules: tuple[str, ...]) -> None:
+def test_what_a_node_script_requires_first(source: str, modules: tuple[str, ...]) -> None:
     assert modules_of("node", source, ["fs"]) == modules
 
 
 def test_a_long_line_is_read_once() -> None:
     assert len(modules_of("python", "import " + "a" * 1_000_000, ())) == 1
-    assert modules_of("python", "import " + "a, " * 300_000, ()) == ("a",)
+    assert modules_of("python", "import " + "a, " * 300_000, ()) == ()
+    assert modules_of("python", "from a import (\n" + "b,\n" * 300_000, ()) == ()
+    assert modules_of("node", "/*" * 300_000, ()) == ()
 
 
 @pytest.mark.parametrize(

@@ -75,7 +75,7 @@ def test_all_faults_are_reported_together() -> None:
         ("warm:\n", None),
         ("warm: none\n", ()),
         ("warm: []\n", ()),
-        ("warm: [pandas, xml.dom, pandas]\n", ("pandas", "xml.dom")),
+        ("warm: [xml.dom, pandas, xml.dom]\n", ("xml.dom", "pandas")),
         ("warm:\n  - _a1\n", ("_a1",)),
         ("warm: ['@scope/a-b', lodash/fp, 'node:fs']\n", ("@scope/a-b", "lodash/fp", "node:fs")),
     ],

@@ -147,6 +147,11 @@ def test_what_its_imports_print_is_its_log_and_stands_there_once(both: Both, mak
         # A module that one of those has imported which it needs.
         ("import argparse\nimport gettext as its", {"gettext.py": "gettext = ngettext = str\nnamed = 'mine'"}),
         ("import json, decimal as its", {"decimal/__init__.py": "named = 'mine'"}),
+        # From where the script says, and where nobody else looks.
+        (
+            "import sys\nsys.path.insert(0, '/sandbox/scripts/lib')\nimport statistics as its",
+            {"lib/statistics.py": "named = 'mine'"},
+        ),
     ],
 )
 def test_what_a_skill_brings_along_comes_before_what_was_imported(
@@ -203,7 +208,7 @@ def test_a_called_script_is_told_and_answers_the_same(
 @pytest.mark.parametrize(
     ("front", "modules"),
     [
-        ("", ["json", "sys"]),
+        ("", ["sys", "json"]),
         ("warm: [decimal, xml.dom]\n", ["decimal", "xml.dom"]),
         ("warm: none\n", None),
         ("warm: [no_such]\n", ["no_such"]),

@@ -4,6 +4,7 @@ import atexit
 import importlib.util
 import json
 import locale
+import logging
 import multiprocessing
 import os
 import resource
@@ -49,7 +50,8 @@ def look():
     main = sys.modules["__main__"]
     open_files = sorted(os.listdir("/proc/self/fd"))
     return {
-        "argv": sys.argv,
+        "argv": [sys.argv, sys.orig_argv, sys.stdout is sys.__stdout__],
+        "since": logging.LogRecord("", 0, "", 0, "", None, None).relativeCreated < 3000,
         "cmdline": open("/proc/self/cmdline").read(),
         "main": sorted(main.__dict__),
         "file": [main.__file__, main.__name__, repr(main.__spec__), main.__loader__.__dict__],
@@ -67,7 +69,10 @@ def look():
         "threads": [thread.name for thread in threading.enumerate()],
         "flags": str(sys.flags),
         "streams": [
-            [each.name, each.encoding, each.errors, each.line_buffering, each.write_through, each.mode]
+            [
+                *(each.name, each.encoding, each.errors, each.line_buffering, each.write_through, each.mode),
+                *(each.seekable(), type(each.buffer).__name__, each.buffer.name, each.buffer.mode),
+            ]
             for each in (sys.stdin, sys.stdout, sys.stderr)
         ],
         "status": status(),
