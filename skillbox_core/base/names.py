@@ -19,6 +19,10 @@ _SKILL = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
 _EXECUTION = re.compile(r"[0-9a-f]{32}\Z")
 
 
+WAITING = "skillbox-waiting-"
+"""Begins the name of a container that was made ahead of any job; 32 hexadecimal digits follow."""
+
+
 def container_name(execution_id: str, attempt: int) -> str:
     """The name of the container that is made for an attempt of an execution."""
     return f"skillbox-{execution_id}-{attempt}"

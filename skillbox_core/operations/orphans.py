@@ -194,6 +194,9 @@ def _carry_out(installation: Installation, orphan: Orphan) -> Orphan | None:
             and installation.executions.close(_execution(row), _verdict(orphan)).status is Status.RUNNING
         ):
             return None
+        elif row is not None and (closed := installation.executions.find([row.id]).get(row.id)) and closed.claimed:
+            # One that was taken between the plan and this: its job may be handed over in this moment.
+            installation.engine.remove(closed.claimed)
     except (SkillboxError, OSError) as error:
         logger.warning("could not clean up the %s %s: %s", orphan.what, orphan.name, error)
         return replace(orphan, error=str(error))

@@ -257,16 +257,18 @@ class Steps:
         def note() -> None:
             # Not before the engine has the container: who finds the launch noted and no container begins a new attempt.
             if installation.executions.note_launch(execution, launch, instead_of=claimed):
-                if claimed:
-                    self._claims[execution.id, execution.attempt] = None
-            elif taken := installation.executions.claimed_by(execution):
+                return
+            if taken := installation.executions.claimed_by(execution):
                 raise _ClaimedElsewhereError(taken)
-            else:
-                raise RunCancelledError("the execution was ended by somebody else before its skill was started")
+            raise RunCancelledError("the execution was ended by somebody else before its skill was started")
 
-        return launch_container(
+        sandbox = launch_container(
             installation.engine, installation.connections, name=name, config=config, job=job, before_start=note
         )
+        if claimed:
+            # Noted here, or by the one whose container of this name was adopted.
+            self._claims[execution.id, execution.attempt] = None
+        return sandbox
 
     def _claim(self, execution: Execution, launch: Launch) -> Sandbox | None:
         """A waiting container that is this attempt's from now on, with nothing in it yet; None where there is none."""

@@ -96,7 +96,7 @@ def adopt(engine: Engine, name: str, *, token: str, instance: str, claimed: bool
     began = time.monotonic()
     delivery = DELIVERY_TIMEOUT + more_time(policy.scratch_of(found))
     try:
-        while not _settle(engine, container_id, token, delivery):
+        while not _settle(engine, container_id, token, delivery, waited=claimed):
             # Whoever made it may start it in this very moment.
             stuck = engine.inspect(container_id)["State"].get("Status") == "paused"
             force = stuck or time.monotonic() - began > delivery
@@ -115,7 +115,7 @@ def _is_of(labels: Mapping[str, str], token: str, instance: str, *, claimed: boo
     return LABEL_WAITING in labels if claimed else labels.get(LABEL_EXECUTION) == token
 
 
-def _settle(engine: Engine, container_id: str, token: str, delivery: float) -> bool:
+def _settle(engine: Engine, container_id: str, token: str, delivery: float, *, waited: bool = False) -> bool:
     """Whether the skill may have started in a container that somebody else made; waits until that is certain.
 
     Whoever made it may be gone, which closes its stdin and ends it soon, or may be delivering right now. A
@@ -125,7 +125,7 @@ def _settle(engine: Engine, container_id: str, token: str, delivery: float) -> b
         delivery: Seconds that its delivery may take.
     """
     began, in_doubt, cut_off = time.monotonic(), None, False
-    while not (started := has_started(engine.logs(container_id), token)):
+    while not (started := has_started(engine.logs(container_id), token, waited=waited)):
         now = time.monotonic()
         if started is None:
             in_doubt = in_doubt or now
@@ -137,7 +137,8 @@ def _settle(engine: Engine, container_id: str, token: str, delivery: float) -> b
         if status != "running" and (status != "created" or now - began > UNSTARTED):
             # The engine may be at the last lines of a flood: a log that it begins anew is empty for a moment.
             time.sleep(SLICE)
-            return has_started(engine.logs(container_id), token, int(state.get("ExitCode") or 0)) is not False
+            code = int(state.get("ExitCode") or 0)
+            return has_started(engine.logs(container_id), token, code, waited=waited) is not False
         if now - began > delivery + DOUBT:
             return True
         if now - began > delivery and not cut_off:

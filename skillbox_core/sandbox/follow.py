@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any, Protocol
 
 from skillbox_core.base.cancel import CancelToken
+from skillbox_core.base.names import WAITING
 from skillbox_core.base.redaction import Redactor
 from skillbox_core.errors import EngineError, SkillboxError
 from skillbox_core.models import Ending, Outcome, Sandbox
@@ -71,7 +72,9 @@ def wait(
     """
     attachment = connections.take(sandbox)
     backlog = Backlog(on_log, time.monotonic)
-    journal = Journal(token, max_log, redactor, backlog.add if on_log else None)
+    # Only a log that is read again begins before the job.
+    waited = sandbox.name.startswith(WAITING)
+    journal = Journal(token, max_log, redactor, backlog.add if on_log else None, waited=waited)
     follower = _Follower(engine, sandbox, journal, backlog, attachment)
     try:
         stopped = follower.run(time.monotonic() + timeout + DEADLINE_GRACE, cancel)

@@ -40,6 +40,7 @@ class Journal:
         max_log: Bytes that are kept.
         on_log: Told of each line, once, and of all in a frame at once: it must not take its time (`Backlog`).
         clock: Seconds, monotonic.
+        waited: The container was made ahead of its job.
 
     Attributes:
         ended: How the skill ended: the last word on stderr, else the one on stdout.
@@ -55,7 +56,10 @@ class Journal:
         redactor: Redactor,
         on_log: OnLog | None,
         clock: Callable[[], float] = time.monotonic,
+        *,
+        waited: bool = False,
     ) -> None:
+        self._waited = waited
         self.token, self._max_log, self._redactor, self._on_log = token, max_log, redactor, on_log
         self._clock = clock
         self._states: dict[Stream, str] = {}
@@ -75,7 +79,7 @@ class Journal:
         self._room: int | None = None
 
     def _begin(self) -> None:
-        self._reader, self._log = LineReader(self.token, self._redactor), CappedLog(self._max_log)
+        self._reader, self._log = LineReader(self.token, self._redactor, self._waited), CappedLog(self._max_log)
         self._tracebacks = Tracebacks(self._clock)
         self._errors: deque[str] = deque(maxlen=_LAST_LINES)
 

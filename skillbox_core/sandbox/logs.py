@@ -136,12 +136,15 @@ class LineReader:
         token: The word that this sandbox's announcements carry, which is kept from the skill. One that got hold of it
             could lie about itself and nothing else; data that a skill merely prints can't, by accident.
         redactor: What it replaces is gone before a line is broken into several.
+        waited: The container was made ahead of its job, and says so in the first line of all.
     """
 
     token: str
     redactor: Redactor = field(default_factory=Redactor)
+    waited: bool = False
     _heard: int = 0
     _of_waiting: int = 0
+    _lines: int = 0
     _frames: Demultiplexer = field(default_factory=Demultiplexer)
     _partial: dict[Stream, bytearray] = field(default_factory=lambda: {"stdout": bytearray(), "stderr": bytearray()})
     _held_blank: set[Stream] = field(default_factory=set)
@@ -199,7 +202,8 @@ class LineReader:
         return before if before is not None and _BLANK.fullmatch(text) else text
 
     def _line(self, stream: Stream, line: bytes) -> Iterator[Line | Announcement]:
-        if line == _READY and stream == "stderr" and self.token != NOBODY:
+        self._lines += 1
+        if line == _READY and stream == "stderr" and self.waited and self._lines == 2:
             self._held_blank.discard(stream)
             self._of_waiting = len(_READY) + 2
             return

@@ -13,7 +13,7 @@ _REFUSED = re.compile(r"\x1eskillbox \S* refused")
 """What a supervisor says that never got its token."""
 
 
-def has_started(log: Iterable[bytes], token: str, exit_code: int | None = None) -> bool | None:
+def has_started(log: Iterable[bytes], token: str, exit_code: int | None = None, *, waited: bool = False) -> bool | None:
     """Whether the log says that the skill has started; None where nothing in it tells.
 
     The engine keeps the last megabyte, so the supervisor's own word for it can be gone. An empty line may be all that
@@ -25,8 +25,9 @@ def has_started(log: Iterable[bytes], token: str, exit_code: int | None = None) 
         token: The word that the supervisor's announcements carry.
         exit_code: The container's, once it has ended. A skill can write what a supervisor writes that refuses, and
             can't end it as that one ends.
+        waited: The container was made ahead of its job.
     """
-    reader, refused = LineReader(token), False
+    reader, refused = LineReader(token, waited=waited), False
 
     def items() -> Iterator[Line | Announcement]:
         for chunk in log:

@@ -61,22 +61,30 @@ processor() { # value is the processor time of all in here so far, as the kernel
     if [ -r $cg/cgroup.controllers ]; then field $cg/cpu.stat usage_usec; else number $cg/cpuacct/cpuacct.usage; fi
 } 2>/dev/null
 
+counted() { # ooms and refusals are how often the kernel has ended, and refused, a process in here; empty where not told
+    if [ -r $cg/cgroup.controllers ]; then
+        field $cg/memory.events oom_kill; ooms=$value
+        field $cg/pids.events max; refusals=$value
+    else
+        field $cg/memory/memory.oom_control oom_kill; ooms=$value
+        field $cg/pids/pids.events max; refusals=$value
+    fi
+} 2>/dev/null
+
 usage() { # used is what the sandbox has used, in words
     processor
     [ -z "$value" ] || value=$((value - ${idle:-0}))
     if [ -r $cg/cgroup.controllers ]; then
         used="cpu_us=$value"
         number $cg/memory.peak; used="$used peak=$value"
-        field $cg/memory.events oom_kill; used="$used oom=$value"
-        field $cg/pids.events max; used="$used pids=$value"
         field $cg/memory.stat shmem; used="$used files=$value"
     else
         used="cpu_ns=$value"
         number $cg/memory/memory.max_usage_in_bytes; used="$used peak=$value"
-        field $cg/memory/memory.oom_control oom_kill; used="$used oom=$value"
-        field $cg/pids/pids.events max; used="$used pids=$value"
         field $cg/memory/memory.stat total_shmem; used="$used files=$value"
     fi
+    counted
+    used="$used oom=${ooms:+$((ooms - before_ooms))} pids=${refusals:+$((refusals - before_refusals))}"
 } 2>/dev/null
 
 clock() { # now: hundredths of a second since the machine's start
@@ -106,7 +114,7 @@ ended() { # PID...: ends all processes but PID 1 and these; whether none is left
 # A shell has handlers of its own for some of these, which the kernel then delivers to PID 1 even from inside.
 trap : HUP INT QUIT PIPE ALRM TERM USR1 USR2
 mkdir -p $sandbox/out/files
-token=- size='' limit='' grace='' lines=0 idle=0 warm=''
+token=- size='' limit='' grace='' lines=0 idle=0 before_ooms=0 before_refusals=0 warm=''
 if [ -n "$1" ]; then
     if [ -n "$2" ]; then
         # What it imports may print, which is the skill's log, and is shown when there is one.
@@ -125,7 +133,6 @@ if [ -n "$1" ]; then
             if [ $tries -gt 50 ]; then warm=''; kill -9 -1; fi
             (:) # waiting for this one takes the dead away, too
         done 2>/dev/null
-        [ -n "$warm" ] || rm -rf /tmp/.printed /tmp/.complained $sandbox/.warm
         announce ready
     fi
     # A shell can't end its own read by a clock, so that another process reads, which takes no byte beyond the line, and is
@@ -136,10 +143,13 @@ if [ -n "$1" ]; then
     # One that has gone on by itself, or was ended, is not used.
     [ -z "$warm" ] || stopped "$warm" || warm=''
     ended $warm 2>/dev/null
+    [ -z "$2" ] || [ -n "$warm" ] || rm -rf /tmp/.printed /tmp/.complained $sandbox/.warm /dev/shm/.warm.js
     [ -n "$job" ] || exit 0
     # What it took to wait is no part of the job.
     processor
     idle=$value
+    counted
+    before_ooms=${ooms:-0} before_refusals=${refusals:-0}
     set -- $job
     size=$1 limit=$2 grace=$3 token=$4 lines=$5
 else

@@ -15,6 +15,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
+from skillbox_core.base.names import WAITING
 from skillbox_core.errors import EngineError, PolicyError
 from skillbox_core.models import Sandbox
 from skillbox_core.sandbox.container import LABEL_DEADLINE, LABEL_INSTANCE, LABEL_NAME, LABEL_WAITING, SLICE
@@ -26,8 +27,7 @@ from skillbox_core.sandbox.readback import verify
 
 READY_TIMEOUT = 90.0
 """Seconds; the supervisor gives an interpreter sixty."""
-PREFIX = "skillbox-waiting-"
-"""Begins the name of each; 32 hexadecimal digits follow."""
+PREFIX = WAITING
 MAKING = timedelta(seconds=120)
 """After which a container that is not ready yet has lost whoever made it."""
 SHARE = 0.25

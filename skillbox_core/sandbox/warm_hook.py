@@ -23,9 +23,12 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 FOLDER = "/sandbox/.warm"
+HOOK = f"{FOLDER}/sitecustomize.py"
 JOB = "/sandbox/.job"
 COLD = "/sandbox/.run"
 PRINTED = ("/tmp/.printed", "/tmp/.complained")  # noqa: S108 - the sandbox's own tmpfs
+MODULES = ("py", "pyc", "so")
+"""How names of files end that are modules."""
 OUTPUTS = (5, 6)
 """Descriptors of the container's stdout and stderr, which what is imported does not write to."""
 
@@ -64,14 +67,19 @@ def hidden(folders: "list[str]") -> bool:
             names = os.listdir(folder)
         except OSError:
             continue
-        if any(name.partition(".")[0] in loaded for name in names):
-            return True
+        for name in names:
+            stem, _, kind = name.partition(".")
+            if stem in loaded and (kind.endswith(MODULES) or not kind):
+                return True
     return False
 
 
-def begin_cold() -> "NoReturn":
+def begin_cold(job: "dict[str, Any]") -> "NoReturn":
     """Becomes what it would have been without this: a shell with the start script."""
-    redirect(OUTPUTS)
+    redirect([os.open(job["stdout"], os.O_WRONLY) if job["stdout"] else OUTPUTS[0], OUTPUTS[1]])
+    for path in (*PRINTED, JOB, HOOK):
+        os.remove(path)
+    os.rmdir(FOLDER)
     with open("/proc/1/environ", "rb") as file:
         pairs = (entry.partition(b"=") for entry in file.read().split(b"\0") if entry)
         environment = {name: value for name, _, value in pairs}
@@ -118,7 +126,7 @@ def begin(job: "dict[str, Any]") -> None:
         descriptor = os.open(job["stdin"], os.O_RDONLY)
         os.dup2(descriptor, 0)
         os.close(descriptor)
-    for path in (*PRINTED, JOB, COLD, f"{FOLDER}/sitecustomize.py", *filter(None, (job["stdin"], job["stdout"]))):
+    for path in (*PRINTED, JOB, COLD, HOOK, *filter(None, (job["stdin"], job["stdout"]))):
         os.remove(path)
     os.rmdir(FOLDER)
     for folder in job["folders"]:
@@ -144,5 +152,5 @@ def main(modules: "list[str]") -> None:
     with open(JOB, encoding="utf-8", errors="surrogatepass") as file:
         job = json.load(file)
     if hidden([job["own"], *job["search"]]):
-        begin_cold()
+        begin_cold(job)
     begin(job)

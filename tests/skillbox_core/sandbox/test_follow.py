@@ -91,7 +91,7 @@ def waited(world: World, source: Live | None, engine: Engine | None = None, time
     connections: Any = SimpleNamespace(
         take=lambda _sandbox: source, keep_output=lambda _sandbox, tar: world.kept.append(tar)
     )
-    sandbox: Any = SimpleNamespace(container_id="c")
+    sandbox: Any = SimpleNamespace(container_id="c", name="skillbox-e-1")
     return follow.wait(
         engine or Engine(),  # type: ignore[arg-type]
         connections,

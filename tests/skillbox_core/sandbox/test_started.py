@@ -32,13 +32,6 @@ EMPTY_LINE = frame(1, b"\n")
         ([frame(2, b"\n")], None),
         ([frame(2, b"\n"), frame(2, b"tar: a complaint\n")], None),
         ([EMPTY_LINE[:4]], None),
-        ([WAITS], False),
-        ([frame(2, b"\n"), frame(2, b"\x1eskillbox - ready\n")], False),
-        ([WAITS, EMPTY_LINE], None),
-        ([WAITS, EMPTY_LINE[:4]], None),
-        ([WAITS, frame(2, b"tar: a complaint\n"), REFUSED], False),
-        ([WAITS, STARTED], True),
-        ([frame(1, b"\n\x1eskillbox - ready\n")], True),
         ([REFUSED], False),
         ([frame(2, b"tar: a complaint\n"), REFUSED], False),
         ([frame(2, b"\n\x1eskillbox  refused\n")], False),
@@ -48,6 +41,29 @@ EMPTY_LINE = frame(1, b"\n")
 )
 def test_a_log_tells_whether_the_skill_has_started(log: list[bytes], answer: bool | None) -> None:
     assert has_started(log, "tok") is answer
+
+
+@pytest.mark.parametrize(
+    ("log", "answer"),
+    [
+        ([], False),
+        ([WAITS], False),
+        ([frame(2, b"\n"), frame(2, b"\x1eskillbox - ready\n")], False),
+        ([WAITS, EMPTY_LINE], None),
+        ([WAITS, WAITS], None),
+        ([WAITS, EMPTY_LINE[:4]], None),
+        ([WAITS, frame(2, b"tar: a complaint\n"), REFUSED], False),
+        ([WAITS, STARTED], True),
+        ([frame(1, b"\n\x1eskillbox - ready\n")], True),
+        # It is said first, and in this form.
+        ([frame(2, b"\x1eskillbox - ready\n")], None),
+        ([frame(2, b"a line\n"), WAITS], None),
+    ],
+)
+def test_the_log_of_a_container_that_waited_may_say_that_first(log: list[bytes], answer: bool | None) -> None:
+    assert has_started(log, "tok", waited=True) is answer
+    if log and answer is False and log[-1] != REFUSED:
+        assert has_started(log, "tok") is None, "of one that did not wait it is a line of its skill"
 
 
 @pytest.mark.parametrize(("exit_code", "answer"), [(None, False), (70, False), (137, None), (3, None), (0, None)])

@@ -133,10 +133,12 @@ def frame(text: str, stream: int = 2) -> bytes:
 
 def test_that_it_is_ready_is_no_line_of_the_skills() -> None:
     stream = frame("\n\x1eskillbox - ready\n\n\x1eskillbox tok started\n\nmine\n")
-    assert list(LineReader("tok").feed(stream)) == [
+    assert list(LineReader("tok", waited=True).feed(stream)) == [
         Announcement("started", {}),
         Line("stderr", ""),
         Line("stderr", "mine"),
     ]
     assert Announcement("ready", {}) in list(LineReader(NOBODY).feed(stream))
-    assert list(LineReader("tok").feed(frame("\x1eskillbox - ready\n", 1))) == [Line("stdout", "\x1eskillbox - ready")]
+    assert list(LineReader("tok", waited=True).feed(frame("\x1eskillbox - ready\n", 1))) == [
+        Line("stdout", "\x1eskillbox - ready")
+    ]

@@ -157,8 +157,28 @@ def test_what_its_imports_print_is_its_log_and_stands_there_once(both: Both, mak
 def test_what_a_skill_brings_along_comes_before_what_was_imported(
     both: Both, make_skill: MakeSkill, script: str, files: dict[str, str]
 ) -> None:
-    cold, warm = both(make_skill(answer("its.named", script), files=files))
-    assert (cold.output, warm.output) == ("mine", "mine")
+    cold, warm = both(
+        make_skill(answer("[its.named, sorted(__import__('os').listdir('/sandbox'))]", script), files=files)
+    )
+    assert cold.output == ["mine", ["in", "input.json", "out", "scripts"]]
+    assert warm.output == cold.output
+
+
+def test_one_that_starts_cold_after_all_answers_by_what_it_prints(both: Both, make_skill: MakeSkill) -> None:
+    files = {"numbers.py": "", "csv.py": "named = 'mine'", "decimal.txt": ""}
+    name = make_skill("import csv\nprint(csv.named)", front="warm: [csv]\n", files=files)
+    cold, warm = both(name, call=Call(script="main.py", result="text"), env={"KEY": "a-long-secret-word"})
+    assert cold.status is Status.SUCCESS, cold
+    assert shown(warm) == shown(cold)
+
+
+def test_what_an_import_was_ended_for_is_not_the_jobs(
+    both: Both, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    eats = "exec python3 -c 'x = bytearray(2 << 30)'"
+    monkeypatch.setattr(pool, "warm_start", lambda *_args, **_named: eats)
+    cold, warm = both(make_skill("import sys\nsys.exit(1)"))
+    assert shown(warm) == shown(cold)
 
 
 def test_each_has_a_randomness_of_its_own(pooled: Runner, both: Both, make_skill: MakeSkill) -> None:
