@@ -1,7 +1,8 @@
-"""Removals that outlive the call that asked for them: done by few threads, waited for at the end of the process.
+"""What is done behind a result: containers of runs that are over are removed, and those that wait are made.
 
-Nobody needs a container whose skill has ended and whose record is closed, and removing one takes an engine as long as
-a fifth of a run. There can't be many: each holds a place under admission until it is gone.
+Few threads do it. Nobody needs a container whose skill has ended and whose record is closed, and removing one takes an
+engine as long as a fifth of a run. There can't be many: each holds a place under admission until it is gone. A removal
+is owed, so the end of the process waits for it; a container that is made ahead is not.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ END_TIMEOUT = 10.0
 END_SILENCE = 2.0
 """Seconds of them after which it is said what is waited for."""
 FORK_TIMEOUT = 1.0
-"""Seconds for which a fork waits for removals, whose threads may hold a lock that the child could never take."""
+"""Seconds for which a fork waits for these jobs, whose threads may hold a lock that the child could never take."""
 
 Job = Callable[[], object]
 
@@ -49,8 +50,8 @@ class Removals:
         """Has a job done by a thread; by this one where no other can be had, or none would be waited for.
 
         Args:
-            owed: The end of the process waits for it. What is not owed is no longer begun then, and what has begun is
-                given a moment.
+            owed: The end of the process waits for it. What is not owed is given `END_SILENCE` then, if it has begun or
+                is the next one; any other is dropped.
         """
         if owed and _ends_unasked():
             self._do(job)
@@ -71,7 +72,7 @@ class Removals:
 
     def _started(self) -> bool:
         # A daemon, since the end of the process waits for it by a limit of its own.
-        thread = threading.Thread(target=self._work_and_leave, name="skillbox-removal", daemon=True)
+        thread = threading.Thread(target=self._work_and_leave, name="skillbox-after-run", daemon=True)
         try:
             thread.start()
         except RuntimeError:  # the interpreter is on its way out, or the system has no thread to give
@@ -105,7 +106,7 @@ class Removals:
         try:
             job()
         except Exception:
-            logger.exception("a removal broke off")
+            logger.exception("what is done after a run broke off")
 
 
 _changed = threading.Condition()
@@ -139,13 +140,24 @@ def _owed_are_done(timeout: float) -> bool:
         return _changed.wait_for(lambda: not _pending(owed=True), timeout)
 
 
-def _drop_unowed() -> None:
+def _drop_unowed(keep: int) -> None:
+    """Drops what is not owed and has not begun, but for the first `keep`: those are done behind all that is owed."""
     with _changed:
-        for removals in _known:
-            dropped = [entry for entry in removals._queue if not removals._pending[entry[0]]]
-            for entry in dropped:
-                removals._queue.remove(entry)
-                del removals._pending[entry[0]]
+        queues = {
+            number: (removals, (number, job))
+            for removals in _known
+            for number, job in removals._queue
+            if not removals._pending[number]
+        }
+        numbers = sorted(queues)
+        for number, (removals, entry) in queues.items():
+            removals._queue.remove(entry)
+            if number in numbers[:keep]:
+                removals._queue.append(entry)
+            else:
+                del removals._pending[number]
+    if dropped := len(numbers[keep:]):
+        logger.info("the process ends: of what was to be made ahead, %d are not begun", dropped)
 
 
 def _ends_unasked() -> bool:
@@ -155,10 +167,13 @@ def _ends_unasked() -> bool:
 
 
 def _end() -> None:
-    _drop_unowed()
+    # A process of one run would leave no container for the next one, did it not make that which its run has asked for.
+    _drop_unowed(keep=1)
     try:
         # What is not owed has this moment to be finished in, and no more.
-        if wait_for_removals(min(END_SILENCE, END_TIMEOUT)) or _owed_are_done(0):
+        all_is_done = wait_for_removals(min(END_SILENCE, END_TIMEOUT))
+        _drop_unowed(keep=0)
+        if all_is_done or _owed_are_done(0):
             return
         logger.warning("waiting until the containers of runs that are over are removed; Ctrl-C leaves them to cleanup")
         if _owed_are_done(max(END_TIMEOUT - END_SILENCE, 0)):
