@@ -107,6 +107,18 @@ class Installation:
         """The containers that wait for a job."""
         return WaitingRecords(self.executions.database)
 
+    def give_up_waiting(self, name: str) -> bool:
+        """Removes a waiting container that nobody has taken, row or not; False where a run has, and then it stays.
+
+        Raises:
+            EngineError, DatabaseError: The engine or the database failed; calling again is safe, and what is left the
+                reconciler finds.
+        """
+        if not self.waiting.give_up(name) and self.executions.claimers([name]):
+            return False
+        self.engine.remove(name)
+        return True
+
     @contextmanager
     def written(
         self, files: tuple[InputFile, ...], cancel: CancelToken | None = None

@@ -19,8 +19,9 @@ from skillbox_core.installation import Installation
 from skillbox_core.operations.orphan_rules import name_of
 from skillbox_core.sandbox.container import LABEL_INSTANCE, LABEL_WAITING
 from skillbox_core.sandbox.policy import MANAGED_BY, memory_ceiling
-from skillbox_core.sandbox.waiting import MAKING, places
+from skillbox_core.sandbox.waiting import places
 from skillbox_core.storage.tables import WaitingRow, aware, now
+from skillbox_core.storage.waiting_records import Stage, stage_of
 
 logger = logging.getLogger(__name__)
 
@@ -199,12 +200,13 @@ def entry_of(row: WaitingRow, container: Mapping[str, Any] | None, moment: datet
 
 
 def _judged(row: WaitingRow, container: Mapping[str, Any] | None, moment: datetime) -> tuple[State, str]:
-    if moment >= aware(row.ends_at):
-        return State.ENDED, "its time is over"
-    if not row.ready:
-        if moment - aware(row.made_at) <= MAKING:
+    match stage_of(row, moment):
+        case Stage.ENDED:
+            return State.ENDED, "its time is over"
+        case Stage.MAKING:
             return State.MAKING, ""
-        return State.LOST, "it was never ready: whoever made it is gone"
+        case Stage.ABANDONED:
+            return State.LOST, "it was never ready: whoever made it is gone"
     if container is None:
         return State.LOST, "its container is gone"
     if (state := str(container.get("State"))) != "running":
@@ -251,7 +253,7 @@ def drain(installation: Installation, image: str | None = None) -> Drained:
         if image is not None and not entry.of_image(image, aliases):
             continue
         try:
-            (removed if give_up(installation, entry.name) else taken).append(entry.name)
+            (removed if installation.give_up_waiting(entry.name) else taken).append(entry.name)
         except SkillboxError as error:
             logger.warning("could not give up %s: %s", entry.name, error)
             failed.append((entry.name, str(error)))
@@ -270,18 +272,6 @@ def check_image(asked: str) -> None:
             f'no image is meant by "{asked}"',
             hint=f"a name as `skillbox pool list` shows it, or sha256: and {SHORTEST} or more digits of an id",
         )
-
-
-def give_up(installation: Installation, name: str) -> bool:
-    """Removes a waiting container that nobody has taken, row or not; False where a run has.
-
-    Raises:
-        EngineError, DatabaseError: The engine or the database failed; calling again is safe.
-    """
-    if not installation.waiting.give_up(name) and installation.executions.claimers([name]):
-        return False
-    installation.engine.remove(name)
-    return True
 
 
 def _rows(installation: Installation) -> Mapping[str, WaitingRow]:

@@ -11,7 +11,6 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -28,8 +27,6 @@ READY_TIMEOUT = 90.0
 """Seconds; the supervisor gives an interpreter sixty."""
 PREFIX = "skillbox-waiting-"
 """Begins the name of each; 32 hexadecimal digits follow."""
-MAKING = timedelta(seconds=120)
-"""After which a container that is not ready yet has lost whoever made it."""
 SHARE = 0.25
 """Of the engine's memory that waiting containers may take, if each took all that it may have."""
 

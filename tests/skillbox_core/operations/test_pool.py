@@ -21,9 +21,9 @@ from skillbox_core.operations.pool import (
 )
 from skillbox_core.operations.pool_checks import judged, pool_check
 from skillbox_core.sandbox.container import LABEL_WAITING
-from skillbox_core.sandbox.waiting import MAKING
 from skillbox_core.settings import Settings
 from skillbox_core.storage.tables import WaitingRow
+from skillbox_core.storage.waiting_records import MAKING
 
 MADE = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 IMAGE = f"sha256:{'ab' * 32}"

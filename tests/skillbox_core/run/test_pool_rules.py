@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from skillbox_core.run.pool import MAKING, SETTLED, giving_way, over, places
+from skillbox_core.run.pool import SETTLED, giving_way, over, places
 from skillbox_core.sandbox.waiting import Kind
 from skillbox_core.storage.tables import WaitingRow
+from skillbox_core.storage.waiting_records import MAKING
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)

@@ -35,7 +35,7 @@ def test_a_larger_kind_takes_a_place_that_it_may_have_and_no_other_is_given_up_f
         pool.refill(made, small)
         pool.refill(made, small)
         (_, _, first), (_, _, second) = rows()
-        assert pool.discard(made, first)
+        assert made.give_up_waiting(first)
         pool.refill(made, small)
         # The one that waits for longest is in a place that the large kind can't have.
         assert [(place, name == second) for place, _, name in rows()] == [(0, False), (1, True)]

@@ -11,7 +11,7 @@ import pytest
 
 from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings, Status, wait_for_removals
 from skillbox_core.models import Call
-from skillbox_core.run import pool
+from skillbox_core.run import kinds, pool
 from tests.conftest import MakeSkill
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -34,7 +34,7 @@ def pooled(installation: Settings, runner: Runner) -> Iterator[Runner]:
 
 def drain(own: Runner) -> None:
     for row in own.installation.waiting.listed(own.installation.settings.instance, own.installation.engine.name):
-        pool.discard(own.installation, row.name)
+        own.installation.give_up_waiting(row.name)
 
 
 @pytest.fixture(autouse=True)
@@ -278,7 +278,7 @@ def test_a_container_can_be_taken_once_its_interpreter_is_ready(
     pooled: Runner, both: Both, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow = f"sleep 2; {ON}"
-    monkeypatch.setattr(pool, "warm_start", lambda *_args, **_named: slow)
+    monkeypatch.setattr(kinds, "warm_start", lambda *_args, **_named: slow)
     name = make_skill(answer("1"))
     ready, at = pooled.installation.waiting.ready, []
     monkeypatch.setattr(pooled.installation.waiting, "ready", lambda row: at.append(stopped(pooled, row)) or ready(row))
@@ -347,7 +347,7 @@ FORGES = "printf '\\n\\036skillbox - ready\\n' >/proc/1/fd/2\n"
 def test_what_is_imported_gets_nothing_of_the_job_before_it_begins(
     both: Both, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch, warm: str
 ) -> None:
-    monkeypatch.setattr(pool, "warm_start", lambda *_args, **_named: warm)
+    monkeypatch.setattr(kinds, "warm_start", lambda *_args, **_named: warm)
     script = answer(
         "{'argv': sys.argv, 'stolen': os.path.exists('/sandbox/.stolen') and open('/sandbox/.stolen').read(),"
         " 'others': [p for p in os.listdir('/proc') if p.isdigit() and p not in ('1', str(os.getpid()))"
