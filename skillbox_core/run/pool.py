@@ -103,6 +103,7 @@ def _make(installation: Installation, kind: Kind) -> bool:
         memory=kind.memory,
         scratch=kind.scratch,
         cpu_quota=kind.cpu_quota,
+        ready_for=kind.ready_for,
     )
     entered = installation.waiting.enter(new, seconds=kind.waits, most=most)
     if not entered:

@@ -42,6 +42,7 @@ class Kind:
         waits: Seconds for which it waits.
         warm: The shell command that becomes an interpreter; empty for a container in which none waits.
         image: The image's name, for people. Two names of one image make no two kinds.
+        ready_for: What waits in it, for people: an interpreter with its script and modules, or a shell.
     """
 
     image_id: str
@@ -52,6 +53,7 @@ class Kind:
     waits: int
     warm: str = ""
     image: str = field(default="", compare=False)
+    ready_for: str = field(default="", compare=False)
 
     def config(self, *, user: int, labels: Mapping[str, str]) -> dict[str, Any]:
         """The body of the create call."""

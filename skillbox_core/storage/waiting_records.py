@@ -51,6 +51,7 @@ class NewWaiting:
     memory: int
     scratch: int
     cpu_quota: int
+    ready_for: str
 
 
 class WaitingRecords:

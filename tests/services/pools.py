@@ -56,7 +56,15 @@ def drain(installation: Installation) -> None:
 
 def enter(records: WaitingRecords, name: str, *, seconds: float = 600.0, most: int = 99, **facts: Any) -> bool:
     """Whether there is a place for one that nobody has made."""
-    said = {"image": "i:1", "image_id": "sha256:1", "memory": 1, "scratch": 1, "cpu_quota": 1, **facts}
+    said = {
+        "image": "i:1",
+        "image_id": "sha256:1",
+        "memory": 1,
+        "scratch": 1,
+        "cpu_quota": 1,
+        "ready_for": "a shell",
+        **facts,
+    }
     return records.enter(NewWaiting(name=name, **said), seconds=seconds, most=most)
 
 
