@@ -62,6 +62,8 @@ class Installation:
         self.connections = Connections()
         self.admission = Admission(settings.max_concurrent_execs)
         self.removals = Removals()
+        # One that waits for an interpreter may take a minute: no removal, and so no run, is to wait for that.
+        self.refills = Removals(workers=1)
         self.inputs = InputStore(settings, executions, artifacts)
         _alive.add(self)
 
@@ -106,6 +108,18 @@ class Installation:
     def waiting(self) -> WaitingRecords:
         """The containers that wait for a job."""
         return WaitingRecords(self.executions.database)
+
+    def give_up_waiting(self, name: str) -> bool:
+        """Removes a waiting container that nobody has taken, row or not; False where a run has, and then it stays.
+
+        Raises:
+            EngineError, DatabaseError: The engine or the database failed; calling again is safe, and what is left the
+                reconciler finds.
+        """
+        if not self.waiting.give_up(name) and self.executions.claimers([name]):
+            return False
+        self.engine.remove(name)
+        return True
 
     @contextmanager
     def written(

@@ -12,7 +12,7 @@ from skillbox_core.cli.output import EXIT_FAILED, fail, note, print_json, table
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from skillbox_core.operations.pool import Entry, Pool
+    from skillbox_core.operations.pool import Drained, Entry, Pool
 
 app = typer.Typer(help="Look at containers that wait for a job.", no_args_is_help=True, rich_markup_mode=None)
 
@@ -33,7 +33,7 @@ def list_(json_: Json = False) -> None:
     if pool.entries:
         moment = now()
         table(
-            ["NAME", "STATE", "IMAGE", "MEMORY", "SCRATCH", "CPU", "SINCE", "ENDS IN", "PLACE", "WHY"],
+            ["NAME", "STATE", "IMAGE", "READY FOR", "MEMORY", "SCRATCH", "CPU", "SINCE", "ENDS IN", "PLACE", "WHY"],
             [_row(entry, moment) for entry in pool.entries],
             whole=("NAME",),
             spare=("PLACE", "SCRATCH", "CPU", "MEMORY", "SINCE"),
@@ -63,8 +63,7 @@ def drain(
     if json_:
         print_json(done.document())
     else:
-        of_image = f" of {image}" if image else ""
-        print(f"{len(done.removed)} waiting containers{of_image} removed" if done.removed else "nothing to remove")
+        print(_removed(done, image))
         for name in done.taken:
             note(f"{name} stays: a run has taken it meanwhile")
         for name, error in done.failed:
@@ -73,13 +72,22 @@ def drain(
         raise typer.Exit(EXIT_FAILED)
 
 
+def _removed(done: Drained, image: str | None) -> str:
+    of_image = f" of {image}" if image else ""
+    if count := len(done.removed):
+        return f"{count} waiting container{'' if count == 1 else 's'}{of_image} removed"
+    there = ", ".join(f"{count} of {name}" for name, count in sorted(done.others.items()))
+    return f"nothing to remove{of_image}{f'; what waits: {there}' if there else ''}"
+
+
 def _row(entry: Entry, moment: datetime) -> list[str]:
     from skillbox_core.base.quantities import format_bytes
 
     return [
         entry.name,
         entry.state.value,
-        entry.image or entry.image_id.removeprefix("sha256:")[:12],
+        entry.image_name,
+        entry.ready_for or "-",
         format_bytes(entry.memory) if entry.memory is not None else "-",
         format_bytes(entry.scratch) if entry.scratch is not None else "-",
         entry.cpu or "-",

@@ -34,7 +34,6 @@ from skillbox_core.operations.orphan_rules import (
     name_of,
     owner_of,
 )
-from skillbox_core.operations.pool import give_up
 from skillbox_core.sandbox import layer
 from skillbox_core.sandbox.container import LABEL_INSTANCE, LABEL_OWNER, LABEL_WAITING
 from skillbox_core.sandbox.policy import MANAGED_BY
@@ -179,7 +178,7 @@ def _carry_out(installation: Installation, orphan: Orphan) -> Orphan | None:
         if orphan.kind == "container":
             installation.engine.remove(orphan.name)
         elif orphan.kind == "waiting":
-            if not give_up(installation, orphan.name):
+            if not installation.give_up_waiting(orphan.name):
                 return None
         elif orphan.kind == "spool":
             discard(installation.spool / orphan.name)

@@ -7,8 +7,9 @@ depends on it: one that gets no waiting container has one made for it.
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
@@ -19,13 +20,15 @@ from skillbox_core.installation import Installation
 from skillbox_core.operations.orphan_rules import name_of
 from skillbox_core.sandbox.container import LABEL_INSTANCE, LABEL_WAITING
 from skillbox_core.sandbox.policy import MANAGED_BY, memory_ceiling
-from skillbox_core.sandbox.waiting import MAKING, places
+from skillbox_core.sandbox.waiting import places
 from skillbox_core.storage.tables import WaitingRow, aware, now
+from skillbox_core.storage.waiting_records import Stage, stage_of
 
 logger = logging.getLogger(__name__)
 
 SHORTEST = 8
 """How many digits of an image's id tell it."""
+_DIGITS = frozenset("0123456789abcdef")
 
 
 class State(StrEnum):
@@ -48,6 +51,8 @@ class Entry:
         place: Its number among the installation's places on the engine; None where no row knows it.
         kind: Digest of all that it was made with; only jobs that want exactly this take it.
         image: Name of its image, empty where only the engine knows it; its id is `image_id`.
+        ready_for: What waits in it: an interpreter with its script and modules, or a shell; empty where only the engine
+            knows it.
         memory, scratch: Bytes; None where only the engine knows it, as `cpu_quota`, in microseconds for each 100 ms.
     """
 
@@ -58,6 +63,7 @@ class Entry:
     kind: str
     image: str
     image_id: str
+    ready_for: str
     memory: int | None
     scratch: int | None
     cpu_quota: int | None
@@ -68,6 +74,11 @@ class Entry:
     def cpu(self) -> str:
         """Cores, as they are asked for; empty where they are unknown."""
         return "" if self.cpu_quota is None else f"{self.cpu_quota / CPU_PERIOD_US:g}"
+
+    @property
+    def image_name(self) -> str:
+        """Its image for people; the first digits of an id where no name is known."""
+        return self.image or self.image_id.removeprefix("sha256:")[:12]
 
     def of_image(self, asked: str, aliases: Mapping[str, str]) -> bool:
         """Whether it was made from this image: by its name, before or after aliases, or by its id."""
@@ -85,6 +96,7 @@ class Entry:
             "kind": self.kind,
             "image": self.image or None,
             "image_id": self.image_id,
+            "ready_for": self.ready_for or None,
             "memory": self.memory,
             "scratch": self.scratch,
             "cpu": self.cpu or None,
@@ -138,11 +150,13 @@ class Drained:
         removed: Names.
         taken: Names of those that a run has taken meanwhile; they are its own now.
         failed: Names of those that nobody can take any more, and that the engine failed to remove; and why.
+        others: How many there are of each other image than the one that was asked for.
     """
 
     removed: tuple[str, ...]
     taken: tuple[str, ...]
     failed: tuple[tuple[str, str], ...]
+    others: Mapping[str, int] = field(default_factory=dict)
 
     def document(self) -> dict[str, Any]:
         """As JSON values."""
@@ -150,6 +164,7 @@ class Drained:
             "removed": list(self.removed),
             "taken": list(self.taken),
             "failed": [{"name": name, "error": error} for name, error in self.failed],
+            "others": dict(self.others),
         }
 
 
@@ -190,6 +205,7 @@ def entry_of(row: WaitingRow, container: Mapping[str, Any] | None, moment: datet
         kind=row.kind,
         image=row.image,
         image_id=row.image_id,
+        ready_for=row.ready_for,
         memory=row.memory,
         scratch=row.scratch,
         cpu_quota=row.cpu_quota,
@@ -199,12 +215,13 @@ def entry_of(row: WaitingRow, container: Mapping[str, Any] | None, moment: datet
 
 
 def _judged(row: WaitingRow, container: Mapping[str, Any] | None, moment: datetime) -> tuple[State, str]:
-    if moment >= aware(row.ends_at):
-        return State.ENDED, "its time is over"
-    if not row.ready:
-        if moment - aware(row.made_at) <= MAKING:
+    match stage_of(row, moment):
+        case Stage.ENDED:
+            return State.ENDED, "its time is over"
+        case Stage.MAKING:
             return State.MAKING, ""
-        return State.LOST, "it was never ready: whoever made it is gone"
+        case Stage.ABANDONED:
+            return State.LOST, "it was never ready: whoever made it is gone"
     if container is None:
         return State.LOST, "its container is gone"
     if (state := str(container.get("State"))) != "running":
@@ -222,6 +239,7 @@ def entry_without_row(name: str, container: Mapping[str, Any]) -> Entry:
         kind=str(container["Labels"][LABEL_WAITING]),
         image="",
         image_id=str(container.get("ImageID") or ""),
+        ready_for="",
         memory=None,
         scratch=None,
         cpu_quota=None,
@@ -243,19 +261,20 @@ def drain(installation: Installation, image: str | None = None) -> Drained:
     if image is not None:
         check_image(image)
     aliases = installation.settings.image_aliases
-    entries = look(installation).entries
+    others: Counter[str] = Counter()
     removed: list[str] = []
     taken: list[str] = []
     failed: list[tuple[str, str]] = []
-    for entry in entries:
+    for entry in look(installation).entries:
         if image is not None and not entry.of_image(image, aliases):
+            others[entry.image_name] += 1
             continue
         try:
-            (removed if give_up(installation, entry.name) else taken).append(entry.name)
+            (removed if installation.give_up_waiting(entry.name) else taken).append(entry.name)
         except SkillboxError as error:
             logger.warning("could not give up %s: %s", entry.name, error)
             failed.append((entry.name, str(error)))
-    return Drained(tuple(removed), tuple(taken), tuple(failed))
+    return Drained(tuple(removed), tuple(taken), tuple(failed), others)
 
 
 def check_image(asked: str) -> None:
@@ -265,23 +284,14 @@ def check_image(asked: str) -> None:
         InvalidRequestError: With what would be one.
     """
     digits = asked.removeprefix("sha256:")
-    if not asked or (digits != asked and (len(digits) < SHORTEST or set(digits) - set("0123456789abcdef"))):
+    if asked and (digits == asked or (len(digits) >= SHORTEST and not set(digits) - _DIGITS)):
+        return
+    if digits == asked or set(digits) - _DIGITS:
         raise InvalidRequestError(
             f'no image is meant by "{asked}"',
             hint=f"a name as `skillbox pool list` shows it, or sha256: and {SHORTEST} or more digits of an id",
         )
-
-
-def give_up(installation: Installation, name: str) -> bool:
-    """Removes a waiting container that nobody has taken, row or not; False where a run has.
-
-    Raises:
-        EngineError, DatabaseError: The engine or the database failed; calling again is safe.
-    """
-    if not installation.waiting.give_up(name) and installation.executions.claimers([name]):
-        return False
-    installation.engine.remove(name)
-    return True
+    raise InvalidRequestError(f'"{asked}" is too short to tell an image: {SHORTEST} or more digits of its id')
 
 
 def _rows(installation: Installation) -> Mapping[str, WaitingRow]:

@@ -11,8 +11,8 @@ from skillbox_core.base.quantities import format_bytes
 from skillbox_core.errors import InvalidRequestError
 from skillbox_core.installation import Installation
 from skillbox_core.models import LoadedSkill, StagedFile
-from skillbox_core.run import pool
 from skillbox_core.run.calling import invoke
+from skillbox_core.run.kinds import kind_of
 from skillbox_core.run.loading import sandbox_image
 from skillbox_core.sandbox.delivery import PLAIN, SCRIPTS, Invocation, TarPlan, plan_delivery, start_script
 from skillbox_core.sandbox.engine import Image
@@ -75,7 +75,7 @@ def prepare(
     )
     kind, job = None, None
     if installation.settings.pool_max:
-        kind = pool.kind_of(installation, archive, skill, image.id, env)
+        kind = kind_of(installation, archive, skill, image.id, env)
         job = warm_job(variables, skill.entrypoint, how) if kind.warm else None
     start = start_script(skill.lang, skill.entrypoint, variables, prepared=ready, invocation=how)
     plan = plan_delivery(archive, document, start, files, how, job)

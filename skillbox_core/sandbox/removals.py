@@ -1,7 +1,8 @@
-"""Removals that outlive the call that asked for them: done by few threads, waited for at the end of the process.
+"""What is done behind a result: containers of runs that are over are removed, and those that wait are made.
 
-Nobody needs a container whose skill has ended and whose record is closed, and removing one takes an engine as long as
-a fifth of a run. There can't be many: each holds a place under admission until it is gone.
+Few threads do it. Nobody needs a container whose skill has ended and whose record is closed, and removing one takes an
+engine as long as a fifth of a run. There can't be many: each holds a place under admission until it is gone. A removal
+is owed, so the end of the process waits for it; a container that is made ahead is not.
 """
 
 from __future__ import annotations
@@ -19,21 +20,26 @@ from weakref import WeakSet
 logger = logging.getLogger(__name__)
 
 WORKERS = 4
-"""Threads of an installation at most; an engine removes more than sixty containers a second with them."""
+"""Threads that remove containers at most; an engine removes more than sixty a second with them."""
 END_TIMEOUT = 10.0
 """Seconds for which the end of the process waits; what is not done by then is left to the reconciler."""
 END_SILENCE = 2.0
 """Seconds of them after which it is said what is waited for."""
 FORK_TIMEOUT = 1.0
-"""Seconds for which a fork waits for removals, whose threads may hold a lock that the child could never take."""
+"""Seconds for which a fork waits for these jobs, whose threads may hold a lock that the child could never take."""
 
 Job = Callable[[], object]
 
 
 class Removals:
-    """Jobs of one installation in one process. They start in their order; each ends by itself, in bounded time."""
+    """Jobs of one installation in one process. They start in their order; each ends by itself, in bounded time.
 
-    def __init__(self) -> None:
+    Args:
+        workers: Threads at most; by default `WORKERS`.
+    """
+
+    def __init__(self, workers: int | None = None) -> None:
+        self._most = workers
         self._forget()
         self._waits_at_end = False
         with _changed:
@@ -49,8 +55,8 @@ class Removals:
         """Has a job done by a thread; by this one where no other can be had, or none would be waited for.
 
         Args:
-            owed: The end of the process waits for it. What is not owed is no longer begun then, and what has begun is
-                given a moment.
+            owed: The end of the process waits for it. What is not owed is given `END_SILENCE` then, if it has begun or
+                is the next one; any other is dropped.
         """
         if owed and _ends_unasked():
             self._do(job)
@@ -65,13 +71,22 @@ class Removals:
             number = next(_numbers)
             self._pending[number] = owed
             self._queue.append((number, job))
-            taken = self._workers >= WORKERS or self._started()
+            taken = self._workers >= (self._most or WORKERS) or self._started()
         if not taken:
             self._work()
 
+    def is_done(self, timeout: float) -> bool:
+        """Waits until nothing of these is left to be done; False where something is by then.
+
+        Args:
+            timeout: Seconds.
+        """
+        with _changed:
+            return _changed.wait_for(lambda: not self._pending, timeout)
+
     def _started(self) -> bool:
         # A daemon, since the end of the process waits for it by a limit of its own.
-        thread = threading.Thread(target=self._work_and_leave, name="skillbox-removal", daemon=True)
+        thread = threading.Thread(target=self._work_and_leave, name="skillbox-after-run", daemon=True)
         try:
             thread.start()
         except RuntimeError:  # the interpreter is on its way out, or the system has no thread to give
@@ -105,7 +120,7 @@ class Removals:
         try:
             job()
         except Exception:
-            logger.exception("a removal broke off")
+            logger.exception("what is done after a run broke off")
 
 
 _changed = threading.Condition()
@@ -139,13 +154,24 @@ def _owed_are_done(timeout: float) -> bool:
         return _changed.wait_for(lambda: not _pending(owed=True), timeout)
 
 
-def _drop_unowed() -> None:
+def _drop_unowed(keep: int) -> None:
+    """Drops what is not owed and has not begun, but for the first `keep`: those are done behind all that is owed."""
     with _changed:
-        for removals in _known:
-            dropped = [entry for entry in removals._queue if not removals._pending[entry[0]]]
-            for entry in dropped:
-                removals._queue.remove(entry)
-                del removals._pending[entry[0]]
+        queues = {
+            number: (removals, (number, job))
+            for removals in _known
+            for number, job in removals._queue
+            if not removals._pending[number]
+        }
+        numbers = sorted(queues)
+        for number, (removals, entry) in queues.items():
+            removals._queue.remove(entry)
+            if number in numbers[:keep]:
+                removals._queue.append(entry)
+            else:
+                del removals._pending[number]
+    if dropped := len(numbers[keep:]):
+        logger.info("the process ends: of what was to be made ahead, %d are not begun", dropped)
 
 
 def _ends_unasked() -> bool:
@@ -155,10 +181,13 @@ def _ends_unasked() -> bool:
 
 
 def _end() -> None:
-    _drop_unowed()
+    # A process of one run would leave no container for the next one, did it not make that which its run has asked for.
+    _drop_unowed(keep=1)
     try:
         # What is not owed has this moment to be finished in, and no more.
-        if wait_for_removals(min(END_SILENCE, END_TIMEOUT)) or _owed_are_done(0):
+        all_is_done = wait_for_removals(min(END_SILENCE, END_TIMEOUT))
+        _drop_unowed(keep=0)
+        if all_is_done or _owed_are_done(0):
             return
         logger.warning("waiting until the containers of runs that are over are removed; Ctrl-C leaves them to cleanup")
         if _owed_are_done(max(END_TIMEOUT - END_SILENCE, 0)):

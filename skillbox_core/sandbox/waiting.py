@@ -11,7 +11,6 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -28,8 +27,6 @@ from skillbox_core.sandbox.readback import verify
 READY_TIMEOUT = 90.0
 """Seconds; the supervisor gives an interpreter sixty."""
 PREFIX = WAITING
-MAKING = timedelta(seconds=120)
-"""After which a container that is not ready yet has lost whoever made it."""
 SHARE = 0.25
 """Of the engine's memory that waiting containers may take, if each took all that it may have."""
 
@@ -45,6 +42,7 @@ class Kind:
         waits: Seconds for which it waits.
         warm: The shell command that becomes an interpreter; empty for a container in which none waits.
         image: The image's name, for people. Two names of one image make no two kinds.
+        ready_for: What waits in it, for people: an interpreter with its script and modules, or a shell.
     """
 
     image_id: str
@@ -55,6 +53,7 @@ class Kind:
     waits: int
     warm: str = ""
     image: str = field(default="", compare=False)
+    ready_for: str = field(default="", compare=False)
 
     def config(self, *, user: int, labels: Mapping[str, str]) -> dict[str, Any]:
         """The body of the create call."""

@@ -17,6 +17,8 @@ from skillbox_core.skills.schema import schema_faults, schema_warnings
 MAX_WARM = 32
 """Modules that are imported before there is a job."""
 MAX_MODULE = 128
+WARM_LANGS = ("python", "node")
+"""Languages of which an interpreter can wait; see `skillbox_core.sandbox.warming.LANGS`."""
 _MODULE = re.compile(r"(@[\w.-]+/)?[A-Za-z_]\w*([./:-]\w+)*\Z", re.ASCII)
 _RESOURCES = frozenset(["cpu", "memory", "scratch"])
 
@@ -83,17 +85,35 @@ class RunFieldReader(FieldReader):
             return None
         if value == "none":
             return ()
-        names = value if isinstance(value, list) and len(value) <= MAX_WARM else [None]
-        if not all(isinstance(name, str) and len(name) <= MAX_MODULE and _MODULE.match(name) for name in names):
-            self.faults.append(f"{self.within}warm must be none, or a list of at most {MAX_WARM} modules")
-            return None
-        return tuple(dict.fromkeys(map(str, names)))
+        faults = _warm_faults(value)
+        self.faults += [f"{self.within}{fault}" for fault in faults]
+        return None if faults or not isinstance(value, list) else tuple(dict.fromkeys(map(str, value)))
 
     def environment(self) -> bool:
         value = self.text("environment")
         if value not in (None, "none"):
             self.faults.append(f"{self.within}environment {quoted(value)} must be none, or not be there")
         return value is None
+
+
+def _warm_faults(value: Node) -> list[str]:
+    if isinstance(value, str) and _is_module(value):
+        return [f"warm: {quoted(value)} is not a list; write warm: [{value}]"]
+    if not isinstance(value, list):
+        said = f"{quoted(value)} is no module name" if isinstance(value, str) else "a mapping is no list"
+        return [f"warm: {said}; write warm: none, or a list of modules such as warm: [pandas]"]
+    if len(value) > MAX_WARM:
+        return [f"warm: {len(value)} modules are too many; at most {MAX_WARM} can be named"]
+    return [
+        f"warm: {quoted(name) if isinstance(name, str) else 'what is not text'} is no module name"
+        + (f" of at most {MAX_MODULE} characters" if isinstance(name, str) and len(name) > MAX_MODULE else "")
+        for name in value
+        if not _is_module(name)
+    ]
+
+
+def _is_module(name: Node) -> bool:
+    return isinstance(name, str) and len(name) <= MAX_MODULE and _MODULE.match(name) is not None
 
 
 def near(key: str, known: Collection[str]) -> str:

@@ -15,6 +15,7 @@ from skillbox_core.skills.archive import BROUGHT, MAX_ENTRIES, SkillArchive, ins
 from skillbox_core.skills.entry import find_entry
 from skillbox_core.skills.environment_lock import lock_of
 from skillbox_core.skills.node_lock import node_lock_of
+from skillbox_core.skills.run_fields import WARM_LANGS
 
 _SHELL = (".sh", ".bash")
 _WARNED = 40
@@ -32,6 +33,8 @@ def inspect_new(path: Path, max_size: int, max_entries: int = MAX_ENTRIES) -> Sk
     lock_of(archive)
     node_lock_of(archive)
     warnings = [*archive.warnings, *entrypoint_warnings(archive)]
+    if archive.manifest.warm and archive.entrypoint is not None and archive.lang not in WARM_LANGS:
+        warnings.append(f"warm has no effect for {archive.lang}")
     for file in archive.files:
         if file.path.startswith(BROUGHT):
             continue

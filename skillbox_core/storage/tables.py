@@ -107,6 +107,8 @@ class WaitingRow(SQLModel, table=True):
     scratch: int = Field(sa_column=Column(BigInteger, nullable=False))
     cpu_quota: int
     """Microseconds for each 100 ms."""
+    ready_for: str = Field(default="", max_length=256)
+    """What waits in it, for people: an interpreter with its script and modules, or a shell."""
     ready: bool = False
     """It runs, and is as it was asked to be."""
     made_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))

@@ -4,14 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from enum import Enum, auto
 
 from sqlalchemy import delete, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from skillbox_core.storage.database import Database
-from skillbox_core.storage.tables import WaitingRow, now
+from skillbox_core.storage.tables import WaitingRow, aware, now
+
+MAKING = timedelta(seconds=120)
+"""After which a container that is not ready yet has lost whoever made it."""
+
+
+class Stage(Enum):
+    """How far a container has come, as its row says; the engine may say otherwise."""
+
+    MAKING = auto()
+    WAITING = auto()
+    ENDED = auto()
+    """By its own clock: nobody took it in its time."""
+    ABANDONED = auto()
+    """Whoever made it is gone."""
+
+
+def stage_of(row: WaitingRow, moment: datetime) -> Stage:
+    """What a row says at a moment. Pure."""
+    if moment >= aware(row.ends_at):
+        return Stage.ENDED
+    if row.ready:
+        return Stage.WAITING
+    return Stage.MAKING if moment - aware(row.made_at) <= MAKING else Stage.ABANDONED
 
 
 @dataclass(frozen=True)
@@ -27,6 +51,7 @@ class NewWaiting:
     memory: int
     scratch: int
     cpu_quota: int
+    ready_for: str
 
 
 class WaitingRecords:

@@ -15,7 +15,6 @@ import pytest
 from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings, Status
 from skillbox_core.operations import orphan_rules
 from skillbox_core.operations.orphans import cleanup_orphans
-from skillbox_core.run import pool
 from skillbox_core.sandbox import container as sandbox_container
 from skillbox_core.sandbox.container import LABEL_INSTANCE
 from tests.faults.pooling import MAKING, OWNER, TAKING
@@ -134,7 +133,7 @@ def test_who_is_killed_while_it_makes_the_next_one_has_its_result_and_leaves_not
     assert record(worker, result.execution_id).claimed == (left.name if ready else None)
     settle()
     for one in waiting(worker.installation):
-        assert pool.discard(worker.installation, one)
+        assert worker.installation.give_up_waiting(one)
     if not ready:
         pools.end_time(worker, left.name)
         assert [(one.kind, one.name, one.done) for one in cleanup_orphans(worker.installation)] == [

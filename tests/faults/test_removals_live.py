@@ -197,7 +197,7 @@ def test_many_at_once_leave_nothing_and_are_removed_by_few_threads(installation:
     def count() -> None:
         while not done.wait(0.02):
             names = [thread.name for thread in threading.enumerate()]
-            most[0] = max(most[0], names.count("skillbox-removal"))
+            most[0] = max(most[0], names.count("skillbox-after-run"))
 
     counter = threading.Thread(target=count)
     counter.start()

@@ -23,7 +23,7 @@ from skillbox_core.installation import Installation
 from skillbox_core.models import Tree
 from skillbox_core.sandbox import layer
 from skillbox_core.sandbox.allowlist import resolve_image
-from skillbox_core.skills.archive import LOCK
+from skillbox_core.skills.archive import LOCK, SkillArchive
 from skillbox_core.skills.environment_lock import lock_of
 from skillbox_core.skills.package import package
 from skillbox_core.skills.sources import REQUIREMENTS
@@ -76,7 +76,7 @@ class Inside:
         def given(environments: Environments, *arguments: Any) -> Tree:
             return prepare(environments, *arguments) or self.tree
 
-        with patch.object(Environments, "prepare", given):
+        with patch.object(Environments, "prepare", given), patch.object(SkillArchive, "locked", True):
             yield
 
     def missing(self, seen: Iterable[dict[str, Any]]) -> Iterator[str]:

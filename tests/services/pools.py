@@ -14,7 +14,7 @@ from sqlmodel import col
 from skillbox_core import Runner, RunOptions, RunRequest, Settings
 from skillbox_core.installation import Installation
 from skillbox_core.models import Execution, LoadedSkill, Sandbox
-from skillbox_core.run import pool
+from skillbox_core.run import kinds, pool
 from skillbox_core.run.loading import load_skill, sandbox_image
 from skillbox_core.run.steps import Steps
 from skillbox_core.sandbox.container import LABEL_INSTANCE
@@ -51,12 +51,20 @@ def drain(installation: Installation) -> None:
     """Ends all that wait."""
     settle()
     for row in installation.waiting.listed(installation.settings.instance, installation.engine.name):
-        pool.discard(installation, row.name)
+        installation.give_up_waiting(row.name)
 
 
 def enter(records: WaitingRecords, name: str, *, seconds: float = 600.0, most: int = 99, **facts: Any) -> bool:
     """Whether there is a place for one that nobody has made."""
-    said = {"image": "i:1", "image_id": "sha256:1", "memory": 1, "scratch": 1, "cpu_quota": 1, **facts}
+    said = {
+        "image": "i:1",
+        "image_id": "sha256:1",
+        "memory": 1,
+        "scratch": 1,
+        "cpu_quota": 1,
+        "ready_for": "a shell",
+        **facts,
+    }
     return records.enter(NewWaiting(name=name, **said), seconds=seconds, most=most)
 
 
@@ -65,7 +73,7 @@ def kind_of(runner: Runner, skill: str, **options: Any) -> Kind:
     installation = runner.installation
     loaded = load_skill(installation, "default", skill, "1.0.0", RunOptions(**options))
     archive = installation.registry.load("default", skill, "1.0.0")
-    return pool.kind_of(installation, archive, loaded, sandbox_image(installation, loaded.image, None)[1].id, {})
+    return kinds.kind_of(installation, archive, loaded, sandbox_image(installation, loaded.image, None)[1].id, {})
 
 
 def ahead(runner: Runner, skill: str, **options: Any) -> str:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.context import FlowRunContext, TaskRunContext
@@ -32,6 +33,8 @@ AT_ONCE = 100
 MAX_WAITING = 5_000
 MAX_RELATED = 100
 """Resources that an event may name."""
+NOT_OF_EVENTS = frozenset({401, 403, 404, 405, 408, 429})
+"""Answers that are about who asks, where or how often: each event by itself would get the same."""
 _MAX_KNOWN = 100
 
 
@@ -51,6 +54,12 @@ class Around:
 
 NOWHERE = Around()
 """Of events that name all their related resources themselves."""
+
+
+_Said = tuple[str, str]
+"""An event's name, and all of it as JSON."""
+_Lost = tuple[str, Exception]
+"""The name of an event that could not be sent, and why."""
 
 
 class EventBatch:
@@ -80,14 +89,25 @@ class EventBatch:
         """Sends all that wait. What the server does not take is lost."""
         with self._lock:
             waiting, self._waiting, self._urgent = self._waiting, [], False
-        for start in range(0, len(waiting), AT_ONCE):
-            part = waiting[start : start + AT_ONCE]
+        said, lost = self._said(client, waiting)
+        for start in range(0, len(said), AT_ONCE):
+            lost += _post(client, said[start : start + AT_ONCE])
+        if lost:
+            name, error = lost[0]
+            logger.warning("%d events could not be sent, the first of them %s: %s", len(lost), name, error)
+
+    def _said(
+        self, client: SyncPrefectClient, waiting: Sequence[tuple[Event, Around]]
+    ) -> tuple[list[_Said], list[_Lost]]:
+        """Each event as JSON, and those that can't be said: one of them keeps none of the others."""
+        said: list[_Said] = []
+        lost: list[_Lost] = []
+        for event, around in waiting:
             try:
-                said = ",".join(self._completed(client, *each).model_dump_json() for each in part)
-                json = {"Content-Type": "application/json"}
-                client.request("POST", "/events", content=f"[{said}]", headers=json).raise_for_status()
+                said.append((event.event, self._completed(client, event, around).model_dump_json()))
             except Exception as error:
-                logger.warning("%d events could not be sent: %s", len(part), error)
+                lost.append((event.event, error))
+        return said, lost
 
     def _completed(self, client: SyncPrefectClient, event: Event, around: Around) -> Event:
         named = {resource.id for resource in event.involved_resources}
@@ -127,6 +147,23 @@ class EventBatch:
                 self._known.clear()
             self._known[kind, key] = found
         return self._known[kind, key]
+
+
+def _post(client: SyncPrefectClient, said: Sequence[_Said]) -> list[_Lost]:
+    """Sends events in one request; one by one where the server refuses them together. Those that it has not taken."""
+    try:
+        body = ",".join(document for _, document in said)
+        json = {"Content-Type": "application/json"}
+        client.request("POST", "/events", content=f"[{body}]", headers=json).raise_for_status()
+    except httpx.HTTPStatusError as error:
+        # The server takes all of a request or nothing: one event that it does not like would lose the others.
+        code = error.response.status_code
+        if len(said) > 1 and 400 <= code < 500 and code not in NOT_OF_EVENTS:
+            return [lost for one in said for lost in _post(client, [one])]
+        return [(name, error) for name, _ in said]
+    except Exception as error:
+        return [(name, error) for name, _ in said]
+    return []
 
 
 def related(objects: Sequence[tuple[str, Any]]) -> list[RelatedResource]:

@@ -7,6 +7,7 @@ import uuid
 from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.events import Event, RelatedResource, Resource
@@ -24,10 +25,13 @@ class Server:
 
     Args:
         lost: Kinds of objects that it has no more.
+        refuses: Names of events that it takes in no request, and the code that it answers then.
     """
 
-    def __init__(self, *lost: str, fails: int = 0) -> None:
+    def __init__(self, *lost: str, fails: int = 0, refuses: dict[str, int] | None = None) -> None:
         self._lost = lost
+        self._refuses = refuses or {}
+        self.asked = 0
         self._fails = fails
         self.requests: list[list[dict[str, Any]]] = []
         self.read: list[str] = []
@@ -37,8 +41,12 @@ class Server:
         if self._fails:
             self._fails -= 1
             raise ConnectionResetError("it went away")
-        self.requests.append(json.loads(content))
-        return SimpleNamespace(raise_for_status=lambda: None)
+        self.asked += 1
+        events = json.loads(content)
+        code = next((self._refuses[one["event"]] for one in events if one["event"] in self._refuses), 201)
+        if code == 201:
+            self.requests.append(events)
+        return httpx.Response(code, request=httpx.Request(method, "http://127.0.0.1/events"))
 
     def __getattr__(self, name: str) -> Any:
         kind = name.removeprefix("read_")
@@ -167,9 +175,42 @@ def test_events_that_the_server_does_not_take_are_a_warning_and_the_next_are_sen
     batch, server = EventBatch(), Server(fails=1)
     batch.add(event(), NOWHERE)
     assert sent(batch, server) == []
-    assert "1 events could not be sent: it went away" in caplog.text
+    assert "1 events could not be sent, the first of them test.0: it went away" in caplog.text
     batch.add(event(1), NOWHERE)
     assert [[one["event"] for one in request] for request in sent(batch, server)] == [["test.1"]]
+
+
+def test_an_event_that_can_not_be_said_keeps_none_of_the_others(caplog: pytest.LogCaptureFixture) -> None:
+    batch, server = EventBatch(), Server()
+    for number in range(3):
+        batch.add(event(number, payload={"said": "half \ud800 of a character"} if number == 1 else {}), NOWHERE)
+    (request,) = sent(batch, server)
+    assert [one["event"] for one in request] == ["test.0", "test.2"]
+    assert "1 events could not be sent, the first of them test.1: " in caplog.text
+
+
+@pytest.mark.parametrize("code", [400, 413, 422])
+def test_an_event_that_the_server_refuses_keeps_none_of_the_others(caplog: pytest.LogCaptureFixture, code: int) -> None:
+    refused = {f"test.{AT_ONCE + number}": code for number in (1, 3)}
+    batch, server = EventBatch(), Server(refuses=refused)
+    for number in range(AT_ONCE + 4):
+        batch.add(event(number), NOWHERE)
+    assert [len(request) for request in sent(batch, server)] == [AT_ONCE, 1, 1]
+    assert [one["event"] for (one,) in server.requests[1:]] == [f"test.{AT_ONCE}", f"test.{AT_ONCE + 2}"]
+    (record,) = caplog.records
+    assert record.getMessage().startswith(f"2 events could not be sent, the first of them test.{AT_ONCE + 1}: ")
+    assert str(code) in record.getMessage()
+
+
+@pytest.mark.parametrize("code", [401, 403, 404, 429, 500, 503])
+def test_what_is_not_the_fault_of_an_event_is_no_reason_to_ask_for_each(
+    caplog: pytest.LogCaptureFixture, code: int
+) -> None:
+    batch, server = EventBatch(), Server(refuses={"test.1": code})
+    for number in range(3):
+        batch.add(event(number), NOWHERE)
+    assert (sent(batch, server), server.asked) == ([], 1)
+    assert "3 events could not be sent, the first of them test.0: " in caplog.text
 
 
 def test_what_waits_has_a_limit(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:

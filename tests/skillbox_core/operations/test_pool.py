@@ -21,9 +21,9 @@ from skillbox_core.operations.pool import (
 )
 from skillbox_core.operations.pool_checks import judged, pool_check
 from skillbox_core.sandbox.container import LABEL_WAITING
-from skillbox_core.sandbox.waiting import MAKING
 from skillbox_core.settings import Settings
 from skillbox_core.storage.tables import WaitingRow
+from skillbox_core.storage.waiting_records import MAKING
 
 MADE = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
 IMAGE = f"sha256:{'ab' * 32}"
@@ -33,7 +33,8 @@ MIB = 1024**2
 def row(**changes: Any) -> WaitingRow:
     facts = {
         "instance": "i", "engine": "e-1", "place": 2, "name": "skillbox-waiting-a", "kind": "k", "image": "python:3",
-        "image_id": IMAGE, "memory": 256 * MIB, "scratch": 64 * MIB, "cpu_quota": 50_000, "ready": True,
+        "image_id": IMAGE, "memory": 256 * MIB, "scratch": 64 * MIB, "cpu_quota": 50_000,
+        "ready_for": "python main.py: json", "ready": True,
         "made_at": MADE, "ends_at": MADE + timedelta(seconds=600),
     }  # fmt: skip
     return WaitingRow(**{**facts, **changes})
@@ -72,6 +73,7 @@ def test_what_it_says_as_json_is_whole() -> None:
         "kind": "k",
         "image": "python:3",
         "image_id": IMAGE,
+        "ready_for": "python main.py: json",
         "memory": 256 * MIB,
         "scratch": 64 * MIB,
         "cpu": "0.5",
@@ -84,7 +86,7 @@ def test_a_container_without_a_row_says_what_the_engine_knows_of_it() -> None:
     container = {"Labels": {LABEL_WAITING: "k"}, "ImageID": IMAGE, "Created": MADE.timestamp(), "State": "running"}
     found = entry_without_row("skillbox-waiting-b", container).document()
     assert (found["state"], found["why"]) == ("lost", "no record knows it")
-    assert (found["kind"], found["image"], found["image_id"]) == ("k", None, IMAGE)
+    assert (found["kind"], found["image"], found["image_id"], found["ready_for"]) == ("k", None, IMAGE, None)
     assert (found["place"], found["memory"], found["cpu"], found["ends_at"]) == (None, None, None, None)
     assert found["made_at"] == "2026-05-04T12:00:00+00:00"
 
@@ -113,10 +115,25 @@ def test_an_image_is_meant_by_its_names_or_its_id(image: str, asked: str, wanted
     assert entry(image=image).of_image(asked, {"python:3": "here/python:3"}) is wanted
 
 
-@pytest.mark.parametrize("asked", ["", "sha256:", "sha256:abc", "sha256:nothexadecimal"])
-def test_what_is_no_image_is_refused(asked: str) -> None:
-    with pytest.raises(InvalidRequestError, match="no image is meant"):
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("", 'no image is meant by ""'),
+        ("sha256:nothexadecimal", 'no image is meant by "sha256:nothexadecimal"'),
+        ("sha256:xy", 'no image is meant by "sha256:xy"'),
+        ("sha256:", '"sha256:" is too short to tell an image: 8 or more digits of its id'),
+        ("sha256:1234567", '"sha256:1234567" is too short to tell an image: 8 or more digits of its id'),
+    ],
+)
+def test_what_is_no_image_is_refused(asked: str, said: str) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
         check_image(asked)
+    assert caught.value.message == said
+
+
+@pytest.mark.parametrize("asked", ["python:3", "sha256:12345678", IMAGE])
+def test_what_may_be_an_image_is_not_refused(asked: str) -> None:
+    check_image(asked)
 
 
 WAITS, LOST = entry(), entry(name="skillbox-waiting-c", state=State.LOST, why="its container is gone")

@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from skillbox_core.run.pool import MAKING, SETTLED, giving_way, over, places
+from skillbox_core.run.kinds import MAX_READINESS, readiness
+from skillbox_core.run.pool import SETTLED, giving_way, over, places
 from skillbox_core.sandbox.waiting import Kind
 from skillbox_core.storage.tables import WaitingRow
+from skillbox_core.storage.waiting_records import MAKING
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
@@ -66,6 +68,29 @@ def test_times_that_a_database_gives_without_a_zone_are_in_utc() -> None:
     bare.made_at, bare.ends_at = bare.made_at.replace(tzinfo=None), bare.ends_at.replace(tzinfo=None)
     assert over([bare], NOW) == []
     assert over([bare], NOW + 2 * SECOND) == [bare]
+
+
+@pytest.mark.parametrize(
+    ("lang", "entrypoint", "modules", "said"),
+    [
+        ("python", "main.py", ("json", "pandas"), "python main.py: json, pandas"),
+        ("node", "scripts/main.js", ("fs",), "node scripts/main.js: fs"),
+        ("python", "main.py", (), "python main.py"),
+        ("python", "main.py", None, "a shell"),
+        ("bash", "main.sh", None, "a shell"),
+        ("python", "main.py", ("m" * 200,), f"python main.py: {'m' * (MAX_READINESS - 19)}..."),
+    ],
+)
+def test_a_container_says_what_waits_in_it(
+    lang: str, entrypoint: str, modules: tuple[str, ...] | None, said: str
+) -> None:
+    assert readiness(lang, entrypoint, modules) == said
+    assert len(said) <= MAX_READINESS
+
+
+def test_what_a_container_says_makes_no_kind() -> None:
+    told = replace(MINE, ready_for="a shell", image="python:3")
+    assert (told, told.digest) == (MINE, MINE.digest)
 
 
 OLD, OLDER = SETTLED + SECOND, SETTLED + 2 * SECOND

@@ -58,7 +58,7 @@ def test_many_share_few_threads_which_end_when_there_is_nothing_to_do() -> None:
 
     for number in range(50):
         pool.submit(lambda number=number: job(number))  # type: ignore[misc]
-    threads = [thread for thread in threading.enumerate() if thread.name == "skillbox-removal"]
+    threads = [thread for thread in threading.enumerate() if thread.name == "skillbox-after-run"]
     assert len(threads) == WORKERS
     assert all_busy.wait(30)
     go.set()
@@ -80,7 +80,7 @@ def test_one_that_breaks_off_is_told_and_keeps_none_of_the_others(caplog: pytest
     pool.submit(lambda: done.append(1))
     assert wait_for_removals(30)
     assert done == [1]
-    assert [record.message for record in caplog.records] == ["a removal broke off"] * 2 * WORKERS
+    assert [record.message for record in caplog.records] == ["what is done after a run broke off"] * 2 * WORKERS
 
 
 def test_where_no_thread_can_be_started_it_is_done_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,15 +237,38 @@ def begun(seconds):
     pool.submit(lambda: (e.set(), slow("ahead", seconds)), owed=False)
     assert e.wait(30)
 """
-BUSY = "for _ in range(4): pool.submit(lambda: slow(seconds=0.5))\n"
+HELD = """
+logging.basicConfig(format="%(message)s", level=logging.INFO)
+removals.WORKERS = 1
+def held():
+    while not removals._changed._waiters:
+        time.sleep(0.001)
+def ahead(seconds=0, word="ahead"):
+    pool.submit(lambda: slow(word, seconds), owed=False)
+pool.submit(held)
+"""
+"""All else is queued until the end of the process waits for it."""
+DROPPED = "the process ends: of what was to be made ahead, {} are not begun\n"
 
 
 @pytest.mark.parametrize(
     ("body", "said", "told"),
     [
         (BEGUN + "begun(0.5)", ["ahead"], ""),
-        (BUSY + "pool.submit(lambda: slow('ahead'), owed=False)", ["removed"] * 4, ""),
-        (BUSY + "pool.submit(lambda: slow('ahead'), owed=False); pool.submit(slow)", ["removed"] * 5, ""),
+        (HELD + "ahead()", ["ahead"], ""),
+        (HELD + "ahead(); pool.submit(slow)", ["removed", "ahead"], ""),
+        (HELD + "ahead(); ahead(word='second'); ahead(word='third')", ["ahead"], DROPPED.format(2)),
+        (
+            HELD + "one, pool = pool, Removals(); pool.submit(held); ahead(); pool = one; ahead()",
+            ["ahead"],
+            DROPPED.format(1),
+        ),
+        (HELD + "removals.END_SILENCE = 0.2; ahead(60)", [], ""),
+        (
+            HELD + "removals.END_SILENCE = 0.2; ahead(60); pool.submit(slow)",
+            ["removed"],
+            DROPPED.format(1) + WAITING,
+        ),
         (BEGUN + "removals.END_SILENCE = 0.2; begun(60)", [], ""),
         (BEGUN + "removals.END_SILENCE = 0.2; begun(60); pool.submit(slow)", ["removed"], WAITING),
         (
@@ -266,7 +289,19 @@ BUSY = "for _ in range(4): pool.submit(lambda: slow(seconds=0.5))\n"
             "",
         ),
     ],
-    ids=["begun", "not begun", "between", "hangs", "hangs beside", "both hang", "multiprocessing"],
+    ids=[
+        "begun",
+        "not begun",
+        "between",
+        "three",
+        "of two",
+        "is next and hangs",
+        "comes too late",
+        "hangs",
+        "hangs beside",
+        "both hang",
+        "multiprocessing",
+    ],
 )
 def test_the_end_of_a_process_is_not_held_up_by_what_it_does_not_owe(body: str, said: list[str], told: str) -> None:
     assert _said(body) == (said, told)

@@ -86,14 +86,29 @@ def test_it_says_what_is_imported_before_there_is_a_job(said: str, modules: tupl
 
 
 @pytest.mark.parametrize(
-    "value",
-    ["pandas", "[1a]", "[a--b]", "[../a]", "[a/]",
-     "['a b']", "[a.]", "[.a]", "[é]", "[[a]]", "{a: b}", "['a\\n']", f"[{'a' * 129}]",
-     f"[{', '.join(f'm{n}' for n in range(33))}]", "['']", "[os; import sys]"],
+    ("value", "fault"),
+    [
+        ("pandas", '"pandas" is not a list; write warm: [pandas]'),
+        ("./x", '"./x" is no module name; write warm: none, or a list of modules such as warm: [pandas]'),
+        ("{a: b}", "a mapping is no list; write warm: none, or a list of modules such as warm: [pandas]"),
+        *[
+            (f"[{name}]", f'"{said}" is no module name')
+            for name, said in [
+                ("1a", "1a"), ("a--b", "a--b"), ("../a", "../a"), ("./x", "./x"), ("a/", "a/"), ("'a b'", "a b"),
+                ("a.", "a."), (".a", ".a"), ("é", "\\xe9"), ("'a\n'", "a "), ("''", ""),
+                ("os; import sys", "os; import sys"),
+            ]
+        ],
+        ("[json, 1a, 2b]", 'warm: "1a" is no module name; warm: "2b" is no module name'),
+        ("[[a]]", "what is not text is no module name"),
+        (f"[{'a' * 129}]", f'"{"a" * 80}" is no module name of at most 128 characters'),
+        (f"[{', '.join(f'm{n}' for n in range(33))}]", "33 modules are too many; at most 32 can be named"),
+    ],
 )  # fmt: skip
-def test_what_is_no_list_of_modules_is_a_fault(value: str) -> None:
-    with pytest.raises(InvalidSkillError, match="warm must be none, or a list of at most 32 modules"):
+def test_what_is_no_list_of_modules_is_a_fault(value: str, fault: str) -> None:
+    with pytest.raises(InvalidSkillError) as caught:
         skill(f"{BASE}warm: {value}\n")
+    assert f"warm: {fault.removeprefix('warm: ')}" in str(caught.value)
 
 
 @pytest.mark.parametrize(

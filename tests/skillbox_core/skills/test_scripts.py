@@ -11,9 +11,11 @@ from typer.testing import CliRunner
 
 from skillbox_core import errors
 from skillbox_core.cli import skills
+from skillbox_core.sandbox.warming import LANGS
 from skillbox_core.skills import dependencies
 from skillbox_core.skills.archive import SkillArchive, inspect_archive
 from skillbox_core.skills.package import package
+from skillbox_core.skills.run_fields import WARM_LANGS
 from skillbox_core.skills.scripts import inspect_new, script_problem
 
 MAX = 10_000_000
@@ -105,3 +107,26 @@ def test_lint_says_what_push_would_say_where_npm_is_missing(tmp_path: Path, monk
     assert (linted.exit_code, "npm is not here" in linted.stderr) == (2, True)
     with pytest.raises(errors.InvalidSkillError, match="npm is not here"):
         by_package(folder)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("lang", "said", "told"),
+    [
+        ("bash", "[json]", ("warm has no effect for bash",)),
+        # Nothing is asked for that a shell could not keep.
+        ("bash", "none", ()),
+        ("python", "[json]", ()),
+        ("node", "[fs]", ()),
+    ],
+)
+def test_modules_that_no_interpreter_waits_with_are_a_warning(
+    way: Callable[[Path], SkillArchive], lang: str, said: str, told: tuple[str, ...], tmp_path: Path
+) -> None:
+    front = f"---\nname: greet\ndescription: A test.\nlang: {lang}\nwarm: {said}\n---\n".encode()
+    folder = made(tmp_path / "greet", {"SKILL.md": front, "main.py": b"", "main.js": b""})
+    assert way(folder).warnings == told
+
+
+def test_the_languages_that_are_not_warned_about_are_those_of_which_an_interpreter_can_wait() -> None:
+    assert set(WARM_LANGS) == set(LANGS)

@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("memory", sa.BigInteger, nullable=False),
         sa.Column("scratch", sa.BigInteger, nullable=False),
         sa.Column("cpu_quota", sa.Integer, nullable=False),
+        sa.Column("ready_for", sa.String(256), nullable=False),
         sa.Column("ready", sa.Boolean, nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ends_at", sa.DateTime(timezone=True), nullable=False),

@@ -129,12 +129,11 @@ def test_containers_that_waited_in_vain_are_taken_away_and_called_so(
     installation, settings = alone.installation, alone.installation.settings
     image = installation.engine.image(settings.image_aliases.get("bash:5", "bash:5"))
     assert image is not None
-    kind = Kind(image.id, 64 << 20, 32 << 20, CPU_PERIOD_US, "", 60, "bash:5")
+    kind = Kind(image.id, 64 << 20, 32 << 20, CPU_PERIOD_US, "", 60, image="bash:5")
     over, waits = (f"{PREFIX}{uuid.uuid4().hex}" for _ in range(2))
     for name, seconds in ((over, 0), (waits, 60)):
-        new = NewWaiting(
-            settings.instance, installation.engine.name, name, kind.digest, "bash:5", image.id, 64 << 20, 32 << 20, 1
-        )
+        facts = (kind.digest, "bash:5", image.id, 64 << 20, 32 << 20, 1, "a shell")
+        new = NewWaiting(settings.instance, installation.engine.name, name, *facts)
         assert installation.waiting.enter(new, seconds=seconds, most=2)
         make_waiting(installation.engine, name, kind, users=settings.sandbox_users, instance=settings.instance)
         assert installation.waiting.ready(name)

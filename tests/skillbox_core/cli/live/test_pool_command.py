@@ -75,7 +75,9 @@ def made(runner: Runner, image: str) -> str:
     found = installation.engine.image(name)
     assert found is not None
     before = waiting(runner)
-    pool.refill(installation, Kind(found.id, 64 << 20, 32 << 20, CPU_PERIOD_US, "", 600, name))
+    pool.refill(
+        installation, Kind(found.id, 64 << 20, 32 << 20, CPU_PERIOD_US, "", 600, image=name, ready_for="a shell")
+    )
     (new,) = waiting(runner) - before
     return new
 
@@ -106,10 +108,12 @@ def test_what_waits_is_listed_with_what_it_is_good_for(pooled: Runner, call: Cal
     assert (one["image"], one["cpu"]) == (image, settings.default_cpu)
     assert one["memory"] == parse_memory_limit(settings.default_memory, "")
     assert one["scratch"] == parse_memory_limit(settings.default_scratch, "")
+    assert one["ready_for"] == "python main.py: json"
     assert one["image_id"] == pooled.installation.engine.inspect(name)["Image"]
     assert one["made_at"] < one["ends_at"]
     row = call("pool", "list").stdout.rstrip("\n").split("\t")
-    assert row[:6] == [name, "waiting", image, settings.default_memory, settings.default_scratch, settings.default_cpu]
+    sizes = [settings.default_memory, settings.default_scratch, settings.default_cpu]
+    assert row[:7] == [name, "waiting", image, "python main.py: json", *sizes]
 
 
 def test_an_execution_says_which_container_it_has_taken(pooled: Runner, call: Call) -> None:
@@ -124,15 +128,22 @@ def test_an_execution_says_which_container_it_has_taken(pooled: Runner, call: Ca
 
 def test_one_images_containers_are_given_up_or_all(pooled: Runner, call: Call) -> None:
     python, bash = made(pooled, "python:3.12-slim"), made(pooled, "bash:5")
+    image = pooled.installation.settings.image_aliases.get("python:3.12-slim", "python:3.12-slim")
     assert document(call("pool", "drain", "--image", "bash:5", "--json")) == {
         "removed": [bash],
         "taken": [],
         "failed": [],
+        "others": {image: 1},
     }
     assert waiting(pooled) == {python}
     none = call("pool", "drain", "--image", "bash:5")
-    assert (none.returncode, none.stdout) == (0, "nothing to remove\n")
-    assert call("pool", "drain").stdout == "1 waiting containers removed\n"
+    assert (none.returncode, none.stdout) == (0, f"nothing to remove of bash:5; what waits: 1 of {image}\n")
+    assert call("pool", "drain").stdout == "1 waiting container removed\n"
+    assert call("pool", "drain").stdout == "nothing to remove\n"
+    assert call("pool", "drain", "--image", "bash:5").stdout == "nothing to remove of bash:5\n"
+    two = {made(pooled, "bash:5") for _ in range(2)}
+    assert waiting(pooled) == two
+    assert call("pool", "drain", "--image", "bash:5").stdout == "2 waiting containers of bash:5 removed\n"
     assert waiting(pooled) == set()
     assert look(pooled.installation).entries == ()
 

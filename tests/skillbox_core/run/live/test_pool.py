@@ -322,7 +322,7 @@ def test_one_that_nobody_takes_ends_by_itself_and_says_nothing(worker: Runner) -
             assert time.monotonic() < give_up, "it waits for ever"
             time.sleep(0.05)
         assert (state["Status"], state["ExitCode"], state["OOMKilled"]) == ("exited", 0, False)
-        assert has_started(installation.engine.logs(name), "any", state["ExitCode"]) is False
+        assert has_started(installation.engine.logs(name), "any", state["ExitCode"], waited=True) is False
     finally:
         assert installation.engine.remove(name)
 

@@ -16,7 +16,7 @@ from skillbox_core.operations.orphans import cleanup_orphans, end_owner, find_or
 from skillbox_core.run import pool
 from skillbox_core.sandbox import container as sandbox_container
 from skillbox_core.sandbox.container import LABEL_INSTANCE
-from skillbox_core.sandbox.waiting import make_waiting
+from skillbox_core.sandbox.waiting import PREFIX, make_waiting
 from tests.services import pools
 from tests.services.pools import ahead, begun, record, waiting
 from tests.services.settling import containers_left, settle
@@ -134,6 +134,26 @@ def test_the_end_of_an_owner_is_the_end_of_what_it_has_taken(worker: Runner) -> 
     assert not worker.installation.engine.remove(name), "it was left"
     assert waiting(worker.installation) == [other]
     assert worker.installation.engine.inspect(other)["State"]["Running"]
+
+
+def test_one_that_was_taken_stays_its_takers_where_its_maker_heard_nothing_of_it(
+    worker: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation = worker.installation
+    pools.drain(installation)
+    ready, taken = installation.waiting.ready, []
+
+    def unheard(name: str) -> bool:
+        assert ready(name)
+        taken.append(begun(worker, owner="taker", key=uuid.uuid4().hex)[3])
+        raise EngineError("the answer is lost")
+
+    monkeypatch.setattr(installation.waiting, "ready", unheard)
+    pool.refill(installation, pools.kind_of(worker, "for-ever"))
+    (sandbox,) = taken
+    assert sandbox.name.startswith(PREFIX)
+    assert installation.engine.inspect(sandbox.name)["State"]["Running"]
+    end_owner(installation, "taker", Status.CANCELLED)
 
 
 def _raw(worker: Runner, name: str) -> None:

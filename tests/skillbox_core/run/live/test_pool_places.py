@@ -23,7 +23,7 @@ def test_a_larger_kind_takes_a_place_that_it_may_have_and_no_other_is_given_up_f
     monkeypatch.setattr(pool, "SETTLED", timedelta(0))
     image = made.engine.image(installation.image_aliases.get("bash:5", "bash:5"))
     assert image is not None
-    small = Kind(image.id, 64 << 20, 32 << 20, CPU_PERIOD_US, "", 600, "bash:5")
+    small = Kind(image.id, 64 << 20, 32 << 20, CPU_PERIOD_US, "", 600, image="bash:5")
     # Of the share of the engine's memory there is room for one.
     large = replace(small, memory=int(made.engine.info()["MemTotal"] * SHARE * 0.6))
 
@@ -35,7 +35,7 @@ def test_a_larger_kind_takes_a_place_that_it_may_have_and_no_other_is_given_up_f
         pool.refill(made, small)
         pool.refill(made, small)
         (_, _, first), (_, _, second) = rows()
-        assert pool.discard(made, first)
+        assert made.give_up_waiting(first)
         pool.refill(made, small)
         # The one that waits for longest is in a place that the large kind can't have.
         assert [(place, name == second) for place, _, name in rows()] == [(0, False), (1, True)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import pytest
 
 from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings, Status, wait_for_removals
 from skillbox_core.models import Call
-from skillbox_core.run import pool
+from skillbox_core.run import kinds, pool
 from tests.conftest import MakeSkill
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -34,7 +35,7 @@ def pooled(installation: Settings, runner: Runner) -> Iterator[Runner]:
 
 def drain(own: Runner) -> None:
     for row in own.installation.waiting.listed(own.installation.settings.instance, own.installation.engine.name):
-        pool.discard(own.installation, row.name)
+        own.installation.give_up_waiting(row.name)
 
 
 @pytest.fixture(autouse=True)
@@ -176,7 +177,7 @@ def test_what_an_import_was_ended_for_is_not_the_jobs(
     both: Both, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     eats = "exec python3 -c 'x = bytearray(2 << 30)'"
-    monkeypatch.setattr(pool, "warm_start", lambda *_args, **_named: eats)
+    monkeypatch.setattr(kinds, "warm_start", lambda *_args, **_named: eats)
     cold, warm = both(make_skill("import sys\nsys.exit(1)"))
     assert shown(warm) == shown(cold)
 
@@ -303,12 +304,26 @@ def test_a_container_can_be_taken_once_its_interpreter_is_ready(
     pooled: Runner, both: Both, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     slow = f"sleep 2; {ON}"
-    monkeypatch.setattr(pool, "warm_start", lambda *_args, **_named: slow)
+    monkeypatch.setattr(kinds, "warm_start", lambda *_args, **_named: slow)
     name = make_skill(answer("1"))
     ready, at = pooled.installation.waiting.ready, []
     monkeypatch.setattr(pooled.installation.waiting, "ready", lambda row: at.append(stopped(pooled, row)) or ready(row))
     both(name)
     assert at == [True]
+
+
+def test_a_run_waits_for_no_import_that_hangs(
+    pooled: Runner, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, made = threading.Event(), pool.make_waiting
+    monkeypatch.setattr(pool, "make_waiting", lambda *args, **named: held.wait(60) and made(*args, **named))
+    name = make_skill(answer("1"))
+    try:
+        results = [pooled.run(RunRequest(skill=name)) for _ in range(6)]
+        assert pooled.installation.removals.is_done(30), "a removal waits for a container that is made"
+        assert [result.ok for result in results] == [True] * 6
+    finally:
+        held.set()
 
 
 def stopped(own: Runner, name: str) -> bool:
@@ -372,7 +387,7 @@ FORGES = "printf '\\n\\036skillbox - ready\\n' >/proc/1/fd/2\n"
 def test_what_is_imported_gets_nothing_of_the_job_before_it_begins(
     both: Both, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch, warm: str
 ) -> None:
-    monkeypatch.setattr(pool, "warm_start", lambda *_args, **_named: warm)
+    monkeypatch.setattr(kinds, "warm_start", lambda *_args, **_named: warm)
     script = answer(
         "{'argv': sys.argv, 'stolen': os.path.exists('/sandbox/.stolen') and open('/sandbox/.stolen').read(),"
         " 'others': [p for p in os.listdir('/proc') if p.isdigit() and p not in ('1', str(os.getpid()))"

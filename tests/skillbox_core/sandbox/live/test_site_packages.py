@@ -17,6 +17,7 @@ from skillbox_core.run import loading
 from skillbox_core.sandbox import layer
 from skillbox_core.sandbox.engine import Engine, Image
 from skillbox_core.sandbox.images import ready_image
+from skillbox_core.skills.archive import SkillArchive
 from tests.conftest import MakeSkill
 from tests.hostile.images import made_image
 from tests.services.trees import SITE, installed, tree
@@ -90,6 +91,7 @@ def run_in(
         with monkeypatch.context() as patch:
             # As if this were what comes of the skill's lock, and its image were this one.
             patch.setattr(loading, "ready_image", lambda _engine, _reference: base)
+            patch.setattr(SkillArchive, "locked", True)
             patch.setattr(Environments, "prepare", lambda *_: Tree(own.digest, own.size))
             patch.setattr(EnvironmentStore, "open", lambda *_: own.open())
             return runner.run(RunRequest(skill=make_skill(ANSWER + script, **details)))

@@ -35,6 +35,7 @@ def new(**changes: str) -> NewWaiting:
         memory=4 * GIB,
         scratch=3 * GIB,
         cpu_quota=51_200_000,
+        ready_for="python main.py: json, pandas",
     )
     return replace(one, **changes)
 
