@@ -134,6 +134,7 @@ def test_the_form_of_a_deployment_has_a_field_for_each_file(
         page.screenshot(path=tmp_path / "form.png")
         with page.expect_response(re.compile("create_flow_run")) as created:
             page.get_by_role("button", name="Submit").click()
+        assert created.value.ok, (created.value.status, created.value.text())
         run: dict[str, Any] = created.value.json()
         client.delete_flow_run(UUID(run["id"]))
     assert run["parameters"] == {

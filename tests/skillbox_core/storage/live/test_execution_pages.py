@@ -165,7 +165,7 @@ def test_a_database_of_before_keeps_its_records_and_gets_the_indexes(store: Inst
     assert [row.id for row in again.executions.list("default", limit=100)] == before
     assert {name for name in index_names(store) if not name.startswith(("uq", "sqlite", "executions_"))} == {
         "ix_executions_listed", "ix_executions_listed_status", "ix_executions_listed_skill", "ix_executions_status",
-        "ix_executions_owner",
+        "ix_executions_owner", "ix_executions_claimed",
     }  # fmt: skip
 
 
