@@ -116,6 +116,8 @@ input_files:
             client.delete_work_pool(pool)
 
 
+# A page asks once, where a client asks again; amid the writes of other tests a server on SQLite may answer 503.
+@pytest.mark.by_itself
 def test_the_form_of_a_deployment_has_a_field_for_each_file(
     page: Page, deployed: tuple[str, str], tmp_path: Path
 ) -> None:
