@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -21,14 +22,15 @@ Call = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def call(cli_environment: dict[str, str], tmp_path: Path, command: Command) -> Call:
+def call(tmp_path: Path, command: Command) -> Call:
     """Calls the command in an installation with 30 records and 5 skills."""
     home = tmp_path / "home"
     installation = Installation.from_settings(Settings(home=home, db_dsn="", s3_endpoint=""))
     fill(installation.executions._database, (record(number) for number in range(30)))
     for name in "abcde":
         installation.registry.push("default", archive(tmp_path, name))
-    return lambda *arguments: command(*arguments, env={**cli_environment, "SKILLBOX_HOME": str(home)}, cwd=tmp_path)
+    environment = {**os.environ, "SKILLBOX_HOME": str(home), "NO_COLOR": "1"}
+    return lambda *arguments: command(*arguments, env=environment, cwd=tmp_path)
 
 
 def test_a_list_of_executions_says_how_many_it_shows_and_how_older_ones_are_seen(call: Call) -> None:
