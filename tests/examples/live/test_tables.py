@@ -63,7 +63,10 @@ def test_the_example_runs_and_prepares_nothing_when_it_is_run_again(
     assert str(seen["picture-plot-table"].data).startswith("data:image/png")
 
 
-def test_the_flow_of_the_readme_gives_the_means_of_the_example(pushed: Runner) -> None:
+def test_the_flow_of_the_readme_gives_the_means_of_the_example(pushed: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The page's skills are in the installation that the environment names.
+    monkeypatch.setenv("SKILLBOX_HOME", str(pushed.installation.settings.home))
+    monkeypatch.setenv("SKILLBOX_INSTANCE", pushed.installation.settings.instance)
     page = (EXAMPLES.parent / "README.md").read_text("utf-8")
     composed, _ = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
     names: dict[str, Any] = {"__name__": "readme"}

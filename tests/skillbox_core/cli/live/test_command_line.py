@@ -523,6 +523,7 @@ def test_a_secret_is_given_by_name_or_by_file_and_is_no_argument(cli, tmp_path: 
     assert cli("run", "env-probe", "--env-file", str(tmp_path / "none")).returncode == 2
 
 
+@pytest.mark.by_itself
 def test_cleanup_and_doctor_and_version(cli) -> None:
     assert cli("cleanup", "--dry-run").stdout == "nothing to clean up\n"
     doctor = cli("doctor")
