@@ -63,7 +63,7 @@ class Installation:
         self.admission = Admission(settings.max_concurrent_execs)
         self.removals = Removals()
         # One that waits for an interpreter may take a minute: no removal, and so no run, is to wait for that.
-        self.refills = Removals(workers=1)
+        self.refills = Removals()
         self.inputs = InputStore(settings, executions, artifacts)
         _alive.add(self)
 

@@ -32,14 +32,9 @@ Job = Callable[[], object]
 
 
 class Removals:
-    """Jobs of one installation in one process. They start in their order; each ends by itself, in bounded time.
+    """Jobs of one installation in one process. They start in their order; each ends by itself, in bounded time."""
 
-    Args:
-        workers: Threads at most; by default `WORKERS`.
-    """
-
-    def __init__(self, workers: int | None = None) -> None:
-        self._most = workers
+    def __init__(self) -> None:
         self._forget()
         self._waits_at_end = False
         with _changed:
@@ -71,7 +66,7 @@ class Removals:
             number = next(_numbers)
             self._pending[number] = owed
             self._queue.append((number, job))
-            taken = self._workers >= (self._most or WORKERS) or self._started()
+            taken = self._workers >= WORKERS or self._started()
         if not taken:
             self._work()
 
