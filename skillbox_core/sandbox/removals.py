@@ -70,15 +70,6 @@ class Removals:
         if not taken:
             self._work()
 
-    def is_done(self, timeout: float) -> bool:
-        """Waits until nothing of these is left to be done; False where something is by then.
-
-        Args:
-            timeout: Seconds.
-        """
-        with _changed:
-            return _changed.wait_for(lambda: not self._pending, timeout)
-
     def _started(self) -> bool:
         # A daemon, since the end of the process waits for it by a limit of its own.
         thread = threading.Thread(target=self._work_and_leave, name="skillbox-after-run", daemon=True)

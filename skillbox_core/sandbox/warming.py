@@ -55,7 +55,7 @@ _NAME = r"[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*"
 _IMPORT = re.compile(
     rf"import[ \t]+({_NAME}(?:[ \t]+as[ \t]+\w+)?(?:[ \t]*,[ \t]*{_NAME}(?:[ \t]+as[ \t]+\w+)?)*)\Z", re.ASCII
 )
-_FROM = re.compile(rf"from[ \t]+({_NAME})[ \t]+import\b[ \t]*(?P<names>[\w \t,*]*|\([^()]*\))\Z", re.ASCII)
+_FROM = re.compile(rf"from[ \t]+({_NAME})[ \t]+import\b[ \t]*(?:[\w \t,*]*|\([^()]*\))\Z", re.ASCII)
 _OPENS = re.compile(r"from[ \t]+[\w.]+[ \t]+import[ \t]*\([^()]*\Z", re.ASCII)
 _STRING = re.compile(r"""[rRuU]?(\"{3}|'{3}|"|')""")
 _REQUIRE = re.compile(

@@ -5,14 +5,14 @@ Those of both are counted until the last container is gone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.benchmarks import contestants
 from tests.benchmarks.ground import Scale, ground
 from tests.benchmarks.names import DOCKER_RUN
 from tests.benchmarks.report import Part
-from tests.benchmarks.turns import Contestant, TurnError, compare, take_turns
+from tests.benchmarks.turns import Contestant, Times, TurnError, compare, take_turns
 
 AT_ONCE = (1, 2, 4, 8, 16)
 
@@ -36,15 +36,22 @@ def measure(scale: Scale, part: Part) -> None:
                 ],
                 rounds,
             )
-            for name in names:
-                if times[name].problem:
-                    part.fail(f"{name}: {times[name].problem}")
-                else:
-                    part.figure(name, "runs/s", *(runs / seconds for seconds in times[name].values))
-            if all(times[name].values for name in names):
-                # Times are compared the other way round, so that the ratio is one of rates.
-                found = compare(times[names[1]], times[names[0]])
-                part.ratio(" / ".join(names), found, more_is_better=True)
+            rates(part, names, times, runs)
+
+
+def rates(
+    part: Part, names: tuple[str, str], times: Mapping[str, Times], runs: int, budget: float | None = None
+) -> None:
+    """Tells how many runs a second two contestants made of so many in a turn, and the one's rate by the other's."""
+    for name in names:
+        if times[name].problem:
+            part.fail(f"{name}: {times[name].problem}")
+        else:
+            part.figure(name, "runs/s", *(runs / seconds for seconds in times[name].values))
+    if all(times[name].values for name in names):
+        # Times are compared the other way round, so that the ratio is one of rates.
+        found = compare(times[names[1]], times[names[0]])
+        part.ratio(" / ".join(names), found, budget=budget, more_is_better=True)
 
 
 def together(once: Callable[[], None], runs: int, at_once: int, settle: Callable[[], object]) -> Callable[[], None]:

@@ -19,6 +19,7 @@ from tests.benchmarks import contestants
 from tests.benchmarks.ground import GONE, Ground, Scale, ground
 from tests.benchmarks.names import DOCKER_RUN, SKILLBOX, WAITING
 from tests.benchmarks.report import Part
+from tests.benchmarks.throughput import rates as told
 from tests.benchmarks.throughput import together
 from tests.benchmarks.turns import Comparison, Contestant, Times, TurnError, compare, quantile, take_turns
 from tests.benchmarks.watch import PARTS, REST, Spans, split, watched
@@ -165,13 +166,5 @@ def rates(scale: Scale, part: Part, made: Ground) -> None:
         ],
         rounds,
     )
-    for name in names:
-        if times[name].problem:
-            part.fail(f"{name}: {times[name].problem}")
-        else:
-            part.figure(name, "runs/s", *(runs / seconds for seconds in times[name].values))
+    told(part, names, times, runs, RATE_BUDGET)
     part.figure(f"{names[0]}, those that found one", "%", 100 * statistics.fmean(hits))
-    if all(times[name].values for name in names):
-        # Times are compared the other way round, so that the ratio is one of rates.
-        found = compare(times[names[1]], times[names[0]])
-        part.ratio(" / ".join(names), found, budget=RATE_BUDGET, more_is_better=True)

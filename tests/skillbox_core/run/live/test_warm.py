@@ -320,7 +320,9 @@ def test_a_run_waits_for_no_import_that_hangs(
     name = make_skill(answer("1"))
     try:
         results = [pooled.run(RunRequest(skill=name)) for _ in range(6)]
-        assert pooled.installation.removals.is_done(30), "a removal waits for a container that is made"
+        removed = threading.Event()
+        pooled.installation.removals.submit(removed.set)
+        assert removed.wait(30), "a removal waits for a container that is made"
         assert [result.ok for result in results] == [True] * 6
     finally:
         held.set()
