@@ -17,11 +17,12 @@ deal := 1
 all := SKILLBOX_TEST_DEAL=$(deal) $(pytest) --ignore=tests/hostile/test_hostile.py
 postgres := SKILLBOX_TEST_POSTGRES=1 $(all)
 older := .skillbox/older/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
-# Whole files at once, in the order of tests/conftest.py. Tests wait for engines and servers half of their time and more,
-# so that they have a process more than there are processors, four at most. To collect all tests takes a while: of those
-# that run alone only their files are read.
-shared := -m "not by_itself and not nightly" --maxprocesses 4 --dist loadfile --no-loadscope-reorder --numprocesses \
+# Whole files at once, in the order of tests/conftest.py. Tests wait for engines, servers and processes of their own, so
+# that they have a process more than there are processors, four at most.
+dealt := --maxprocesses 4 --dist loadfile --no-loadscope-reorder --numprocesses \
 	$$($(bin)/python -c "import os; print(os.cpu_count() + 1)")
+# To collect all tests takes a while: of those that run alone only their files are read.
+shared := -m "not by_itself and not nightly" $(dealt)
 alone = -m "by_itself and not nightly" $$(grep -rlw by_itself --include='test_*.py' $(1))
 
 help: ## show this
@@ -30,13 +31,13 @@ help: ## show this
 run: setup ## set everything up, then run the example pipeline on real data
 	@$(bin)/python -m deployments.example
 
-check: ## style, types, imports and unit tests, in a minute; needs the packages only
+check: ## style, types, imports and unit tests, in a minute and a half; needs the packages only
 	@$(bootstrap) venv
 	@$(MAKE) --no-print-directory --jobs=2 unit lint
 
 # The types are checked by one process, beside which the tests begin.
 unit:
-	@$(unit) -q --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	@$(unit) -q $(dealt)
 
 test: setup ## set everything up, then run what a change can break (ARGS="-k name" for some)
 	@$(bootstrap) services
