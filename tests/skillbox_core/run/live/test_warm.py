@@ -182,6 +182,16 @@ def test_what_an_import_was_ended_for_is_not_the_jobs(
     assert shown(warm) == shown(cold)
 
 
+def test_the_collector_leaves_alone_what_was_imported_and_nothing_of_the_scripts(
+    both: Both, make_skill: MakeSkill
+) -> None:
+    circle = "class Own: pass\nown = Own()\nown.own = own\nseen = weakref.ref(own)\ndel own\nfound = gc.collect()"
+    cold, warm = both(
+        make_skill(answer("[gc.get_freeze_count() > 1000, gc.isenabled(), seen()]", f"import gc, weakref\n{circle}"))
+    )
+    assert (cold.output, warm.output) == ([False, True, None], [True, True, None])
+
+
 def test_each_has_a_randomness_of_its_own(pooled: Runner, both: Both, make_skill: MakeSkill) -> None:
     name = make_skill(
         answer("[random.random(), hash('x'), uuid.uuid4().hex, secrets.token_hex()]", "import random, uuid, secrets")
