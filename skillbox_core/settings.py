@@ -26,6 +26,9 @@ from skillbox_core.errors import InvalidRequestError, SettingsError
 DEFAULT_IMAGES = {"python": "python:3.12-slim", "node": "node:20-slim", "bash": "bash:5"}
 DEFAULT_ALLOWLIST = ("python:3.12-slim", "python:3.11-slim", "node:20-slim", "node:18-slim", "bash:5")
 
+POOL_PLACES = 4
+"""Containers that wait on an engine where nobody says how many: for two skills of a flow, two runs of each at once. As
+many of the usual size may take a quarter of 8 GiB; see `skillbox_core.sandbox.waiting.SHARE`."""
 MIN_POOL_IDLE = 60
 """Seconds: in its last half minute a waiting container is taken by nobody."""
 
@@ -109,8 +112,9 @@ class Settings(BaseSettings):
     """Of the core's own messages on the command line's stderr."""
     collect_ttl: str = "10m"
     """How long a finished container waits to be collected before it ends itself."""
-    pool_max: int = Field(default=0, ge=0, le=1000)
-    """Containers that wait on an engine for a job, at most; 0 for none."""
+    pool_max: int | None = Field(default=None, ge=0, le=1000)
+    """Containers that wait on an engine for a job, at most; 0 for none. None leaves it to `pool_places` and
+    `for_one_run`."""
     pool_min: int = Field(default=0, ge=0, le=1000)
     """Of each kind that is asked for, how many are made to wait at least."""
     pool_idle: str = "10m"
@@ -179,8 +183,8 @@ class Settings(BaseSettings):
             parse_duration(self.collect_ttl, "SKILLBOX_COLLECT_TTL")
             if parse_duration(self.pool_idle, "SKILLBOX_POOL_IDLE") < MIN_POOL_IDLE:
                 raise ValueError(f"SKILLBOX_POOL_IDLE {self.pool_idle} is less than {MIN_POOL_IDLE} s")
-            if self.pool_min > self.pool_max:
-                raise ValueError(f"SKILLBOX_POOL_MIN {self.pool_min} is above SKILLBOX_POOL_MAX {self.pool_max}")
+            if self.pool_min > self.pool_places:
+                raise ValueError(f"SKILLBOX_POOL_MIN {self.pool_min} is above SKILLBOX_POOL_MAX {self.pool_places}")
             parse_user_ids(self.user_ids, "SKILLBOX_USER_IDS")
         except InvalidRequestError as error:
             raise ValueError(str(error)) from None
@@ -192,6 +196,18 @@ class Settings(BaseSettings):
     def database(self) -> str | Path:
         """Where the records are: an SQLAlchemy URL, or the SQLite file in the home folder."""
         return self.db_dsn or self.home / "skillbox.db"
+
+    @property
+    def pool_places(self) -> int:
+        """How many containers may wait on an engine for a job."""
+        return POOL_PLACES if self.pool_max is None else self.pool_max
+
+    def for_one_run(self) -> Self:
+        """The settings of a command that runs one skill and ends: nothing waits for it, unless somebody says so.
+
+        What it left waiting would be for a next command that may never come.
+        """
+        return self.model_copy(update={"pool_max": 0}) if self.pool_max is None else self
 
     @property
     def sandbox_users(self) -> range:

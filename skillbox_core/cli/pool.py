@@ -104,7 +104,8 @@ def _places(pool: Pool) -> str:
         return f"no run makes a container that waits: SKILLBOX_POOL_MAX is 0{left}"
     held = sum(entry.place is not None for entry in pool.entries)
     if pool.places < pool.most:
-        why = f"a quarter of the engine's memory, for containers of the usual size; SKILLBOX_POOL_MAX is {pool.most}"
+        by = "SKILLBOX_POOL_MAX is" if pool.chosen else "by default"
+        why = f"a quarter of the engine's memory, for containers of the usual size; {by} {pool.most}"
     else:
         why = pool.bound
     return f"{held} of {pool.places} places on {pool.engine} ({why})"

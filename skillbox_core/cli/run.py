@@ -22,6 +22,7 @@ from skillbox_core.errors import InvalidRequestError
 from skillbox_core.inputs.sources import input_files
 from skillbox_core.models import Call, RunOptions, RunRequest, RunResult, referenced
 from skillbox_core.runner import Runner
+from skillbox_core.storage.opening import present_settings
 
 
 def run_skill(
@@ -64,7 +65,7 @@ def run_skill(
     )
     given = input_files([*map(read_file, files)])
     options = RunOptions(tenant=tenant, timeout=timeout, cpu=cpu, memory=memory, call=call, files=given)
-    runner = Runner.from_settings()
+    runner = Runner.from_settings(present_settings().for_one_run())
     token = CancelToken()
     # What a script prints may be its result, which then stands on stdout alone.
     with _interrupts(token), _spinner(f"running {harmless(reference)}", as_json or call is not None) as show:

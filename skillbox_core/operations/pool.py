@@ -111,21 +111,25 @@ class Pool:
 
     Attributes:
         engine: Its name.
-        most: What `SKILLBOX_POOL_MAX` says; 0 where no run asks for one.
+        most: What `SKILLBOX_POOL_MAX` says, or its default; 0 where no run asks for one.
         places: How many of the usual size may wait: fewer than `most` where they would take too much of the engine's
             memory.
         entries: Those with a place in its order, then those that no row knows.
+        chosen: Somebody has set `SKILLBOX_POOL_MAX`.
     """
 
     engine: str
     most: int
     places: int
     entries: tuple[Entry, ...]
+    chosen: bool = True
 
     @property
     def bound(self) -> str:
         """What bounds the number of places."""
-        return "the engine's memory" if self.places < self.most else "SKILLBOX_POOL_MAX"
+        if self.places < self.most:
+            return "the engine's memory"
+        return "SKILLBOX_POOL_MAX" if self.chosen else "the default of SKILLBOX_POOL_MAX"
 
     def of(self, state: State) -> tuple[Entry, ...]:
         """Those in this state."""
@@ -189,9 +193,9 @@ def look(installation: Installation) -> Pool:
         parse_memory_limit(settings.default_memory, "SKILLBOX_DEFAULT_MEMORY"),
         parse_memory_limit(settings.default_scratch, "SKILLBOX_DEFAULT_SCRATCH"),
     )
-    most = places(settings.pool_max, ceiling, int(engine.info().get("MemTotal") or 0))
+    most = places(settings.pool_places, ceiling, int(engine.info().get("MemTotal") or 0))
     found.sort(key=lambda entry: (entry.place is None, entry.place, entry.made_at))
-    return Pool(engine.name, settings.pool_max, most, tuple(found))
+    return Pool(engine.name, settings.pool_places, most, tuple(found), chosen=settings.pool_max is not None)
 
 
 def entry_of(row: WaitingRow, container: Mapping[str, Any] | None, moment: datetime) -> Entry:

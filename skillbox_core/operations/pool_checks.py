@@ -39,7 +39,7 @@ def judged(pool: Pool, *, takes: bool) -> Check:
     if lost:
         told = f"{found}; {len(lost)} can't be used: {lost[0].name}: {lost[0].why}"
         return Check("pool", "WARN", told, DRAIN)
-    if pool.places < pool.most:
+    if pool.chosen and pool.places < pool.most:
         told = f"{found}; SKILLBOX_POOL_MAX is {pool.most}, for which the engine's memory is too small"
         return Check("pool", "WARN", told, f"set SKILLBOX_POOL_MAX={pool.places}, or lower SKILLBOX_DEFAULT_MEMORY")
     return Check("pool", "OK", found)

@@ -70,8 +70,29 @@ def claim(
     return None
 
 
+def follow_up(installation: Installation, kind: Kind) -> None:
+    """Makes the next waiting container after a run, if it is likely to be taken; what fails is logged.
+
+    A kind is made ahead from its second run within the time that one would wait: a skill that runs once a day would
+    leave a container that nobody takes. Where the installation asks for some of each kind, it is from the first on.
+    """
+    settings = installation.settings
+    try:
+        asked = installation.waiting.ask(
+            settings.instance,
+            installation.engine.name,
+            kind.digest,
+            within=timedelta(seconds=kind.waits),
+        )
+    except SkillboxError as error:
+        logger.warning("no container was made ahead: %s", error)
+        return
+    if asked or settings.pool_min:
+        refill(installation, kind)
+
+
 def refill(installation: Installation, kind: Kind) -> None:
-    """Makes the next waiting container after a run that has taken one, or found none; what fails is logged.
+    """Makes the next waiting container of a kind that is asked for; what fails is logged.
 
     As many as are asked for at once come to wait: each run makes one. Those that nobody asks for end by themselves.
     """
@@ -92,7 +113,7 @@ def refill(installation: Installation, kind: Kind) -> None:
 def _make(installation: Installation, kind: Kind) -> bool:
     settings, engine = installation.settings, installation.engine
     name = f"{PREFIX}{uuid.uuid4().hex}"
-    most = places(settings.pool_max, kind.ceiling, int(engine.info().get("MemTotal") or 0))
+    most = places(settings.pool_places, kind.ceiling, int(engine.info().get("MemTotal") or 0))
     new = NewWaiting(
         instance=settings.instance,
         engine=engine.name,

@@ -74,7 +74,7 @@ def prepare(
         files_folder=how.files_folder,
     )
     kind, job = None, None
-    if installation.settings.pool_max:
+    if installation.settings.pool_places:
         kind = kind_of(installation, archive, skill, image.id, env)
         job = warm_job(variables, skill.entrypoint, how) if kind.warm else None
     start = start_script(skill.lang, skill.entrypoint, variables, prepared=ready, invocation=how)

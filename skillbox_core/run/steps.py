@@ -327,7 +327,7 @@ class Steps:
         result = cleanup.end(self._installation, execution, redacted(verdict, self._redactor), self._on_gone)
         kind, self._kind = self._kind, None
         if kind is not None:
-            self._installation.refills.submit(partial(pool.refill, self._installation, kind), owed=False)
+            self._installation.refills.submit(partial(pool.follow_up, self._installation, kind), owed=False)
         return result
 
 

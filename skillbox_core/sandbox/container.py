@@ -19,7 +19,7 @@ from skillbox_core.sandbox.engine import Engine
 from skillbox_core.sandbox.engine_errors import ContainerGoneError, ContainerRunningError
 from skillbox_core.sandbox.logs import stdout_of
 from skillbox_core.sandbox.output import read_output
-from skillbox_core.sandbox.started import has_started
+from skillbox_core.sandbox.started import has_started, is_handed_over
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +30,8 @@ DOUBT = 3.0
 """Seconds after which a log that doesn't tell whether the skill has started counts as one whose beginning is gone."""
 UNSTARTED = 3.0
 """Seconds for which a container that was made and not started is left to whoever made it."""
+UNATTENDED = 3.0
+"""Seconds for which a container that waited and was taken is left to whoever took it, as long as no job has come."""
 SLICE = 0.25
 """Seconds at most that any wait goes without looking up."""
 
@@ -121,8 +123,13 @@ def _settle(engine: Engine, container_id: str, token: str, delivery: float, *, w
     Whoever made it may be gone, which closes its stdin and ends it soon, or may be delivering right now. A
     container in which the skill can still start must not be taken for one in which it did not.
 
+    One that waited has nobody attached from the start, and whoever took it may have died before: it would wait on. So
+    where its job has not begun to come, its stdin is closed soon. Of a job that comes in this very moment one of two
+    happens: it breaks off, and the container ends without a start, or it is whole, and the skill has started.
+
     Args:
         delivery: Seconds that its delivery may take.
+        waited: It waited for its job.
     """
     began, in_doubt, cut_off = time.monotonic(), None, False
     while not (started := has_started(engine.logs(container_id), token, waited=waited)):
@@ -141,7 +148,13 @@ def _settle(engine: Engine, container_id: str, token: str, delivery: float, *, w
             return has_started(engine.logs(container_id), token, code, waited=waited) is not False
         if now - began > delivery + DOUBT:
             return True
-        if now - began > delivery and not cut_off:
+        unattended = (
+            waited
+            and not cut_off
+            and now - began > UNATTENDED
+            and not is_handed_over(engine.logs(container_id), token)
+        )
+        if (unattended or now - began > delivery) and not cut_off:
             # The first connection that ends closes stdin. That ends a delivery; a skill has another one, and goes on.
             engine.attach(container_id).close()
             cut_off = True

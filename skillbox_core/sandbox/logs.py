@@ -41,6 +41,8 @@ NOBODY = "-"
 """The token of a supervisor that has no job yet."""
 _READY = b"\x1eskillbox - ready"
 """All that it says then, with an empty line before it: of no skill's, and no line of one."""
+TAKEN = "taken"
+"""What it says when the first line of its job has come. As that one it is of no skill's, and no line of one."""
 
 _HEADER = struct.Struct(">BxxxL")
 _STREAMS: dict[int, Stream] = {1: "stdout", 2: "stderr"}
@@ -137,11 +139,13 @@ class LineReader:
             could lie about itself and nothing else; data that a skill merely prints can't, by accident.
         redactor: What it replaces is gone before a line is broken into several.
         waited: The container was made ahead of its job, and says so in the first line of all.
+        taken: It has said that its job has begun to come.
     """
 
     token: str
     redactor: Redactor = field(default_factory=Redactor)
     waited: bool = False
+    taken: bool = field(default=False, init=False)
     _heard: int = 0
     _of_waiting: int = 0
     _lines: int = 0
@@ -152,7 +156,7 @@ class LineReader:
 
     @property
     def is_silent(self) -> bool:
-        """Whether not a byte has come, but for the word that the container waits."""
+        """Whether not a byte has come, but for the words that the container waits, and that its job comes."""
         return self._heard <= self._of_waiting and not self._frames.is_amid
 
     def feed(self, data: bytes) -> Iterator[Line | Announcement]:
@@ -203,11 +207,11 @@ class LineReader:
 
     def _line(self, stream: Stream, line: bytes) -> Iterator[Line | Announcement]:
         self._lines += 1
-        if line == _READY and stream == "stderr" and self.waited and self._lines == 2:
-            self._held_blank.discard(stream)
-            self._of_waiting = len(_READY) + 2
-            return
         announcement = self._announcement(line)
+        if self.waited and stream == "stderr" and self._is_before_the_skill(line, announcement):
+            self._held_blank.discard(stream)
+            self._of_waiting += len(line) + 2
+            return
         if announcement and (announcement.word in ON_STDOUT) == (stream == "stdout"):
             # The supervisor begins with a newline of its own; an empty line just before is that one.
             self._held_blank.discard(stream)
@@ -220,6 +224,12 @@ class LineReader:
             self._held_blank.add(stream)
             return
         yield from _broken(stream, self.redactor.data(line))
+
+    def _is_before_the_skill(self, line: bytes, announcement: Announcement | None) -> bool:
+        if announcement and announcement.word == TAKEN:
+            self.taken = True
+            return True
+        return line == _READY and self._lines == 2
 
     def _prefix(self) -> bytes:
         return _MARK + self.token.encode() + b" "

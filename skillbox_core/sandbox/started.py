@@ -42,6 +42,22 @@ def has_started(log: Iterable[bytes], token: str, exit_code: int | None = None, 
     return False if reader.is_silent or refused else None
 
 
+def is_handed_over(log: Iterable[bytes], token: str) -> bool:
+    """Whether the log of a container that waited says that its job has begun to come.
+
+    Args:
+        log: The multiplexed stream; read no further than to that word.
+        token: As for `has_started`.
+    """
+    reader = LineReader(token, waited=True)
+    for chunk in log:
+        for _ in reader.feed(chunk):
+            pass
+        if reader.taken:
+            return True
+    return False
+
+
 def _tells(item: Line | Announcement) -> bool | None:
     """What one item says of that; None for nothing.
 

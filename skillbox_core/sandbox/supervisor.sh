@@ -152,6 +152,8 @@ if [ -n "$1" ]; then
     before_ooms=${ooms:-0} before_refusals=${refusals:-0}
     set -- $job
     size=$1 limit=$2 grace=$3 token=$4 lines=$5
+    # Whoever finds this container without that word knows that nobody has handed it anything.
+    announce taken
 else
     read -r size limit grace token lines
 fi

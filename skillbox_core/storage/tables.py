@@ -116,6 +116,18 @@ class WaitingRow(SQLModel, table=True):
     """When it ends by itself, if nobody takes it."""
 
 
+class AskedKindRow(SQLModel, table=True):
+    """When a run last wanted a waiting container of a kind. What is older than one would wait counts no more."""
+
+    __tablename__ = "asked_kinds"
+
+    instance: str = Field(primary_key=True, max_length=64)
+    engine: str = Field(primary_key=True, max_length=128)
+    kind: str = Field(primary_key=True, max_length=64)
+    """As in `WaitingRow`."""
+    asked_at: datetime = Field(sa_column=Column(DateTime(timezone=True), nullable=False))
+
+
 class SkillDigestRow(SQLModel, table=True):
     """What the bytes of a stored version must be: the first that were seen, for ever."""
 

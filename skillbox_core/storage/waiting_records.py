@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
 from skillbox_core.storage.database import Database
-from skillbox_core.storage.tables import WaitingRow, aware, now
+from skillbox_core.storage.tables import AskedKindRow, WaitingRow, aware, now
 
 MAKING = timedelta(seconds=120)
 """After which a container that is not ready yet has lost whoever made it."""
@@ -69,6 +69,26 @@ class WaitingRecords:
         """Whether this database can hand one out, which takes a statement that deletes and returns a row."""
         with self._database.session() as session:
             return session.get_bind().dialect.delete_returning
+
+    def ask(self, instance: str, engine: str, kind: str, *, within: timedelta) -> bool:
+        """Notes that a run has wanted a container of a kind; whether another one has, so short a time before.
+
+        What is older is forgotten with it, so that there are as many rows as kinds are in use.
+        """
+        here = col(AskedKindRow.instance) == instance, col(AskedKindRow.engine) == engine
+        moment = now()
+        try:
+            with self._database.session(make=True) as session:
+                session.execute(delete(AskedKindRow).where(*here, col(AskedKindRow.asked_at) < moment - within))
+                noted = session.execute(
+                    update(AskedKindRow).where(*here, col(AskedKindRow.kind) == kind).values(asked_at=moment)
+                )
+                if noted.rowcount:  # type: ignore[attr-defined]
+                    return True
+                session.add(AskedKindRow(instance=instance, engine=engine, kind=kind, asked_at=moment))
+        except IntegrityError:
+            return True  # somebody has asked for it meanwhile
+        return False
 
     def enter(self, new: NewWaiting, *, seconds: float, most: int) -> bool:
         """Notes that a container is about to be made, which nobody can take yet.

@@ -53,6 +53,7 @@ def _process(worker: Runner, point: str, key: str) -> subprocess.Popen[str]:
         "SKILLBOX_HOME": str(settings.home),
         "SKILLBOX_INSTANCE": settings.instance,
         "SKILLBOX_POOL_MAX": str(settings.pool_max),
+        "SKILLBOX_POOL_MIN": str(settings.pool_min),
         **{f"SKILLBOX_{name.upper()}": value for name, value in pools.SMALL.items()},
     }
     return subprocess.Popen(

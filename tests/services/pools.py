@@ -28,8 +28,9 @@ SMALL = {"default_memory": "96Mi", "default_scratch": "32Mi", "default_cpu": "1"
 
 @contextmanager
 def pooled(settings: Settings, home: Path, **changes: Any) -> Iterator[Runner]:
-    """A worker whose runs take containers that wait; in the end nothing of it may be left on the engine."""
-    own = {"home": home, "instance": f"{settings.instance}-pool", "pool_max": 4, **SMALL, **changes}
+    """A worker whose runs take containers that wait, and of whose runs each has the next one made; in the end nothing
+    of it may be left on the engine."""
+    own = {"home": home, "instance": f"{settings.instance}-pool", "pool_max": 4, "pool_min": 1, **SMALL, **changes}
     runner = Runner.from_settings(settings.model_copy(update=own))
     try:
         yield runner

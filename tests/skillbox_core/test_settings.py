@@ -98,7 +98,7 @@ def test_a_language_without_its_own_default_image_keeps_the_usual_one(
         ("SKILLBOX_COLLECT_TTL", "1"),
         ("SKILLBOX_POOL_MAX", "-1"),
         ("SKILLBOX_POOL_MAX", "1001"),
-        ("SKILLBOX_POOL_MIN", "1"),
+        ("SKILLBOX_POOL_MIN", "5"),
         ("SKILLBOX_POOL_IDLE", "59s"),
         ("SKILLBOX_POOL_IDLE", "soon"),
         ("SKILLBOX_S3_ENDPOINT", "store:9000"),

@@ -11,11 +11,11 @@ import pytest
 from skillbox_core.models import Sandbox
 from skillbox_core.sandbox import container
 from skillbox_core.sandbox.engine_errors import ContainerRunningError
-from skillbox_core.sandbox.started import has_started
+from skillbox_core.sandbox.started import has_started, is_handed_over
 from tests.skillbox_core.sandbox.test_logs import frame
 
 STARTED, REFUSED = frame(2, b"\n\x1eskillbox tok started\n"), frame(2, b"\n\x1eskillbox tok refused\n")
-WAITS = frame(2, b"\n\x1eskillbox - ready\n")
+WAITS, TAKEN = frame(2, b"\n\x1eskillbox - ready\n"), frame(2, b"\n\x1eskillbox tok taken\n")
 EMPTY_LINE = frame(1, b"\n")
 
 
@@ -55,6 +55,15 @@ def test_a_log_tells_whether_the_skill_has_started(log: list[bytes], answer: boo
         ([WAITS, frame(2, b"tar: a complaint\n"), REFUSED], False),
         ([WAITS, STARTED], True),
         ([frame(1, b"\n\x1eskillbox - ready\n")], True),
+        ([TAKEN], False),
+        ([WAITS, TAKEN], False),
+        ([WAITS, frame(2, b"\n"), frame(2, b"\x1eskillbox tok taken\n")], False),
+        ([WAITS, TAKEN, STARTED], True),
+        ([WAITS, TAKEN, frame(1, b"a line\n")], True),
+        ([WAITS, TAKEN, EMPTY_LINE], None),
+        ([WAITS, TAKEN, frame(2, b"tar: a complaint\n"), REFUSED], False),
+        ([TAKEN[:-1]], None),
+        ([frame(1, b"\n\x1eskillbox tok taken\n")], True),
         # It is said first, and in this form.
         ([frame(2, b"\x1eskillbox - ready\n")], None),
         ([frame(2, b"a line\n"), WAITS], None),
@@ -63,7 +72,25 @@ def test_a_log_tells_whether_the_skill_has_started(log: list[bytes], answer: boo
 def test_the_log_of_a_container_that_waited_may_say_that_first(log: list[bytes], answer: bool | None) -> None:
     assert has_started(log, "tok", waited=True) is answer
     if log and answer is False and log[-1] != REFUSED:
-        assert has_started(log, "tok") is None, "of one that did not wait it is a line of its skill"
+        # A line of its skill, or a word that its supervisor never says.
+        assert has_started(log, "tok") is (True if b"taken" in b"".join(log) else None), "one that did not wait"
+
+
+@pytest.mark.parametrize(
+    ("log", "answer"),
+    [
+        ([], False),
+        ([WAITS], False),
+        ([TAKEN], True),
+        ([WAITS, TAKEN], True),
+        ([TAKEN[:12], TAKEN[12:]], True),
+        ([TAKEN[:-1]], False),
+        ([frame(2, b"\n\x1eskillbox other taken\n")], False),
+        ([frame(1, b"\n\x1eskillbox tok taken\n")], False),
+    ],
+)
+def test_a_log_tells_whether_a_job_has_begun_to_come(log: list[bytes], answer: bool) -> None:
+    assert is_handed_over(log, "tok") is answer
 
 
 @pytest.mark.parametrize(("exit_code", "answer"), [(None, False), (70, False), (137, None), (3, None), (0, None)])
@@ -87,14 +114,16 @@ class Engine:
 
     Attributes:
         delivers: Its maker holds stdin open, and delivers nothing.
+        closed_at: When its stdin was closed.
         log: What can be read of it, by the seconds since the beginning.
     """
 
     def __init__(self, status: str, log: Callable[[float], Sequence[bytes]], *, delivers: bool = False) -> None:
         self.status, self._log, self.delivers, self.now, self.removed = status, log, delivers, 0.0, False
+        self.closed_at: float | None = None
 
     def inspect(self, _container: str) -> dict[str, Any]:
-        labels = {container.LABEL_EXECUTION: "tok", container.LABEL_INSTANCE: "here"}
+        labels = {container.LABEL_EXECUTION: "tok", container.LABEL_INSTANCE: "here", container.LABEL_WAITING: "k"}
         return {
             "Id": "c",
             "Config": {"User": "7:7", "Labels": labels},
@@ -108,6 +137,7 @@ class Engine:
         return SimpleNamespace(close=self._end_delivery)
 
     def _end_delivery(self) -> None:
+        self.closed_at = self.now
         if self.delivers:
             self.status = "refused"
 
@@ -121,9 +151,9 @@ class Engine:
         self.now += seconds
 
 
-def found(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Sandbox | None:
+def found(engine: Engine, monkeypatch: pytest.MonkeyPatch, *, claimed: bool = False) -> Sandbox | None:
     monkeypatch.setattr(container, "time", SimpleNamespace(monotonic=lambda: engine.now, sleep=engine.sleep))
-    return container.adopt(engine, "a", token="tok", instance="here")  # type: ignore[arg-type]
+    return container.adopt(engine, "a", token="tok", instance="here", claimed=claimed)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -162,3 +192,34 @@ def test_a_container_in_which_it_has_not_is_removed(
     engine = Engine(status, lambda _now: [], delivers=delivers)
     assert found(engine, monkeypatch) is None
     assert engine.removed
+
+
+SOON, LATE = container.UNATTENDED + container.SLICE, container.DELIVERY_TIMEOUT
+
+
+@pytest.mark.parametrize(
+    ("log", "claimed", "closed_by"),
+    [
+        (lambda _now: [], True, SOON),
+        (lambda _now: [WAITS], True, SOON),
+        # A large job takes its time, whoever brings it.
+        (lambda _now: [WAITS, TAKEN], True, LATE + container.SLICE),
+        (lambda now: [WAITS, TAKEN] if now >= container.UNATTENDED else [WAITS], True, LATE + container.SLICE),
+        # Of one that was made for its job nobody can tell.
+        (lambda _now: [], False, LATE + container.SLICE),
+    ],
+    ids=["a shell waits", "an interpreter waits", "its job comes", "it comes at the last moment", "it did not wait"],
+)
+def test_a_container_that_nobody_hands_a_job_is_given_up_soon(
+    log: Callable[[float], Sequence[bytes]], claimed: bool, closed_by: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = Engine("running", log, delivers=True)
+    assert found(engine, monkeypatch, claimed=claimed) is None
+    assert engine.removed
+    assert engine.closed_at == closed_by
+
+
+def test_a_job_that_was_whole_as_its_container_was_given_up_is_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = Engine("running", lambda now: [WAITS, TAKEN, STARTED] if now > SOON else [WAITS])
+    assert found(engine, monkeypatch, claimed=True) == Sandbox("c", "a", "7:7")
+    assert (engine.closed_at, engine.removed) == (SOON, False)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from sqlmodel import select
 
 from skillbox_core import Settings, Status
@@ -21,7 +22,7 @@ from skillbox_core.installation import Installation
 from skillbox_core.models import Execution, FileDigest, Verdict
 from skillbox_core.storage.execution_writes import NewExecution
 from skillbox_core.storage.launches import Launch, Waiting, _take
-from skillbox_core.storage.tables import ExecutionRow, WaitingRow, aware, now
+from skillbox_core.storage.tables import AskedKindRow, ExecutionRow, WaitingRow, aware, now
 from tests.services import pools
 from tests.services.postgres import fresh_database
 
@@ -346,3 +347,31 @@ def test_two_processes_never_take_the_same(here: Installation) -> None:
         left = session.scalars(select(WaitingRow.name)).all()
     assert sorted(name for name in noted if name) == sorted(got)
     assert set(left) == made - set(got)
+
+
+def test_a_kind_is_asked_for_if_it_was_a_short_time_before(here: Installation) -> None:
+    minute = timedelta(minutes=1)
+
+    def ask(kind: str = KIND, engine: str = ENGINE, instance: str = "here", within: timedelta = minute) -> bool:
+        return here.waiting.ask(instance, engine, kind, within=within)
+
+    assert not ask()
+    assert ask()
+    # Of others nothing follows.
+    assert [ask("another"), ask(engine="another"), ask(instance="another")] == [False] * 3
+    with here.executions.database.session() as session:
+        session.execute(update(AskedKindRow).values(asked_at=now() - 2 * minute))
+    assert ask(within=3 * minute)
+    assert not ask("another")
+    with here.executions.database.session() as session:
+        left = session.execute(select(AskedKindRow.instance, AskedKindRow.engine, AskedKindRow.kind)).all()
+    # What is long ago is forgotten, where somebody asks.
+    mine = {("here", ENGINE, KIND), ("here", ENGINE, "another")}
+    assert {tuple(row) for row in left} == mine | {("here", "another", KIND), ("another", ENGINE, KIND)}
+    assert ask()
+
+
+def test_of_many_who_ask_at_once_all_but_one_hear_of_another(here: Installation) -> None:
+    heard: list[bool] = []
+    at_once([lambda: heard.append(here.waiting.ask("here", ENGINE, KIND, within=timedelta(minutes=1)))] * 6)
+    assert sorted(heard) == [False] + [True] * 5
