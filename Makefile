@@ -29,7 +29,7 @@ help: ## show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 run: setup ## set everything up, then run the example pipeline on real data
-	@$(bin)/python -m deployments.example
+	@$(bin)/python -m deployments.example; code=$$?; $(bin)/skillbox pool drain >/dev/null; exit $$code
 
 check: ## style, types, imports and unit tests, in a minute and a half; needs the packages only
 	@$(bootstrap) venv

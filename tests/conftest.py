@@ -43,6 +43,9 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("tests")
 
 load_env_file()
+# Suites count containers, and look at those that were made for a run; what is about others asks for them. Here for all
+# that a test starts, too; see `usual_pool`.
+os.environ["SKILLBOX_POOL_MAX"] = "0"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -146,6 +149,26 @@ def runner(installation: Settings) -> Runner:
         runner.installation.registry.push("default", target)
         target.unlink()
     return runner
+
+
+@pytest.fixture(scope="module")
+def usual_pool(installation: Settings) -> Iterator[None]:
+    """Containers wait for the flows of a module as where nobody has said anything of it; none is left at its end."""
+    from skillbox_core import Installation
+    from skillbox_core.operations.pool import drain
+    from tests.services import settling
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("SKILLBOX_POOL_MAX")
+        yield
+    settling.settle()
+    assert drain(Installation.from_settings(installation)).failed == ()
+
+
+@pytest.fixture(scope="module")
+def usual_environment(usual_pool: None, cli_environment: dict[str, str]) -> dict[str, str]:
+    """As `cli_environment`, with the pool that an installation has by default."""
+    return {name: value for name, value in cli_environment.items() if name != "SKILLBOX_POOL_MAX"}
 
 
 @pytest.fixture(scope="session")

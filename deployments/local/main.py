@@ -5,15 +5,17 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 
 from deployments.local import audit, engine, images, prefect_server, services, tools_image, venv
 from deployments.local.common import (
     LOGS,
+    ROOT,
     STATE,
     VENV,
     SetupError,
@@ -33,6 +35,9 @@ MANAGED = (
     "PREFECT_HOME",
     *prefect_server.QUIET,
 )
+
+DRAIN_TIMEOUT = 60
+"""Seconds for containers that wait to be removed."""
 
 
 @contextmanager
@@ -128,13 +133,22 @@ def look_up_advisories(*, strict: bool = False) -> None:
 
 
 def down() -> None:
-    """Ends what `up` started, and nothing else; data stays."""
+    """Ends what `up` started, and nothing else; data stays. Nothing waits for a job afterwards."""
     with _alone():
+        _drain()
         for name, stopped in (
             ("prefect", stop_daemon(prefect_server.NAME)),
             ("engine", engine.stop_private()),
         ):
             say(f"{name}: {'stopped' if stopped else 'was not started here'}")
+
+
+def _drain() -> None:
+    """Removes the containers that wait for a job: on an engine that goes on they would be of no use for minutes."""
+    command = [str(VENV / "bin" / "skillbox"), "pool", "drain"]
+    with suppress(OSError, subprocess.SubprocessError):
+        # What is not there, or does not answer, has nothing waiting, or ends it by itself.
+        subprocess.run(command, cwd=ROOT, capture_output=True, timeout=DRAIN_TIMEOUT)
 
 
 def status() -> None:

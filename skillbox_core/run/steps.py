@@ -238,9 +238,13 @@ class Steps:
             parked_for=parse_duration(self._settings.collect_ttl),
             inline_output=self._settings.inline_output,
         )
+        began = time.monotonic()
         if waiting := self._claim(execution, launch):
             name = waiting.name
             hand_over(installation.engine, installation.connections, waiting, job, lambda: self._unused.discard(name))
+            if time.monotonic() - began > container.ATTENDED and not self._adopt(self._with_claim(execution)):
+                installation.connections.drop(name)
+                raise EngineError(f"the waiting container {name} was given up before its job was there")
             return waiting
         claimed = self._with_claim(execution).claimed
         name = container_name(execution.id, execution.attempt)

@@ -32,6 +32,8 @@ UNSTARTED = 3.0
 """Seconds for which a container that was made and not started is left to whoever made it."""
 UNATTENDED = 3.0
 """Seconds for which a container that waited and was taken is left to whoever took it, as long as no job has come."""
+ATTENDED = UNATTENDED / 2
+"""Seconds within which who takes one hands it its job; who was slower looks if it was given up meanwhile."""
 SLICE = 0.25
 """Seconds at most that any wait goes without looking up."""
 
@@ -149,10 +151,7 @@ def _settle(engine: Engine, container_id: str, token: str, delivery: float, *, w
         if now - began > delivery + DOUBT:
             return True
         unattended = (
-            waited
-            and not cut_off
-            and now - began > UNATTENDED
-            and not is_handed_over(engine.logs(container_id), token)
+            waited and not cut_off and now - began > UNATTENDED and not is_handed_over(engine.logs(container_id), token)
         )
         if (unattended or now - began > delivery) and not cut_off:
             # The first connection that ends closes stdin. That ends a delivery; a skill has another one, and goes on.

@@ -77,14 +77,13 @@ class WaitingRecords:
         """
         here = col(AskedKindRow.instance) == instance, col(AskedKindRow.engine) == engine
         moment = now()
+        late = col(AskedKindRow.asked_at) < moment - within
         try:
             with self._database.session(make=True) as session:
-                session.execute(delete(AskedKindRow).where(*here, col(AskedKindRow.asked_at) < moment - within))
-                noted = session.execute(
-                    update(AskedKindRow).where(*here, col(AskedKindRow.kind) == kind).values(asked_at=moment)
-                )
-                if noted.rowcount:  # type: ignore[attr-defined]
+                again = update(AskedKindRow).where(*here, col(AskedKindRow.kind) == kind, ~late)
+                if session.execute(again.values(asked_at=moment)).rowcount:  # type: ignore[attr-defined]
                     return True
+                session.execute(delete(AskedKindRow).where(*here, late))
                 session.add(AskedKindRow(instance=instance, engine=engine, kind=kind, asked_at=moment))
         except IntegrityError:
             return True  # somebody has asked for it meanwhile

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -47,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     asked = parser.parse_args(arguments)
     load_env_file()
+    # What is measured is a container that is made for its run, where a part does not say otherwise.
+    os.environ["SKILLBOX_POOL_MAX"] = "0"
     report = Report(f"{datetime.datetime.now(datetime.UTC):%Y-%m-%d}", machine())
     # Read first: the new file may be written over the baseline, and a file of another kind is no end for a long run.
     before = from_json(BASELINE.read_text("utf-8")).ratios() if BASELINE.is_file() else {}

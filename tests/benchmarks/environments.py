@@ -168,7 +168,7 @@ def measured(part: Part, installation: Installation, folder: Path, rounds: int) 
             sandbox_image(installation, image, tree)
         all_of_them = f"{min(os.cpu_count() or 1, float(settings.max_cpu)):g}"
         pooled = Installation.from_settings(
-            settings.model_copy(update={"pool_max": 2, "instance": f"{settings.instance}-pool"})
+            settings.model_copy(update={"pool_max": 2, "pool_min": 1, "instance": f"{settings.instance}-pool"})
         )
         try:
             for cpu in (all_of_them, settings.default_cpu):

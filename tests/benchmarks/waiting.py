@@ -93,7 +93,7 @@ def measure(scale: Scale, part: Part) -> None:
     """Single runs in turns, then rates."""
     with (
         ground(part, max_concurrent_execs=AT_ONCE, **SIZES) as cold,
-        ground(part, max_concurrent_execs=AT_ONCE, pool_max=2 * AT_ONCE, **SIZES) as made,
+        ground(part, max_concurrent_execs=AT_ONCE, pool_max=2 * AT_ONCE, pool_min=1, **SIZES) as made,
     ):
         try:
             single(scale, part, cold, made)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -45,11 +46,12 @@ STEPS: dict[str, tuple[str, str, tuple[Fault, ...]]] = {
 CASES = [(step, fault) for step, (_, _, faults) in STEPS.items() for fault in faults]
 
 
-def _run(world: World, seconds: float = 0.0, *, inline_output: bool = True) -> RunResult:
+def run_within(world: World, seconds: float = 0.0, *, inline_output: bool = True, **settings: Any) -> RunResult:
+    """The result of a run by a new worker, when all is done that comes after it, and in time."""
     # A worker without a cache, so that the archive is fetched each time.
     for cached in (world.settings.home / "cache" / "skills").glob("**/*.zip"):
         cached.unlink()
-    runner, began = world.runner(inline_output=inline_output), time.monotonic()
+    runner, began = world.runner(inline_output=inline_output, **settings), time.monotonic()
     result = runner.run(request(seconds))
     # Its removal is a part of it, though nobody waits for that.
     assert wait_for_removals(WITHIN)
@@ -62,7 +64,7 @@ def test_a_fault_that_passes_costs_nothing_but_time(world: World, step: str, fau
     part, pattern, _ = STEPS[step]
     proxy: Proxy = getattr(world, part)
     proxy.inject(fault, pattern, seconds=0.3)
-    result = _run(world, inline_output="exec" not in pattern)
+    result = run_within(world, inline_output="exec" not in pattern)
     assert proxy.injected == 1, proxy.requests
     assert result.status is Status.SUCCESS, result
     world.assert_right(result)
@@ -76,7 +78,7 @@ COMMITS = 6
 @pytest.mark.parametrize("nth", range(1, COMMITS + 1))
 def test_each_commit_can_be_replayed(world: World, nth: int, fault: Fault) -> None:
     world.database.inject(fault, r"^Q\0\0\0.COMMIT", nth=nth)
-    result = _run(world)
+    result = run_within(world)
     assert result.status is Status.SUCCESS, result
     world.assert_right(result)
     commits = sum("COMMIT" in text for text, _ in world.database.requests)
@@ -115,7 +117,7 @@ def test_a_connection_that_dies_within_the_output_is_replaced_by_reading_the_san
 
 
 def test_an_output_that_came_along_is_not_asked_for(world: World) -> None:
-    result = _run(world)
+    result = run_within(world)
     assert not [text for text, _ in world.engine.requests if "/exec" in text]
     world.assert_right(result)
 
@@ -137,7 +139,7 @@ LASTING: dict[str, tuple[str, str, Fault, int]] = {
 def test_a_fault_that_lasts_is_infrastructure_in_bounded_time(world: World, case: str) -> None:
     part, pattern, fault, starts = LASTING[case]
     getattr(world, part).inject(fault, pattern, times=99)
-    result = _run(world, inline_output="exec" not in pattern)
+    result = run_within(world, inline_output="exec" not in pattern)
     assert (result.status, result.reason) == (Status.FAILED, Reason.INFRASTRUCTURE), result
     assert result.error
     getattr(world, part).clear()
@@ -158,7 +160,7 @@ def test_without_a_record_the_caller_is_told(world: World, case: str) -> None:
     part, pattern, fault, kind = BEFORE[case]
     getattr(world, part).inject(fault, pattern, times=999)
     with pytest.raises(kind()):
-        _run(world)
+        run_within(world)
     world.assert_clean()
 
 

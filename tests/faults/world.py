@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from skillbox_core import Runner, RunRequest, RunResult, Settings, Status
 from skillbox_core.sandbox.container import LABEL_INSTANCE
@@ -33,9 +34,9 @@ class World:
     outside: Runner
     starts: Starts
 
-    def runner(self, *, inline_output: bool = True) -> Runner:
-        """A new worker, with connections of its own."""
-        return Runner.from_settings(self.settings.model_copy(update={"inline_output": inline_output}))
+    def runner(self, *, inline_output: bool = True, **changes: Any) -> Runner:
+        """A new worker, with connections of its own and perhaps with other settings."""
+        return Runner.from_settings(self.settings.model_copy(update={"inline_output": inline_output, **changes}))
 
     def assert_right(self, result: RunResult, *, starts: int = 1) -> None:
         """The record is final and says what the caller was told; the skill ran so often; nothing is left."""

@@ -57,7 +57,9 @@ def _run(cases: list[Case], console: Console, how: How) -> Counter[str]:
     began = time.monotonic()
     _row(console, "CASE", "PROMISE", "OUTCOME", "TIME")
     with tempfile.TemporaryDirectory(prefix="skillbox-hostile-home-") as home:
-        settings = Settings(home=Path(home), instance=f"hostile-{uuid.uuid4().hex[:12]}", db_dsn="", s3_endpoint="")
+        instance = f"hostile-{uuid.uuid4().hex[:12]}"
+        # Each case has a container that is made for it; those that wait are asked for.
+        settings = Settings(home=Path(home), instance=instance, db_dsn="", s3_endpoint="", pool_max=0)
         with Bench(Runner.from_settings(settings), together=cases, inside=how.inside, waiting=how.waiting) as bench:
             for case in cases:
                 outcome = bench.run(case)

@@ -19,7 +19,7 @@ from tests.conftest import EXAMPLES
 from tests.prefect_skillbox.seen import artifacts
 from tests.services import index
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.usefixtures("usual_pool")]
 
 MEASURES = ["flipper_length_mm", "bill_length_mm", "body_mass_g"]
 PENGUINS = str(EXAMPLES / "data" / "penguins.parquet")
@@ -42,10 +42,10 @@ def flow(environment: dict[str, str]) -> str:
 
 @pytest.mark.timeout(600)
 def test_the_example_runs_and_prepares_nothing_when_it_is_run_again(
-    pushed: Runner, cli_environment: dict[str, str]
+    pushed: Runner, usual_environment: dict[str, str]
 ) -> None:
     assert flow_to_run(pushed.installation) == "pipeline.py"
-    first, again = flow(cli_environment), flow(cli_environment)
+    first, again = flow(usual_environment), flow(usual_environment)
     for said in (first, again):
         assert re.findall(r"(polars|pandas|matplotlib) [\d.]+: (.+)", said) == [
             ("polars", "kept 342 of 344 rows"),

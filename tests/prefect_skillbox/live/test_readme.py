@@ -12,7 +12,7 @@ pytestmark = pytest.mark.once
 README = Path(__file__).parents[3] / "README.md"
 
 
-@pytest.mark.usefixtures("runner")
+@pytest.mark.usefixtures("runner", "usual_pool")
 def test_the_core_alone_runs_as_the_readme_says(capsys: pytest.CaptureFixture[str]) -> None:
     # The flow before it needs packages: tests/examples/live/test_tables.py.
     _, core = re.findall(r"^```python\n(.*?)^```$", README.read_text("utf-8"), re.MULTILINE | re.DOTALL)

@@ -18,10 +18,13 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from prefect_skillbox import skill
 from skillbox_core import Runner, Status
-from skillbox_core.sandbox.container import LABEL_OWNER
+from skillbox_core.operations.pool import drain
+from skillbox_core.sandbox.container import LABEL_INSTANCE, LABEL_OWNER, LABEL_WAITING
+from skillbox_core.storage.tables import ExecutionRow
 from tests.conftest import MakeSkill
-from tests.prefect_skillbox.execution.live.programs.rerunning import FLOWS, WITHIN
+from tests.prefect_skillbox.execution.live.programs.rerunning import FLOWS, MADE, TAKEN, WITHIN
 from tests.prefect_skillbox.seen import eventually
+from tests.services import pools
 from tests.services.commands import commands
 from tests.services.settling import containers_left
 from tests.services.starts import Starts
@@ -30,7 +33,11 @@ LANGUAGE = 'import json, os; json.dump({"language": os.environ["LANGUAGE"]}, ope
 
 PROGRAM = Path(__file__).parent / "programs" / "rerunning.py"
 STEPS = ("create_record", "load_skill", "create_container", "wait", "collect_output", "upload_artifacts", "cleanup")
-POINTS = [*(f"before {step}" for step in STEPS), f"after {STEPS[-1]}", *(f"within {name}" for name in WITHIN)]
+BETWEEN = [*(f"before {step}" for step in STEPS), f"after {STEPS[-1]}"]
+POINTS = [*BETWEEN, *(f"within {name}" for name in {**WITHIN, **MADE})]
+POINTS_WHERE_ONE_WAITS = [*BETWEEN, *(f"within {name}" for name in {**WITHIN, **TAKEN})]
+TAKEN_IN_VAIN = {f"within {name}" for name in ("delivery", "claim", "look", "attachment")}
+"""One that was taken, and whose worker died before its job was all there, is used by nobody."""
 
 SCRIPT = """
 import json, time, uuid
@@ -42,8 +49,11 @@ json.dump(json.load(open("/sandbox/input.json")), open("/sandbox/out/output.json
 """
 
 
+Try = Callable[..., subprocess.CompletedProcess[str]]
+
+
 @pytest.fixture(scope="module")
-def try_flow_run(runner: Runner) -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+def try_flow_run(runner: Runner) -> Iterator[Try]:
     """Runs the program with these arguments: one try of a flow run, in a process of its own."""
     home = {
         "SKILLBOX_HOME": str(runner.installation.settings.home),
@@ -51,37 +61,67 @@ def try_flow_run(runner: Runner) -> Iterator[Callable[..., subprocess.CompletedP
         "SKILLBOX_DB_DSN": runner.installation.settings.db_dsn,
     }
     with commands("flows") as call:
-        yield lambda *arguments: call(str(PROGRAM), *arguments, env={**os.environ, **home})
+        yield lambda *arguments, **more: call(str(PROGRAM), *arguments, env={**os.environ, **home, **more})
+
+
+@pytest.fixture(scope="module")
+def pooled(runner: Runner) -> Iterator[Runner]:
+    """A worker of the same installation, with containers that wait; none does in the end."""
+    own = Runner.from_settings(runner.installation.settings.model_copy(update={"pool_max": 2, "pool_min": 1}))
+    yield own
+    drain(own.installation)
 
 
 @pytest.mark.parametrize(
     ("which", "point"), [*(("one", point) for point in POINTS), ("nested", "within wait"), ("nested", "before cleanup")]
 )
 def test_a_flow_run_whose_worker_was_killed_ends_in_one_result(
-    runner: Runner,
-    make_skill: MakeSkill,
-    try_flow_run: Callable[..., subprocess.CompletedProcess[str]],
-    which: str,
-    point: str,
+    runner: Runner, make_skill: MakeSkill, try_flow_run: Try, which: str, point: str
+) -> None:
+    _killed_and_run_again(runner, try_flow_run, which, point, make_skill(SCRIPT))
+
+
+@pytest.mark.parametrize("point", POINTS_WHERE_ONE_WAITS)
+def test_so_does_one_whose_container_had_waited(
+    pooled: Runner, make_skill: MakeSkill, try_flow_run: Try, point: str
 ) -> None:
     name = make_skill(SCRIPT)
-    with get_client(sync_client=True) as client:
+    waited = pools.ahead(pooled, name)
+    pool = {"SKILLBOX_POOL_MAX": "2", "SKILLBOX_POOL_MIN": "1"}
+    row = _killed_and_run_again(pooled, try_flow_run, "one", point, name, **pool)
+    # Whoever is killed before it takes one leaves it to the next one, and what was handed its job is not lost.
+    assert (row.claimed == waited) is (point not in TAKEN_IN_VAIN)
+    labels = {LABEL_INSTANCE: pooled.installation.settings.instance}
+    left = [found for found in containers_left(pooled.installation.engine, labels) if found["Names"] != [f"/{waited}"]]
+    assert all(LABEL_WAITING in found["Labels"] for found in left)
+    settings, engine = pooled.installation.settings, pooled.installation.engine
+    known = {row.name for row in pooled.installation.waiting.listed(settings.instance, engine.name)}
+    assert {found["Names"][0].lstrip("/") for found in left} <= known
+    assert waited not in known
+
+
+def _killed_and_run_again(
+    runner: Runner, try_flow_run: Try, which: str, point: str, name: str, **pool: str
+) -> ExecutionRow:
+    """The only record of a flow run whose worker was killed at a point, and that was run again."""
+    engine, instance = runner.installation.engine, runner.installation.settings.instance
+    with get_client(sync_client=True) as client, Starts(engine.url, f"{LABEL_INSTANCE}={instance}") as starts:
         run_id = str(client.create_flow_run(FLOWS[which], parameters={"name": name}).id)
-        with Starts(runner.installation.engine.url, f"{LABEL_OWNER}={run_id}") as starts:
-            first = try_flow_run(which, run_id, name, point)
-            assert first.returncode == -9, first.stderr
-            second = try_flow_run(which, run_id, name)
-            assert second.returncode == 0, second.stderr
-            assert starts.by_execution().total() == 1
+        first = try_flow_run(which, run_id, name, point, **pool)
+        assert first.returncode == -9, first.stderr
+        second = try_flow_run(which, run_id, name, **pool)
+        assert second.returncode == 0, second.stderr
+        (listed,) = runner.installation.executions.list("default", skill=name)
+        assert starts.by_execution()[listed.id] == 1
         state = client.read_flow_run(uuid.UUID(run_id)).state
         assert state is not None
         assert state.is_completed()
-    (listed,) = runner.installation.executions.list("default", skill=name)
     row = runner.installation.executions.get("default", listed.id)
     assert row.status == Status.SUCCESS
     assert row.logs == "line 0\nline 1\nline 2\n"
     assert row.files_list.count("start-") == 1
-    assert containers_left(runner.installation.engine, {LABEL_OWNER: run_id}) == []
+    assert containers_left(engine, {LABEL_OWNER: run_id}) == []
+    return row
 
 
 def test_a_flow_that_retries_keeps_what_its_skills_have_done(runner: Runner, make_skill: MakeSkill) -> None:

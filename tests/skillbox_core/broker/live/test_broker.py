@@ -144,7 +144,7 @@ def test_a_lost_workers_container_is_adopted_and_orphans_are_found(
 def test_containers_wait_and_are_taken_through_it(
     worker: Runner, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = Runner.from_settings(worker.installation.settings.model_copy(update={"pool_max": 2}))
+    own = Runner.from_settings(worker.installation.settings.model_copy(update={"pool_max": 2, "pool_min": 1}))
     skill, engine = make_skill(ANSWER + "print('once'); import time; time.sleep(0.5)"), own.installation.engine
     name = pools.ahead(own, skill)
     result = own.run(RunRequest(skill=skill))

@@ -31,7 +31,7 @@ SIZES = {"default_memory": "64Mi", "default_scratch": "32Mi"}
 @pytest.fixture
 def pooled(installation: Settings, tmp_path: Path) -> Iterator[Runner]:
     """A runner of an installation with a pool; nothing waits afterwards."""
-    changes = {"home": tmp_path / "home", "pool_max": PLACES, **SIZES}
+    changes = {"home": tmp_path / "home", "pool_max": PLACES, "pool_min": 1, **SIZES}
     made = Runner.from_settings(installation.model_copy(update=changes))
     skills.push(made, "one", SCRIPT)
     yield made

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Status
+from skillbox_core.errors import DatabaseError
 from skillbox_core.run import steps
 from skillbox_core.sandbox import container as sandbox_container
 from skillbox_core.sandbox.container import LABEL_INSTANCE
@@ -53,6 +54,10 @@ class Slow:
         assert self.is_there.wait(60)
         return self._options
 
+    def go_on(self, *_: Any) -> None:
+        """Stops no longer."""
+        self._go.set()
+
     def end(self) -> RunResult:
         """Goes on to its result."""
         self._go.set()
@@ -73,22 +78,22 @@ def slow(worker: Runner, monkeypatch: pytest.MonkeyPatch) -> Slow:
     return Slow(worker, monkeypatch)
 
 
+@pytest.mark.parametrize("wakes", ["when that one has its result", "while its skill runs"])
 @pytest.mark.parametrize("point", POINTS)
 def test_who_is_slow_behind_a_claim_joins_the_one_who_did_not_wait_for_it(
-    worker: Runner, slow: Slow, point: str, monkeypatch: pytest.MonkeyPatch
+    worker: Runner, slow: Slow, point: str, wakes: str
 ) -> None:
     name = ahead(worker, "slow")
     POINTS[point](slow)
     options = slow.begin()
-    result = worker.run(RunRequest(skill="slow"), options)
+    on_log = slow.go_on if wakes == "while its skill runs" else None
+    result = worker.run(RunRequest(skill="slow"), options, on_log=on_log)
     late = slow.end()
     assert (result.status, result.logs) == (Status.SUCCESS, f"begun {result.output[0]}\n")
     assert (late.execution_id, late.status, late.output) == (result.execution_id, Status.SUCCESS, result.output)
     row = record(worker, result.execution_id)
     assert (row.attempt, row.claimed) == (1, None)
-    left = containers_left(
-        worker.installation.engine, {LABEL_INSTANCE: worker.installation.settings.instance}
-    )
+    left = containers_left(worker.installation.engine, {LABEL_INSTANCE: worker.installation.settings.instance})
     assert {found["Names"][0].lstrip("/") for found in left} == set(waiting(worker.installation))
     assert name not in waiting(worker.installation)
 
@@ -123,3 +128,27 @@ def test_a_job_that_takes_long_to_come_is_left_to_whoever_brings_it(
     assert [(one.execution_id, one.output) for one in results] == [(result.execution_id, result.output)]
     row = record(worker, result.execution_id)
     assert (row.attempt, row.claimed) == (1, name)
+
+
+def test_a_claim_that_its_worker_heard_nothing_of_is_given_up_for_another_container(
+    worker: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, own = ahead(worker, "slow"), Runner.from_settings(worker.installation.settings)
+    claim, taken = own.installation.executions.claim, list[str | None]()
+
+    def unheard(*args: Any, **how: Any) -> str | None:
+        given = claim(*args, **how)
+        taken.append(given)
+        if len(taken) == 1:
+            raise DatabaseError("the answer is lost")
+        return given
+
+    monkeypatch.setattr(own.installation.executions, "claim", unheard)
+    result = own.run(RunRequest(skill="slow"))
+    assert taken[0] == name
+    assert (result.status, result.logs) == (Status.SUCCESS, f"begun {result.output[0]}\n")
+    row = record(worker, result.execution_id)
+    assert (row.attempt, row.claimed) == (1, None)
+    left = containers_left(worker.installation.engine, {LABEL_INSTANCE: worker.installation.settings.instance})
+    assert {found["Names"][0].lstrip("/") for found in left} == set(waiting(worker.installation))
+    assert name not in waiting(worker.installation)

@@ -27,7 +27,7 @@ def answer(what: str, before: str = "") -> str:
 @pytest.fixture(scope="module")
 def pooled(installation: Settings, runner: Runner) -> Iterator[Runner]:
     """A runner on the same installation with containers that wait."""
-    own = Runner.from_settings(installation.model_copy(update={"pool_max": 2}))
+    own = Runner.from_settings(installation.model_copy(update={"pool_max": 2, "pool_min": 1}))
     yield own
     wait_for_removals()
     drain(own)

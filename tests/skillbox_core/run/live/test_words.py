@@ -120,7 +120,7 @@ def test_a_run_that_takes_a_container_that_waits_says_fewer(installation: Settin
         since = len(proxy.requests)
         with _heard(runner) as said, pytest.MonkeyPatch.context() as patch:
             # Behind the result, and beside the removal.
-            patch.setattr(pool, "refill", lambda *_: None)
+            patch.setattr(pool, "follow_up", lambda *_: None)
             assert runner.run(RunRequest(skill="speaks")).status is Status.SUCCESS
             assert wait_for_removals(30)
         taken = [*(statement for statement, _why in TAKEN), "COMMIT"]

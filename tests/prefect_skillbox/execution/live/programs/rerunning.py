@@ -21,12 +21,13 @@ from prefect.flow_engine import run_flow
 
 from prefect_skillbox import skill
 from skillbox_core.base.file_archive import ArchiveWriter
-from skillbox_core.run import steps
+from skillbox_core.run import pool, steps
 from skillbox_core.run.steps import Steps
 from skillbox_core.sandbox import container, follow
 from skillbox_core.sandbox.engine import Attachment, Engine
 from skillbox_core.storage.execution_writes import ExecutionStore
 from skillbox_core.storage.objects import Bucket
+from skillbox_core.storage.waiting_records import WaitingRecords
 
 
 def die(*_: Any) -> None:
@@ -64,20 +65,33 @@ def on_second_line() -> None:
 
 
 WITHIN: dict[str, Callable[[], None]] = {
-    "create": lambda: after(Engine, "create"),
-    "start": lambda: after(Engine, "start"),
     # The first line is written, the skill is not.
     "delivery": lambda: before(Attachment, "write", skip=1),
     "wait": on_second_line,
     "collect": lambda: before(ArchiveWriter, "add"),
     "upload": lambda: after(Bucket, "put"),
     "close": lambda: after(ExecutionStore, "close"),
-    "launch note": lambda: after(ExecutionStore, "note_launch"),
     "end of wait": lambda: after(follow, "wait"),
     # Behind the result: the flow has it, and may have ended.
     "removal": lambda: before(container, "remove"),
+}
+MADE: dict[str, Callable[[], None]] = {
+    "create": lambda: after(Engine, "create"),
+    "start": lambda: after(Engine, "start"),
+    "launch note": lambda: after(ExecutionStore, "note_launch"),
     "adoption": lambda: after(steps, "launch_container"),
 }
+"""Of a container that is made for the run."""
+TAKEN: dict[str, Callable[[], None]] = {
+    "claim": lambda: after(ExecutionStore, "claim"),
+    "look": lambda: after(pool, "check_waiting"),
+    "attachment": lambda: after(Engine, "attach"),
+    "hand-over": lambda: after(steps, "hand_over"),
+    # Behind the result: the next one is made.
+    "the next one's row": lambda: after(WaitingRecords, "enter"),
+    "the next one's start": lambda: after(Engine, "start"),
+}
+"""Of one that waited."""
 
 
 @flow
@@ -101,7 +115,7 @@ def main(which: str, run_id: str, name: str, point: str = "") -> None:
     elif when == "after":
         after(Steps, where)
     elif when:
-        WITHIN[where]()
+        {**WITHIN, **MADE, **TAKEN}[where]()
     with get_client(sync_client=True) as client:
         flow_run = client.read_flow_run(uuid.UUID(run_id))
     run_flow(FLOWS[which], flow_run=flow_run, parameters={"name": name})
