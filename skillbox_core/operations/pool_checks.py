@@ -35,6 +35,8 @@ def judged(pool: Pool, *, takes: bool) -> Check:
     found = f"{len(waiting)} of {pool.places} places have a container that waits{f': {named}' if named else ''}"
     if not takes:
         told = "no run can take a waiting container: this SQLite is older than 3.35"
+        if not pool.chosen:
+            return Check("pool", "OK", f"off: {told}")
         return Check("pool", "WARN", told, "use a newer SQLite or Postgres, or set SKILLBOX_POOL_MAX=0")
     if lost:
         told = f"{found}; {len(lost)} can't be used: {lost[0].name}: {lost[0].why}"

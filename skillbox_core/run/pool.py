@@ -78,6 +78,8 @@ def follow_up(installation: Installation, kind: Kind) -> None:
     """
     settings = installation.settings
     try:
+        if not installation.waiting.takes:
+            return
         asked = installation.waiting.ask(
             settings.instance,
             installation.engine.name,

@@ -1,7 +1,7 @@
 """How often a skill was started, as its engine tells.
 
-Of a container that was made for its run the engine's events tell it: it starts for that run. One that waited has started
-long before, and says no execution; its supervisor's own word in its log does.
+Of a container that was made for its run the engine's events tell it: it starts for that run. One that waited has
+started long before, and says no execution; its supervisor's own word in its log does.
 
 An engine remembers the last 256 events, of whomever, so that events are taken in as they come; and what comes may be on
 its way yet, so that whoever asks is told from what the engine remembers too.

@@ -8,7 +8,7 @@ import pytest
 
 from skillbox_core.base.home import find_home, load_env_file
 from skillbox_core.errors import SettingsError
-from skillbox_core.settings import Settings, load_settings
+from skillbox_core.settings import POOL_PLACES, Settings, load_settings
 
 DIGEST = f"sha256:{'0' * 64}"
 
@@ -227,3 +227,17 @@ def test_of_the_environment_only_our_own_variables_are_read(monkeypatch: pytest.
     assert made.max_cpu == "3"
     assert "SKILLBOX_MAX_CPU" in read
     assert "OF_ANOTHER_PROGRAM" not in read
+
+
+@pytest.mark.parametrize(
+    ("said", "places", "of_one_run"), [(None, POOL_PLACES, 0), ("0", 0, 0), ("1", 1, 1), ("7", 7, 7)]
+)
+def test_containers_wait_by_default_but_not_for_a_command_of_one_run_and_a_number_means_all(
+    monkeypatch: pytest.MonkeyPatch, said: str | None, places: int, of_one_run: int
+) -> None:
+    monkeypatch.delenv("SKILLBOX_POOL_MAX", raising=False)
+    if said is not None:
+        monkeypatch.setenv("SKILLBOX_POOL_MAX", said)
+    settings = load_settings()
+    assert (settings.pool_places, settings.for_one_run().pool_places) == (places, of_one_run)
+    assert settings.for_one_run().model_copy(update={"pool_max": settings.pool_max}) == settings

@@ -17,7 +17,9 @@ from prefect.states import Crashed
 
 from prefect_skillbox.flows.reconciler import cleanup_orphans
 from skillbox_core import Runner, Status
+from skillbox_core.operations.orphan_rules import name_of
 from skillbox_core.operations.orphans import end_owner
+from skillbox_core.operations.pool import drain, look
 from skillbox_core.sandbox.container import LABEL_INSTANCE
 from tests.hostile.cases import LANGS
 from tests.services.skills import push
@@ -106,15 +108,23 @@ class Ground:
         while (busy := self._unsettled()) and time.monotonic() < give_up:
             time.sleep(2)
         yield from busy
+        yield from self._drained()
         yield from self._faults
+
+    def _drained(self) -> Iterator[str]:
+        """Removes what waits for a job; gives what is left all the same."""
+        installation = self.runner.installation
+        yield from (f"container {name} still waits: {why}" for name, why in drain(installation).failed)
+        yield from (f"{entry.name} is {entry.state.value} ({entry.why})" for entry in look(installation).entries)
 
     def _unsettled(self) -> list[str]:
         instance = self.runner.installation.settings.instance
         found = [f"record {row.id} still runs" for row in self.runner.installation.executions.running(instance)]
-        found += [
-            f"container {c['Names']} is left"
-            for c in self.runner.installation.engine.containers({LABEL_INSTANCE: instance})
-        ]
+        containers = self.runner.installation.engine.containers({LABEL_INSTANCE: instance})
+        # In this order: what has a row by now may wait on.
+        rows = self.runner.installation.waiting.listed(instance, self.runner.installation.engine.name)
+        waiting = {row.name for row in rows}
+        found += [f"container {c['Names']} is left" for c in containers if name_of(c) not in waiting]
         found += [f"{path.name} is left in the spool" for path in self.runner.installation.spool.glob("*")]
         with get_client(sync_client=True) as client:
             for limit in client.read_global_concurrency_limits(limit=50, offset=0):

@@ -48,6 +48,9 @@ class Judge:
         self._cases = {case.id: case for group in cases_by_group().values() for case in group.values()}
         self.seen: Counter[tuple[str, str]] = Counter()
         """How many records of which group ended how."""
+        self.records: Counter[str] = Counter()
+        self.taken: Counter[str] = Counter()
+        """How many records there are of which way, and how many of them have taken a container that had waited."""
 
     def faults(self, fates: Sequence[Fate]) -> Iterator[str]:
         """Every record that is not as it must be."""
@@ -61,6 +64,10 @@ class Judge:
                     yield f"{where}: {fault}"
         yield from (f"there are records of a run {number} that nobody asked for" for number in rows)
 
+    def untaken(self) -> Iterator[str]:
+        """The ways in which no run has taken a container that had waited: then nothing of that was tried."""
+        yield from (f"no run of the way {way} took a waiting container" for way in self.records if not self.taken[way])
+
     def _of_run(self, fate: Fate, run: Run, rows: Sequence[ExecutionRow]) -> Iterator[str]:
         case = self._cases[run.case]
         # A flow that is run again tries anew what had failed; what has no record had not begun.
@@ -69,6 +76,8 @@ class Judge:
         if not least <= len(rows) <= most:
             yield f"it has {len(rows)} records, not {least} to {most}"
         for row in rows:
+            self.records[fate.batch.way] += 1
+            self.taken[fate.batch.way] += row.claimed is not None
             self.seen[run.case.split("/")[0] if run.case.split("/")[0] in _OWN else "hostile", row.status] += 1
             for fault in self._of_row(fate, case, run, row):
                 yield f"record {row.id}: {fault}"

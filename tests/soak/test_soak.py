@@ -148,6 +148,17 @@ def test_what_is_wrong_is_noticed(
     assert any(says in fault for fault in faults()), faults()
 
 
+def test_that_no_container_waited_is_noticed(judged: tuple[Runner, Callable[..., list[str]]]) -> None:
+    runner, _ = judged
+    judge = Judge(runner, {row.id: 1 for row in rows_of(runner)})
+    fate = Fate(Batch("batch", "core", False, RUNS))
+    assert list(judge.faults([fate])) == []
+    assert list(judge.untaken()) == ["no run of the way core took a waiting container"]
+    _change(runner, 1, claimed="skillbox-waiting-a")
+    assert list(judge.faults([fate])) == []
+    assert list(judge.untaken()) == []
+
+
 @pytest.mark.parametrize("starts", [0, 2])
 def test_starts_are_counted(judged: tuple[Runner, Callable[..., list[str]]], starts: int) -> None:
     _, faults = judged

@@ -169,11 +169,31 @@ def test_doctor_says_what_waits_and_what_is_wrong_with_it(
     assert bool(check.advice) == (level != "OK")
 
 
+@pytest.mark.parametrize(
+    ("places", "takes", "found"),
+    [
+        (4, True, "0 of 4 places have a container that waits"),
+        # Nobody has asked for what the engine has no room for, or the database can't do.
+        (1, True, "0 of 1 places have a container that waits"),
+        (0, True, "0 of 0 places have a container that waits"),
+        (4, False, "off: no run can take a waiting container: this SQLite is older than 3.35"),
+    ],
+)
+def test_a_default_that_an_installation_has_no_use_for_is_no_warning(places: int, takes: bool, found: str) -> None:
+    check = judged(Pool("e-1", 4, places, (), chosen=False), takes=takes)
+    assert (check.level, check.found, check.advice) == ("OK", found, "")
+
+
 def test_an_engine_that_is_away_is_a_warning(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "home", s3_endpoint="", db_dsn="", docker_host=f"unix://{tmp_path}/none.sock")
     check = pool_check(Installation.from_settings(settings))
     assert check.level == "WARN"
     assert check.found.startswith("waiting containers can't be listed: ")
+
+
+def test_a_pool_that_nobody_has_chosen_is_bound_by_the_default() -> None:
+    assert Pool("e-1", 4, 4, (), chosen=False).bound == "the default of SKILLBOX_POOL_MAX"
+    assert Pool("e-1", 4, 3, (), chosen=False).bound == "the engine's memory"
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from sqlalchemy import update
 from skillbox_core import Runner, RunRequest, Settings, Status
 from skillbox_core.settings import POOL_PLACES
 from skillbox_core.storage.tables import AskedKindRow, now
+from skillbox_core.storage.waiting_records import WaitingRecords
 from tests.services import pools, skills
 from tests.services.commands import Command
 from tests.services.pools import record, waiting
@@ -79,6 +80,13 @@ def test_where_some_of_each_kind_are_asked_for_it_is_from_the_first_run_on(usual
     changes = {"pool_min": 1}
     ran(Runner.from_settings(usual.installation.settings.model_copy(update=changes)))
     assert len(waiting(usual.installation)) == 1
+
+
+def test_where_the_database_hands_none_out_none_is_made(usual: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(WaitingRecords, "takes", False)
+    for _ in range(2):
+        ran(usual)
+    assert waiting(usual.installation) == []
 
 
 @pytest.fixture
