@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ from skillbox_core import CancelToken, Runner, RunOptions, RunResult, Settings, 
 from skillbox_core.operations import orphan_rules
 from skillbox_core.operations.orphans import cleanup_orphans
 from skillbox_core.sandbox import container
-from skillbox_core.sandbox.container import LABEL_EXECUTION
+from skillbox_core.sandbox.container import LABEL_EXECUTION, LABEL_NAME
 from tests.faults.removing import KEY
-from tests.faults.world import World, push, request
+from tests.faults.world import World, local_worker, push, request, worker_environment
+from tests.services import pools
 from tests.services.faults import Fault
 from tests.services.settling import containers_left
 
@@ -27,11 +28,14 @@ PROGRAM = Path(__file__).parent / "removing.py"
 
 
 @pytest.fixture
-def local(installation: Settings, tmp_path: Path) -> Runner:
-    """A worker with everything in folders of its own, so that another process can share them."""
-    runner = Runner.from_settings(installation.model_copy(update={"home": tmp_path / "home"}))
-    push(runner)
-    return runner
+def local(installation: Settings, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Runner]:
+    """A worker whose home other processes can share; its containers wait where a test asks for that."""
+    with local_worker(installation, tmp_path / "home", waits=getattr(request, "param", "") == WAITS) as runner:
+        yield runner
+
+
+MADE, WAITS = "made for it", "had waited"
+both_ways = pytest.mark.parametrize("local", [MADE, WAITS], indirect=True)
 
 
 class Held:
@@ -54,16 +58,13 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Held:
 
 
 def _containers(runner: Runner, result: RunResult) -> int:
-    return len(runner.installation.engine.containers({LABEL_EXECUTION: result.execution_id}))
+    claimed = pools.record(runner, result.execution_id).claimed
+    label = {LABEL_NAME: claimed} if claimed else {LABEL_EXECUTION: result.execution_id}
+    return len(runner.installation.engine.containers(label))
 
 
 def _program(runner: Runner, way: str) -> tuple[int, list[RunResult]]:
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-        "SKILLBOX_HOME": str(runner.installation.settings.home),
-        "SKILLBOX_INSTANCE": runner.installation.settings.instance,
-    }
+    environment = worker_environment(runner.installation.settings)
     ended = subprocess.run([sys.executable, str(PROGRAM), way], env=environment, stdout=subprocess.PIPE, timeout=90)
     return ended.returncode, [RunResult.model_validate_json(line) for line in ended.stdout.splitlines()]
 
@@ -126,6 +127,7 @@ def test_what_may_still_run_is_gone_before_the_caller_goes_on(
     assert local.installation.engine.containers({LABEL_EXECUTION: row.id}) == []
 
 
+@both_ways
 def test_a_worker_killed_between_result_and_removal_leaves_it_to_the_reconciler(
     local: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -139,6 +141,7 @@ def test_a_worker_killed_between_result_and_removal_leaves_it_to_the_reconciler(
     assert _containers(local, result) == 0
 
 
+@both_ways
 def test_the_same_key_removes_what_a_worker_left_that_was_killed_before_the_removal(local: Runner) -> None:
     code, (result,) = _program(local, "killed")
     assert (code, _containers(local, result)) == (-9, 1)
@@ -147,6 +150,7 @@ def test_the_same_key_removes_what_a_worker_left_that_was_killed_before_the_remo
     assert _containers(local, result) == 0
 
 
+@both_ways
 @pytest.mark.parametrize("way", ["ends", "child", "forks"])
 def test_a_process_that_ends_behind_its_result_leaves_nothing(local: Runner, way: str) -> None:
     code, results = _program(local, way)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
 import threading
 import time
 import uuid
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,9 @@ from skillbox_core.operations import orphans
 from skillbox_core.operations.orphans import cleanup_orphans
 from skillbox_core.run.steps import Steps
 from skillbox_core.sandbox.admission import Admission
-from tests.faults.world import LINES, World, push, request
+from skillbox_core.sandbox.container import LABEL_NAME
+from tests.faults.world import LINES, World, local_worker, push, request, sandbox_of, worker_environment
+from tests.services import pools
 from tests.services.faults import Fault
 from tests.services.settling import containers_left
 
@@ -30,23 +32,29 @@ WORKER = Path(__file__).parent / "worker.py"
 
 
 def _worker(settings: Settings, *arguments: str) -> subprocess.Popen[str]:
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-        "SKILLBOX_HOME": str(settings.home),
-        "SKILLBOX_INSTANCE": settings.instance,
-    }
     return subprocess.Popen(
-        [sys.executable, str(WORKER), *arguments], env=environment, stdout=subprocess.PIPE, text=True
+        [sys.executable, str(WORKER), *arguments], env=worker_environment(settings), stdout=subprocess.PIPE, text=True
     )
 
 
 @pytest.fixture
-def local(installation: Settings, tmp_path: Path) -> Runner:
-    """A worker with everything in folders of its own, so that another process can share them."""
-    runner = Runner.from_settings(installation.model_copy(update={"home": tmp_path / "home"}))
-    push(runner)
-    return runner
+def local(installation: Settings, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Runner]:
+    """A worker whose homes other processes can share; its containers wait where a test asks for that."""
+    with local_worker(installation, tmp_path / "home", waits=getattr(request, "param", "") == WAITS) as runner:
+        yield runner
+
+
+MADE, WAITS = "made for it", "had waited"
+both_ways = pytest.mark.parametrize("local", [MADE, WAITS], indirect=True)
+"""In a container that is made for the run, and in one that had waited."""
+
+
+def _assert_nothing_is_left(local: Runner, execution_id: str) -> None:
+    """The execution has no container any more, of whatever kind."""
+    engine = local.installation.engine
+    assert containers_left(engine, {"skillbox.execution": execution_id}) == []
+    if name := pools.record(local, execution_id).claimed:
+        assert containers_left(engine, {LABEL_NAME: name}) == []
 
 
 def _frozen(local: Runner) -> subprocess.Popen[str]:
@@ -64,6 +72,7 @@ def _woken(worker: subprocess.Popen[str]) -> RunResult:
     return RunResult.model_validate(json.loads(told.splitlines()[-1]))
 
 
+@both_ways
 def test_a_frozen_worker_that_wakes_up_too_late_changes_nothing(local: Runner, monkeypatch: pytest.MonkeyPatch) -> None:
     worker = _frozen(local)
     # The deadline is over, and nobody waits any more.
@@ -75,15 +84,16 @@ def test_a_frozen_worker_that_wakes_up_too_late_changes_nothing(local: Runner, m
     result = _woken(worker)
     assert (result.status, result.error) == (Status.FAILED, row.error)
     assert local.installation.executions.get("default", row.id) == row
-    assert containers_left(local.installation.engine, {"skillbox.execution": row.id}) == []
+    _assert_nothing_is_left(local, row.id)
     assert list(local.installation.spool.glob("*")) == []
 
 
+@both_ways
 def test_a_frozen_worker_that_was_replaced_changes_nothing(local: Runner) -> None:
     worker = _frozen(local)
     options = RunOptions(key="frozen")
     (row,) = local.installation.executions.list("default")
-    local.installation.engine.remove(f"skillbox-{row.id}-1")
+    assert local.installation.engine.remove(sandbox_of(local, row.id))
     second = local.run(request(2.0), options)
     assert (second.execution_id, second.status) == (row.id, Status.SUCCESS)
     assert local.installation.executions.get("default", row.id).attempt == 2
@@ -93,6 +103,7 @@ def test_a_frozen_worker_that_was_replaced_changes_nothing(local: Runner) -> Non
     assert local.installation.executions.get("default", row.id) == before
 
 
+@both_ways
 @pytest.mark.parametrize("lines", ["0", "1", "90", "end"])
 def test_a_worker_killed_while_its_output_comes_is_replaced_by_one_that_reads_the_sandbox(
     local: Runner, lines: str, monkeypatch: pytest.MonkeyPatch
@@ -114,10 +125,10 @@ def test_a_worker_killed_while_its_output_comes_is_replaced_by_one_that_reads_th
     assert sorted(heard) == sorted(result.logs.splitlines()) == LINES
     assert len(asked) == 1
     assert local.installation.executions.get("default", result.execution_id).attempt == 1
-    assert wait_for_removals(30)
-    assert local.installation.engine.containers({"skillbox.execution": result.execution_id}) == []
+    _assert_nothing_is_left(local, result.execution_id)
 
 
+@both_ways
 @pytest.mark.parametrize("end", ["cancelled", "failed", "interrupted"])
 def test_a_worker_that_was_given_up_harms_nothing_of_the_try_that_took_over(local: Runner, end: str) -> None:
     """Both run the same attempt in the same container; the first one ends while the second follows it."""
@@ -153,7 +164,7 @@ def test_a_worker_that_was_given_up_harms_nothing_of_the_try_that_took_over(loca
     assert [(result.execution_id, result.status) for result in results] == (
         [] if end == "interrupted" else [(second.execution_id, Status.RUNNING)]
     )
-    assert containers_left(local.installation.engine, {"skillbox.execution": second.execution_id}) == []
+    _assert_nothing_is_left(local, second.execution_id)
     assert list(local.installation.spool.glob("*")) == []
 
 

@@ -18,6 +18,8 @@ from tests.faults.world import request
 FILES = 96
 DONE = threading.Event()
 """The skill's last line was told."""
+DUE = threading.Event()
+"""As much of its output has come as the worker lives to see."""
 
 
 def run(seconds: str, key: str) -> None:
@@ -42,9 +44,10 @@ def dies(lines: str, key: str) -> None:
         die()
 
     def die() -> None:
-        # What the skill printed before is passed on by another thread.
-        assert DONE.wait(30)
-        os.kill(os.getpid(), signal.SIGKILL)
+        # The thread that reads the output also passes on what the skill printed before, perhaps behind it.
+        if DONE.is_set():
+            kill()
+        DUE.set()
 
     InlineOutput.add, InlineOutput.end = add, end  # type: ignore[method-assign]
     run("0.5", key)
@@ -71,6 +74,14 @@ def tell(text: str) -> None:
     print(text, flush=True)
     if text == "done":
         DONE.set()
+        if DUE.is_set():
+            kill()
+
+
+def kill() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+    # The signal is on its way; nothing after this line may happen.
+    threading.Event().wait()
 
 
 if __name__ == "__main__":

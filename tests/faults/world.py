@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from skillbox_core import Runner, RunRequest, RunResult, Settings, Status
+from skillbox_core.operations.pool import drain
 from skillbox_core.sandbox.container import LABEL_INSTANCE
-from tests.services import skills
+from tests.services import pools, skills
 from tests.services.faults import Proxy
-from tests.services.settling import containers_left
+from tests.services.settling import containers_left, settle
 from tests.services.starts import Starts
 
 SKILL = "marked"
@@ -60,6 +65,42 @@ class World:
         """No container and no spooled file."""
         assert containers_left(self.outside.installation.engine, {LABEL_INSTANCE: self.settings.instance}) == []
         assert list((self.settings.home / "spool").glob("*/*")) == []
+
+
+@contextmanager
+def local_worker(settings: Settings, home: Path, *, waits: bool = False) -> Iterator[Runner]:
+    """A worker with everything in folders of its own, so that another process can share them.
+
+    Args:
+        waits: A container waits for its first run of the skill, and another one after each run.
+    """
+    pool = {"pool_max": 2, "pool_min": 1} if waits else {}
+    runner = Runner.from_settings(settings.model_copy(update={"home": home, **pool}))
+    push(runner)
+    if waits:
+        pools.ahead(runner, SKILL)
+    try:
+        yield runner
+    finally:
+        settle()
+        assert drain(runner.installation).failed == ()
+
+
+def worker_environment(settings: Settings) -> dict[str, str]:
+    """The environment of another process that works on the same installation."""
+    return {
+        **os.environ,
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "SKILLBOX_HOME": str(settings.home),
+        "SKILLBOX_INSTANCE": settings.instance,
+        "SKILLBOX_POOL_MAX": str(settings.pool_places),
+        "SKILLBOX_POOL_MIN": str(settings.pool_min),
+    }
+
+
+def sandbox_of(runner: Runner, execution_id: str) -> str:
+    """The name of the container of a first attempt, whether it was made for it or had waited."""
+    return pools.record(runner, execution_id).claimed or f"skillbox-{execution_id}-1"
 
 
 def push(runner: Runner, name: str = SKILL, script: str = SCRIPT) -> None:
