@@ -36,10 +36,10 @@ expect.set_options(timeout=30_000)
 
 
 @pytest.fixture(scope="module")
-def run_id(runner: Runner, usual_environment: dict[str, str]) -> str:
+def run_id(runner: Runner, cli_environment: dict[str, str]) -> str:
     """The flow run of the plain example."""
     done = subprocess.run(
-        [sys.executable, str(EXAMPLES / "plain.py")], env=usual_environment, capture_output=True, text=True
+        [sys.executable, str(EXAMPLES / "plain.py")], env=cli_environment, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stderr
     found = re.search(r"/runs/flow-run/([0-9a-f-]{36})", done.stderr + done.stdout)

@@ -176,6 +176,7 @@ def spend(evening: Evening) -> list[str]:
     elsewhere = "set -a; . .skillbox/.env; set +a; cd /; skillbox skill list"
     tell(elsewhere)
     tell("cd / && skillbox skill list", expected=2)
+    tell("skillbox pool list")
     tell("skillbox doctor", expected=None)
     return [found[0] for text in said if (found := re.search(r"https?://\S+/runs/flow-run/[0-9a-f-]{36}", text))]
 
@@ -217,6 +218,8 @@ def main() -> int:
         try:
             addresses = spend(evening)
         finally:
+            # The engine is the checkout's, and goes on.
+            evening.tell("skillbox pool drain", expected=None)
             (out / "transcript.txt").write_text(evening.text.replace(folder, "/home/ada"))
         photograph(addresses, out)
     for fault in evening.faults:

@@ -15,7 +15,6 @@ import pytest
 from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings, Status
 from skillbox_core.operations import orphan_rules
 from skillbox_core.operations.orphans import cleanup_orphans
-from skillbox_core.sandbox import container as sandbox_container
 from skillbox_core.sandbox.container import LABEL_INSTANCE
 from tests.faults.pooling import MAKING, OWNER, TAKING
 from tests.services import pools, skills
@@ -37,12 +36,6 @@ def worker(installation: Settings, tmp_path_factory: pytest.TempPathFactory) -> 
     with pools.pooled(installation, tmp_path_factory.mktemp("killed")) as runner:
         skills.push(runner, "once", ONCE)
         yield runner
-
-
-@pytest.fixture(autouse=True)
-def _short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of those who come after: what is left to a worker for a while is left to it no longer."""
-    monkeypatch.setattr(sandbox_container, "DELIVERY_TIMEOUT", 1.0)
 
 
 def _process(worker: Runner, point: str, key: str) -> subprocess.Popen[str]:
