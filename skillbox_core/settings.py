@@ -28,7 +28,7 @@ DEFAULT_ALLOWLIST = ("python:3.12-slim", "python:3.11-slim", "node:20-slim", "no
 
 POOL_PLACES = 4
 """Containers that wait on an engine where nobody says how many: for two skills of a flow, two runs of each at once. As
-many of the usual size may take a quarter of 8 GiB; see `skillbox_core.sandbox.waiting.SHARE`."""
+many of the usual size may take a quarter of 10 GiB; see `skillbox_core.sandbox.waiting.SHARE`."""
 MIN_POOL_IDLE = 60
 """Seconds: in its last half minute a waiting container is taken by nobody."""
 

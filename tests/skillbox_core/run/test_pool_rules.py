@@ -8,9 +8,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from skillbox_core.base.quantities import parse_memory_limit
 from skillbox_core.run.kinds import MAX_READINESS, readiness
 from skillbox_core.run.pool import SETTLED, giving_way, over, places
+from skillbox_core.sandbox.policy import memory_ceiling
 from skillbox_core.sandbox.waiting import Kind
+from skillbox_core.settings import POOL_PLACES, Settings
 from skillbox_core.storage.tables import WaitingRow
 from skillbox_core.storage.waiting_records import MAKING
 
@@ -45,6 +48,14 @@ def test_there_are_places_for_a_quarter_of_the_engines_memory(
     most: int, ceiling: int, memory: int, there_are: int
 ) -> None:
     assert places(most, ceiling, memory) == there_are
+
+
+@pytest.mark.parametrize(("gib", "there_are"), [(2, 0), (4, 1), (8, 3), (10, POOL_PLACES), (64, POOL_PLACES)])
+def test_there_are_so_many_places_by_default(gib: int, there_are: int) -> None:
+    """As docs/reliability.md says."""
+    usual = parse_memory_limit(Settings.model_fields["default_memory"].default, "")
+    scratch = parse_memory_limit(Settings.model_fields["default_scratch"].default, "")
+    assert places(POOL_PLACES, memory_ceiling(usual, scratch), gib * GIB) == there_are
 
 
 @pytest.mark.parametrize(
