@@ -1,0 +1,279 @@
+"""A batch that goes on: its inputs are read and submitted as its task runs come to their ends."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextvars import copy_context
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from prefect.client.schemas.objects import State
+from prefect.context import FlowRunContext
+from prefect.exceptions import CancelledRun, MissingContextError
+from prefect.futures import PrefectDistributedFuture, PrefectFuture
+from prefect.states import Cancelled, Completed, Failed, Running
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from prefect_skillbox.config.installation import installation_settings
+from prefect_skillbox.execution import cancellation
+from prefect_skillbox.execution.owner import current_owner
+from prefect_skillbox.observe.batch_table import BatchTable
+from prefect_skillbox.tasks.batch_inputs import FutureOfMany, Part, parts
+from prefect_skillbox.tasks.batch_task import BatchTask
+from skillbox_core.models import BatchFailedError, ExecutionError, RunResult
+
+logger = logging.getLogger(__name__)
+
+ELSEWHERE = 16
+"""Task runs that are submitted at once where they may run in other processes, whose number is not known."""
+
+
+def ahead(size: int, places: int, *, here: bool) -> int:
+    """How many task runs are submitted at once: those that fill the places, and one that goes on when one ends. Pure.
+
+    Args:
+        size: Inputs of each.
+        places: Executions that a process may have at once.
+        here: They run in threads of this process.
+    """
+    return (-(-places // size) + 1) if here else max(-(-places // size) + 1, ELSEWHERE)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """A task run of the batch."""
+
+    first: int
+    count: int
+    future: PrefectFuture[Any]
+
+    def outcomes(self) -> list[RunResult | BaseException]:
+        """What became of each of its inputs: a result, or what there is to raise. It has ended."""
+        try:
+            self.future.wait()
+            state = self.future.state
+            if state.is_cancelled():
+                return [CancelledRun(state.message or "cancelled")] * self.count
+            found = state.result(raise_on_failure=False, _sync=True)  # type: ignore[call-overload]
+        except Exception as error:
+            found = error
+        if isinstance(found, BatchFailedError):
+            return [result if result.ok else ExecutionError.of(result) for result in found.results]
+        return list(found) if isinstance(found, list) else [_raisable(found)] * self.count
+
+
+def _raisable(found: Any) -> BaseException:
+    return found if isinstance(found, BaseException) else TypeError(f"a task run of a batch gave {found!r:.100}")
+
+
+class Batch(FutureOfMany):
+    """The future of a batch. What Prefect's futures can do it can, and as an input or as files it is its results.
+
+    Whoever waits for it waits for all of its inputs: an error is raised when they have all ended.
+    """
+
+    def __init__(self) -> None:
+        self._final_state: State[Any] | None = None
+        self._changed = threading.Condition()
+        self._runs: list[_Run] = []
+        self._going_on = 0
+        self._all_read = False
+        self._broke_off: BaseException | None = None
+        self._outcomes: list[RunResult | BaseException] | None = None
+        self._callbacks: list[Callable[[PrefectFuture[Any]], None]] = []
+
+    @classmethod
+    def begin(cls, task: BatchTask, inputs: Any, files: Any, size: int, wait_for: Any) -> Batch:
+        """The future of a batch whose inputs are read from now on.
+
+        Args:
+            inputs, files, size: See `parts`.
+            wait_for: Futures, for each task run.
+
+        Raises:
+            RuntimeError: There is no flow around it.
+        """
+        if FlowRunContext.get() is None:
+            raise MissingContextError("a batch is run by the task runner of a flow, and there is no flow around it")
+        batch = cls()
+        reading = _Reading(batch, task, parts(inputs, files, size), size, wait_for)
+        # Daemon, since a generator may never give another input, and the end of the process must not wait for that.
+        threading.Thread(target=copy_context().run, args=(reading.run,), name="skillbox-batch", daemon=True).start()
+        return batch
+
+    def submitted(self, run: _Run) -> None:
+        """One more of its task runs was submitted."""
+        with self._changed:
+            self._runs.append(run)
+            self._going_on += 1
+
+    def ended(self) -> None:
+        """One of them has ended."""
+        with self._changed:
+            self._going_on -= 1
+        self._tell()
+
+    def all_read(self, broke_off: BaseException | None) -> None:
+        """None will be submitted any more.
+
+        Args:
+            broke_off: Why not all inputs were read; None where they were.
+        """
+        with self._changed:
+            self._all_read, self._broke_off = True, broke_off
+        self._tell()
+
+    def wait_for_room(self, most: int) -> None:
+        """Waits until fewer of its task runs go on."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._going_on < most)
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Waits until all inputs have ended.
+
+        Args:
+            timeout: Seconds, at most.
+        """
+        with self._changed:
+            self._changed.wait_for(self._is_over, timeout)
+            last = self._runs[-1:] if self._is_over() else []
+        for run in last:
+            # A flow run that is to be suspended is so where it waits for Prefect's own futures.
+            run.future.wait(0)
+
+    def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> list[Any]:
+        """The results, in the order of the inputs, when all have ended.
+
+        Args:
+            timeout: Seconds to wait for them.
+            raise_on_failure: Raise an error where inputs failed, as the skill says by its own `raise_on_failure`;
+                otherwise the error of such an input stands in its place.
+
+        Raises:
+            BatchFailedError: Inputs failed. It carries the results of all.
+            CancelledRun: Task runs were cancelled.
+            TimeoutError: Not all had ended by then.
+            Exception: What reading the inputs raised, or a task run that ran none of them.
+        """
+        self.wait(timeout)
+        with self._changed:
+            if not self._is_over():
+                raise TimeoutError(f"the inputs of the batch had not all ended within {timeout} seconds")
+            if self._outcomes is None:
+                self._outcomes = [outcome for run in self._runs for outcome in run.outcomes()]
+                # The results are held once, and the futures of the task runs hold them as well.
+                self._runs = self._runs[-1:]
+            outcomes = self._outcomes
+        if stopped := next((outcome for outcome in outcomes if isinstance(outcome, CancelledRun)), None):
+            raise stopped
+        if self._broke_off is not None:
+            raise self._broke_off
+        if raise_on_failure:
+            _raise_failure(outcomes)
+        return list(outcomes)
+
+    @property
+    def state(self) -> State[Any]:
+        """Prefect's word for it: *Running*, and when all inputs have ended *Completed*, *Failed* or *Cancelled*."""
+        if self._final_state is None:
+            with self._changed:
+                if not self._is_over():
+                    return Running()
+            self._final_state = self._end()
+        return self._final_state
+
+    def _end(self) -> State[Any]:
+        try:
+            return Completed(data=self.result())
+        except CancelledRun as error:
+            return Cancelled(message=str(error))
+        except Exception as error:
+            return Failed(data=error, message=str(error))
+
+    @property
+    def task_run_id(self) -> UUID:
+        """See `prefect.futures.PrefectFuture`: there is none, so Prefect takes it for no task run."""
+        raise AttributeError("a batch has a task run for each part of its inputs")
+
+    def add_done_callback(self, fn: Callable[[PrefectFuture[Any]], None]) -> None:
+        """Has a function called with this future when all inputs have ended; at once where they have."""
+        with self._changed:
+            if not self._is_over():
+                self._callbacks.append(fn)
+                return
+        fn(self)
+
+    def _is_over(self) -> bool:
+        return self._all_read and not self._going_on
+
+    def _tell(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+            callbacks = self._callbacks if self._is_over() else []
+            self._callbacks = [] if callbacks else self._callbacks
+        for callback in callbacks:
+            callback(self)
+
+
+def _raise_failure(outcomes: Sequence[RunResult | BaseException]) -> None:
+    failed = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+    for error in failed:
+        if not isinstance(error, ExecutionError):
+            raise error
+    if failed:
+        carried = [outcome.result if isinstance(outcome, ExecutionError) else outcome for outcome in outcomes]
+        raise BatchFailedError.of([result for result in carried if isinstance(result, RunResult)])
+
+
+class _Reading:
+    """Submits the parts of a batch. None is read before it can soon be run."""
+
+    def __init__(self, batch: Batch, task: BatchTask, given: Iterator[Part], size: int, wait_for: Any) -> None:
+        self._batch = batch
+        self._task = task
+        self._given = given
+        self._size = size
+        self._wait_for = wait_for
+        self._table = BatchTable.begin(task.name)
+
+    def run(self) -> None:
+        """Reads to the end, unless the flow run is stopped; tells the batch what kept it from that."""
+        broke_off: BaseException | None = None
+        try:
+            self._read()
+        except BaseException as error:
+            # Nobody hears of it in this thread; who waits for the batch does.
+            broke_off = error
+            logger.info("not all inputs of a batch of %s are read: %s", self._task.name, error)
+        self._batch.all_read(broke_off)
+        if self._table is not None:
+            self._table.complete()
+
+    def _read(self) -> None:
+        context, owner = FlowRunContext.get(), current_owner()
+        assert context is not None
+        here = isinstance(context.task_runner, ThreadPoolTaskRunner)
+        most = ahead(self._size, installation_settings(self._task.spec.installation).max_concurrent_execs, here=here)
+        while True:
+            self._batch.wait_for_room(most)
+            if cancellation.is_stopped(owner):
+                raise CancelledRun("cancelled before all inputs were read")
+            if (part := next(self._given, None)) is None:
+                return
+            task = self._task.at(part.first, len(part.inputs))
+            future = task.submit(part.inputs, part.files, part.first, wait_for=self._wait_for)
+            run = _Run(part.first, len(part.inputs), future)
+            self._batch.submitted(run)
+            if self._table is not None:
+                self._table.expect(run.count)
+            future.add_done_callback(partial(self._ended, run))
+
+    def _ended(self, run: _Run, future: PrefectFuture[Any]) -> None:
+        if self._table is not None and not isinstance(future, PrefectDistributedFuture):
+            # One that runs elsewhere would ask the server; it has no results here either.
+            self._table.add(run.first, run.count, future)
+        self._batch.ended()
