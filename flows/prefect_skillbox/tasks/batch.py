@@ -51,6 +51,11 @@ class _Run:
     count: int
     future: PrefectFuture[Any]
 
+    @property
+    def id(self) -> UUID:
+        """Its own."""
+        return self.future.task_run_id
+
     def outcomes(self) -> list[RunResult | BaseException]:
         """What became of each of its inputs: a result, or what there is to raise. It has ended."""
         try:
@@ -80,6 +85,7 @@ class Batch(FutureOfMany):
         self._final_state: State[Any] | None = None
         self._changed = threading.Condition()
         self._runs: list[_Run] = []
+        self._first: UUID | None = None
         self._going_on = 0
         self._all_read = False
         self._broke_off: BaseException | None = None
@@ -110,6 +116,8 @@ class Batch(FutureOfMany):
         with self._changed:
             self._runs.append(run)
             self._going_on += 1
+            self._first = self._first or run.id
+            self._changed.notify_all()
 
     def ended(self) -> None:
         """One of them has ended."""
@@ -196,8 +204,16 @@ class Batch(FutureOfMany):
 
     @property
     def task_run_id(self) -> UUID:
-        """See `prefect.futures.PrefectFuture`: there is none, so Prefect takes it for no task run."""
-        raise AttributeError("a batch has a task run for each part of its inputs")
+        """The first of its task runs, from which Prefect draws the arrow to what depends on the batch.
+
+        Raises:
+            AttributeError: There was no input, so there is none; Prefect then draws none.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self._first is not None or self._all_read)
+            if self._first is None:
+                raise AttributeError("a batch without inputs has no task run")
+            return self._first
 
     def add_done_callback(self, fn: Callable[[PrefectFuture[Any]], None]) -> None:
         """Has a function called with this future when all inputs have ended; at once where they have."""

@@ -31,6 +31,8 @@ LANGUAGE = 'import json, os; json.dump({"language": os.environ["LANGUAGE"]}, ope
 PROGRAM = Path(__file__).parent / "programs" / "rerunning.py"
 STEPS = ("create_record", "load_skill", "create_container", "wait", "collect_output", "upload_artifacts", "cleanup")
 POINTS = [*(f"before {step}" for step in STEPS), f"after {STEPS[-1]}", *(f"within {name}" for name in WITHIN)]
+IN_A_BATCH = ("before create_container", "within start", "within wait", "within upload", "within close")
+"""The lifecycle is the same, and so is what each of its boundaries needs; here others are at others meanwhile."""
 
 SCRIPT = """
 import json, time, uuid
@@ -81,6 +83,29 @@ def test_a_flow_run_whose_worker_was_killed_ends_in_one_result(
     assert row.status == Status.SUCCESS
     assert row.logs == "line 0\nline 1\nline 2\n"
     assert row.files_list.count("start-") == 1
+    assert containers_left(runner.installation.engine, {LABEL_OWNER: run_id}) == []
+
+
+@pytest.mark.parametrize("point", IN_A_BATCH)
+def test_a_batch_whose_worker_was_killed_amid_a_part_answers_each_input_once(
+    runner: Runner,
+    make_skill: MakeSkill,
+    try_flow_run: Callable[..., subprocess.CompletedProcess[str]],
+    point: str,
+) -> None:
+    name, inputs = make_skill(SCRIPT), 6
+    with get_client(sync_client=True) as client:
+        run_id = str(client.create_flow_run(FLOWS["batch"], parameters={"name": name}).id)
+        with Starts(runner.installation.engine.url, f"{LABEL_OWNER}={run_id}") as starts:
+            first = try_flow_run("batch", run_id, name, point)
+            assert first.returncode == -9, first.stderr
+            second = try_flow_run("batch", run_id, name)
+            assert second.returncode == 0, second.stderr
+            assert sorted(starts.by_execution().values()) == [1] * inputs
+    rows = runner.installation.executions.list("default", skill=name)
+    assert [row.status for row in rows] == [Status.SUCCESS] * inputs
+    logs = {runner.installation.executions.get("default", row.id).logs for row in rows}
+    assert logs == {"line 0\nline 1\nline 2\n"}
     assert containers_left(runner.installation.engine, {LABEL_OWNER: run_id}) == []
 
 
