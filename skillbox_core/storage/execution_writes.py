@@ -53,7 +53,7 @@ def _begun() -> Select[tuple[str, bool]]:
         select(ExecutionRow.id)
         .where(
             ExecutionRow.owner == bindparam("owner"),
-            # Of an owner there are few records and of a tenant many: this way no planner takes the tenant's index.
+            # An owner has few records of one request, and a tenant many: this way no planner takes the tenant's index.
             col(ExecutionRow.tenant_id).concat("") == bindparam("tenant"),
             ExecutionRow.request_digest == bindparam("request_digest"),
             col(ExecutionRow.owner_attempt) < bindparam("owner_attempt"),
