@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError as NeverRunError
+from contextlib import suppress
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import partial
@@ -64,6 +66,8 @@ class _Run:
             if state.is_cancelled():
                 return [CancelledRun(state.message or "cancelled")] * self.count
             found = state.result(raise_on_failure=False, _sync=True)  # type: ignore[call-overload]
+        except NeverRunError:
+            return [CancelledRun("its flow run ended before its task run began")] * self.count
         except Exception as error:
             found = error
         if isinstance(found, BatchFailedError):
@@ -150,8 +154,10 @@ class Batch(FutureOfMany):
             self._changed.wait_for(self._is_over, timeout)
             last = self._runs[-1:] if self._is_over() else []
         for run in last:
-            # A flow run that is to be suspended is so where it waits for Prefect's own futures.
-            run.future.wait(0)
+            # A flow run that is to be suspended is so where it waits for Prefect's own futures. What became of this one
+            # is for `result`.
+            with suppress(Exception):
+                run.future.wait(0)
 
     def result(self, timeout: float | None = None, raise_on_failure: bool = True) -> list[Any]:
         """The results, in the order of the inputs, when all have ended.
