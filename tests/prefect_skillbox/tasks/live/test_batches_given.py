@@ -123,3 +123,23 @@ def test_an_environment_with_secrets_and_limits_are_those_of_each_run(make_skill
 
     results = many()
     assert [(result.output, result.logs) for result in results] == [(18, "key is ***\n")] * 2
+
+
+def test_a_file_that_changes_between_two_tries_is_another_request(
+    runner: Runner, make_skill: MakeSkill, tmp_path: Path
+) -> None:
+    name = make_skill(COPY + "\nif given['own.txt'] == 'bad': raise SystemExit(5)\n")
+    for one in ("0", "1"):
+        (tmp_path / one).write_text("good" if one == "0" else "bad")
+
+    def mended(_task: Any, _run: Any, _state: Any) -> bool:
+        (tmp_path / "1").write_text("mended")
+        return True
+
+    @flow(task_runner=threads())
+    def many() -> list[Any]:
+        copy = skill(name, retries=1, retry_delay_seconds=0, retry_condition_fn=mended)
+        return outputs(copy.batch({}, files=[{"own.txt": str(tmp_path / one)} for one in ("0", "1")]).result())
+
+    assert many() == [{"own.txt": "good"}, {"own.txt": "mended"}]
+    assert records(runner, name) == ["failed", "success", "success"]
