@@ -1,53 +1,32 @@
-"""A batch that goes on: its inputs are read and submitted as its task runs come to their ends."""
+"""The future of a batch: what has become of its task runs, and of each of its inputs."""
 
 from __future__ import annotations
 
-import logging
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError as NeverRunError
 from contextlib import suppress
-from contextvars import copy_context
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 from uuid import UUID
 
 from prefect.client.schemas.objects import State
-from prefect.context import FlowRunContext
-from prefect.exceptions import CancelledRun, MissingContextError
-from prefect.futures import PrefectDistributedFuture, PrefectFuture
+from prefect.exceptions import CancelledRun
+from prefect.futures import PrefectFuture
 from prefect.states import Cancelled, Completed, Failed, Running
-from prefect.task_runners import ThreadPoolTaskRunner
 
-from prefect_skillbox.config.installation import installation_settings
-from prefect_skillbox.execution import cancellation
-from prefect_skillbox.execution.owner import current_owner
-from prefect_skillbox.observe.batch_table import BatchTable
-from prefect_skillbox.tasks.batch_inputs import FutureOfMany, Part, parts
-from prefect_skillbox.tasks.batch_task import BatchTask
+from prefect_skillbox.tasks.batch_inputs import FutureOfMany
 from skillbox_core.models import BatchFailedError, ExecutionError, RunResult
-
-logger = logging.getLogger(__name__)
-
-ELSEWHERE = 16
-"""Task runs that are submitted at once where they may run in other processes, whose number is not known."""
-
-
-def ahead(size: int, places: int, *, here: bool) -> int:
-    """How many task runs are submitted at once: those that fill the places, and one that goes on when one ends. Pure.
-
-    Args:
-        size: Inputs of each.
-        places: Executions that a process may have at once.
-        here: They run in threads of this process.
-    """
-    return (-(-places // size) + 1) if here else max(-(-places // size) + 1, ELSEWHERE)
 
 
 @dataclass(frozen=True)
-class _Run:
-    """A task run of the batch."""
+class TaskRun:
+    """A task run of a batch.
+
+    Attributes:
+        first: Index of its first input.
+        count: Of its inputs.
+    """
 
     first: int
     count: int
@@ -88,7 +67,7 @@ class Batch(FutureOfMany):
     def __init__(self) -> None:
         self._final_state: State[Any] | None = None
         self._changed = threading.Condition()
-        self._runs: list[_Run] = []
+        self._runs: list[TaskRun] = []
         self._first: UUID | None = None
         self._going_on = 0
         self._all_read = False
@@ -96,26 +75,7 @@ class Batch(FutureOfMany):
         self._outcomes: list[RunResult | BaseException] | None = None
         self._callbacks: list[Callable[[PrefectFuture[Any]], None]] = []
 
-    @classmethod
-    def begin(cls, task: BatchTask, inputs: Any, files: Any, size: int, wait_for: Any) -> Batch:
-        """The future of a batch whose inputs are read from now on.
-
-        Args:
-            inputs, files, size: See `parts`.
-            wait_for: Futures, for each task run.
-
-        Raises:
-            RuntimeError: There is no flow around it.
-        """
-        if FlowRunContext.get() is None:
-            raise MissingContextError("a batch is run by the task runner of a flow, and there is no flow around it")
-        batch = cls()
-        reading = _Reading(batch, task, parts(inputs, files, size), size, wait_for)
-        # Daemon, since a generator may never give another input, and the end of the process must not wait for that.
-        threading.Thread(target=copy_context().run, args=(reading.run,), name="skillbox-batch", daemon=True).start()
-        return batch
-
-    def submitted(self, run: _Run) -> None:
+    def submitted(self, run: TaskRun) -> None:
         """One more of its task runs was submitted."""
         with self._changed:
             self._runs.append(run)
@@ -177,11 +137,7 @@ class Batch(FutureOfMany):
         with self._changed:
             if not self._is_over():
                 raise TimeoutError(f"the inputs of the batch had not all ended within {timeout} seconds")
-            if self._outcomes is None:
-                self._outcomes = [outcome for run in self._runs for outcome in run.outcomes()]
-                # The results are held once, and the futures of the task runs hold them as well.
-                self._runs = self._runs[-1:]
-            outcomes = self._outcomes
+        outcomes = self._collected()
         if stopped := next((outcome for outcome in outcomes if isinstance(outcome, CancelledRun)), None):
             raise stopped
         if self._broke_off is not None:
@@ -189,6 +145,20 @@ class Batch(FutureOfMany):
         if raise_on_failure:
             _raise_failure(outcomes)
         return list(outcomes)
+
+    def _collected(self) -> list[RunResult | BaseException]:
+        """What became of each input, when all have ended."""
+        with self._changed:
+            if self._outcomes is None:
+                self._outcomes = [outcome for run in self._runs for outcome in run.outcomes()]
+                # The results are held here from now on, and no longer by the futures of all the task runs.
+                self._runs = self._runs[-1:]
+            return self._outcomes
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Where it goes to another process, as what a run on Dask depends on, it goes when all inputs have ended."""
+        self.wait()
+        return _over, (self._collected(), self._broke_off, self._first)
 
     @property
     def state(self) -> State[Any]:
@@ -241,6 +211,13 @@ class Batch(FutureOfMany):
             callback(self)
 
 
+def _over(outcomes: list[RunResult | BaseException], broke_off: BaseException | None, first: UUID | None) -> Batch:
+    """A batch of which this is known, in another process."""
+    batch = Batch()
+    batch._outcomes, batch._broke_off, batch._first, batch._all_read = outcomes, broke_off, first, True
+    return batch
+
+
 def _raise_failure(outcomes: Sequence[RunResult | BaseException]) -> None:
     failed = [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
     for error in failed:
@@ -249,53 +226,3 @@ def _raise_failure(outcomes: Sequence[RunResult | BaseException]) -> None:
     if failed:
         carried = [outcome.result if isinstance(outcome, ExecutionError) else outcome for outcome in outcomes]
         raise BatchFailedError.of([result for result in carried if isinstance(result, RunResult)])
-
-
-class _Reading:
-    """Submits the parts of a batch. None is read before it can soon be run."""
-
-    def __init__(self, batch: Batch, task: BatchTask, given: Iterator[Part], size: int, wait_for: Any) -> None:
-        self._batch = batch
-        self._task = task
-        self._given = given
-        self._size = size
-        self._wait_for = wait_for
-        self._table = BatchTable.begin(task.name)
-
-    def run(self) -> None:
-        """Reads to the end, unless the flow run is stopped; tells the batch what kept it from that."""
-        broke_off: BaseException | None = None
-        try:
-            self._read()
-        except BaseException as error:
-            # Nobody hears of it in this thread; who waits for the batch does.
-            broke_off = error
-            logger.info("not all inputs of a batch of %s are read: %s", self._task.name, error)
-        self._batch.all_read(broke_off)
-        if self._table is not None:
-            self._table.complete()
-
-    def _read(self) -> None:
-        context, owner = FlowRunContext.get(), current_owner()
-        assert context is not None
-        here = isinstance(context.task_runner, ThreadPoolTaskRunner)
-        most = ahead(self._size, installation_settings(self._task.spec.installation).max_concurrent_execs, here=here)
-        while True:
-            self._batch.wait_for_room(most)
-            if cancellation.is_stopped(owner):
-                raise CancelledRun("cancelled before all inputs were read")
-            if (part := next(self._given, None)) is None:
-                return
-            task = self._task.at(part.first, len(part.inputs))
-            future = task.submit(part.inputs, part.files, part.first, wait_for=self._wait_for)
-            run = _Run(part.first, len(part.inputs), future)
-            self._batch.submitted(run)
-            if self._table is not None:
-                self._table.expect(run.count)
-            future.add_done_callback(partial(self._ended, run))
-
-    def _ended(self, run: _Run, future: PrefectFuture[Any]) -> None:
-        if self._table is not None and not isinstance(future, PrefectDistributedFuture):
-            # One that runs elsewhere would ask the server; it has no results here either.
-            self._table.add(run.first, run.count, future)
-        self._batch.ended()

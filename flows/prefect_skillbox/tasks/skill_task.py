@@ -23,7 +23,7 @@ from prefect_skillbox.execution.execute import execute
 from prefect_skillbox.execution.map_index import suffix
 from prefect_skillbox.execution.owner import current_owner
 from prefect_skillbox.observe import batch_table
-from prefect_skillbox.tasks.batch import Batch
+from prefect_skillbox.tasks import batch_reading
 from prefect_skillbox.tasks.batch_inputs import WHOLE, FutureOfMany, check_inputs, is_whole
 from prefect_skillbox.tasks.batch_task import BatchTask, check_batch
 from prefect_skillbox.tasks.ends import cancelled, without_steps
@@ -290,7 +290,7 @@ class SkillTask(Task[..., RunResult]):
         check_batch(self.name, options, size, isolation)
         check_inputs(inputs, files)
         self._listen()
-        batch = Batch.begin(BatchTask(self.spec, options), inputs, files, size, wait_for)
+        batch = batch_reading.begin(BatchTask(self.spec, options), inputs, files, size, wait_for)
         if not return_state:
             return batch
         batch.wait()

@@ -13,8 +13,8 @@ from prefect.states import Completed
 
 from prefect_skillbox import SKILL_DIGEST, skill
 from prefect_skillbox.execution.map_index import span
-from prefect_skillbox.tasks.batch import ahead
 from prefect_skillbox.tasks.batch_inputs import Part, check_inputs, parts
+from prefect_skillbox.tasks.batch_reading import ahead
 from skillbox_core import RunResult, Status
 from skillbox_core.errors import InvalidRequestError
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import TaskRun
 from prefect.exceptions import CancelledRun, MissingContextError
 from prefect.futures import as_completed
-from prefect.task_runners import ProcessPoolTaskRunner
+from prefect.task_runners import ProcessPoolTaskRunner, TaskRunner
 
 from prefect_skillbox import skill
 from prefect_skillbox.config.installation import installation_for, installation_settings
@@ -252,18 +252,37 @@ def test_in_an_async_flow_it_leaves_the_loop_alone(make_skill: MakeSkill) -> Non
     assert asyncio.run(many()) == [[10, 11], [20, 21]]
 
 
-def test_in_a_pool_of_processes(runner: Runner, make_skill: MakeSkill) -> None:
-    name = make_skill(ECHO)
+def dask() -> TaskRunner[Any]:
+    from prefect_dask import DaskTaskRunner
 
-    @flow(task_runner=ProcessPoolTaskRunner(max_workers=2))
-    def many() -> list[Any]:
-        batch = skill(name).batch([1, 2, 3, 4], size=2)
+    return DaskTaskRunner(cluster_kwargs={"n_workers": 1, "threads_per_worker": 2, "processes": False,
+                                          "dashboard_address": None})  # fmt: skip
+
+
+RUNNERS: dict[str, Callable[[], TaskRunner[Any]]] = {
+    "processes": lambda: ProcessPoolTaskRunner(max_workers=2),
+    "dask": dask,
+}
+
+
+@pytest.mark.parametrize("kind", RUNNERS)
+def test_on_task_runners_of_other_processes(runner: Runner, make_skill: MakeSkill, kind: str) -> None:
+    name, several = make_skill(ECHO), [{"n": n} for n in range(5)]
+
+    @flow(task_runner=RUNNERS[kind]())
+    def many() -> None:
+        echo = skill(name)
+        batch = echo.batch(iter(several), size=2)
+        again, mapped = echo.batch(batch, size=3), echo.map(batch)
+        one = echo.submit({"all": batch}, wait_for=[batch])
+        assert outputs(batch.result()) == outputs(again.result()) == outputs(mapped.result()) == several
+        assert one.result().output == {"all": several}
         with pytest.raises(BatchFailedError) as raised:
-            batch.result()
-        return outputs(raised.value.results)
+            echo.batch([1, 2, 3, 4], size=2).result()
+        assert outputs(raised.value.results) == [1, 2, None, 4]
 
-    assert many() == [1, 2, None, 4]
-    assert records(runner, name) == ["failed"] + ["success"] * 3
+    many()
+    assert records(runner, name) == ["failed"] + ["success"] * 19
 
 
 def test_outside_a_flow_there_is_nobody_to_run_it() -> None:
