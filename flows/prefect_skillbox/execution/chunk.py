@@ -5,8 +5,9 @@ There are no tasks for the steps here. They are the core's, retried where infras
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, suppress
 from contextvars import copy_context
 from dataclasses import dataclass
@@ -34,6 +35,11 @@ from skillbox_core.run.steps import Steps
 from skillbox_core.status import Status
 
 T = TypeVar("T")
+
+logger = logging.getLogger(__name__)
+
+SLICE = 0.25
+"""Seconds at most that the inputs are waited for without looking up."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ class Answer(NamedTuple):
     """
 
     result: RunResult
-    error: SkillboxError | None = None
+    error: Exception | None = None
 
 
 def execute_chunk(chunk: Chunk, conclude: Callable[[list[Answer]], T]) -> T:
@@ -102,6 +108,12 @@ def side_by_side(one: Callable[[int], T], count: int, threads: int, cancel: Canc
     with ThreadPoolExecutor(threads, thread_name_prefix="skillbox-input") as pool:
         futures = [pool.submit(copy_context().run, one, number) for number in range(count)]
         try:
+            going_on = set(futures)
+            while going_on:
+                # In slices, between which a time limit of the task run can be raised here.
+                ended, going_on = wait(going_on, timeout=SLICE, return_when=FIRST_EXCEPTION)
+                for future in ended:
+                    future.result()
             return [future.result() for future in futures]
         except BaseException:
             cancel.cancel()
@@ -151,6 +163,11 @@ class _Run:
         except SkillboxError as error:
             held = isinstance(error, (InvalidRequestError, RunCancelledError))
             return Answer(unopened(error, chunk.skill, chunk.tenant), None if held else error)
+        except Exception as error:
+            # Of the caller's own, such as an iterator of batches that is a file of this input.
+            logger.exception("input %d of a batch of %s could not be read", chunk.first + number, chunk.skill)
+            told = InvalidRequestError(f"{type(error).__name__}: {error}")
+            return Answer(unopened(told, chunk.skill, chunk.tenant), error)
 
     def _execute(self, number: int, request: RunRequest, options: RunOptions) -> RunResult:
         """One input's execution: that of the first try of the task run that has not failed, or of this one."""

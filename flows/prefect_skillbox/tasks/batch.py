@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError as NeverRunError
@@ -17,6 +18,8 @@ from prefect.states import Cancelled, Completed, Failed, Running
 
 from prefect_skillbox.tasks.batch_inputs import FutureOfMany
 from skillbox_core.models import BatchFailedError, ExecutionError, RunResult
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -197,7 +200,7 @@ class Batch(FutureOfMany):
             if not self._is_over():
                 self._callbacks.append(fn)
                 return
-        fn(self)
+        self._call(fn)
 
     def _is_over(self) -> bool:
         return self._all_read and not self._going_on
@@ -208,7 +211,14 @@ class Batch(FutureOfMany):
             callbacks = self._callbacks if self._is_over() else []
             self._callbacks = [] if callbacks else self._callbacks
         for callback in callbacks:
+            self._call(callback)
+
+    def _call(self, callback: Callable[[PrefectFuture[Any]], None]) -> None:
+        try:
             callback(self)
+        except Exception:
+            # It is not this batch that went wrong, and there are others to be called.
+            logger.exception("what was to be called at the end of a batch broke off")
 
 
 def _over(outcomes: list[RunResult | BaseException], broke_off: BaseException | None, first: UUID | None) -> Batch:

@@ -67,13 +67,24 @@ def parts(inputs: Any, files: Any, size: int) -> Iterator[Part]:
 
     Raises:
         InvalidRequestError: There are more of one than of the other.
+        BaseException: What reading them raises, after a part with those that were read before.
     """
     pairs = _pairs(inputs, files)
-    first = 0
-    while chunk := list(itertools.islice(pairs, size)):
-        given = [item for _, item in chunk]
-        yield Part(first, [item for item, _ in chunk], None if all(item is None for item in given) else given)
-        first += len(chunk)
+    first, broke_off = 0, None
+    while broke_off is None:
+        read: list[tuple[Any, Any]] = []
+        try:
+            for pair in itertools.islice(pairs, size):
+                read.append(pair)
+        except BaseException as error:
+            broke_off = error
+        if not read and broke_off is None:
+            return
+        if read:
+            given = [item for _, item in read]
+            yield Part(first, [item for item, _ in read], None if all(item is None for item in given) else given)
+        first += len(read)
+    raise broke_off
 
 
 def _pairs(inputs: Any, files: Any) -> Iterator[tuple[Any, Any]]:

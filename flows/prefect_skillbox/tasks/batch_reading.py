@@ -11,8 +11,8 @@ from typing import Any
 
 from prefect.context import FlowRunContext
 from prefect.exceptions import CancelledRun, MissingContextError
-from prefect.futures import PrefectDistributedFuture, PrefectFuture
-from prefect.task_runners import ThreadPoolTaskRunner
+from prefect.futures import PrefectFuture
+from prefect.task_runners import PrefectTaskRunner, ThreadPoolTaskRunner
 
 from prefect_skillbox.config.installation import installation_settings
 from prefect_skillbox.execution import cancellation
@@ -21,6 +21,7 @@ from prefect_skillbox.observe.batch_table import BatchTable
 from prefect_skillbox.tasks.batch import Batch, TaskRun
 from prefect_skillbox.tasks.batch_inputs import Part, parts
 from prefect_skillbox.tasks.batch_task import BatchTask
+from skillbox_core.errors import InvalidRequestError
 
 logger = logging.getLogger(__name__)
 
@@ -48,9 +49,16 @@ def begin(task: BatchTask, inputs: Any, files: Any, size: int, wait_for: Any) ->
 
     Raises:
         RuntimeError: There is no flow around it.
+        InvalidRequestError: The flow's task runner leaves its tasks to task workers.
     """
-    if FlowRunContext.get() is None:
+    if (context := FlowRunContext.get()) is None:
         raise MissingContextError("a batch is run by the task runner of a flow, and there is no flow around it")
+    if isinstance(context.task_runner, PrefectTaskRunner):
+        # It would wait for one that serves this very batch.
+        raise InvalidRequestError(
+            "a batch can't be run by PrefectTaskRunner: no task worker serves a batch",
+            hint="serve the skill and .map it, or give the flow another task runner",
+        )
     batch = Batch()
     reading = _Reading(batch, task, parts(inputs, files, size), size, wait_for)
     # Daemon, since a generator may never give another input, and the end of the process must not wait for that.
@@ -67,6 +75,7 @@ class _Reading:
         self._given = given
         self._size = size
         self._wait_for = wait_for
+        self._submitted = 0
         self._table = BatchTable.begin(task.name)
 
     def run(self) -> None:
@@ -75,12 +84,17 @@ class _Reading:
         try:
             self._read()
         except BaseException as error:
-            # Nobody hears of it in this thread; who waits for the batch does.
+            # Nobody hears of it in this thread; who waits for the batch does. A flow that ends without waiting ends its
+            # task runner, too, and is told here only.
             broke_off = error
-            logger.info("not all inputs of a batch of %s are read: %s", self._task.name, error)
-        self._batch.all_read(broke_off)
-        if self._table is not None:
-            self._table.complete()
+            level = logging.INFO if isinstance(error, CancelledRun) else logging.WARNING
+            told = "a batch of %s was read and run up to its input %d only: %s"
+            logger.log(level, told, self._task.name, self._submitted, error)
+        try:
+            self._batch.all_read(broke_off)
+        finally:
+            if self._table is not None:
+                self._table.complete()
 
     def _read(self) -> None:
         context, owner = FlowRunContext.get(), current_owner()
@@ -97,12 +111,19 @@ class _Reading:
             future = task.submit(part.inputs, part.files, part.first, wait_for=self._wait_for)
             run = TaskRun(part.first, len(part.inputs), future)
             self._batch.submitted(run)
-            if self._table is not None:
-                self._table.expect(run.count)
-            future.add_done_callback(partial(self._ended, run))
+            self._submitted += run.count
+            try:
+                if self._table is not None:
+                    self._table.expect(run.count)
+                future.add_done_callback(partial(self._ended, run))
+            except BaseException:
+                # Nobody tells when it has ended; whoever asks for its results waits for it.
+                self._batch.ended()
+                raise
 
     def _ended(self, run: TaskRun, future: PrefectFuture[Any]) -> None:
-        if self._table is not None and not isinstance(future, PrefectDistributedFuture):
-            # One that runs elsewhere would ask the server; it has no results here either.
-            self._table.add(run.first, run.count, future)
-        self._batch.ended()
+        try:
+            if self._table is not None:
+                self._table.add(run.first, run.count, future)
+        finally:
+            self._batch.ended()

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import itertools
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect import allow_failure, unmapped
+from prefect.futures import PrefectFuture
 from prefect.states import Completed
 
 from prefect_skillbox import SKILL_DIGEST, skill
+from prefect_skillbox.execution.chunk import side_by_side
 from prefect_skillbox.execution.map_index import span
+from prefect_skillbox.tasks.batch import Batch
 from prefect_skillbox.tasks.batch_inputs import Part, check_inputs, parts
 from prefect_skillbox.tasks.batch_reading import ahead
 from skillbox_core import RunResult, Status
+from skillbox_core.base.cancel import CancelToken
 from skillbox_core.errors import InvalidRequestError
 
 RESULT = RunResult(execution_id="0" * 32, status=Status.SUCCESS)
@@ -61,6 +67,53 @@ def test_nothing_is_read_beyond_the_part_that_is_asked_for() -> None:
     assert read == []
     assert [next(given).inputs, read] == [[0, 1, 2], [0, 1, 2]]
     assert [next(given).first, len(read)] == [3, 6]
+
+
+def test_what_was_read_before_an_error_is_a_part_of_its_own() -> None:
+    def breaks_off() -> Iterator[int]:
+        yield from range(5)
+        raise OSError("no more rows")
+
+    given = parts(breaks_off(), None, 3)
+    assert [next(given), next(given)] == [Part(0, [0, 1, 2], None), Part(3, [3, 4], None)]
+    with pytest.raises(OSError, match="no more rows"):
+        next(given)
+
+
+def test_a_callback_that_breaks_off_keeps_no_other_from_being_called(caplog: pytest.LogCaptureFixture) -> None:
+    batch, called = Batch(), []
+
+    def breaks_off(_: PrefectFuture[Any]) -> None:
+        raise OSError("of its own")
+
+    for callback in (breaks_off, called.append, breaks_off):
+        batch.add_done_callback(callback)
+    assert called == []
+    batch.all_read(None)
+    assert called == [batch]
+    batch.add_done_callback(breaks_off)
+    assert [record.message for record in caplog.records] == [
+        "what was to be called at the end of a batch broke off"
+    ] * 3
+
+
+def test_an_error_ends_the_others_of_a_part_at_once() -> None:
+    cancel, begun = CancelToken(), threading.Event()
+
+    def one(number: int) -> int:
+        if number == 0:
+            begun.set()
+            give_up = time.monotonic() + 30
+            while not cancel.cancelled:
+                assert time.monotonic() < give_up, "nobody told the first that the second had failed"
+                time.sleep(0.001)
+            return number
+        assert begun.wait(30)
+        raise OSError("the second")
+
+    with pytest.raises(OSError, match="the second"):
+        side_by_side(one, 2, 2, cancel)
+    assert side_by_side(lambda number: number * 2, 3, 2, CancelToken()) == [0, 2, 4]
 
 
 @pytest.mark.parametrize(

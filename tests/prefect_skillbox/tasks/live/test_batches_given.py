@@ -9,9 +9,13 @@ from typing import Any
 import polars
 import pytest
 from prefect import allow_failure, flow, task, unmapped
+from prefect.exceptions import UnfinishedRun
+from prefect.task_runners import PrefectTaskRunner
 
 from prefect_skillbox import files_from, secret, skill
 from skillbox_core import Reason, Runner, RunResult
+from skillbox_core.errors import InvalidRequestError
+from skillbox_core.models import BatchFailedError
 from tests.conftest import MakeSkill
 from tests.prefect_skillbox.batches import ECHO, outputs, records, threads
 
@@ -97,11 +101,44 @@ def test_a_part_whose_upstream_failed_is_not_run(runner: Runner, make_skill: Mak
         batch = echo.batch([1, echo.submit("bad"), 2], size=2)
         results = batch.result(raise_on_failure=False)
         assert [isinstance(one, Exception) for one in results] == [True, True, False]
-        with pytest.raises(Exception, match=r"UpstreamTaskError|NotReady|Upstream|PENDING"):
+        with pytest.raises(UnfinishedRun, match="PENDING"):
             batch.result()
 
     many()
     assert records(runner, name) == ["failed", "success"]
+
+
+def test_what_breaks_off_as_one_input_is_read_is_its_own(runner: Runner, make_skill: MakeSkill) -> None:
+    name = make_skill(COPY)
+
+    def rows(n: int) -> Iterator[Any]:
+        yield polars.DataFrame({"n": [n]})
+        if n == 1:
+            raise KeyError("no such column")
+
+    @flow(task_runner=threads())
+    def many() -> None:
+        copy = skill(name)
+        batch = copy.batch([{}, {}, {}], files=[{"t.csv": rows(n)} for n in range(3)])
+        with pytest.raises(
+            BatchFailedError, match=r"1 of 3 inputs failed: input 1: KeyError: 'no such column'"
+        ) as told:
+            batch.result()
+        assert [result.ok for result in told.value.results] == [True, False, True]
+
+    many()
+    assert records(runner, name) == ["success", "success"]
+
+
+def test_a_runner_that_leaves_its_tasks_to_task_workers_is_refused(make_skill: MakeSkill) -> None:
+    name = make_skill(ECHO)
+
+    @flow(task_runner=PrefectTaskRunner())
+    def many() -> None:
+        with pytest.raises(InvalidRequestError, match="no task worker serves a batch"):
+            skill(name).batch([1])
+
+    many()
 
 
 ENVIRONMENT = """
