@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     )
     from skillbox_core.inputs.sources import files_from, input_files
     from skillbox_core.models import (
+        BatchFailedError,
         ExecutionCancelledError,
         ExecutionFailedError,
         ExecutionTimeoutError,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOMES = {
+    "BatchFailedError": "models",
     "CancelToken": "base.cancel",
     "ExecutionCancelledError": "models",
     "ExecutionFailedError": "models",
@@ -69,6 +71,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "BatchFailedError",
     "CancelToken",
     "ExecutionCancelledError",
     "ExecutionFailedError",

@@ -48,6 +48,10 @@ class InvalidRequestError(InputError):
     """A name, limit, environment variable or input breaks its rule."""
 
 
+class KeyUsedError(InvalidRequestError):
+    """An idempotency key was used for another request before."""
+
+
 class InvalidSkillError(InputError):
     """A SKILL.md or a skill archive breaks a rule; the message lists all faults found."""
 

@@ -22,18 +22,21 @@ FIRST_DELAY = 0.5
 logger = logging.getLogger(__name__)
 
 
-def repeated(call: Callable[[], T]) -> T:
-    """Calls, and calls again when infrastructure failed: `ATTEMPTS` times in all.
+def repeated(call: Callable[[], T], attempts: int = ATTEMPTS) -> T:
+    """Calls, and calls again when infrastructure failed.
+
+    Args:
+        attempts: Calls in all, at most.
 
     Raises:
         SkillboxError: An answer, or what the last attempt failed with.
     """
-    for attempt in range(1, ATTEMPTS):
+    for attempt in range(1, attempts):
         try:
             return call()
         except SkillboxError as error:
             if not error.retryable:
                 raise
-            logger.info("attempt %d of %d: %s", attempt, ATTEMPTS, error)
+            logger.info("attempt %d of %d: %s", attempt, attempts, error)
         time.sleep(FIRST_DELAY * 2 ** (attempt - 1) * random.uniform(0.5, 1.5))  # noqa: S311
     return call()

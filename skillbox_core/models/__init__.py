@@ -1,5 +1,6 @@
 """Values that pass between callers, steps and storage: small, immutable, picklable, free of live clients."""
 
+from skillbox_core.models.batch import BatchFailedError, unopened
 from skillbox_core.models.call import Call
 from skillbox_core.models.declared_file import DeclaredFile
 from skillbox_core.models.diagnosis import Diagnosis
@@ -39,6 +40,7 @@ from skillbox_core.models.steps import (
 
 __all__ = [
     "Artifacts",
+    "BatchFailedError",
     "Call",
     "DeclaredFile",
     "Diagnosis",
@@ -69,4 +71,5 @@ __all__ = [
     "Verdict",
     "addressed",
     "referenced",
+    "unopened",
 ]

@@ -18,7 +18,7 @@ from skillbox_core.base.files import make_private
 from skillbox_core.errors import DatabaseError, SettingsError
 from skillbox_core.storage.postgres import connect_bounded
 
-HEAD = "0011"
+HEAD = "0012"
 """The newest migration; a test compares it with the folder."""
 
 VERSION_TABLE = "skillbox_version"

@@ -10,7 +10,7 @@ from sqlalchemy import Select, bindparam, false, true, union_all, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from skillbox_core.errors import InvalidRequestError
+from skillbox_core.errors import KeyUsedError
 from skillbox_core.models import Call, Execution, RunResult, Verdict
 from skillbox_core.status import Status
 from skillbox_core.storage.launches import Launches, held_by
@@ -53,7 +53,7 @@ def _begun() -> Select[tuple[str, bool]]:
         select(ExecutionRow.id)
         .where(
             ExecutionRow.owner == bindparam("owner"),
-            # Of an owner there are few records and of a tenant many: this way no planner takes the tenant's index.
+            # An owner has few records of one request, and a tenant many: this way no planner takes the tenant's index.
             col(ExecutionRow.tenant_id).concat("") == bindparam("tenant"),
             ExecutionRow.request_digest == bindparam("request_digest"),
             col(ExecutionRow.owner_attempt) < bindparam("owner_attempt"),
@@ -84,7 +84,7 @@ class ExecutionStore(Launches):
                 is found whatever has become of the registry since.
 
         Raises:
-            InvalidRequestError: The key belongs to another request.
+            KeyUsedError: The key belongs to another request.
             DatabaseError: The database failed; calling again is safe.
         """
         return self._found(new) or self._insert(new, resolve())
@@ -126,7 +126,7 @@ class ExecutionStore(Launches):
     def _by_key(self, session: Session, new: NewExecution) -> ExecutionRow | None:
         row = session.exec(select(ExecutionRow).where(ExecutionRow.idempotency_key == new.key)).one_or_none()
         if row is not None and row.request_digest != new.request_digest:
-            raise InvalidRequestError("this idempotency key was used for another request")
+            raise KeyUsedError("this idempotency key was used for another request")
         return row
 
     def _insert(self, new: NewExecution, version: str) -> Execution:

@@ -28,6 +28,8 @@ class ExecutionRow(SQLModel, table=True):
         Index("ix_executions_listed_status", "tenant_id", "status", "created_at", "id"),
         Index("ix_executions_listed_skill", "tenant_id", "skill_name", "created_at", "id"),
         Index("ix_executions_status", "status"),
+        # What a flow run asked for in an earlier try; one with a batch has thousands.
+        Index("ix_executions_owner_request", "owner", "request_digest"),
         # Few have one.
         Index(
             "ix_executions_claimed",
@@ -75,7 +77,7 @@ class ExecutionRow(SQLModel, table=True):
     """Its fields as JSON; None where `error` says all that is known, as in records of before there were any."""
     idempotency_key: str = Field(max_length=300, unique=True)
     request_digest: str = Field(max_length=64)
-    owner: str | None = Field(default=None, max_length=200, index=True)
+    owner: str | None = Field(default=None, max_length=200)
     owner_attempt: int = 0
     instance: str = Field(max_length=64)
     claimed: str | None = Field(default=None, max_length=64)

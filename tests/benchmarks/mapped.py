@@ -28,7 +28,7 @@ from tests.services.prefect import prefect_server
 STEPS = 6
 """Task runs in a skill without files, beside its own."""
 THREADS = 8
-CORE, LEAST, MAPPED = "the core alone", "the core in empty tasks", "a skill"
+CORE, LEAST, MAPPED, BATCH = "the core alone", "the core in empty tasks", "a skill", "a skill in a batch"
 BUDGET_MS = 12
 
 Way = Callable[[int], list[RunResult]]
@@ -57,7 +57,7 @@ def measure(scale: Scale, part: Part) -> None:
             push(runner, job.SKILL, folder / "skill.zip")
             made = Ground(folder, runner, "", "")
             try:
-                ways = {CORE: bare(runner), LEAST: framed(runner), MAPPED: mapped()}
+                ways = {CORE: bare(runner), LEAST: framed(runner), MAPPED: mapped(), BATCH: batched()}
                 sizes = {1: min(scale.turns, 10), 50: 1 if scale.quick else 2, 500: 0 if scale.quick else 1}
                 for count, rounds in sizes.items():
                     if rounds:
@@ -98,7 +98,7 @@ def share(part: Part, made: Ground, ways: dict[str, Way], count: int, rounds: in
         part.figure(f"{name}, {what}, processor time", "ms", *(1000 * used for used in processor[name][-rounds:]))
     more = [1000 * (times[MAPPED].of_round[n] - times[LEAST].of_round[n]) for n in times[MAPPED].of_round]
     part.figure(f"above as many empty tasks, {what}", "ms", *more, budget=BUDGET_MS)
-    pairs: tuple[tuple[str, str], ...] = (MAPPED, LEAST), (MAPPED, CORE)
+    pairs: tuple[tuple[str, str], ...] = (MAPPED, LEAST), (MAPPED, CORE), (BATCH, CORE)
     for name, other in pairs:
         part.ratio(f"{name}, {what} / {other}, {what}", compare(times[name], times[other]))
 
@@ -125,6 +125,20 @@ def mapped() -> Way:
         if count == 1:
             return [skill("word-count")(job.INPUT)]
         return list(skill("word-count").map([{**job.INPUT, "n": n} for n in range(count)]).result())
+
+    return many
+
+
+def batched() -> Way:
+    """One flow that gives one skill all inputs in a batch."""
+    from prefect import flow
+    from prefect.task_runners import ThreadPoolTaskRunner
+
+    from prefect_skillbox import skill
+
+    @flow(task_runner=ThreadPoolTaskRunner(max_workers=THREADS))
+    def many(count: int) -> list[RunResult]:
+        return list(skill("word-count").batch({**job.INPUT, "n": n} for n in range(count)).result())
 
     return many
 

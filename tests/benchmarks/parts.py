@@ -6,6 +6,7 @@ PARTS = {
     "throughput": "throughput",
     "commands": "commands",
     "prefect": "mapped",
+    "batch": "batched",
     "memory": "steady",
     "files": "files",
     "tables": "tables",

@@ -115,6 +115,11 @@ class _Watch:
         for token in tokens:
             token.cancel()
 
+    def is_stopped(self, owner: Owner | None) -> bool:
+        """Whether a signal has stopped the skills of this flow run."""
+        with self._lock:
+            return owner is not None and owner.flow_run_id in self._stopped
+
     def follow(self, context: FlowRunContext, owner: Owner | None) -> None:
         """Notes that skills of this flow run are about to begin in this process, and have no token yet.
 
@@ -191,6 +196,7 @@ _IN_MAIN_THREAD = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(_in_main_thre
 _watch = _Watch()
 os.register_at_fork(after_in_child=_watch.forget)
 listen = _watch.listen
+is_stopped = _watch.is_stopped
 follow = _watch.follow
 end_elsewhere = _watch.end_elsewhere
 token = _watch.token

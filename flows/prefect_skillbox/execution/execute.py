@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 
 from prefect.context import TaskRunContext
@@ -10,7 +11,7 @@ from prefect_skillbox.config.installation import installation_for, installation_
 from prefect_skillbox.config.secrets import Secrets
 from prefect_skillbox.execution import cancellation, frames
 from prefect_skillbox.execution.map_index import current_suffix
-from prefect_skillbox.execution.owner import current_owner
+from prefect_skillbox.execution.owner import Owner, current_owner
 from prefect_skillbox.execution.run_slot import Place
 from prefect_skillbox.execution.step_tasks import TaskSteps
 from prefect_skillbox.observe.run_observer import Watch
@@ -29,24 +30,14 @@ def execute(request: RunRequest, options: RunOptions, secrets: Secrets, installa
         secrets: Puts their values in, when the container is made.
         installation: Name of the block with the installation's settings; None for this process's own.
     """
-    owner = current_owner()
-    options = options.model_copy(update={"env_identity": secrets.identity})
     context = TaskRunContext.get()
-    if context is not None:
-        # One attempt of one task run is one execution, however often its steps are repeated. When the flow
-        # run is run again its task runs have new ids; then the owner's next attempt finds the execution.
-        key = f"{context.task_run.id}/{context.task_run.run_count}"
-        options = options.model_copy(update={"key": key})
-    if owner is not None:
-        options = options.model_copy(update={"owner": owner.flow_run_id, "owner_attempt": owner.attempt})
+    # One attempt of one task run is one execution, however often its steps are repeated. When the flow
+    # run is run again its task runs have new ids; then the owner's next attempt finds the execution.
+    key = f"{context.task_run.id}/{context.task_run.run_count}" if context is not None else None
+    options = owned(options, secrets, current_owner(), key)
     parts = installation_for(installation_settings(installation))
     watch = Watch(request.skill, options.tenant, request.env.values(), unlearned=bool(secrets.refs))
-
-    def reveal(asked: RunRequest) -> RunRequest:
-        revealed = secrets.reveal(asked)
-        watch.learned(revealed.env.values())
-        return revealed
-
+    reveal = revealing(secrets, watch)
     with cancellation.token(options.owner) as token:
         if token.cancelled:
             raise RunCancelledError("cancelled before it began")
@@ -70,3 +61,28 @@ def execute(request: RunRequest, options: RunOptions, secrets: Secrets, installa
             reveal(request)
     watch.report(result, parts)
     return result
+
+
+def owned(options: RunOptions, secrets: Secrets, owner: Owner | None, key: str | None) -> RunOptions:
+    """Options with what is known of a run in Prefect.
+
+    Args:
+        key: See `RunOptions`; None leaves the options' own.
+    """
+    known: dict[str, object] = {"env_identity": secrets.identity}
+    if key is not None:
+        known["key"] = key
+    if owner is not None:
+        known |= {"owner": owner.flow_run_id, "owner_attempt": owner.attempt}
+    return options.model_copy(update=known)
+
+
+def revealing(secrets: Secrets, watch: Watch) -> Callable[[RunRequest], RunRequest]:
+    """Puts the values of secrets into a request, and tells the watch of them, which must not show them."""
+
+    def reveal(asked: RunRequest) -> RunRequest:
+        revealed = secrets.reveal(asked)
+        watch.learned(revealed.env.values())
+        return revealed
+
+    return reveal

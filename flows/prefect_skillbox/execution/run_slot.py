@@ -9,6 +9,7 @@ from prefect import get_run_logger
 from prefect.client.schemas.objects import ConcurrencyLeaseHolder
 
 from prefect_skillbox.execution.engine_limit import EngineLimit, Slot, limit_for
+from prefect_skillbox.observe.marked_log import RunLogger
 from skillbox_core.base.cancel import CancelToken
 from skillbox_core.base.retry import repeated
 from skillbox_core.installation import Installation
@@ -20,12 +21,15 @@ class Place:
     Args:
         cancel: Tripped, it ends the waiting.
         owner: Id of the flow run that is shown as the slot's holder.
+        log: Told of long waits, and of a slot that was lost; by default the run's own log.
     """
 
-    def __init__(self, installation: Installation, cancel: CancelToken, owner: str | None) -> None:
+    def __init__(
+        self, installation: Installation, cancel: CancelToken, owner: str | None, log: RunLogger | None = None
+    ) -> None:
         self._installation = installation
         self._cancel = cancel
-        self._logger = get_run_logger()
+        self._logger = log or get_run_logger()
         self._holder = ConcurrencyLeaseHolder(type="flow_run", id=UUID(owner)) if owner else None
         self._limit: EngineLimit | None = None
         self._slot: Slot | None = None

@@ -13,8 +13,6 @@ from prefect.client.schemas.objects import RunInput
 from prefect.futures import PrefectFuture
 from prefect.task_runners import TaskRunner
 
-from prefect_skillbox.execution.map_index import suffix
-
 RunName = str | Callable[..., str]
 """A template with a task's parameters, or a function that may take them as `parameters`."""
 
@@ -60,13 +58,16 @@ class NumberingRunner(TaskRunner[PrefectFuture[Any]]):
 
 @dataclass(frozen=True)
 class IndexedName:
-    """The name of one run of a map: that of any run, and its index.
+    """The name of one run of a map, or of a batch: that of any run, and its index or indexes.
 
     Parts of the input are in it only where the author's own name for the task asks for them.
+
+    Attributes:
+        suffix: See `prefect_skillbox.execution.map_index`.
     """
 
     name: RunName
-    index: int
+    suffix: str
 
     def __call__(self, parameters: dict[str, Any]) -> str:
         """See the option `task_run_name` of `prefect.Task`."""
@@ -77,7 +78,7 @@ class IndexedName:
         else:
             name = self.name()
         # Prefect says what is wrong with a name that is no text.
-        return f"{name}{suffix(self.index)}" if isinstance(name, str) else name
+        return f"{name}{self.suffix}" if isinstance(name, str) else name
 
 
 def literally(text: str) -> str:

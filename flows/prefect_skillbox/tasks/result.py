@@ -28,6 +28,11 @@ VISITOR = "prefect.utilities.collections"
 ENCODER = "prefect.utilities.pydantic"
 
 
+_fields_sets: dict[frozenset[str], set[str]] = {}
+"""The names of the fields that results were made with, once for all that have the same: a batch has thousands of
+results, and such a set is a quarter of one. Results are frozen, so none changes it."""
+
+
 class SkillResult(RunResult):
     """How a run of a skill in a flow ended."""
 
@@ -41,7 +46,8 @@ class SkillResult(RunResult):
         Args:
             installation: Name of the `SkillboxInstallation` block that it ran with; None for none.
         """
-        made = cls.model_construct(result.model_fields_set, **dict(result))
+        given = result.model_fields_set
+        made = cls.model_construct(_fields_sets.setdefault(frozenset(given), given), **dict(result))
         made._origin, made._installation = result._origin, installation
         return made
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 from collections.abc import Collection, Mapping, Sequence
 from copy import copy
 from typing import Any, Self, cast
@@ -14,18 +13,20 @@ from prefect.cache_policies import DEFAULT
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
 from prefect.futures import PrefectFuture
-from prefect.states import Cancelled
 from prefect.task_runners import ThreadPoolTaskRunner
-from prefect.transactions import get_transaction
 from prefect.utilities.annotations import BaseAnnotation, NotSet
 from prefect.utilities.engine import resolve_inputs_sync
-from pydantic import BaseModel
 
 from prefect_skillbox.config.secrets import SecretRef, Secrets
 from prefect_skillbox.execution import cancellation, frames
 from prefect_skillbox.execution.execute import execute
+from prefect_skillbox.execution.map_index import suffix
 from prefect_skillbox.execution.owner import current_owner
 from prefect_skillbox.observe import batch_table
+from prefect_skillbox.tasks import batch_reading
+from prefect_skillbox.tasks.batch_inputs import WHOLE, FutureOfMany, check_inputs, is_whole
+from prefect_skillbox.tasks.batch_task import BatchTask, check_batch
+from prefect_skillbox.tasks.ends import cancelled, without_steps
 from prefect_skillbox.tasks.mapping import IndexedName, NumberingRunner
 from prefect_skillbox.tasks.options import HOOKS, caches, check_options, given, identifying, prefect_options
 from prefect_skillbox.tasks.result import SkillResult
@@ -38,11 +39,6 @@ from skillbox_core.errors import InvalidRequestError, RunCancelledError, Skillbo
 from skillbox_core.models import Call, RunRequest, RunResult, referenced
 from skillbox_core.sandbox.environment import check_env
 from skillbox_core.status import Status
-
-logger = logging.getLogger(__name__)
-
-_WHOLE = (Mapping, BaseModel)
-"""What can be iterated over, but is one value: a dict, a result, a state. So is a table."""
 
 
 def skill(
@@ -141,19 +137,12 @@ def run_spec(spec: SkillSpec, input: Any, files: Any) -> Any:
     request = RunRequest(skill=spec.name, version=spec.version, input=outputs(input), env=spec.secrets.placeholders)
     try:
         result = execute(request, spec.options(files), spec.secrets, spec.installation)
-    except RunCancelledError as cancelled:
-        return _cancelled(f"{spec.name}: {cancelled}")
+    except RunCancelledError as error:
+        return cancelled(f"{spec.name}: {error}")
     if result.status is Status.CANCELLED:
-        return _cancelled(f"{spec.name}: {result.error}")
+        return cancelled(f"{spec.name}: {result.error}")
     ended = SkillResult.of(result, spec.installation)
     return ended.raise_for_status() if spec.raise_on_failure else ended
-
-
-def _cancelled(message: str) -> State[Any]:
-    if (transaction := get_transaction()) is not None:
-        # Prefect keeps what a task returns under its cache key, and does not look whether it is a success.
-        transaction.write_on_commit = False
-    return Cancelled(message=message)
 
 
 class SkillTask(Task[..., RunResult]):
@@ -175,13 +164,8 @@ class SkillTask(Task[..., RunResult]):
         check_options(spec, options)
 
         def run(input: Any = None, files: Any = None) -> Any:
-            try:
+            with without_steps(spec.name):
                 return run_spec(spec, input, files)
-            except SkillboxError as error:
-                # Prefect prints it for the task run and for the flow run, and Python once more: each time with its
-                # way through our steps and Prefect's, which is no news to whoever called the skill.
-                logger.debug("%s failed", spec.name, exc_info=error)
-                raise error.with_traceback(None) from None
 
         self.spec = spec
         self.index: int | None = None
@@ -211,7 +195,7 @@ class SkillTask(Task[..., RunResult]):
         """The task of one run of a map."""
         numbered = copy(self)
         numbered.index = index
-        numbered.task_run_name = cast(Any, IndexedName(self.task_run_name or self.name, index))
+        numbered.task_run_name = cast(Any, IndexedName(self.task_run_name or self.name, suffix(index)))
         return numbered
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -255,7 +239,9 @@ class SkillTask(Task[..., RunResult]):
         self._listen()
         if isinstance(input, (PrefectFuture, State)):
             value = resolve_inputs_sync({"input": input}, max_depth=0)["input"]
-            input = unmapped(input) if isinstance(value, _WHOLE) else input
+            input = unmapped(input) if isinstance(value, WHOLE) else input
+        if isinstance(files, FutureOfMany):
+            files = files.result()
         if isinstance(files, PrefectFuture):
             files = unmapped(files)
         context = FlowRunContext.get()
@@ -270,6 +256,45 @@ class SkillTask(Task[..., RunResult]):
             return futures
         futures.wait()
         return [future.state for future in futures]
+
+    def batch(
+        self,
+        inputs: Any,
+        files: Any = None,
+        *,
+        size: int = 100,
+        isolation: str = "run",
+        wait_for: Any = None,
+        return_state: bool = False,
+    ) -> Any:
+        """Runs the skill once for each input, in one task run for each `size` of them.
+
+        Args:
+            inputs: What gives one input after the other: a list, a generator, the futures of a map, or the future of a
+                task that gives a list. It is read in a thread of its own, as the task runs before come to their ends.
+            files: For each input its own, or the same for all, as in `map`.
+            size: Inputs for each task run.
+            isolation: How inputs are kept from each other. `run`: each in a container of its own.
+            wait_for: Futures that each task run waits for.
+            return_state: Give the state that the batch ended in instead.
+
+        Returns:
+            A `Batch`, a future whose `.result()` is the list of results in the order of the inputs.
+
+        Raises:
+            InvalidRequestError: An argument is wrong, this isolation is not offered, or an option of the task would
+                have no effect in a batch.
+            RuntimeError: There is no flow around it, whose task runner runs it.
+        """
+        options = {**self._options, **{hooks: hook for hooks, hook in self._hooks.items() if hook}}
+        check_batch(self.name, options, size, isolation)
+        check_inputs(inputs, files)
+        self._listen()
+        batch = batch_reading.begin(BatchTask(self.spec, options), inputs, files, size, wait_for)
+        if not return_state:
+            return batch
+        batch.wait()
+        return batch.state
 
     def with_options(self, **changes: Any) -> SkillTask:
         """See `prefect.Task.with_options`. What is said last holds: a cache_policy takes a cache_key_fn's place."""
@@ -311,7 +336,7 @@ def _whole(value: Any) -> Any:
     """An argument of a map in which Prefect will not take one value apart."""
     if isinstance(value, BaseAnnotation) and not isinstance(value, unmapped):
         return value.rewrap(_whole(value.unwrap()))
-    return unmapped(value) if isinstance(value, _WHOLE) or hasattr(value, "__arrow_c_stream__") else value
+    return unmapped(value) if is_whole(value) else value
 
 
 def _in_event_loop() -> bool:

@@ -12,7 +12,7 @@ from prefect._internal.engine import resolve_custom_task_run_name
 from prefect_skillbox.execution import step_tasks
 
 pytestmark = pytest.mark.once
-STEPS = [value for value in vars(step_tasks).values() if isinstance(value, Task)]
+STEPS = list(step_tasks._STEPS.values())
 
 
 def test_there_are_seven_steps() -> None:
@@ -32,6 +32,6 @@ def test_its_signature_is_not_made_again(step: Task[..., Any]) -> None:
 def test_a_run_of_a_step_is_named_after_the_skill() -> None:
     token = step_tasks._title.set("word-count@1.0.0[3]")
     try:
-        assert resolve_custom_task_run_name(step_tasks.wait, {}) == "word-count@1.0.0[3] · wait"
+        assert resolve_custom_task_run_name(step_tasks._STEPS["wait"], {}) == "word-count@1.0.0[3] · wait"
     finally:
         step_tasks._title.reset(token)

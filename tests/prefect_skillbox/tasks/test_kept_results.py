@@ -107,3 +107,14 @@ def test_a_result_is_loaded_from_its_record_and_keeps_the_block_that_it_was_aske
     monkeypatch.setattr("prefect_skillbox.tasks.result.installation_settings", {"team": installation.settings}.get)
     theirs = load_result(core.execution_id, tenant="acme", installation="team")
     assert again(PickleSerializer(), theirs).read_text("a.txt") == "left"
+
+
+def test_thousands_of_results_have_the_names_of_their_fields_once() -> None:
+    silent, null = ({"execution_id": "1" * 32, "status": "success"} | said for said in ({}, {"output": None}))
+    results = [SkillResult.of(RunResult.model_validate(said), None) for said in (silent, null, silent, null)]
+    assert [result.has_output for result in results] == [False, True, False, True]
+    assert results[0].__pydantic_fields_set__ is results[2].__pydantic_fields_set__
+    assert results[1].__pydantic_fields_set__ is results[3].__pydantic_fields_set__
+    # A copy has its own, so none changes those of all.
+    assert results[0].model_copy(update={"output": 1}).has_output
+    assert not results[2].has_output

@@ -38,6 +38,8 @@ POINTS = [*BETWEEN, *(f"within {name}" for name in {**WITHIN, **MADE})]
 POINTS_WHERE_ONE_WAITS = [*BETWEEN, *(f"within {name}" for name in {**WITHIN, **TAKEN})]
 TAKEN_IN_VAIN = {f"within {name}" for name in ("delivery", "claim", "look", "attachment")}
 """One that was taken, and whose worker died before its job was all there, is used by nobody."""
+IN_A_BATCH = ("before create_container", "within start", "within wait", "within upload", "within close")
+"""The lifecycle is the same, and so is what each of its boundaries needs; here others are at others meanwhile."""
 
 SCRIPT = """
 import json, time, uuid
@@ -122,6 +124,29 @@ def _killed_and_run_again(
     assert row.files_list.count("start-") == 1
     assert containers_left(engine, {LABEL_OWNER: run_id}) == []
     return row
+
+
+@pytest.mark.parametrize("point", IN_A_BATCH)
+def test_a_batch_whose_worker_was_killed_amid_a_part_answers_each_input_once(
+    runner: Runner,
+    make_skill: MakeSkill,
+    try_flow_run: Callable[..., subprocess.CompletedProcess[str]],
+    point: str,
+) -> None:
+    name, inputs = make_skill(SCRIPT), 6
+    with get_client(sync_client=True) as client:
+        run_id = str(client.create_flow_run(FLOWS["batch"], parameters={"name": name}).id)
+        with Starts(runner.installation.engine.url, f"{LABEL_OWNER}={run_id}") as starts:
+            first = try_flow_run("batch", run_id, name, point)
+            assert first.returncode == -9, first.stderr
+            second = try_flow_run("batch", run_id, name)
+            assert second.returncode == 0, second.stderr
+            assert sorted(starts.by_execution().values()) == [1] * inputs
+    rows = runner.installation.executions.list("default", skill=name)
+    assert [row.status for row in rows] == [Status.SUCCESS] * inputs
+    logs = {runner.installation.executions.get("default", row.id).logs for row in rows}
+    assert logs == {"line 0\nline 1\nline 2\n"}
+    assert containers_left(runner.installation.engine, {LABEL_OWNER: run_id}) == []
 
 
 def test_a_flow_that_retries_keeps_what_its_skills_have_done(runner: Runner, make_skill: MakeSkill) -> None:

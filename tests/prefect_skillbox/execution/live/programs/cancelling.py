@@ -8,6 +8,7 @@ cancelling.py worker NAME          the same on a work pool of this name, and bec
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import signal
 import subprocess
@@ -42,6 +43,17 @@ def submitted() -> None:
 def mapped() -> None:
     # More than there are workers: those that wait must never begin.
     slow.map([LONG] * 6).result()
+
+
+@flow(task_runner=ThreadPoolTaskRunner(max_workers=2))
+def batched() -> None:
+    # More than may go at once, and without an end: those that wait must never begin, and no more be read.
+    slow.batch(({**LONG, "n": n} for n in itertools.count()), size=3).result()
+
+
+@flow(task_runner=ProcessPoolTaskRunner(max_workers=1))
+def batched_in_a_process() -> None:
+    slow.batch(({**LONG, "n": n} for n in range(30)), size=10).result()
 
 
 @flow(task_runner=ThreadPoolTaskRunner(max_workers=2))
@@ -102,6 +114,8 @@ _ALL = (
     direct,
     submitted,
     mapped,
+    batched,
+    batched_in_a_process,
     asynchronous,
     within_tasks,
     in_a_subflow,

@@ -105,7 +105,16 @@ def nested(name: str) -> None:
     one(name)
 
 
-FLOWS: dict[str, Any] = {"one": one, "nested": nested}
+@flow
+def batch(name: str) -> None:
+    # Two that ask for the same are two all the same; a part is smaller in the try that follows a death.
+    inputs = [{"n": n} for n in (0, 1, 1, 2, 3, 4)]
+    results = skill(name).batch(iter(inputs), size=4 if sys.argv[4:] else 3).result()
+    assert [result.output for result in results] == inputs
+    assert len({result.execution_id for result in results}) == len(inputs)
+
+
+FLOWS: dict[str, Any] = {"one": one, "nested": nested, "batch": batch}
 
 
 def main(which: str, run_id: str, name: str, point: str = "") -> None:
