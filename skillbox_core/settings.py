@@ -184,7 +184,8 @@ class Settings(BaseSettings):
             if parse_duration(self.pool_idle, "SKILLBOX_POOL_IDLE") < MIN_POOL_IDLE:
                 raise ValueError(f"SKILLBOX_POOL_IDLE {self.pool_idle} is less than {MIN_POOL_IDLE} s")
             if self.pool_min > self.pool_places:
-                raise ValueError(f"SKILLBOX_POOL_MIN {self.pool_min} is above SKILLBOX_POOL_MAX {self.pool_places}")
+                most = "SKILLBOX_POOL_MAX" if self.pool_max is not None else "the default of SKILLBOX_POOL_MAX,"
+                raise ValueError(f"SKILLBOX_POOL_MIN {self.pool_min} is above {most} {self.pool_places}")
             parse_user_ids(self.user_ids, "SKILLBOX_USER_IDS")
         except InvalidRequestError as error:
             raise ValueError(str(error)) from None

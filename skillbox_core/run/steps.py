@@ -173,7 +173,7 @@ class Steps:
         """Makes the sandbox and starts the skill in it; adopts the one a former call made."""
         installation = self._installation
         self._redactor.learn(request.env.values())
-        if self._cancel and self._cancel.cancelled:
+        if self._is_cancelled:
             raise RunCancelledError("cancelled by the caller before the skill was started")
         execution = self._with_claim(execution)
         if execution.launched and (adopted := self._adopt(execution)):
@@ -190,6 +190,10 @@ class Steps:
                 if adopted := self._adopt(self._with_claim(execution)):
                     return adopted
                 raise EngineError(f"the waiting container {error.name} ended before it was handed its job") from None
+
+    @property
+    def _is_cancelled(self) -> bool:
+        return self._cancel is not None and self._cancel.cancelled
 
     def _with_claim(self, execution: Execution) -> Execution:
         """The execution as these steps know it by now."""
@@ -242,7 +246,9 @@ class Steps:
         if waiting := self._claim(execution, launch):
             name = waiting.name
             hand_over(installation.engine, installation.connections, waiting, job, lambda: self._unused.discard(name))
-            if time.monotonic() - began > container.ATTENDED and not self._adopt(self._with_claim(execution)):
+            slow = time.monotonic() - began > container.ATTENDED
+            # A run that is cancelled is ended by whoever waits for it, and does not wait for this.
+            if slow and not self._is_cancelled and not self._adopt(self._with_claim(execution)):
                 installation.connections.drop(name)
                 raise EngineError(f"the waiting container {name} was given up before its job was there")
             return waiting

@@ -73,9 +73,10 @@ class WaitingRecords:
     def ask(self, instance: str, engine: str, kind: str, *, within: timedelta) -> bool:
         """Notes that a run has wanted a container of a kind; whether another one has, so short a time before.
 
-        What is older is forgotten with it, so that there are as many rows as kinds are in use.
+        What is older is forgotten with it, on engines that are gone as well: there are as many rows as kinds in use.
         """
-        here = col(AskedKindRow.instance) == instance, col(AskedKindRow.engine) == engine
+        ours = col(AskedKindRow.instance) == instance
+        here = ours, col(AskedKindRow.engine) == engine
         moment = now()
         late = col(AskedKindRow.asked_at) < moment - within
         try:
@@ -83,7 +84,7 @@ class WaitingRecords:
                 again = update(AskedKindRow).where(*here, col(AskedKindRow.kind) == kind, ~late)
                 if session.execute(again.values(asked_at=moment)).rowcount:  # type: ignore[attr-defined]
                     return True
-                session.execute(delete(AskedKindRow).where(*here, late))
+                session.execute(delete(AskedKindRow).where(ours, late))
                 session.add(AskedKindRow(instance=instance, engine=engine, kind=kind, asked_at=moment))
         except IntegrityError:
             return True  # somebody has asked for it meanwhile

@@ -87,6 +87,7 @@ def test_each_commit_can_be_replayed(
     """The digest's, the record's, the claim's, the end's, and those of the next one."""
     pools.ahead(pooled, SKILL)
     monkeypatch.setattr(container, "UNATTENDED", 0.5)
+    monkeypatch.setattr(container, "ATTENDED", 0.25)
     world.database.inject(fault, r"^Q\0\0\0.COMMIT", nth=nth)
     result = run_within(world, **POOL)
     assert result.status is Status.SUCCESS, result
