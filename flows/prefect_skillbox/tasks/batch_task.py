@@ -18,7 +18,7 @@ from prefect_skillbox.tasks.result import SkillResult
 from prefect_skillbox.tasks.spec import SkillSpec, outputs
 from skillbox_core.base.meant import name_meant
 from skillbox_core.base.names import shown
-from skillbox_core.errors import InvalidRequestError, RunCancelledError
+from skillbox_core.errors import InvalidRequestError, RunCancelledError, SkillboxError
 from skillbox_core.models import BatchFailedError, RunOptions, RunRequest, RunResult
 
 ISOLATIONS = ("run",)
@@ -71,8 +71,10 @@ class BatchTask(Task[..., list[RunResult]]):
 
     def __init__(self, spec: SkillSpec, options: Mapping[str, Any]) -> None:
         def run(inputs: list[Any], files: list[Any] | None = None, first: int = 0) -> Any:
-            with without_steps(spec.name):
+            try:
                 return run_part(spec, inputs, files, first)
+            except SkillboxError as error:
+                raise without_steps(error, spec.name) from None
 
         self.spec = spec
         super().__init__(run, **prefect_options(spec, options))

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from prefect.client.schemas.objects import State
@@ -24,15 +22,11 @@ def cancelled(message: str) -> State[Any]:
     return Cancelled(message=message)
 
 
-@contextmanager
-def without_steps(skill: str) -> Iterator[None]:
-    """Errors of the task of a skill go on without the way that they took through our steps.
+def without_steps(error: SkillboxError, skill: str) -> SkillboxError:
+    """The error of the task of a skill, to be raised without the way that it took through our steps.
 
     Prefect prints an error for the task run and for the flow run, and Python once more: each time with its way through
     our steps and Prefect's, which is no news to whoever called the skill.
     """
-    try:
-        yield
-    except SkillboxError as error:
-        logger.debug("%s failed", skill, exc_info=error)
-        raise error.with_traceback(None) from None
+    logger.debug("%s failed", skill, exc_info=error)
+    return error.with_traceback(None)

@@ -164,8 +164,10 @@ class SkillTask(Task[..., RunResult]):
         check_options(spec, options)
 
         def run(input: Any = None, files: Any = None) -> Any:
-            with without_steps(spec.name):
+            try:
                 return run_spec(spec, input, files)
+            except SkillboxError as error:
+                raise without_steps(error, spec.name) from None
 
         self.spec = spec
         self.index: int | None = None

@@ -37,7 +37,7 @@ def stderr_of(way: str, name: str) -> str:
 # the end as an item too (QueueService._main_loop, 3.9.1). So nothing else asks this server for anything; and where a
 # task is the last that a program does, its end is such an event: an empty task alone said so in 12 programs of 12.
 @pytest.mark.by_itself
-@pytest.mark.parametrize("way", ["mapped", "outside", "late"])
+@pytest.mark.parametrize("way", ["mapped", "batched", "outside", "late"])
 def test_nothing_is_on_stderr_after_the_last_line_of_a_success(way: str, make_skill: MakeSkill) -> None:
     _, end, after = stderr_of(way, make_skill(WORKS)).partition("LAST LINE\n")
     if way == "outside":

@@ -19,6 +19,11 @@ def mapped() -> None:
 
 
 @flow
+def batched() -> None:
+    works.batch(({"n": number} for number in range(40)), size=10).result()
+
+
+@flow
 def called() -> None:
     works()
 
@@ -29,5 +34,5 @@ def late() -> None:
         outbox.post(Artifact("markdown", f"late-{number}", "text", "made at the end", Home.here()))
 
 
-{"mapped": mapped, "called": called, "outside": works, "late": late}[way]()
+{"mapped": mapped, "batched": batched, "called": called, "outside": works, "late": late}[way]()
 print("LAST LINE", file=sys.stderr)
