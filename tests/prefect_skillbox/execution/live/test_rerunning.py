@@ -36,6 +36,8 @@ STEPS = ("create_record", "load_skill", "create_container", "wait", "collect_out
 BETWEEN = [*(f"before {step}" for step in STEPS), f"after {STEPS[-1]}"]
 POINTS = [*BETWEEN, *(f"within {name}" for name in {**WITHIN, **MADE})]
 POINTS_WHERE_ONE_WAITS = [*BETWEEN, *(f"within {name}" for name in {**WITHIN, **TAKEN})]
+AS_COLD = {"before create_record", "before load_skill", "before collect_output", "before upload_artifacts"}
+"""Nothing of the container matters there, or nothing of how it came to be; those are tried in a cold one each time."""
 TAKEN_IN_VAIN = {f"within {name}" for name in ("delivery", "claim", "look", "attachment")}
 """One that was taken, and whose worker died before its job was all there, is used by nobody."""
 IN_A_BATCH = ("before create_container", "within start", "within wait", "within upload", "within close")
@@ -83,7 +85,10 @@ def test_a_flow_run_whose_worker_was_killed_ends_in_one_result(
     _killed_and_run_again(runner, try_flow_run, which, point, make_skill(SCRIPT))
 
 
-@pytest.mark.parametrize("point", POINTS_WHERE_ONE_WAITS)
+@pytest.mark.parametrize(
+    "point",
+    [pytest.param(point, marks=[pytest.mark.nightly] if point in AS_COLD else []) for point in POINTS_WHERE_ONE_WAITS],
+)
 def test_so_does_one_whose_container_had_waited(
     pooled: Runner, make_skill: MakeSkill, try_flow_run: Try, point: str
 ) -> None:
