@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,17 @@ def test_what_a_row_changes_and_who_notices_it_are_there(row: Hardening) -> None
         text = text.replace(old, new)
     for name in row.noticed:
         assert name in CASES or (ROOT / "tests" / name.partition("::")[0]).is_file(), name
+
+
+def test_tests_that_rows_name_are_there() -> None:
+    named = {name for row in ROWS for name in row.noticed if "::" in name}
+    files = sorted({f"tests/{name.partition('::')[0]}" for name in named})
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider", *files]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
+    there = {line.removeprefix("tests/") for line in done.stdout.splitlines() if "::" in line}
+    there |= {name.partition("[")[0] for name in there}
+    assert named
+    assert named <= there
 
 
 def test_rows_are_chosen_by_who_notices_them() -> None:

@@ -13,6 +13,7 @@ import pytest
 from skillbox_core import Runner, RunOptions, RunRequest, RunResult, Settings, Status, wait_for_removals
 from skillbox_core.models import Call
 from skillbox_core.run import kinds, pool
+from skillbox_core.sandbox.removals import WORKERS
 from tests.conftest import MakeSkill
 
 PROGRAMS = Path(__file__).parent / "programs"
@@ -326,15 +327,16 @@ def test_a_container_can_be_taken_once_its_interpreter_is_ready(
 def test_a_run_waits_for_no_import_that_hangs(
     pooled: Runner, make_skill: MakeSkill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held, made = threading.Event(), pool.make_waiting
-    monkeypatch.setattr(pool, "make_waiting", lambda *args, **named: held.wait(60) and made(*args, **named))
+    held = threading.Event()
+    monkeypatch.setattr(pool, "follow_up", lambda *_: held.wait(60))
     name = make_skill(answer("1"))
     try:
-        results = [pooled.run(RunRequest(skill=name)) for _ in range(6)]
+        # One more than there are threads for either.
+        results = [pooled.run(RunRequest(skill=name)) for _ in range(WORKERS + 1)]
         removed = threading.Event()
         pooled.installation.removals.submit(removed.set)
         assert removed.wait(30), "a removal waits for a container that is made"
-        assert [result.ok for result in results] == [True] * 6
+        assert all(result.ok for result in results)
     finally:
         held.set()
 
@@ -408,7 +410,8 @@ def test_what_is_imported_gets_nothing_of_the_job_before_it_begins(
         " 'told': os.path.exists('/sandbox/.job')}",
         "import os, sys\ndef named(p):\n    return open(f'/proc/{p}/cmdline').read().replace('\\0', ' ')\n",
     )
-    cold, result = both(make_skill(script), {"secret": "of the job"})
+    # Handed to one that is not there, a job would never end.
+    cold, result = both(make_skill(script), {"secret": "of the job"}, timeout="20s")
     assert result.status is Status.SUCCESS, result
     assert result.output["argv"] == cold.output["argv"]
     assert not result.output["stolen"]
