@@ -6,29 +6,22 @@ A Prefect server on Postgres and a fresh installation, also on Postgres, are sta
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
-import tempfile
 import time
-import uuid
 from collections import Counter
 from pathlib import Path
 
 from sqlalchemy import func
 from sqlmodel import col, select
 
-from skillbox_core import Runner
-from skillbox_core.base.home import load_env_file
 from skillbox_core.installation import Installation
 from skillbox_core.sandbox.container import LABEL_OWNER
 from skillbox_core.status import Status
 from skillbox_core.storage.tables import ExecutionRow
-from tests.benchmarks import job
-from tests.benchmarks.ground import Scale, check_left, push
+from tests.benchmarks.ground import Scale
 from tests.benchmarks.report import Part
-from tests.services.postgres import missing, postgres
-from tests.services.prefect import prefect_server
+from tests.benchmarks.with_prefect import with_prefect
 from tests.services.starts import Starts
 
 INPUTS, QUICK = 1000, 100
@@ -38,31 +31,10 @@ PATIENCE = 3600.0
 
 
 def measure(scale: Scale, part: Part) -> None:
-    """Starts what is needed, in a folder that goes away; two tries of one flow run, of which the first is killed."""
-    load_env_file()
-    if why := missing():
-        part.skip("a batch", why)
-        return
-    with tempfile.TemporaryDirectory(prefix="skillbox-bench-") as temporary:
-        folder = Path(temporary)
-        for name in ("postgres", "prefect", "home"):
-            (folder / name).mkdir()
-        with postgres(folder / "postgres") as url, prefect_server(folder / "prefect", url) as server:
-            os.environ |= {
-                "PREFECT_API_URL": server.api,
-                "PREFECT_LOGGING_LEVEL": "WARNING",
-                "SKILLBOX_HOME": str(folder / "home"),
-                "SKILLBOX_INSTANCE": f"bench-{uuid.uuid4().hex[:12]}",
-                "SKILLBOX_DB_DSN": url,
-            }
-            runner = Runner.from_settings()
-            push(runner, job.SKILL, folder / "skill.zip")
-            try:
-                tries(part, runner.installation, folder, QUICK if scale.quick else INPUTS)
-            finally:
-                check_left(part, runner.installation)
-            for line in server.complaints()[:10]:
-                part.fail(f"the server's log: {line}")
+    """Two tries of one flow run, of which the first is killed."""
+    with with_prefect(part, "a batch") as made:
+        if made is not None:
+            tries(part, made.runner.installation, made.folder, QUICK if scale.quick else INPUTS)
 
 
 def tries(part: Part, installation: Installation, folder: Path, inputs: int) -> None:

@@ -8,22 +8,16 @@ one in processor time is this process's alone.
 
 from __future__ import annotations
 
-import os
-import tempfile
 import time
-import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from skillbox_core import Runner, RunRequest, RunResult
-from skillbox_core.base.home import load_env_file
 from tests.benchmarks import job
-from tests.benchmarks.ground import Ground, Scale, check_left, push
+from tests.benchmarks.ground import Ground, Scale
 from tests.benchmarks.report import Part
 from tests.benchmarks.turns import Contestant, TurnError, compare, take_turns
-from tests.services.postgres import missing, postgres
-from tests.services.prefect import prefect_server
+from tests.benchmarks.with_prefect import with_prefect
 
 STEPS = 6
 """Task runs in a skill without files, beside its own."""
@@ -35,37 +29,16 @@ Way = Callable[[int], list[RunResult]]
 
 
 def measure(scale: Scale, part: Part) -> None:
-    """Starts what is needed, in a folder that goes away."""
-    load_env_file()
-    if why := missing():
-        part.skip("Prefect's share", why)
-        return
-    with tempfile.TemporaryDirectory(prefix="skillbox-bench-") as temporary:
-        folder = Path(temporary)
-        for name in ("postgres", "prefect", "home"):
-            (folder / name).mkdir()
-        with postgres(folder / "postgres") as url, prefect_server(folder / "prefect", url) as server:
-            os.environ |= {
-                "PREFECT_API_URL": server.api,
-                "PREFECT_LOGGING_LEVEL": "WARNING",
-                "SKILLBOX_HOME": str(folder / "home"),
-                "SKILLBOX_INSTANCE": f"bench-{uuid.uuid4().hex[:12]}",
-                "SKILLBOX_DB_DSN": url,
-                "SKILLBOX_MAX_CONCURRENT_EXECS": str(THREADS),
-            }
-            runner = Runner.from_settings()
-            push(runner, job.SKILL, folder / "skill.zip")
-            made = Ground(folder, runner, "", "")
-            try:
-                ways = {CORE: bare(runner), LEAST: framed(runner), MAPPED: mapped(), BATCH: batched()}
-                sizes = {1: min(scale.turns, 10), 50: 1 if scale.quick else 2, 500: 0 if scale.quick else 1}
-                for count, rounds in sizes.items():
-                    if rounds:
-                        share(part, made, ways, count, rounds)
-            finally:
-                check_left(part, runner.installation)
-            for line in server.complaints()[:10]:
-                part.fail(f"the server's log: {line}")
+    """Each number of skills by each way, in turns."""
+    with with_prefect(part, "Prefect's share", SKILLBOX_MAX_CONCURRENT_EXECS=str(THREADS)) as made:
+        if made is None:
+            return
+        runner = made.runner
+        ways = {CORE: bare(runner), LEAST: framed(runner), MAPPED: mapped(), BATCH: batched()}
+        sizes = {1: min(scale.turns, 10), 50: 1 if scale.quick else 2, 500: 0 if scale.quick else 1}
+        for count, rounds in sizes.items():
+            if rounds:
+                share(part, made, ways, count, rounds)
 
 
 def share(part: Part, made: Ground, ways: dict[str, Way], count: int, rounds: int) -> None:
